@@ -1,0 +1,70 @@
+"""A progress bar over the whole run: losses and time left, not one bar an epoch."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import lightning as L
+from lightning.pytorch.callbacks import ProgressBar
+from tqdm import tqdm
+
+# Without a terminal each refresh is a line in a log file.
+SECONDS_BETWEEN_LINES = 15.0
+
+
+class StepProgress(ProgressBar):
+    """Show steps done, time left and the four unweighted losses of the last logged step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._bar: tqdm[Any] | None = None
+        self._enabled = True
+
+    def disable(self) -> None:
+        """Show nothing; the Trainer calls it on all processes but the first."""
+        self._enabled = False
+
+    def enable(self) -> None:
+        """Show the bar."""
+        self._enabled = True
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Open the bar, at the step that a resumed run continues from."""
+        terminal = sys.stderr.isatty()
+        self._bar = tqdm(
+            total=trainer.max_steps if trainer.max_steps > 0 else None,
+            initial=trainer.global_step,
+            desc="training",
+            unit="step",
+            mininterval=0.2 if terminal else SECONDS_BETWEEN_LINES,
+            dynamic_ncols=terminal,
+            disable=not self._enabled,
+        )
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Move the bar."""
+        if self._bar is None:
+            return
+        losses = {
+            name.removeprefix("train/"): f"{float(value):.2g}"
+            for name, value in trainer.progress_bar_metrics.items()
+            if name.startswith("train/")
+        }
+        self._bar.set_postfix(losses, refresh=False)
+        self._bar.update(trainer.global_step - self._bar.n)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Close the bar."""
+        self._close()
+
+    def on_exception(self, trainer: L.Trainer, pl_module: L.LightningModule, exception: BaseException) -> None:
+        """Close the bar, so that the error stands on a line of its own."""
+        self._close()
+
+    def _close(self) -> None:
+        if self._bar is not None:
+            self._bar.close()
+        self._bar = None

@@ -1,0 +1,94 @@
+"""Finding the configuration, the resolvers that it uses, and the command line of a resumed run."""
+
+from __future__ import annotations
+
+import logging
+import operator
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from zero_dce.callbacks.checkpoints import last_checkpoint
+from zero_dce.hardware import best_precision
+from zero_dce.sweep import run_name
+
+SICE_VARIABLE = "SICE_ROOT"
+
+
+def config_folder() -> Path:
+    """Return the folder of the YAML files: in an installed package ``zero_dce/conf``, in a checkout ``conf``.
+
+    Hydra takes a relative or ``pkg://`` path wrongly in some of these cases; an absolute one works in all.
+    """
+    package = Path(__file__).resolve().parent
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def register_resolvers() -> None:
+    """Register the resolvers that the YAML files use; must come before Hydra composes."""
+    resolvers: dict[str, Callable[..., Any]] = {
+        "default_data": default_data,
+        "best_precision": best_precision,
+        "product": operator.mul,
+        "parent": lambda path: str(Path(path).parent),
+        "group": lambda run: "/".join(Path(run).parent.parts[-2:]),
+        "run_name": lambda run: run_name(Path(run)),
+        "data_tag": lambda root: "embedded-sample-not-SICE" if root is None else Path(root).name,
+    }
+    for name, function in resolvers.items():
+        OmegaConf.register_new_resolver(name, function, replace=True)
+
+
+def default_data() -> str:
+    """Return which data configuration is the default: SICE where ``SICE_ROOT`` is set, else the embedded sample."""
+    return "sice" if os.environ.get(SICE_VARIABLE) else "sample"
+
+
+def expand_resume(arguments: list[str]) -> list[str]:
+    """Turn ``resume=RUN_DIR`` into the run's own command line, continued in its own folder.
+
+    The run's overrides come first, so that those given now win. Its choice of data is repeated even where it came
+    from the environment.
+
+    Args:
+        arguments: the command line without the program's name.
+
+    Returns:
+        The command line for Hydra.
+
+    Raises:
+        FileNotFoundError: if the folder holds no checkpoint or no configuration.
+    """
+    given = [argument for argument in arguments if argument.startswith("resume=") and argument != "resume=null"]
+    if not given:
+        return arguments
+    run = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
+    last_checkpoint(run)
+    saved = run / ".hydra"
+    if not (saved / "overrides.yaml").is_file():
+        raise FileNotFoundError(f"{saved} does not hold the run's configuration (overrides.yaml): it cannot be resumed")
+    overrides = [str(override) for override in OmegaConf.load(saved / "overrides.yaml")]
+    settings = OmegaConf.load(saved / "hydra.yaml")
+    choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
+    quoted = '"' + str(run).replace('"', '\\"') + '"'
+    own = [argument for argument in arguments if argument not in given]
+    kept = [override for override in overrides if not override.startswith("resume=")]
+    return [f"data={choice}", *kept, *own, f"resume={quoted}", f"hydra.run.dir={quoted}", "hydra.mode=RUN"]
+
+
+def quiet() -> None:
+    """Silence messages that a user can do nothing about, each by its own text."""
+    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.trainer.connectors.checkpoint_connector"):
+        logging.getLogger(name).addFilter(_is_useful)
+    # Lightning's own use of a PyTorch interface.
+    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+
+
+def _is_useful(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return not any(part in message for part in ("litlogger", "TPU available", "weights_only", "`Trainer.fit` stopped"))

@@ -1,0 +1,51 @@
+"""A DataLoader that continues inside an epoch: its state is how many batches were handed out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from torch.utils.data import BatchSampler, DataLoader
+
+
+class _SkippingBatchSampler(BatchSampler):
+    """Leave out the first ``skip`` batches of the next pass, without loading them."""
+
+    skip = 0
+
+    def __iter__(self) -> Iterator[list[int]]:
+        skip, self.skip = self.skip, 0
+        for number, batch in enumerate(super().__iter__()):
+            if number >= skip:
+                yield batch
+
+
+class ResumableDataLoader(DataLoader[Any]):
+    """A DataLoader with ``state_dict`` and ``load_state_dict``, which the Trainer stores in checkpoints.
+
+    Batches that workers have prefetched do not count: only those that were handed out. After
+    ``load_state_dict`` the next pass begins behind them; passes after that are whole again. The sampler must give the
+    same order again (:class:`zero_dce.data.sampler.EpochSampler`).
+    """
+
+    def __init__(self, dataset: Any, sampler: Any, batch_size: int, **options: Any) -> None:
+        self._resumable_batches = _SkippingBatchSampler(sampler, batch_size, drop_last=False)
+        self._handed_out = 0
+        super().__init__(dataset, batch_sampler=self._resumable_batches, **options)
+
+    def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # any iterator serves the Trainer
+        """Yield the batches of one pass, from where the last state says."""
+        self._handed_out = self._resumable_batches.skip
+        for batch in super().__iter__():
+            self._handed_out += 1
+            yield batch
+        self._handed_out = 0
+
+    def state_dict(self) -> dict[str, int]:
+        """Return the position inside the current pass."""
+        return {"batches": self._handed_out}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        """Continue the next pass behind the batches of ``state``."""
+        self._resumable_batches.skip = state["batches"] % len(self)
+        self._handed_out = self._resumable_batches.skip

@@ -1,0 +1,159 @@
+"""The embedded sample: exposure sequences rendered from freely licensed photographs, in SICE's layout.
+
+They stand in for SICE until it is there: results on them are not SICE results. Photographs and licences are in
+``photographs/attribution.csv``.
+"""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import platformdirs
+from PIL import Image
+
+from zero_dce.data.decode import Pixels
+from zero_dce.data.index import PAIRS_FILE, SICE_FOLDER
+from zero_dce.data.split import Split
+
+PHOTOGRAPHS = Path(__file__).parent / "photographs"
+ATTRIBUTION = PHOTOGRAPHS / "attribution.csv"
+MANIFEST_FILE = "split.json"
+CACHE_VARIABLE = "ZERO_DCE_CACHE"
+
+# A sequence, darkest first; 0 EV is the photograph as it is and serves as the reference.
+EXPOSURES_EV = (-5, -4, -3, -2, -1, 0, 1, 2)
+# Frames this dark or darker are the ones with a reference: where enhancement is asked for.
+DARK_EV = -2
+# A small sensor's pixel: electrons at clipping, and the read noise's standard deviation in electrons.
+FULL_WELL = 8000.0
+READ_NOISE = 4.0
+# Crops are about this large; a photograph of 1024 x 683 gives 2 x 2.
+CROP_WIDTH, CROP_HEIGHT = 480, 320
+JPEG_QUALITY = 95
+# Part of the cache's name: raise it when the rendering changes.
+RENDERING = 1
+
+Linear = npt.NDArray[np.float64]
+
+
+def srgb_to_linear(pixels: Pixels) -> Linear:
+    """Undo the sRGB transfer curve (IEC 61966-2-1): uint8 to linear light in [0, 1]."""
+    value = pixels / 255.0
+    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
+
+
+def linear_to_srgb(light: Linear) -> Pixels:
+    """Apply the sRGB transfer curve to linear light and round to 8 bits; values outside [0, 1] clip."""
+    light = light.clip(0.0, 1.0)
+    value = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
+    return np.rint(value * 255.0).astype(np.uint8)
+
+
+def expose(light: Linear, ev: float, generator: np.random.Generator) -> Pixels:
+    """Photograph a scene: exposure, shot and read noise, clipping, sRGB, 8 bits.
+
+    Args:
+        light: linear scene light, 1 clips at 0 EV.
+        ev: exposure value relative to the photograph; each unit doubles the light.
+        generator: of the noise.
+
+    Returns:
+        uint8, the shape of ``light``.
+    """
+    electrons = generator.poisson(light * FULL_WELL * 2.0**ev) + generator.normal(0.0, READ_NOISE, light.shape)
+    return linear_to_srgb(electrons / FULL_WELL)
+
+
+def render_sample(root: Path) -> None:
+    """Render all sequences below ``root``, with ``pairs.csv`` and the split manifest beside them.
+
+    Deterministic for given versions of NumPy and Pillow. One photograph's crops stay on one side of the split.
+    """
+    sides: dict[str, list[str]] = {"train": [], "val": [], "test": []}
+    pairs = []
+    for scene, (side, crop) in enumerate(_crops(), start=1):
+        frames = _render_scene(root, scene, crop)
+        sides[side] += frames
+        reference = frames[EXPOSURES_EV.index(0)]
+        pairs += [(frame, reference, scene) for frame, ev in zip(frames, EXPOSURES_EV, strict=True) if ev <= DARK_EV]
+    Split(**sides).write(root / MANIFEST_FILE)
+    with (root / PAIRS_FILE).open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([("low", "reference", "scene"), *pairs])
+
+
+def ensure_sample() -> Path:
+    """Return the folder of the rendered sample, rendering it into the user's cache on first use.
+
+    The cache is ``$ZERO_DCE_CACHE`` or the system's usual place. A half-rendered sample is never used: it gets its
+    name only when it is complete.
+
+    Raises:
+        OSError: if the cache cannot be written; the message names it and the variable that moves it.
+    """
+    cache = Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("zero_dce"))
+    root = cache / f"sample-{_sample_version()}"
+    if root.is_dir():
+        return root
+    try:
+        cache.mkdir(parents=True, exist_ok=True)
+        unfinished = Path(tempfile.mkdtemp(prefix=".sample-", dir=cache))
+    except OSError as error:
+        raise OSError(
+            f"the cache {cache} cannot be written ({error}): set {CACHE_VARIABLE} to a folder that can"
+        ) from error
+    try:
+        render_sample(unfinished)
+        unfinished.rename(root)
+    except OSError:
+        # Another process that rendered the same was first; anything else is a real failure.
+        if not root.is_dir():
+            raise
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return root
+
+
+def photographs() -> list[dict[str, str]]:
+    """Return the rows of the attribution file: ``file``, ``author``, ``licence``, ``side`` and more."""
+    with ATTRIBUTION.open(newline="", encoding="utf-8") as stream:
+        return list(csv.DictReader(stream))
+
+
+def _render_scene(root: Path, scene: int, crop: Pixels) -> list[str]:
+    folder = root / SICE_FOLDER / str(scene)
+    folder.mkdir(parents=True)
+    light = srgb_to_linear(crop)
+    paths = []
+    for number, ev in enumerate(EXPOSURES_EV, start=1):
+        frame = expose(light, ev, np.random.default_rng((scene, number)))
+        file = folder / f"{number}.JPG"
+        Image.fromarray(frame).save(file, quality=JPEG_QUALITY, subsampling=0)
+        paths.append(file.relative_to(root).as_posix())
+    return paths
+
+
+def _crops() -> Iterator[tuple[str, Pixels]]:
+    """Yield (side, pixels) of disjoint crops, photograph by photograph."""
+    for row in photographs():
+        with Image.open(PHOTOGRAPHS / row["file"]) as file:
+            pixels = np.asarray(file.convert("RGB"))
+        height, width = pixels.shape[:2]
+        for band in np.array_split(pixels, max(1, height // CROP_HEIGHT), axis=0):
+            for crop in np.array_split(band, max(1, width // CROP_WIDTH), axis=1):
+                yield row["side"], crop
+
+
+def _sample_version() -> str:
+    digest = hashlib.sha256(f"{RENDERING} {EXPOSURES_EV} {DARK_EV} {FULL_WELL} {READ_NOISE}".encode())
+    digest.update(ATTRIBUTION.read_bytes())
+    for row in photographs():
+        digest.update((PHOTOGRAPHS / row["file"]).read_bytes())
+    return digest.hexdigest()[:12]

@@ -1,0 +1,55 @@
+"""The order of samples: a function of (seed, epoch) alone, for any number of workers and processes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch.utils.data import Sampler
+
+
+class EpochSampler(Sampler[int]):
+    """Yield this process's indices of an epoch, shuffled by (seed, epoch).
+
+    With several processes the shuffled order is dealt out in turn, so that a step's global batch holds the same
+    images as on one process with the same global batch size.
+
+    Args:
+        length: number of samples in the data set.
+        seed: of the order.
+        shuffle: ``False`` keeps the data set's order.
+        num_replicas: number of processes.
+        rank: this process.
+        drop_uneven: leave out the last few indices so that all processes get equally many: needed in training, where
+            they step together; not in validation, where each sample counts once.
+
+    Raises:
+        ValueError: if there are fewer samples than processes.
+    """
+
+    def __init__(
+        self, length: int, seed: int, shuffle: bool, num_replicas: int = 1, rank: int = 0, drop_uneven: bool = True
+    ) -> None:
+        if length < num_replicas:
+            raise ValueError(f"{length} images are too few for {num_replicas} processes: each needs one at least")
+        self.length, self.seed, self.shuffle = length, seed, shuffle
+        self.num_replicas, self.rank = num_replicas, rank
+        self.total = length - length % num_replicas if drop_uneven else length
+        self.epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch whose order comes next; the Trainer calls it before each epoch."""
+        self.epoch = epoch
+
+    def __iter__(self) -> Iterator[int]:
+        """Yield the indices of the current epoch."""
+        order = list(range(self.length))
+        if self.shuffle:
+            # One integer from two: epochs stay far below 2**32, and seeds up to there are told apart.
+            generator = torch.Generator().manual_seed((self.seed << 32) + self.epoch)
+            order = torch.randperm(self.length, generator=generator).tolist()
+        return iter(order[self.rank : self.total : self.num_replicas])
+
+    def __len__(self) -> int:
+        """Return how many indices this process gets."""
+        return len(range(self.rank, self.total, self.num_replicas))

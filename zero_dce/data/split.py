@@ -1,0 +1,152 @@
+"""Which image is for training, validation and test, and the manifest that records it."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+from zero_dce.data.index import Entry
+
+# SICE Part1 as the Zero-DCE papers use it: 3,022 images, 2,422 for training. The report's own list has one fewer.
+SICE_COUNTS = (3022, 3021)
+SICE_TRAIN_COUNT = 2422
+
+
+@dataclass(frozen=True)
+class Split:
+    """Three disjoint lists of paths relative to the data set's root."""
+
+    train: list[str]
+    val: list[str]
+    test: list[str]
+
+    def write(self, file: Path) -> None:
+        """Write the manifest as JSON: ``train``, ``val``, ``test``."""
+        file.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+
+    @staticmethod
+    def read(file: Path) -> Split:
+        """Read a manifest.
+
+        Raises:
+            ValueError: if the file is missing or has another shape.
+        """
+        try:
+            return Split(**json.loads(file.read_text(encoding="utf-8")))
+        except (OSError, ValueError, TypeError) as error:
+            raise ValueError(f"{file} is no split manifest with train, val and test: {error}") from error
+
+
+def split_random(entries: Sequence[Entry], seed: int, test_fraction: float | None) -> tuple[list[Entry], list[Entry]]:
+    """Split at random by image into training and test, as the report does.
+
+    Frames of one scene can fall on both sides: see :func:`shared_scenes`.
+
+    Args:
+        entries: all images.
+        seed: the split is a function of it and of the entries alone.
+        test_fraction: share of test images, range [0, 1); ``None`` stands for SICE's 2,422 training images and the
+            rest for test, and then the number of images must be SICE's.
+
+    Raises:
+        ValueError: if the number of images is not SICE's, or the fraction is out of range.
+    """
+    if test_fraction is None and len(entries) not in SICE_COUNTS:
+        raise ValueError(
+            f"found {len(entries)} images, but SICE Part1 has {SICE_COUNTS[0]} (2,422 for training, 600 for test). "
+            "If this is meant to be another data set, or a part of SICE, say how much of it is for test: "
+            "data.split.test_fraction=0.2"
+        )
+    if test_fraction is not None and not 0 <= test_fraction < 1:
+        raise ValueError(f"data.split.test_fraction is {test_fraction}; expected at least 0 and less than 1")
+    shuffled = list(entries)
+    random.Random(seed).shuffle(shuffled)
+    count = SICE_TRAIN_COUNT if test_fraction is None else round(len(entries) * (1 - test_fraction))
+    return shuffled[:count], shuffled[count:]
+
+
+def take_validation(train: Sequence[Entry], fraction: float, seed: int) -> tuple[list[Entry], list[Entry]]:
+    """Take whole scenes out of the training side until they hold ``fraction`` of its images.
+
+    Returns:
+        Training and validation entries; no scene is in both.
+
+    Raises:
+        ValueError: if the fraction is out of range or would leave no training image.
+    """
+    if not 0 <= fraction < 1:
+        raise ValueError(f"data.val_fraction is {fraction}; expected at least 0 and less than 1")
+    sizes = Counter(entry.scene for entry in train)
+    scenes = sorted(sizes)
+    random.Random(seed).shuffle(scenes)
+    wanted, chosen, count = fraction * len(train), set[str](), 0
+    for scene in scenes:
+        if count >= wanted:
+            break
+        chosen.add(scene)
+        count += sizes[scene]
+    if len(chosen) == len(scenes) and chosen:
+        raise ValueError(
+            f"data.val_fraction={fraction} takes all {len(scenes)} scenes of the training side for validation; "
+            "use a smaller one, or 0 for no validation"
+        )
+    return [e for e in train if e.scene not in chosen], [e for e in train if e.scene in chosen]
+
+
+def split_file(entries: Sequence[Entry], manifest: Path) -> Split:
+    """Take the split from a manifest.
+
+    Raises:
+        ValueError: if the manifest cannot be read, or names images that the data set does not have.
+    """
+    split = Split.read(manifest)
+    unknown = {*split.train, *split.val, *split.test} - {entry.path for entry in entries}
+    if unknown:
+        raise ValueError(f"{manifest} names {len(unknown)} images that the data set does not have, as {min(unknown)}")
+    return split
+
+
+def make_split(
+    entries: Sequence[Entry],
+    root: Path,
+    val_fraction: float,
+    method: Literal["random", "file"] = "random",
+    seed: int = 0,
+    test_fraction: float | None = None,
+    manifest: str | None = None,
+) -> Split:
+    """Split a data set.
+
+    Args:
+        entries: all its images.
+        root: its folder.
+        val_fraction: see :func:`take_validation`; with ``file`` the manifest says what is for validation.
+        method: ``random`` (see :func:`split_random`) or ``file`` (see :func:`split_file`).
+        seed: of the random split.
+        test_fraction: share of test images, ``None`` for SICE's counts.
+        manifest: path of the manifest, absolute or relative to the root.
+
+    Raises:
+        ValueError: if an option is wrong or does not fit the images.
+    """
+    if method == "file" and manifest:
+        return split_file(entries, root / manifest)
+    if method != "random":
+        raise ValueError(
+            f"data.split.method is {method!r} with manifest {manifest!r}; expected random, or file and a path"
+        )
+    side, test = split_random(entries, seed, test_fraction)
+    train, val = take_validation(side, val_fraction, seed)
+    return Split(*(sorted(entry.path for entry in part) for part in (train, val, test)))
+
+
+def shared_scenes(split: Split, entries: Sequence[Entry]) -> int:
+    """Count the test images whose scene also has a training or validation image: the random split's leak."""
+    scene = {entry.path: entry.scene for entry in entries}
+    seen = {scene[path] for path in (*split.train, *split.val)}
+    return sum(scene[path] in seen for path in split.test)

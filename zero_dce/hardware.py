@@ -1,0 +1,53 @@
+"""What the machine offers: the precision to train in, and a description for the records."""
+
+from __future__ import annotations
+
+import os
+import platform
+from pathlib import Path
+from typing import Any
+
+import torch
+
+
+def best_precision(accelerator: str = "auto") -> str:
+    """Return the Trainer precision that is quickest here without loss: bfloat16 autocast where the hardware has it.
+
+    The weights, the curves and the losses stay float32 in either case; only convolutions differ.
+
+    Args:
+        accelerator: the Trainer's; with ``auto`` a GPU counts where there is one.
+
+    Returns:
+        ``bf16-mixed`` or ``32-true``.
+    """
+    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
+    if accelerator not in ("auto", "cpu"):
+        return "32-true"
+    return "bf16-mixed" if _cpu_has_bfloat16() else "32-true"
+
+
+def describe_hardware() -> dict[str, Any]:
+    """Return processor, cores and GPUs."""
+    return {
+        "processor": _processor_name(),
+        "cores": os.cpu_count(),
+        "threads": torch.get_num_threads(),
+        "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "platform": platform.platform(),
+    }
+
+
+def _cpu_has_bfloat16() -> bool:
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
+
+
+def _processor_name() -> str:
+    information = Path("/proc/cpuinfo")
+    if information.is_file():
+        for line in information.read_text(encoding="utf-8", errors="replace").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,269 @@
+"""The four losses without reference, as pure functions, and the module that weighs and adds them.
+
+The paper (CVPR 2020, arXiv 2001.06826, section 3.3), the released code and the report's code define each term
+differently. Every difference is one named option here. The defaults are the released code's definitions; the
+files in ``conf/loss`` hold the other published combinations.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from zero_dce.curves import ITERATIONS
+
+Direction = Literal["left", "right", "up", "down"]
+DIRECTIONS: tuple[Direction, ...] = ("left", "right", "up", "down")
+# Where a neighbour lies, as (dy, dx).
+_OFFSETS: dict[str, tuple[int, int]] = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
+
+
+def spatial_consistency_loss(
+    image: Tensor,
+    enhanced: Tensor,
+    *,
+    region: int = 4,
+    difference: Literal["signed", "absolute"] = "signed",
+    border: Literal["zeros", "none"] = "zeros",
+    directions: Sequence[Direction] = DIRECTIONS,
+) -> Tensor:
+    """Penalise changed contrast between neighbouring regions (``spa``; paper, equation 4).
+
+    Intensities are averaged over RGB and over ``region`` x ``region`` pixels. For each region the squared change of
+    the difference to its neighbours is summed over ``directions``; the result is the mean over all regions and the
+    batch.
+
+    Args:
+        image: the network's input, expected shape B x 3 x H x W, range [0, 1].
+        enhanced: its enhancement, same shape and range.
+        region: side of a region in pixels; remainders at the right and bottom edge are left out.
+        difference: ``signed`` compares ``dY - dI`` (released code), ``absolute`` ``|dY| - |dI|`` (paper): with it a
+            reversed contrast costs nothing.
+        border: ``zeros`` lets a border region compare itself with 0 outside (released code, by zero padding),
+            ``none`` leaves neighbours that do not exist out (paper).
+        directions: the neighbours that count. The report's code loses one of the vertical ones.
+
+    Returns:
+        A scalar, at least 0.
+
+    Raises:
+        ValueError: if an option is unknown or the image is smaller than a region.
+    """
+    _require("spa.difference", difference, ("signed", "absolute"))
+    _require("spa.border", border, ("zeros", "none"))
+    for direction in directions:
+        _require("spa.directions", direction, DIRECTIONS)
+    before = _regions(image, region)
+    after = _regions(enhanced, region)
+    total = after.new_zeros(())
+    for direction in directions:
+        delta_after = _neighbour_difference(after, direction, border)
+        delta_before = _neighbour_difference(before, direction, border)
+        if difference == "absolute":
+            delta_after, delta_before = delta_after.abs(), delta_before.abs()
+        total = total + (delta_after - delta_before).square().sum()
+    return total / after.numel()
+
+
+def exposure_control_loss(
+    enhanced: Tensor,
+    *,
+    target: float = 0.6,
+    region: int = 16,
+    distance: Literal["squared", "absolute"] = "squared",
+) -> Tensor:
+    """Pull the mean intensity of each region to a target exposure (``exp``; paper, equation 5).
+
+    Args:
+        enhanced: expected shape B x 3 x H x W, range [0, 1].
+        target: the well-exposed level E, range [0, 1].
+        region: side of a region in pixels; remainders at the right and bottom edge are left out.
+        distance: ``squared`` (released code) or ``absolute`` (paper).
+
+    Returns:
+        A scalar, the mean over regions and batch.
+
+    Raises:
+        ValueError: if an option is unknown or the image is smaller than a region.
+    """
+    _require("exp.distance", distance, ("squared", "absolute"))
+    gap = _regions(enhanced, region) - target
+    return (gap.square() if distance == "squared" else gap.abs()).mean()
+
+
+def colour_constancy_loss(enhanced: Tensor, *, power: Literal[2, 4] = 4, root: bool = True) -> Tensor:
+    """Penalise a colour cast: differences between the channel means of a picture (``col``; paper, equation 6).
+
+    Args:
+        enhanced: expected shape B x 3 x H x W, range [0, 1].
+        power: exponent of the differences, summed over the pairs RG, RB and GB.
+        root: take the square root per image. 4 with root is the released code, 2 without the paper, 2 with root the
+            report's code, whose gradient never fades.
+
+    Returns:
+        A scalar, the mean over the batch. Its gradient is 0, not NaN, where all channel means are equal.
+
+    Raises:
+        ValueError: if the power is neither 2 nor 4.
+    """
+    _require("col.power", power, (2, 4))
+    red, green, blue = enhanced.mean(dim=(2, 3)).unbind(dim=1)
+    gaps = torch.stack((red - green, red - blue, green - blue), dim=1)
+    terms = gaps if power == 2 else gaps.square()
+    if not root:
+        return terms.square().sum(dim=1).mean()
+    # The norm is the root of the sum of squares; unlike sqrt it has a finite (sub)gradient at 0: a grey picture.
+    norms: Tensor = torch.linalg.vector_norm(terms, dim=1)
+    return norms.mean()
+
+
+def illumination_smoothness_loss(
+    curve_maps: Tensor, *, gradient: Literal["per_direction", "squared", "absolute"] = "per_direction"
+) -> Tensor:
+    """Penalise curve maps that change between neighbouring pixels (``tv``; paper, equation 7).
+
+    Args:
+        curve_maps: expected shape B x 3n x H x W, range [-1, 1].
+        gradient: how the differences dx and dy are combined.
+            ``per_direction``: ``2 (sum dx^2 / count_x + sum dy^2 / count_y)``, summed over all maps (released code).
+            ``squared``: ``dx^2 + dy^2`` (the report's equation) and ``absolute``: ``(|dx| + |dy|)^2`` (paper), both
+            averaged over positions, summed over maps and divided by the number of iterations.
+
+    Returns:
+        A scalar, the mean over the batch; a direction of only one pixel contributes 0.
+
+    Raises:
+        ValueError: if the option is unknown.
+    """
+    _require("tv.gradient", gradient, ("per_direction", "squared", "absolute"))
+    batch, channels, height, width = curve_maps.shape
+    dx = curve_maps[..., :, 1:] - curve_maps[..., :, :-1]
+    dy = curve_maps[..., 1:, :] - curve_maps[..., :-1, :]
+    if gradient == "per_direction":
+        mean_x = dx.square().sum() / max(height * (width - 1), 1)
+        mean_y = dy.square().sum() / max((height - 1) * width, 1)
+        return 2 * (mean_x + mean_y) / batch
+    dx, dy = dx[..., :-1, :], dy[..., :, :-1]
+    energy = dx.square() + dy.square() if gradient == "squared" else (dx.abs() + dy.abs()).square()
+    positions = max((height - 1) * (width - 1), 1)
+    iterations = max(channels // 3, 1)
+    return energy.sum() / (positions * iterations * batch)
+
+
+@dataclass(frozen=True)
+class LossTerms:
+    """What one evaluation of the composite loss gives: each term unweighted, and the weighted total."""
+
+    terms: dict[str, Tensor]
+    weights: dict[str, float]
+
+    @property
+    def total(self) -> Tensor:
+        """The weighted sum: what is minimised. Totals under different weights cannot be compared."""
+        return torch.stack([self.weights[name] * term for name, term in self.terms.items()]).sum()
+
+    @property
+    def shares(self) -> dict[str, Tensor]:
+        """Each term's weighted part of the total, range [0, 1]; all 0 where the total is 0."""
+        total = self.total.detach()
+        divisor = torch.where(total > 0, total, torch.ones_like(total))
+        return {name: self.weights[name] * term.detach() / divisor for name, term in self.terms.items()}
+
+
+class CompositeLoss(nn.Module):
+    """The weighted sum of the four losses; called with input, enhanced image and curve maps.
+
+    Args:
+        spa: options of :func:`spatial_consistency_loss`.
+        exp: options of :func:`exposure_control_loss`.
+        col: options of :func:`colour_constancy_loss`.
+        tv: options of :func:`illumination_smoothness_loss`.
+        weights: one finite number of at least 0 for each of ``spa``, ``exp``, ``col``, ``tv``; the default is the
+            released code's 1, 10, 5, 200.
+
+    Raises:
+        ValueError: if a weight is missing, unknown, negative, not finite or not a number.
+        TypeError: if a term gets an option that it does not have.
+    """
+
+    NAMES = ("spa", "exp", "col", "tv")
+
+    def __init__(
+        self,
+        spa: Mapping[str, Any] | None = None,
+        exp: Mapping[str, Any] | None = None,
+        col: Mapping[str, Any] | None = None,
+        tv: Mapping[str, Any] | None = None,
+        weights: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__()
+        self.options = {"spa": dict(spa or {}), "exp": dict(exp or {}), "col": dict(col or {}), "tv": dict(tv or {})}
+        self.weights = _check_weights(weights or {"spa": 1.0, "exp": 10.0, "col": 5.0, "tv": 200.0})
+        self._try_options()
+
+    def forward(self, image: Tensor, enhanced: Tensor, curve_maps: Tensor) -> LossTerms:
+        """Evaluate all four terms.
+
+        Args:
+            image: the network's input, expected shape B x 3 x H x W, range [0, 1].
+            enhanced: its enhancement, same shape and range.
+            curve_maps: expected shape B x 3n x H x W, range [-1, 1].
+        """
+        terms = {
+            "spa": spatial_consistency_loss(image, enhanced, **self.options["spa"]),
+            "exp": exposure_control_loss(enhanced, **self.options["exp"]),
+            "col": colour_constancy_loss(enhanced, **self.options["col"]),
+            "tv": illumination_smoothness_loss(curve_maps, **self.options["tv"]),
+        }
+        return LossTerms(terms, self.weights)
+
+    def _try_options(self) -> None:
+        """Find a wrong option when the loss is made, not in the first training step."""
+        side = max(int(self.options[name].get("region", 16)) for name in ("spa", "exp"))
+        self(torch.zeros(1, 3, side, side), torch.zeros(1, 3, side, side), torch.zeros(1, 3 * ITERATIONS, 2, 2))
+
+
+def _regions(image: Tensor, region: int) -> Tensor:
+    """Mean intensity of each region: B x 1 x H/region x W/region."""
+    height, width = image.shape[-2:]
+    if region < 1 or min(height, width) < region:
+        raise ValueError(
+            f"the image is {width}x{height} pixels, a region of the loss {region}x{region}: "
+            "use larger images (data.size) or a smaller region of at least 1"
+        )
+    return F.avg_pool2d(image.mean(dim=1, keepdim=True), region)
+
+
+def _neighbour_difference(regions: Tensor, direction: str, border: str) -> Tensor:
+    """Region minus its neighbour in one direction; only over existing neighbours when border is ``none``."""
+    if border == "zeros":
+        regions = F.pad(regions, (1, 1, 1, 1))
+    dy, dx = _OFFSETS[direction]
+    height, width = regions.shape[-2:]
+    margin = 1 if border == "zeros" else 0
+    top, bottom = max(margin, -dy), height - max(margin, dy)
+    left, right = max(margin, -dx), width - max(margin, dx)
+    centre = regions[..., top:bottom, left:right]
+    return centre - regions[..., top + dy : bottom + dy, left + dx : right + dx]
+
+
+def _require(name: str, value: object, allowed: Sequence[object]) -> None:
+    if value not in allowed:
+        raise ValueError(f"loss option {name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
+
+
+def _check_weights(weights: Mapping[str, float]) -> dict[str, float]:
+    names = CompositeLoss.NAMES
+    if set(weights) != set(names):
+        raise ValueError(f"loss.weights has the names {sorted(map(str, weights))}; expected exactly {sorted(names)}")
+    for name, value in weights.items():
+        number = isinstance(value, (int, float)) and not isinstance(value, bool)
+        if not number or not math.isfinite(value) or value < 0:
+            raise ValueError(f"loss.weights.{name} is {value!r}; expected a finite number of at least 0")
+    return {name: float(weights[name]) for name in names}

@@ -1,0 +1,132 @@
+"""The LightningModule: DCE-Net, the composite loss and the measures, in one shared step."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor
+
+from zero_dce.losses import CompositeLoss, LossTerms
+from zero_dce.metrics import MEASURE_NAMES, NamedMeans, PSNRGain, picture_measures, with_saturation_ratio
+from zero_dce.networks import DCENet
+
+NETWORKS = {"zero_dce": DCENet}
+Batch = Mapping[str, Any]
+
+
+class NonFiniteLossError(FloatingPointError):
+    """A loss term became NaN or infinite; the message names the term and the batch's files."""
+
+
+class ZeroDCE(L.LightningModule):
+    """Zero-reference deep curve estimation.
+
+    A batch is a mapping with ``image`` (B x 3 x H x W, [0, 1]), ``path`` (B strings) and, where references exist,
+    ``reference`` (like ``image``) and ``has_reference`` (B booleans). References serve measures only.
+
+    Args:
+        network: which network; ``zero_dce`` is DCE-Net.
+        loss: the arguments of :class:`zero_dce.losses.CompositeLoss`; ``None`` is the released code's loss.
+        learning_rate: of Adam; the paper's 1e-4.
+        weight_decay: of Adam; the released code's 1e-4.
+
+    Raises:
+        ValueError: if the network is unknown, a loss option is wrong, or a number is out of its range.
+    """
+
+    def __init__(
+        self,
+        network: str = "zero_dce",
+        loss: Mapping[str, Any] | None = None,
+        learning_rate: float = 1e-4,
+        weight_decay: float = 1e-4,
+    ) -> None:
+        super().__init__()
+        if network not in NETWORKS:
+            raise ValueError(f"model.network is {network!r}; expected one of {', '.join(NETWORKS)}")
+        if learning_rate <= 0 or weight_decay < 0:
+            raise ValueError(
+                f"model.learning_rate is {learning_rate} and model.weight_decay {weight_decay}; "
+                "expected more than 0 and at least 0"
+            )
+        # The loggers get the whole composed configuration instead, from train.py.
+        self.save_hyperparameters(logger=False)
+        # channels_last is the layout that convolutions run fastest in, on the CPU and on GPUs.
+        self.network = NETWORKS[network]()
+        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
+        self.loss = CompositeLoss(**(loss or {}))
+        self.val_losses = NamedMeans(CompositeLoss.NAMES)
+        self.val_measures = NamedMeans(MEASURE_NAMES)
+        self.val_psnr = PSNRGain()
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 24 x H x W, [-1, 1])."""
+        enhanced, curve_maps = self.network(image.contiguous(memory_format=torch.channels_last))
+        return enhanced, curve_maps
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """One step on a batch; logs the losses and the picture's measures every ``log_every_n_steps``."""
+        enhanced, losses = self._shared_step(batch)
+        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+            self._log(_loss_values(losses), "train")
+            self._log(with_saturation_ratio(picture_measures(batch["image"], enhanced)), "train")
+            # Loggers label the row with this: the number of the step that ends with it, as in step-000300.
+            self.log("step", float(self.global_step + 1))
+        return losses.total
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> None:
+        """Losses and measures on a validation batch."""
+        enhanced, losses = self._shared_step(batch)
+        size = len(batch["image"])
+        self.val_losses.update(losses.terms, size)
+        self.val_measures.update(picture_measures(batch["image"], enhanced), size)
+        if "reference" in batch:
+            known = batch["has_reference"]
+            self.val_psnr.update(batch["image"][known], enhanced[known], batch["reference"][known])
+
+    def on_validation_epoch_end(self) -> None:
+        """Log the measures of the whole validation set."""
+        # torchmetrics has gathered the values over all processes; sync_dist averages equal numbers.
+        self._log(_loss_values(LossTerms(self.val_losses.compute(), self.loss.weights)), "val")
+        self._log(with_saturation_ratio(self.val_measures.compute()), "val")
+        if self.val_psnr.update_called:
+            self._log(self.val_psnr.compute(), "val")
+        for metric in (self.val_losses, self.val_measures, self.val_psnr):
+            metric.reset()
+        self.log("step", float(self.global_step), sync_dist=True)
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """Adam over the network's parameters."""
+        rate, decay = self.hparams["learning_rate"], self.hparams["weight_decay"]
+        return torch.optim.Adam(self.network.parameters(), lr=rate, weight_decay=decay)
+
+    def _shared_step(self, batch: Batch) -> tuple[Tensor, LossTerms]:
+        enhanced, curve_maps = self(batch["image"])
+        losses: LossTerms = self.loss(batch["image"], enhanced, curve_maps)
+        if not torch.isfinite(losses.total):
+            raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
+        return enhanced, losses
+
+    def _log(self, values: Mapping[str, Tensor], stage: str) -> None:
+        for name, value in values.items():
+            on_bar = stage == "train" and name in CompositeLoss.NAMES
+            self.log(f"{stage}/{name}", value.detach(), prog_bar=on_bar, sync_dist=True)
+
+
+def _loss_values(losses: LossTerms) -> dict[str, Tensor]:
+    shares = {f"share/{name}": value for name, value in losses.shares.items()}
+    return {**losses.terms, **shares, "total": losses.total}
+
+
+def _describe_non_finite(losses: LossTerms, batch: Batch, step: int) -> str:
+    bad = [name for name, value in losses.terms.items() if not torch.isfinite(value)]
+    values = ", ".join(f"{name}={value.item():.4g}" for name, value in losses.terms.items())
+    files = "\n  ".join(batch["path"])
+    return (
+        f"the loss is not finite after {step} steps: {', '.join(bad) or 'the weighted total'} ({values}).\n"
+        f"The batch's files:\n  {files}\n"
+        "The last checkpoint is from before this step. A smaller model.learning_rate or loss.weights may help."
+    )

@@ -1,0 +1,133 @@
+"""DCE-Net, which estimates the curve maps, and the loading of published weights into it."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from zero_dce.curves import ITERATIONS, apply_curves
+
+WIDTH = 32
+# conv5 to conv7 see two feature maps side by side (skip connections).
+SKIP_LAYERS = ("e_conv5", "e_conv6", "e_conv7")
+
+
+class DCENet(nn.Module):
+    """DCE-Net: seven 3x3 convolutions with symmetric skip connections, 79,416 parameters.
+
+    Zero-DCE paper (arXiv 2001.06826), section 3.2. Layer names and the order of concatenation are the
+    released code's, so its checkpoints load as they are. The receptive field is 15x15 pixels.
+
+    Weights start as N(0, 0.02) and biases as PyTorch's default, as in the released code.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.e_conv1 = nn.Conv2d(3, WIDTH, 3, padding=1)
+        self.e_conv2 = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
+        self.e_conv3 = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
+        self.e_conv4 = nn.Conv2d(WIDTH, WIDTH, 3, padding=1)
+        self.e_conv5 = nn.Conv2d(2 * WIDTH, WIDTH, 3, padding=1)
+        self.e_conv6 = nn.Conv2d(2 * WIDTH, WIDTH, 3, padding=1)
+        self.e_conv7 = nn.Conv2d(2 * WIDTH, 3 * ITERATIONS, 3, padding=1)
+        for name, parameter in self.named_parameters():
+            if name.endswith("weight"):
+                nn.init.normal_(parameter, mean=0.0, std=0.02)
+
+    def estimate_curves(self, image: Tensor) -> Tensor:
+        """Return the curve maps of ``image``.
+
+        Args:
+            image: expected shape B x 3 x H x W, range [0, 1], any size from 1 x 1.
+
+        Returns:
+            Curve maps, shape B x 24 x H x W, range [-1, 1], float32 also under autocast.
+        """
+        x1 = torch.relu(self.e_conv1(image))
+        x2 = torch.relu(self.e_conv2(x1))
+        x3 = torch.relu(self.e_conv3(x2))
+        x4 = torch.relu(self.e_conv4(x3))
+        x5 = torch.relu(self.e_conv5(torch.cat((x3, x4), dim=1)))
+        x6 = torch.relu(self.e_conv6(torch.cat((x2, x5), dim=1)))
+        logits = self.e_conv7(torch.cat((x1, x6), dim=1))
+        # Autocast leaves bfloat16 here, whose steps near 1 are 1/128: the curves want the full tanh.
+        return torch.tanh(logits.to(image.dtype))
+
+    def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 24 x H x W, [-1, 1])."""
+        curve_maps = self.estimate_curves(image)
+        return apply_curves(image, curve_maps), curve_maps
+
+
+def load_weights(path: str | os.PathLike[str]) -> DCENet:
+    """Load a DCE-Net from a checkpoint of this package, of the authors or of the report.
+
+    The layouts are told apart by their keys: ``network.e_conv1.weight`` in a Lightning checkpoint of this
+    package, ``e_conv1.weight`` in the authors' file, ``conv1.weight`` in the report's. The report's code
+    concatenates the skip connections the other way round, so its input channels are swapped here.
+
+    Args:
+        path: the checkpoint. It is read with ``weights_only=True``: no code in it can run.
+
+    Returns:
+        The network in evaluation mode, on the CPU.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if the file is no checkpoint, or its keys are of no known layout.
+    """
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+        raise ValueError(
+            f"{path} is not a PyTorch checkpoint that can be read with weights_only=True: {error}"
+        ) from error
+    network = DCENet()
+    network.load_state_dict(_to_dce_net_layout(content, path))
+    return network.eval()
+
+
+def _to_dce_net_layout(content: object, path: str | os.PathLike[str]) -> dict[str, Tensor]:
+    """Translate any known checkpoint layout into DCENet's own, or say which keys did not fit."""
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{path} holds a {type(content).__name__}, expected a mapping from parameter names to tensors")
+    state = {str(key).removeprefix("network."): value for key, value in content.items()}
+    if any("depth_conv" in key for key in state):
+        raise ValueError(
+            f"{path} is a Zero-DCE++ checkpoint (its keys name depth_conv layers); this loads into DCE-Net only"
+        )
+    if "conv1.weight" in state:
+        state = {f"e_{key}": value for key, value in state.items()}
+        _swap_skip_inputs(state)
+    _check_state(state, path)
+    return state
+
+
+def _swap_skip_inputs(state: dict[str, Tensor]) -> None:
+    """Exchange the two halves of the input channels where the report concatenates (late, early)."""
+    for layer in SKIP_LAYERS:
+        weight = state.get(f"{layer}.weight")
+        if weight is not None:
+            state[f"{layer}.weight"] = torch.cat(weight.chunk(2, dim=1)[::-1], dim=1)
+
+
+def _check_state(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> None:
+    expected = DCENet().state_dict()
+    missing = sorted(expected.keys() - state.keys())
+    unknown = sorted(state.keys() - expected.keys())
+    wrong = [
+        f"{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}"
+        for key, value in expected.items()
+        if key in state and state[key].shape != value.shape
+    ]
+    if missing or unknown or wrong:
+        raise ValueError(
+            f"{path} does not fit DCE-Net. Missing keys: {missing or 'none'}; unknown keys: {unknown or 'none'}; "
+            f"wrong shapes: {wrong or 'none'}"
+        )

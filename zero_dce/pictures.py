@@ -1,0 +1,68 @@
+"""Pictures for people: sample pictures side by side, captions, and contact sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image, ImageDraw, ImageFont
+from torch import Tensor
+
+from zero_dce.data.decode import Pixels
+
+# Photographs are judged on neutral grey.
+BACKGROUND = (64, 64, 64)
+FOREGROUND = (230, 230, 230)
+GAP = 8
+LABEL_HEIGHT = 22
+
+
+def to_pixels(image: Tensor) -> Pixels:
+    """Round one image, 3 x H x W in [0, 1], to uint8 H x W x 3."""
+    rounded = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
+    return np.ascontiguousarray(rounded.permute(1, 2, 0).cpu().numpy())
+
+
+def to_image(pixels: Pixels) -> Tensor:
+    """Turn uint8 H x W x 3 into one image, 3 x H x W float32 in [0, 1]."""
+    return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
+
+
+def side_by_side(left: Pixels, right: Pixels) -> Pixels:
+    """Put two pictures of the same height beside each other, with a grey gap."""
+    gap = np.full((left.shape[0], GAP, 3), BACKGROUND, dtype=np.uint8)
+    return np.concatenate((left, gap, right), axis=1)
+
+
+def contact_sheet(rows: Sequence[tuple[str, Sequence[Path]]], cell: int = 192) -> Image.Image:
+    """Lay out pictures in labelled rows on grey; each is shrunk into a square cell and keeps its proportions.
+
+    Args:
+        rows: a label and the picture files of each row.
+        cell: side of a cell in pixels.
+
+    Returns:
+        An RGB picture.
+    """
+    lines = [(label, [_thumbnail(file, cell) for file in files]) for label, files in rows]
+    heights = [LABEL_HEIGHT + max((picture.height for picture in pictures), default=0) + GAP for _, pictures in lines]
+    columns = max(len(pictures) for _, pictures in lines)
+    sheet = Image.new("RGB", (columns * (cell + GAP) + GAP, sum(heights) + GAP), BACKGROUND)
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    top = 0
+    for (label, pictures), height in zip(lines, heights, strict=True):
+        draw.text((GAP, top + 4), label, fill=FOREGROUND, font=font)
+        for column, picture in enumerate(pictures):
+            left = GAP + column * (cell + GAP) + (cell - picture.width) // 2
+            sheet.paste(picture, (left, top + LABEL_HEIGHT))
+        top += height
+    return sheet
+
+
+def _thumbnail(file: Path, side: int) -> Image.Image:
+    with Image.open(file) as picture:
+        thumbnail = picture.convert("RGB")
+    thumbnail.thumbnail((side, side), Image.Resampling.LANCZOS)
+    return thumbnail

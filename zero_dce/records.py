@@ -1,0 +1,75 @@
+"""The JSON files of a run's folder: environment.json and result.json."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+from zero_dce.hardware import describe_hardware
+
+ENVIRONMENT = "environment.json"
+RESULT = "result.json"
+PACKAGES = ("torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "pillow", "numpy", "wandb")
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the process that writes files; true also before the process group is up."""
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write JSON atomically: the file is either whole or not there. NaN, which JSON lacks, becomes null."""
+    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
+    text = json.dumps(_without_nan(content), indent=1, ensure_ascii=False)
+    unfinished.write_text(text + "\n", encoding="utf-8")
+    os.replace(unfinished, file)
+
+
+def read_json(file: Path) -> Any:
+    """Read JSON; ``None`` where the file does not exist."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def describe_environment(data_fingerprint: str) -> dict[str, Any]:
+    """Return what a result depends on beside the configuration: code, versions, hardware and data."""
+    return {
+        "commit": _commit(),
+        "python": platform.python_version(),
+        "versions": {name: _version(name) for name in ("zero_dce", *PACKAGES)},
+        "hardware": describe_hardware(),
+        "data_fingerprint": data_fingerprint,
+    }
+
+
+def _without_nan(content: Any) -> Any:
+    if isinstance(content, dict):
+        return {key: _without_nan(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [_without_nan(value) for value in content]
+    return None if isinstance(content, float) and content != content else content
+
+
+def _version(package: str) -> str | None:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+
+
+def _commit() -> str | None:
+    """Return the commit of the checkout that the package runs from, with a mark when it has changes."""
+    root = Path(__file__).resolve().parents[1]
+    if not (root / ".git").exists():
+        return None
+    try:
+        command = ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+    except (OSError, subprocess.SubprocessError):
+        return None

@@ -1,0 +1,89 @@
+"""Train from the command line: compose the configuration, instantiate, fit, write the result.
+
+``python -m zero_dce.train`` is one run, ``python -m zero_dce.train +sweep=loss_weights`` a grid of them.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning as L
+from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
+from omegaconf import DictConfig
+
+from zero_dce.callbacks.checkpoints import last_checkpoint, read_step
+from zero_dce.configuration import config_folder, expand_resume, quiet, register_resolvers
+from zero_dce.records import is_first_process
+from zero_dce.run import (
+    check_run,
+    explain_out_of_memory,
+    next_steps,
+    open_loggers,
+    record_data,
+    record_result,
+)
+from zero_dce.sweep import finish_sweep
+
+
+def train(config: DictConfig) -> None:
+    """Carry out one run in its folder.
+
+    Raises:
+        ValueError: if the configuration does not hold together.
+        FileNotFoundError: if the data, or a checkpoint to resume from, is missing.
+        MemoryError: if a batch does not fit; the message says how to go on.
+        NonFiniteLossError: if a loss is NaN or infinite; the message names the term and the files.
+    """
+    run = Path(config.run_dir)
+    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    check_run(config, run, in_sweep)
+    with record_result(config, run) as result:
+        L.seed_everything(config.seed, workers=True, verbose=False)
+        data = hydra.utils.instantiate(config.data)
+        model = hydra.utils.instantiate(config.model)
+        callbacks = [result.timer, *hydra.utils.instantiate(config.callbacks).values()]
+        data.prepare_data()
+        data.setup()
+        if is_first_process():
+            record_data(run, data, resumed=config.resume is not None)
+        checkpoint = None if config.resume is None else last_checkpoint(run)
+        from_step = 0 if checkpoint is None else read_step(checkpoint)
+        with open_loggers(config, run, from_step) as loggers, explain_out_of_memory(config):
+            result.trainer = trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers)
+            trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+            _validate_last_step(trainer, model, data, config.every_n_steps)
+    if is_first_process() and not in_sweep:
+        print(next_steps(config, run), flush=True)
+
+
+def _validate_last_step(trainer: L.Trainer, model: Any, data: Any, every_n_steps: int) -> None:
+    """Validate once more where the last step did not fall on a validation, so that the result speaks of it."""
+    if data.split.val and (trainer.global_step % every_n_steps or "val/total" not in trainer.callback_metrics):
+        trainer.validate(model, data, verbose=False)
+
+
+@hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
+def _compose_and_train(config: DictConfig) -> None:
+    train(config)
+
+
+def main() -> None:
+    """Run the command line."""
+    quiet()
+    register_resolvers()
+    try:
+        sys.argv[1:] = expand_resume(sys.argv[1:])
+    except FileNotFoundError as error:
+        sys.exit(str(error))
+    try:
+        _compose_and_train()
+    finally:
+        finish_sweep()
+
+
+if __name__ == "__main__":
+    main()
