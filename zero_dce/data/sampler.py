@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-import torch
+import numpy as np
 from torch.utils.data import Sampler
 
 
@@ -45,9 +45,8 @@ class EpochSampler(Sampler[int]):
         """Yield the indices of the current epoch."""
         order = list(range(self.length))
         if self.shuffle:
-            # One integer from two: epochs stay far below 2**32, and seeds up to there are told apart.
-            generator = torch.Generator().manual_seed((self.seed << 32) + self.epoch)
-            order = torch.randperm(self.length, generator=generator).tolist()
+            # NumPy mixes both numbers in; torch.Generator would keep only the low 32 bits of one.
+            order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length).tolist()
         return iter(order[self.rank : self.total : self.num_replicas])
 
     def __len__(self) -> int:

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from zero_dce.data.loader import ResumableDataLoader
+from zero_dce.data.sampler import EpochSampler
+
+
+def order(seed: int = 0, epoch: int = 0, length: int = 23, **options: Any) -> list[int]:
+    sampler = EpochSampler(length, seed, shuffle=True, **options)
+    sampler.set_epoch(epoch)
+    return list(sampler)
+
+
+def test_the_order_is_a_function_of_seed_and_epoch() -> None:
+    assert order() == order()
+    assert sorted(order()) == list(range(23))
+    orders = [order(seed, epoch) for seed in (0, 1, 2) for epoch in (0, 1, 2)]
+    assert len({tuple(one) for one in orders}) == 9
+
+
+def test_without_shuffling() -> None:
+    assert list(EpochSampler(5, 0, shuffle=False)) == [0, 1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("processes", [2, 3])
+def test_processes_share_an_epoch(processes: int) -> None:
+    parts = [order(num_replicas=processes, rank=rank) for rank in range(processes)]
+    assert {len(part) for part in parts} == {23 // processes}
+    seen = [index for part in parts for index in part]
+    assert len(set(seen)) == len(seen) == 23 - 23 % processes
+    # A step's global batch is the same set as on one process.
+    assert {part[k] for part in parts for k in range(4)} == set(order()[: 4 * processes])
+
+
+def test_validation_counts_each_sample_once() -> None:
+    parts = [EpochSampler(7, 0, shuffle=False, num_replicas=2, rank=rank, drop_uneven=False) for rank in (0, 1)]
+    assert [list(part) for part in parts] == [[0, 2, 4, 6], [1, 3, 5]]
+    assert [len(part) for part in parts] == [4, 3]
+
+
+def test_more_processes_than_samples() -> None:
+    with pytest.raises(ValueError, match="2 images are too few for 3 processes"):
+        EpochSampler(2, 0, shuffle=True, num_replicas=3)
+
+
+def loader(workers: int = 0) -> ResumableDataLoader:
+    sampler = EpochSampler(10, 0, shuffle=True)
+    return ResumableDataLoader(list(range(10)), sampler, 3, num_workers=workers, collate_fn=list)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("taken", [0, 1, 3])
+def test_loader_continues_behind_what_was_handed_out(workers: int, taken: int) -> None:
+    first = loader(workers)
+    whole = list(loader())
+    iterator = iter(first)
+    assert [next(iterator) for _ in range(taken)] == whole[:taken]
+    state = first.state_dict()
+    assert state == {"batches": taken}, "what workers have prefetched does not count"
+
+    second = loader(workers)
+    second.load_state_dict(state)
+    assert second.state_dict() == state
+    assert len(second) == 4
+    assert list(second) == whole[taken:]
+    assert list(second) == whole, "only the first pass is shortened"
+
+
+def test_loader_at_the_end_of_an_epoch_starts_a_whole_one() -> None:
+    resumed = loader()
+    resumed.load_state_dict({"batches": 4})
+    assert len(list(resumed)) == 4

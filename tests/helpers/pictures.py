@@ -1,0 +1,33 @@
+"""Small pictures and data sets for tests."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+
+def make_picture(seed: int, brightness: float, width: int = 48, height: int = 32) -> Image.Image:
+    """A coloured gradient with texture, about as bright as asked for."""
+    generator = np.random.default_rng(seed)
+    ramp = np.linspace(0.4, 1.6, width)[None, :, None] * generator.uniform(0.6, 1.4, 3)
+    noise = generator.uniform(0.8, 1.2, (height, width, 3))
+    return Image.fromarray((255 * brightness * ramp * noise).clip(0, 255).astype(np.uint8))
+
+
+def make_sice(root: Path, scenes: int, frames: int, extension: str = "JPG") -> Path:
+    """Write ``Dataset_Part1/<scene>/<n>.JPG``, darkest first, and ``pairs.csv``; returns the root."""
+    rows = []
+    for scene in range(1, scenes + 1):
+        folder = root / "Dataset_Part1" / str(scene)
+        folder.mkdir(parents=True)
+        for frame in range(1, frames + 1):
+            make_picture(scene, 0.1 + 0.4 * (frame - 1) / max(1, frames - 1)).save(
+                folder / f"{frame}.{extension}", format="JPEG", quality=95
+            )
+        rows.append((f"Dataset_Part1/{scene}/1.{extension}", f"Dataset_Part1/{scene}/{frames}.{extension}", scene))
+    with (root / "pairs.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([("low", "reference", "scene"), *rows])
+    return root

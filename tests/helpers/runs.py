@@ -1,0 +1,85 @@
+"""Running the command line in tests, small and quick."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hydra.core.global_hydra import GlobalHydra
+
+from zero_dce import train
+
+# Full float32 and one thread's order of sums: equal numbers on every machine.
+TINY = [
+    "trainer.accelerator=cpu",
+    "trainer.precision=32-true",
+    "trainer.log_every_n_steps=1",
+    "trainer.max_steps=4",
+    "every_n_steps=2",
+    "data.size=16",
+    "data.batch_size=2",
+    "data.num_workers=0",
+    "callbacks.samples.count=2",
+    "callbacks.samples.longest=48",
+]
+
+
+def tiny(sice: Path, *overrides: str) -> list[str]:
+    """Overrides of a quick run on a small data set in SICE's layout."""
+    return [
+        *TINY,
+        "data=sice",
+        f"data.root={sice}",
+        "data.split.test_fraction=0.2",
+        "data.val_fraction=0.3",
+        *overrides,
+    ]
+
+
+def run_here(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> int:
+    """Run the command line inside this process, with ``folder`` as working folder; returns the exit code."""
+    GlobalHydra.instance().clear()
+    monkeypatch.chdir(folder)
+    monkeypatch.setattr(sys, "argv", ["zero_dce.train", *arguments])
+    try:
+        train.main()
+    except SystemExit as stop:
+        return stop.code if isinstance(stop.code, int) else 1
+    return 0
+
+
+def run_apart(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line in a process of its own, with ``folder`` as working folder."""
+    command = [sys.executable, "-m", "zero_dce.train", *arguments]
+    return subprocess.run(
+        command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False
+    )
+
+
+def read_metrics(run: Path) -> list[dict[str, str]]:
+    with (run / "metrics.csv").open(newline="") as stream:
+        return list(csv.DictReader(stream))
+
+
+def read_result(run: Path) -> dict[str, Any]:
+    result: dict[str, Any] = json.loads((run / "result.json").read_text())
+    return result
+
+
+def read_wandb(folder: Path) -> list[dict[str, Any]]:
+    """All records of the one offline run below ``folder``, by W&B's own reader."""
+    (run,) = folder.glob("offline-run-*")
+    command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(run)]
+    output = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout
+    return [json.loads(line) for line in output.splitlines()]
+
+
+def wandb_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The logged rows, each a mapping from key to value."""
+    return [record["history"]["item"] for record in records if record["type"] == "history"]
