@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from zero_dce.callbacks.checkpoints import last_checkpoint
@@ -47,6 +49,26 @@ def register_resolvers() -> None:
 def default_data() -> str:
     """Return which data configuration is the default: SICE where ``SICE_ROOT`` is set, else the embedded sample."""
     return "sice" if os.environ.get(SICE_VARIABLE) else "sample"
+
+
+def check_quotes(arguments: list[str]) -> None:
+    """Refuse an override that Hydra cannot parse, and show how to quote it.
+
+    Raises:
+        ValueError: with Hydra's own message and the quoted form.
+    """
+    for argument in arguments:
+        if argument.startswith("-") or "=" not in argument:
+            continue
+        try:
+            OverridesParser.create().parse_override(argument)
+        except HydraException as error:
+            key, _, value = argument.partition("=")
+            raise ValueError(
+                f"cannot read {argument!r}: {error}\n"
+                "A value with a comma, blank, bracket or equals sign, as in a path, needs "
+                f"two pairs of quotes: '{key}=\"{value}\"'"
+            ) from error
 
 
 def expand_resume(arguments: list[str]) -> list[str]:

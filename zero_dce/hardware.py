@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,18 @@ def describe_hardware() -> dict[str, Any]:
         "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
         "platform": platform.platform(),
     }
+
+
+def peak_memory_mb() -> dict[str, float | None]:
+    """Return the most memory that this process has held so far, on the host and on its GPU; ``None`` is unknown."""
+    gpu = torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else None
+    try:
+        import resource
+    except ImportError:
+        # Windows has no such module.
+        return {"host": None, "gpu": gpu}
+    unit = 1 if sys.platform == "darwin" else 1024
+    return {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, "gpu": gpu}
 
 
 def _cpu_has_bfloat16() -> bool:

@@ -12,12 +12,14 @@ from typing import Any
 import hydra
 import lightning as L
 import torch
+from hydra.errors import InstantiationException
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
+from zero_dce.hardware import peak_memory_mb
 from zero_dce.loggers import MetricsFile
 from zero_dce.records import ENVIRONMENT, RESULT, describe_environment, is_first_process, read_json, write_json
 from zero_dce.sweep import run_name
@@ -121,7 +123,7 @@ def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
     except BaseException as exception:
         # Ctrl-C arrives as SystemExit from within the Trainer.
         state = "interrupted" if isinstance(exception, KeyboardInterrupt | SystemExit) else "failed"
-        error = f"{type(exception).__name__}: {exception}"
+        error = _describe(exception)
         raise
     finally:
         if is_first_process() and run.is_dir():
@@ -135,8 +137,16 @@ def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
                 "measures": result.measures(),
                 **result.training_times(),
                 "wall_time_s": time.time() - started,
+                "peak_memory_mb": peak_memory_mb(),
             }
             write_json(run / RESULT, content)
+
+
+def _describe(exception: BaseException) -> str:
+    """Name an error; Hydra wraps those from making an object in one of its own."""
+    wrapped = exception.__cause__ if isinstance(exception, InstantiationException) else None
+    error = wrapped or exception
+    return f"{type(error).__name__}: {error}"
 
 
 @contextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import logging
 import statistics
+import sys
 import time
 from collections.abc import Sequence
 from itertools import pairwise
@@ -48,17 +49,26 @@ class SweepOverview(Callback):
     # Hydra 1.3 never calls on_multirun_end after a failed run, so the entry point asks for this and finishes.
     folder: Path | None = None
 
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Make the run's folder, or say that it cannot be made."""
+        _make_folder(Path(config.hydra.run.dir), "hydra.run.dir")
+
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Write the plan and print the number of runs and what they will take."""
         folder = Path(config.hydra.sweep.dir).resolve()
+        _make_folder(folder, "hydra.sweep.dir")
         jobs = plan_jobs(config)
-        folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / PLAN, {"jobs": jobs, "swept": _swept(jobs)})
         SweepOverview.folder = folder
         self.started, self.finished, self.count = time.monotonic(), 0, len(jobs)
-        estimate = estimate_run(config)
+        _say(f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}")
+        try:
+            estimate = estimate_run(config)
+        except Exception as error:
+            # What is wrong stands in each run's own error; here it must not take the plan along.
+            _say(f"No estimate of time and disk: {error}")
+            return
         _say(
-            f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}\n"
             f"About {_minutes(len(jobs) * estimate.seconds)} of training ({estimate.basis}) "
             f"and {len(jobs) * estimate.megabytes:.0f} MB of disk."
         )
@@ -73,10 +83,22 @@ class SweepOverview(Callback):
         _say(f"Run {self.finished} of {self.count} ended; about {_minutes(left)} left.")
 
 
+def _make_folder(folder: Path, key: str) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / ".writable", True)
+        (folder / ".writable").unlink()
+    except OSError as error:
+        # Hydra turns a callback's exceptions into warnings, but not this one.
+        sys.exit(f"the folder {folder} cannot be written: {error}. Choose another with {key}=DIR")
+
+
 def plan_jobs(config: DictConfig) -> list[list[str]]:
     """Return the overrides of each run, in the order that Hydra's sweeper runs them."""
-    parameters: Any = OmegaConf.to_container(config.hydra.sweeper.params or {}, resolve=True)
-    texts = [f"{key}={value}" for key, value in parameters.items()] + list(config.hydra.overrides.task)
+    parameters: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    texts = [f"{key}={value}" for key, value in (parameters["params"] or {}).items()] + list(
+        config.hydra.overrides.task
+    )
     overrides = OverridesParser.create().parse_overrides(texts)
     return [list(job) for job in BasicSweeper.split_arguments(overrides, None)[0]]
 
@@ -104,8 +126,9 @@ def run_name(run: Path) -> str:
 def read_sweep(folder: Path) -> list[Row]:
     """Return a row for each run of the plan, also for those that failed, were killed or never began.
 
-    A row has ``run`` (its number), ``point`` (its swept values), ``state``, ``step``, ``began`` and ``ended``
-    (training, in seconds since 1970), ``weights`` and ``measures``; what is not known is ``None`` or empty.
+    A row has ``run`` (its number), ``point`` (its swept values), ``state``, ``error``, ``step``, ``weights``,
+    ``measures``, ``memory`` (its peak), and ``began`` and ``ended`` (training, in seconds since 1970); what is not
+    known is ``None`` or empty.
 
     Raises:
         FileNotFoundError: if the folder is not a sweep's.
@@ -150,7 +173,11 @@ def format_table(rows: Sequence[Row]) -> str:
     header = ["run", "spa/exp/col/tv", "point", "state", *(COLUMNS[name] for name in shown)]
     lines = [header]
     for row in rows:
-        weights = "/".join(f"{row['weights'][name]:g}" for name in CompositeLoss.NAMES) if row["weights"] else "-"
+        weights = (
+            "/".join(str(row["weights"][name]).removesuffix(".0") for name in CompositeLoss.NAMES)
+            if row["weights"]
+            else "-"
+        )
         cells = [_cell(row["measures"].get(name), row.get("spread", {}).get(name)) for name in shown]
         lines.append([str(row["run"]), weights, row["point"], row["state"], *cells])
     widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
@@ -173,9 +200,15 @@ def finish_sweep() -> None:
         _say(
             "PSNR: the dark validation frames against their well exposed reference; ± s.e. of the mean gain over them."
         )
+    memory = [row["memory"]["host"] for row in rows if row["memory"] and row["memory"]["host"]]
+    if memory:
+        _say(f"Peak memory: {max(memory) / 1000:.2f} GB.")
     pauses = [next_["began"] - run["ended"] for run, next_ in pairwise(rows) if next_["began"] and run["ended"]]
     if pauses:
         _say(f"Between the runs: {statistics.fmean(pauses):.2f} s, at most {max(pauses):.2f} s, without training.")
+    for row in rows:
+        if row["error"]:
+            _say(f"Run {row['run']} {row['state']}: {row['error']}")
     _write_sheet(folder, rows)
     _say(_next_steps(folder, rows))
 
@@ -189,10 +222,12 @@ def _read_run(run: Path, job: Sequence[str], swept: Sequence[str]) -> Row:
         "run": int(run.name),
         "point": point_name(job, swept),
         "state": result["state"],
+        "error": result.get("error"),
         "step": result["last_step"],
         "began": result.get("training_began"),
         "ended": result.get("training_ended"),
         "weights": result["weights"],
+        "memory": result.get("peak_memory_mb"),
         "measures": result["measures"],
     }
 

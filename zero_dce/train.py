@@ -12,11 +12,12 @@ from typing import Any
 import hydra
 import lightning as L
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from zero_dce.callbacks.checkpoints import last_checkpoint, read_step
-from zero_dce.configuration import config_folder, expand_resume, quiet, register_resolvers
+from zero_dce.configuration import check_quotes, config_folder, expand_resume, quiet, register_resolvers
 from zero_dce.records import is_first_process
 from zero_dce.run import (
     check_run,
@@ -68,7 +69,11 @@ def _validate_last_step(trainer: L.Trainer, model: Any, data: Any, every_n_steps
 
 @hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
 def _compose_and_train(config: DictConfig) -> None:
-    train(config)
+    try:
+        train(config)
+    except (ValueError, OSError, MemoryError, FloatingPointError) as error:
+        # Hydra prints this one as a message, others as a traceback. HYDRA_FULL_ERROR=1 shows it in full.
+        raise CompactHydraException(f"{type(error).__name__}: {error}") from error
 
 
 def main() -> None:
@@ -76,8 +81,9 @@ def main() -> None:
     quiet()
     register_resolvers()
     try:
+        check_quotes(sys.argv[1:])
         sys.argv[1:] = expand_resume(sys.argv[1:])
-    except FileNotFoundError as error:
+    except (ValueError, FileNotFoundError) as error:
         sys.exit(str(error))
     try:
         _compose_and_train()

@@ -54,6 +54,10 @@ class ExposureDataModule(L.LightningDataModule):
         super().__init__()
         if layout not in LAYOUTS:
             raise ValueError(f"data.layout is {layout!r}; expected one of {', '.join(LAYOUTS)}")
+        if root == "":
+            raise ValueError(
+                "data.root is not set: give your images as data.root=DIR, or SICE as SICE_ROOT=DIR in the environment"
+            )
         for name, value, least in (("size", size, 16), ("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
             if value < least:
                 raise ValueError(f"data.{name} is {value}; expected at least {least}")

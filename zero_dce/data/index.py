@@ -108,6 +108,7 @@ def _natural(path: str) -> list[tuple[int, int, str]]:
 def _require_folder(root: Path) -> None:
     if not root.is_dir():
         raise FileNotFoundError(
-            f"the data folder {root} does not exist. Give the folder that holds your images as data.root=DIR; "
-            "a path with a comma, a blank, brackets or an equals sign needs two pairs of quotes: 'data.root=\"/a b,c\"'"
+            f"the folder {root} does not exist; expected one that holds images (data.root=DIR, or "
+            "callbacks.samples.images=DIR for your own sample pictures). A path with a comma, blank, bracket or equals "
+            "sign needs two pairs of quotes: 'data.root=\"/a b,c\"'"
         )
