@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import hydra
 import pytest
+import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
@@ -98,12 +100,15 @@ def test_sice_root_chooses_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_defaults_are_the_released_recipe() -> None:
     config = composed("data=sice", "data.root=x")
     assert (config.data.size, config.data.batch_size) == (256, 8)
-    assert (config.model.learning_rate, config.model.weight_decay, config.trainer.gradient_clip_val) == (1e-4, 1e-4, 0.1)
-    assert dict(config.loss.weights) == CompositeLoss().weights
-    without_options = CompositeLoss(
-        **{name: OmegaConf.to_container(config.loss[name]) for name in CompositeLoss.NAMES}  # type: ignore[arg-type]
+    assert (config.model.learning_rate, config.model.weight_decay, config.trainer.gradient_clip_val) == (
+        1e-4,
+        1e-4,
+        0.1,
     )
-    assert without_options.weights == CompositeLoss().weights
+    assert dict(config.loss.weights) == CompositeLoss().weights
+    official: Any = OmegaConf.to_container(config.loss)
+    pictures = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32), torch.rand(2, 24, 32, 32)
+    assert CompositeLoss(**official)(*pictures).terms == CompositeLoss()(*pictures).terms
 
 
 def test_best_precision_is_one_of_two() -> None:

@@ -107,8 +107,9 @@ def quiet() -> None:
     """Silence messages that a user can do nothing about, each by its own text."""
     for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.trainer.connectors.checkpoint_connector"):
         logging.getLogger(name).addFilter(_is_useful)
-    # Lightning's own use of a PyTorch interface.
-    warnings.filterwarnings("ignore", message=".*treespec, LeafSpec.*")
+    # Lightning's own use of a PyTorch interface; and data.val_fraction=0 is meant as it is.
+    for message in (".*treespec, LeafSpec.*", "Total length of `list` across ranks is zero"):
+        warnings.filterwarnings("ignore", message=message)
 
 
 def _is_useful(record: logging.LogRecord) -> bool:

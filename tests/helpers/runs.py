@@ -50,7 +50,11 @@ def run_here(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> 
     try:
         train.main()
     except SystemExit as stop:
-        return stop.code if isinstance(stop.code, int) else 1
+        if isinstance(stop.code, str):
+            # What the interpreter does with a message.
+            print(stop.code, file=sys.stderr)
+            return 1
+        return int(stop.code or 0)
     return 0
 
 

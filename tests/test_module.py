@@ -1,0 +1,136 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import pytest
+import torch
+
+from zero_dce.data.datamodule import ExposureDataModule
+from zero_dce.losses import CompositeLoss
+from zero_dce.metrics import picture_measures
+from zero_dce.module import NonFiniteLossError, ZeroDCE
+
+
+def batch_of(size: int = 2, **extra: Any) -> dict[str, Any]:
+    return {"image": torch.rand(size, 3, 16, 16), "path": [f"scene/{n}.JPG" for n in range(size)], **extra}
+
+
+def fit(data: ExposureDataModule, model: ZeroDCE, folder: Path, **options: Any) -> L.Trainer:
+    trainer = L.Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        log_every_n_steps=1,
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=folder,
+        use_distributed_sampler=False,
+        **options,
+    )
+    trainer.fit(model, data)
+    return trainer
+
+
+def data_on(sice: Path, **options: Any) -> ExposureDataModule:
+    return ExposureDataModule(str(sice), split={"test_fraction": 0.2}, val_fraction=0.3, size=16, **options)
+
+
+def test_logs_losses_shares_total_and_measures(sice: Path, tmp_path: Path) -> None:
+    trainer = fit(data_on(sice), ZeroDCE(), tmp_path)
+    logged = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    for stage in ("train", "val"):
+        terms = {name: logged[f"{stage}/{name}"] for name in CompositeLoss.NAMES}
+        total = sum(weight * terms[name] for name, weight in CompositeLoss().weights.items())
+        assert logged[f"{stage}/total"] == pytest.approx(total, rel=1e-5)
+        for name, weight in CompositeLoss().weights.items():
+            assert logged[f"{stage}/share/{name}"] == pytest.approx(weight * terms[name] / total, rel=1e-4)
+        assert 0 < logged[f"{stage}/brightness_in"] < 1
+        assert {
+            f"{stage}/{name}" for name in ("brightness_out", "clipped_in", "clipped_out", "saturation_ratio")
+        } <= set(logged)
+    assert logged["val/psnr"] - logged["val/psnr_input"] == pytest.approx(logged["val/psnr_gain"], abs=1e-4)
+    assert not [name for name in logged if name.startswith("train/psnr")]
+
+
+def test_validation_measures_are_means_over_all_images(sice: Path, tmp_path: Path) -> None:
+    """Batches of 4 with a smaller last one give what one batch of everything gives."""
+    torch.manual_seed(0)
+    model = ZeroDCE(learning_rate=1e-30)
+    small = fit(data_on(sice, batch_size=4), model, tmp_path).callback_metrics
+    large = fit(data_on(sice, batch_size=100), model, tmp_path).callback_metrics
+    assert {name for name in small if name.startswith("val/")} == {name for name in large if name.startswith("val/")}
+    for name in small:
+        if name.startswith("val/"):
+            torch.testing.assert_close(small[name], large[name], rtol=1e-4, atol=1e-6)
+
+
+def test_training_changes_the_loss_downwards(sice: Path, tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    model = ZeroDCE(learning_rate=1e-3)
+    before = fit(data_on(sice), model, tmp_path).callback_metrics["val/total"]
+    after = fit(data_on(sice), model, tmp_path).callback_metrics["val/total"]
+    assert after < before
+
+
+def test_optimizer_is_the_released_codes() -> None:
+    optimizer = ZeroDCE().configure_optimizers()
+    assert isinstance(optimizer, torch.optim.Adam)
+    assert (optimizer.defaults["lr"], optimizer.defaults["weight_decay"]) == (1e-4, 1e-4)
+
+
+def test_non_finite_loss_names_term_and_files() -> None:
+    model = ZeroDCE()
+    batch = batch_of()
+    batch["image"][0, 0, 0, 0] = float("nan")
+    with pytest.raises(NonFiniteLossError, match=r"(?s)not finite after 0 steps: .*exp.*scene/0\.JPG\n  scene/1\.JPG"):
+        model.training_step(batch, 0)
+
+
+def test_only_the_broken_term_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ZeroDCE()
+    monkeypatch.setattr("zero_dce.losses.colour_constancy_loss", lambda *_, **__: torch.tensor(float("inf")))
+    with pytest.raises(NonFiniteLossError, match="after 0 steps: col "):
+        model.validation_step(batch_of(), 0)
+
+
+def test_references_count_only_where_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = ZeroDCE()
+    batch = batch_of(3)
+    batch["reference"] = batch["image"] * 0.5
+    batch["has_reference"] = torch.tensor([True, False, True])
+    model.validation_step(batch, 0)
+    assert model.val_psnr.count == 2
+    assert model.val_measures.count == 3
+    means = model.val_measures.compute()
+    expected = picture_measures(batch["image"], model(batch["image"])[0])
+    torch.testing.assert_close(means["brightness_out"], expected["brightness_out"].detach())
+
+
+def test_a_checkpoint_loads_anywhere(tmp_path: Path) -> None:
+    weights = {"spa": 1.0, "exp": 3.0, "col": 5.0, "tv": 7.0}
+    model = ZeroDCE(loss={"weights": weights}, learning_rate=2e-4)
+    trainer = L.Trainer(logger=False, enable_checkpointing=False, accelerator="cpu", enable_model_summary=False)
+    trainer.strategy.connect(model)
+    trainer.save_checkpoint(tmp_path / "a.ckpt")
+    loaded = ZeroDCE.load_from_checkpoint(tmp_path / "a.ckpt", weights_only=True)
+    assert loaded.loss.weights == weights
+    assert loaded.hparams["learning_rate"] == 2e-4
+    assert torch.equal(loaded.network.e_conv1.weight, model.network.e_conv1.weight)
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"network": "unet"}, r"model\.network is 'unet'; expected one of zero_dce"),
+        ({"learning_rate": 0}, r"model\.learning_rate is 0"),
+        ({"weight_decay": -1}, r"model\.weight_decay -1"),
+        ({"loss": {"weights": {"exp": 1}}}, r"loss\.weights has the names \['exp'\]"),
+    ],
+)
+def test_wrong_options(options: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        ZeroDCE(**options)
