@@ -1,0 +1,117 @@
+"""The command line in processes of its own: from another folder, from an installed wheel, on two processes."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, tiny
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def test_from_another_folder_without_noise(sice: Path, tmp_path: Path) -> None:
+    done = run_apart(tmp_path, *tiny(sice))
+    assert done.returncode == 0, done.stderr
+    printed = done.stdout + done.stderr
+    assert not [word for word in ("Warning", "WARN", "wandb:", "Traceback") if word in printed], printed
+    (run,) = (tmp_path / "runs" / "train").glob("*/0")
+    assert done.stdout.splitlines()[-1].startswith(f"Next: python -m zero_dce.train resume={run}")
+    assert f"Results: {run}" in done.stdout
+    for name in ("spa=", "exp=", "col=", "tv=", "4/4"):
+        assert name in done.stderr, "the progress bar"
+
+
+def test_wrong_input_ends_with_1(tmp_path: Path) -> None:
+    done = run_apart(tmp_path, "data=sice", "data.root=/nowhere")
+    assert done.returncode == 1
+    assert "the folder /nowhere does not exist" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    source = tmp_path_factory.mktemp("source")
+    for name in ("pyproject.toml", "README.md", "LICENSE"):
+        shutil.copy(ROOT / name, source)
+    for name in ("conf", "zero_dce"):
+        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
+    target = tmp_path_factory.mktemp("wheel")
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "wheel",
+        "--no-deps",
+        "--no-build-isolation",
+        "-q",
+        "-w",
+        str(target),
+        str(source),
+    ]
+    subprocess.run(command, check=True, timeout=120)
+    (file,) = target.glob("*.whl")
+    return file
+
+
+def test_wheel_is_small(wheel: Path) -> None:
+    assert wheel.stat().st_size < 6_000_000
+
+
+def test_an_installed_wheel_brings_its_configuration(wheel: Path, sice: Path, tmp_path: Path) -> None:
+    site = tmp_path / "site"
+    command = [sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--target", str(site), str(wheel)]
+    subprocess.run(command, check=True, timeout=120)
+    place = "import zero_dce.configuration as c; print(c.config_folder())"
+    environment = {**os.environ, "PYTHONPATH": str(site)}
+    found = subprocess.run(
+        [sys.executable, "-c", place], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
+    )
+    assert Path(found.stdout.strip()) == site / "zero_dce" / "conf"
+    options = tiny(sice, "+sweep=loss_weights", "loss.weights.exp=3", "logger=csv")
+    done = run_apart(tmp_path, *options, PYTHONPATH=str(site))
+    assert done.returncode == 0, done.stderr
+    (folder,) = (tmp_path / "runs" / "loss_weights").iterdir()
+    assert [read_result(folder / number)["state"] for number in "01"] == ["finished", "finished"]
+
+
+def test_embedded_sample_ships_in_the_wheel(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    assert "zero_dce/data/photographs/attribution.csv" in names
+    assert sum(name.endswith(".jpg") for name in names) == 15
+    assert any(name.endswith("LICENSE") for name in names)
+
+
+def test_two_processes_equal_one_with_the_same_global_batch(sice: Path, tmp_path: Path) -> None:
+    """Two processes of batch 1 take the steps of one process of batch 2: losses and validation measures agree."""
+    # Within the first epoch: its last batch, of an odd image, exists on one process alone.
+    options = tiny(sice)
+    single = run_apart(tmp_path, *options, "hydra.run.dir=single/0", "logger=csv")
+    assert single.returncode == 0, single.stderr
+    parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.batch_size=1"]
+    double = run_apart(tmp_path, *options, *parallel, "hydra.run.dir=double/0")
+    assert double.returncode == 0, double.stderr
+    assert "Warning" not in double.stderr
+    one, two = (read_metrics(tmp_path / name / "0") for name in ("single", "double"))
+    assert [row["step"] for row in two] == [row["step"] for row in one]
+    # Ratios of a training batch are means of the processes' ratios; all else is exact.
+    exact = [
+        name for name in one[-1] if name.startswith("val/") or name.rpartition("/")[2] in ("spa", "exp", "col", "tv")
+    ]
+    exact = [name for name in exact if not name.startswith("train/share/")]
+    assert len(exact) > 15
+    for first, second in zip(one, two, strict=True):
+        for name in exact:
+            if first[name]:
+                # A gain in dB is the small difference of two large numbers.
+                least = 1e-5 if "psnr" in name else 1e-7
+                assert float(second[name]) == pytest.approx(float(first[name]), rel=1e-5, abs=least), name
+    assert len(list((tmp_path / "double").glob("wandb/offline-run-*"))) == 1
+    assert read_wandb(tmp_path / "double" / "wandb")
+    assert len(list((tmp_path / "double" / "0" / "checkpoints").iterdir())) == 3
