@@ -39,7 +39,6 @@ def test_every_file_composes(choice: str) -> None:
     if "wandb" in config.logger:
         config.logger.wandb.tags = []  # they name Hydra's choice, which only a run has
     OmegaConf.resolve(config)
-    assert config.trainer.val_check_interval == config.every_n_steps * config.trainer.accumulate_grad_batches
 
 
 def test_there_is_something_to_compose() -> None:
@@ -139,7 +138,7 @@ def test_resume_repeats_the_runs_command_line(tmp_path: Path) -> None:
         "hydra.mode=RUN",
     ]
     check_quotes(line)
-    assert expand_resume(line)[-3:] == line[-3:], "processes of one run expand it once more"
+    assert expand_resume(line) == line, "a further process of the run gets the expanded line"
 
 
 def test_without_resume_nothing_changes() -> None:

@@ -50,7 +50,7 @@ def test_saturation_ratio_is_that_of_the_means() -> None:
     assert measures["saturation_ratio"].item() == pytest.approx(0.25 / 0.5)
     assert "saturation_in" not in measures
     grey = pixels((0.2, 0.2, 0.2))
-    assert torch.isfinite(with_saturation_ratio(picture_measures(grey, grey))["saturation_ratio"])
+    assert with_saturation_ratio(picture_measures(grey, grey))["saturation_ratio"].isnan(), "nothing to fade"
 
 
 def test_psnr_gain_by_hand() -> None:
@@ -75,6 +75,7 @@ def test_psnr_of_equal_pictures_and_of_none() -> None:
     nothing = torch.zeros(0, 3, 4, 4)
     metric.update(nothing, nothing, nothing)
     assert metric.compute() == {}
-    picture = torch.rand(2, 3, 4, 4)
+    picture = torch.rand(1, 3, 4, 4)
     metric.update(picture, picture, picture)
     assert metric.compute()["psnr"].item() == 100
+    assert metric.compute()["psnr_gain_se"].isnan(), "one picture says nothing of the spread"

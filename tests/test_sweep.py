@@ -35,7 +35,10 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_every_run_of_the_plan_has_a_row(folder: Path) -> None:
+    (folder / "3" / ".hydra").mkdir()
+    (folder / "3" / ".hydra" / "overrides.yaml").write_text("- loss.weights.exp=11\n- seed=2\n")
     rows = read_sweep(folder)
+    assert rows[3]["point"] == "exp=11 seed=2", "what the run was started with, not what was planned"
     assert [row["state"] for row in rows] == ["finished", "finished", "failed", "unfinished", "not started"]
     assert [row["point"] for row in rows][:2] == ["exp=3 seed=1", "exp=3 seed=2"]
     assert rows[0]["weights"] == WEIGHTS
@@ -92,8 +95,11 @@ def test_names() -> None:
     swept = ["loss.weights.exp", "loss.weights"]
     assert point_name(["loss.weights.exp=3", "trainer.max_steps=5", "+sweep=x"], swept) == "exp=3"
     assert point_name(["loss.weights={exp:2.5,tv:200}"], swept) == "exp=2.5 tv=200"
+    assert point_name(["data.split.seed=1"], ["data.split.seed"]) == "data.split.seed=1"
 
 
 def test_run_names(folder: Path) -> None:
+    (folder / "2" / ".hydra").mkdir()
+    (folder / "2" / ".hydra" / "overrides.yaml").write_text("- loss.weights.exp=10\n- seed=1\n")
     assert run_name(folder / "2") == "exp=10 seed=1"
     assert run_name(folder / "other" / "0") == "other"

@@ -6,6 +6,7 @@ import csv
 import json
 import shutil
 import signal
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -116,7 +117,7 @@ def test_wandb_offline_has_metrics_steps_and_pixels(finished: Path) -> None:
         logged = rows[int(row["step"])]
         for name, value in row.items():
             if name != "step" and value:
-                assert logged[name] == pytest.approx(float(value), rel=1e-6)
+                assert float(logged[name]) == pytest.approx(float(value), rel=1e-6, nan_ok=True)
     (folder,) = (finished.parent / "wandb").glob("offline-run-*")
     for step in (0, 2, 4):
         for number in (0, 1):
@@ -164,6 +165,8 @@ def test_resume_continues_exactly(
     for step, row in whole.items():
         assert float(parts[step]["train/total"]) == pytest.approx(float(row["train/total"]), abs=1e-6)
     assert read_result(tmp_path / "parts" / "0")["last_step"] == 9
+    environment = json.loads((tmp_path / "parts" / "0" / "environment.json").read_text())
+    assert len(environment["resumed"]) == 1
 
 
 def test_resume_refuses_other_data(
@@ -233,6 +236,58 @@ def test_a_swept_run_can_be_trained_on(sice: Path, tmp_path: Path, monkeypatch: 
     assert read_result(folder / "0")["last_step"] == 4
 
 
+def test_runs_are_named_by_what_they_were_started_with(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan cannot know the order of a shuffled grid; a grid over files needs Hydra's search path."""
+    options = tiny(sice, "logger=csv", "trainer.max_steps=1", "loss.weights.exp=shuffle(3,4,5,6)", "-m")
+    assert run_here(monkeypatch, tmp_path, *options, "hydra.sweep.dir=one") == 0
+    assert (
+        run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "loss=glob(report*)", "-m"), "hydra.sweep.dir=two")
+        == 0
+    )
+    for folder, count in (("one", 4), ("two", 2)):
+        with (tmp_path / folder / "sweep.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert len({row["point"] for row in rows}) == count == len(rows)
+        for row in rows:
+            assert row["state"] == "finished"
+            assert read_result(tmp_path / folder / row["run"])["name"] == row["point"]
+            if folder == "one":
+                assert row["point"] == f"exp={float(row['exp']):g}"
+
+
+def test_a_used_sweep_folder_is_not_overwritten(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = tiny(sice, "logger=csv", "trainer.max_steps=1", "hydra.sweep.dir=one", "-m")
+    assert run_here(monkeypatch, tmp_path, *options, "seed=1,2") == 0
+    before = (tmp_path / "one" / "sweep.csv").read_text()
+    assert run_here(monkeypatch, tmp_path, *options, "seed=3,4") == 1
+    assert (tmp_path / "one" / "sweep.csv").read_text() == before
+
+
+def test_a_failed_run_lets_go_of_its_tensors(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Hydra keeps the exception; on a GPU the frames in it would fill the memory of the next run."""
+    kept: list[weakref.ref[torch.Tensor]] = []
+    alive_at_next_failure = []
+
+    def fail(self: ZeroDCE, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        alive_at_next_failure.append([reference() is not None for reference in kept])
+        large = torch.zeros(1000, 1000)
+        kept.append(weakref.ref(large))
+        raise torch.OutOfMemoryError(f"no room beside {len(large)} rows")
+
+    monkeypatch.setattr(ZeroDCE, "training_step", fail)
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "seed=1,2,3", "-m")) == 1
+    assert alive_at_next_failure == [[], [False], [False, False]]
+
+
+@pytest.mark.parametrize("choice", ["callbacks.samples=null", "callbacks.progress=null"])
+def test_callbacks_can_be_left_out(choice: str, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = [option for option in tiny(sice, "logger=csv") if not option.startswith("callbacks.samples")]
+    assert run_here(monkeypatch, tmp_path, *options, choice) == 0
+    assert (only_run(tmp_path) / "samples").exists() is (choice != "callbacks.samples=null")
+
+
 def test_hydra_mode_run_makes_one_run_of_a_sweep(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_here(monkeypatch, tmp_path, *tiny(sice, "+sweep=loss_weights", "hydra.mode=RUN", "logger=csv")) == 0
     assert read_result(only_run(tmp_path))["state"] == "finished"
@@ -242,7 +297,7 @@ def test_a_sweep_with_several_processes_is_refused(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run_here(monkeypatch, tmp_path, *tiny(sice, "trainer.devices=2", "seed=1,2", "-m")) == 1
-    assert "does not work inside a sweep" in capsys.readouterr().err
+    assert "a run of 2 processes does not work inside a sweep" in capsys.readouterr().err
 
 
 def test_tensorboard(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -289,6 +344,41 @@ def test_accumulation_counts_steps_not_batches(sice: Path, tmp_path: Path, monke
     assert sorted(path.name for path in (run / "samples").iterdir()) == [f"step-00000{step}" for step in (0, 2, 4)]
 
 
+def validated(run: Path) -> list[int]:
+    return [int(row["step"]) for row in read_metrics(run) if row["val/exp"]]
+
+
+def test_validation_keeps_to_steps_where_batches_do_not(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch of an odd number of batches ends with an incomplete accumulation, which the Trainer steps on."""
+    options = tiny(sice, "trainer.accumulate_grad_batches=2", "data.val_fraction=0.1", "logger=csv", "every_n_steps=4")
+    assert run_here(monkeypatch, tmp_path, *options, "data.batch_size=3", "trainer.max_steps=10") == 0
+    run = only_run(tmp_path)
+    assert validated(run) == [4, 8, 10]
+    assert sorted(int(folder.name[5:]) for folder in (run / "samples").iterdir()) == [0, 4, 8, 10]
+
+
+def test_resume_with_half_the_batch_keeps_to_steps(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = tiny(sice, "hydra.run.dir=run/0", "logger=csv", "trainer.max_steps=3", "every_n_steps=3")
+    assert run_here(monkeypatch, tmp_path, *options) == 0
+    smaller = ["data.batch_size=1", "trainer.accumulate_grad_batches=2", "trainer.max_steps=8"]
+    assert run_here(monkeypatch, tmp_path, "resume=run/0", *smaller) == 0
+    assert validated(tmp_path / "run" / "0") == [3, 6, 8]
+    result = read_result(tmp_path / "run" / "0")
+    assert result["measures"]["val/exp"] == pytest.approx(float(read_metrics(tmp_path / "run" / "0")[-1]["val/exp"]))
+    assert "train/exp" in result["measures"]
+
+
+def test_resume_with_nothing_left_is_refused(
+    finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    before = (finished / "result.json").read_text()
+    assert run_here(monkeypatch, tmp_path, f"resume={finished}") == 1
+    assert "has 4 steps already: give more than that as trainer.max_steps=8" in capsys.readouterr().err
+    assert (finished / "result.json").read_text() == before
+
+
 def test_last_step_is_validated_and_kept_where_it_is_no_multiple(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -305,8 +395,8 @@ def test_sample_data_says_that_it_is_not_sice(tmp_path: Path, monkeypatch: pytes
     run = only_run(tmp_path)
     assert "NOT SICE results" in (run / "train.log").read_text().splitlines()[0]
     record = next(record["run"] for record in read_wandb(run.parent / "wandb") if record["type"] == "run")
-    assert "embedded-sample-not-SICE" in record["tags"]
-    assert "root: null" in (run / ".hydra" / "config.yaml").read_text()
+    assert "embedded sample, NOT SICE" in record["tags"]
+    assert "source: embedded sample, NOT SICE" in (run / ".hydra" / "config.yaml").read_text()
 
 
 def test_non_finite_loss_stops_with_the_last_good_checkpoint(
@@ -374,6 +464,7 @@ def test_interrupting_keeps_what_was_done(sice: Path, tmp_path: Path, monkeypatc
         (["data=sice", "data.root=/nowhere"], "the folder /nowhere does not exist"),
         (["loss.weights.exposure=3"], "Key 'exposure' is not in struct"),
         (["loss.weights.exp=ten"], "loss.weights.exp is 'ten'"),
+        (["data=sample", "data.root=/photos"], "add data=sice or data=folder"),
         (["no_such_option=1"], "Key 'no_such_option' is not in struct"),
         (["data=nothing"], "Could not find 'data/nothing'"),
         (["+sweep=nothing"], "loss_weights"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import operator
 import os
 import warnings
 from collections.abc import Callable
@@ -36,11 +35,10 @@ def register_resolvers() -> None:
     resolvers: dict[str, Callable[..., Any]] = {
         "default_data": default_data,
         "best_precision": best_precision,
-        "product": operator.mul,
+        "at_most_cores": at_most_cores,
         "parent": lambda path: str(Path(path).parent),
         "group": lambda run: "/".join(Path(run).parent.parts[-2:]),
         "run_name": lambda run: run_name(Path(run)),
-        "data_tag": lambda root: "embedded-sample-not-SICE" if root is None else Path(root).name,
     }
     for name, function in resolvers.items():
         OmegaConf.register_new_resolver(name, function, replace=True)
@@ -49,6 +47,12 @@ def register_resolvers() -> None:
 def default_data() -> str:
     """Return which data configuration is the default: SICE where ``SICE_ROOT`` is set, else the embedded sample."""
     return "sice" if os.environ.get(SICE_VARIABLE) else "sample"
+
+
+def at_most_cores(workers: int) -> int:
+    """Return ``workers``, or as many as this process may use cores: more would only get in each other's way."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(workers, usable)
 
 
 def check_quotes(arguments: list[str]) -> None:
@@ -98,6 +102,9 @@ def expand_resume(arguments: list[str]) -> list[str]:
     settings = OmegaConf.load(saved / "hydra.yaml")
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
     quoted = '"' + str(run).replace('"', '\\"') + '"'
+    if f"hydra.run.dir={quoted}" in arguments:
+        # A further process of the same run gets the line of the first one, which is expanded already.
+        return arguments
     own = [argument for argument in arguments if argument not in given]
     kept = [override for override in overrides if not override.startswith("resume=")]
     return [f"data={choice}", *kept, *own, f"resume={quoted}", f"hydra.run.dir={quoted}", "hydra.mode=RUN"]
@@ -105,13 +112,27 @@ def expand_resume(arguments: list[str]) -> list[str]:
 
 def quiet() -> None:
     """Silence messages that a user can do nothing about, each by its own text."""
-    for name in ("lightning.pytorch.utilities.rank_zero", "lightning.pytorch.trainer.connectors.checkpoint_connector"):
+    for name in LOGGERS:
         logging.getLogger(name).addFilter(_is_useful)
-    # Lightning's own use of a PyTorch interface; and data.val_fraction=0 is meant as it is.
-    for message in (".*treespec, LeafSpec.*", "Total length of `list` across ranks is zero"):
-        warnings.filterwarnings("ignore", message=message)
+    for message in WARNINGS:
+        warnings.filterwarnings("ignore", message=f".*{message}")
+
+
+LOGGERS = (
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.fabric.utilities.rank_zero",
+    "lightning.pytorch.trainer.connectors.checkpoint_connector",
+)
+WARNINGS = (
+    "treespec, LeafSpec",  # Lightning's own use of a PyTorch interface
+    "Total length of `list` across ranks is zero",  # data.val_fraction=0 is meant as it is
+    "does not have many workers",  # data.num_workers is meant as it is
+    "GPU available but not used",  # so is trainer.accelerator=cpu
+    "smaller than the logging interval",  # steps are logged across epochs
+)
+MESSAGES = ("litlogger", "TPU available", "weights_only", "`Trainer.fit` stopped", "Tensor Cores")
 
 
 def _is_useful(record: logging.LogRecord) -> bool:
     message = record.getMessage()
-    return not any(part in message for part in ("litlogger", "TPU available", "weights_only", "`Trainer.fit` stopped"))
+    return not any(part in message for part in MESSAGES)

@@ -40,8 +40,18 @@ def describe_hardware() -> dict[str, Any]:
     }
 
 
+def reset_peak_memory() -> None:
+    """Begin to count the GPU's peak memory anew."""
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
+
+
 def peak_memory_mb() -> dict[str, float | None]:
-    """Return the most memory that this process has held so far, on the host and on its GPU; ``None`` is unknown."""
+    """Return the most memory held so far, ``None`` where unknown.
+
+    ``host`` is the whole process's, in a sweep also that of earlier runs; ``gpu`` counts from
+    :func:`reset_peak_memory`.
+    """
     gpu = torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else None
     try:
         import resource

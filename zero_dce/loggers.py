@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import os
 import secrets
@@ -100,7 +101,9 @@ class MetricsFile(Logger):
     def save(self) -> None:
         """Write the file, unless it was written a moment ago; the Trainer asks for it after each row."""
         if self._rows and time.monotonic() - self._saved > SECONDS_BETWEEN_SAVES:
-            self._write()
+            # On Windows a file that is open in a spreadsheet cannot be replaced; the next time will do.
+            with contextlib.suppress(PermissionError):
+                self._write()
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

@@ -75,10 +75,13 @@ def picture_measures(image: Tensor, enhanced: Tensor) -> dict[str, Tensor]:
 
 
 def with_saturation_ratio(means: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Replace the two saturations by their ratio out/in: below 1 colours fade, the sign of a wash-out."""
+    """Replace the two saturations by their ratio out/in: below 1 colours fade, the sign of a wash-out.
+
+    It is NaN for grey input, which has no colours to fade.
+    """
     kept = {name: value for name, value in means.items() if not name.startswith("saturation_")}
-    floor = torch.finfo(means["saturation_in"].dtype).tiny
-    return {**kept, "saturation_ratio": means["saturation_out"] / means["saturation_in"].clamp_min(floor)}
+    before, after = means["saturation_in"], means["saturation_out"]
+    return {**kept, "saturation_ratio": torch.where(before > 0, after / before, torch.nan)}
 
 
 class NamedMeans(Metric):
@@ -117,7 +120,8 @@ class PSNRGain(Metric):
     ``update`` takes input, enhanced image and reference, B x 3 x H x W in [0, 1] each. ``compute`` returns, in dB,
     ``psnr_input``, ``psnr``, ``psnr_gain`` and the standard error ``psnr_gain_se`` of the gain's mean, and
     ``psnr_improved``, the share of images that came nearer to their reference. The PSNR itself is torchmetrics';
-    a picture equal to its reference counts as 100 dB. Without any image, ``compute`` returns an empty dictionary.
+    a picture equal to its reference counts as 100 dB. Without any image, ``compute`` returns an empty dictionary;
+    the standard error of a single image is NaN.
     """
 
     full_state_update = False
@@ -144,7 +148,7 @@ class PSNRGain(Metric):
         if self.count == 0:
             return {}
         before, after, gain, gain_squared, improved = (self.sums / self.count).unbind()
-        variance = (gain_squared - gain.square()).clamp_min(0) * self.count / (self.count - 1).clamp_min(1)
+        variance = (gain_squared - gain.square()).clamp_min(0) * self.count / (self.count - 1)
         error = (variance / self.count).sqrt()
         values = {
             "psnr_input": before,

@@ -70,7 +70,10 @@ class ZeroDCE(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step on a batch; logs the losses and the picture's measures every ``log_every_n_steps``."""
         enhanced, losses = self._shared_step(batch)
-        if (self.global_step + 1) % self.trainer.log_every_n_steps == 0:  # type: ignore[attr-defined]
+        if not self._everywhere(torch.isfinite(losses.total)):
+            raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
+        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
+        if every and (self.global_step + 1) % every == 0:
             self._log(_loss_values(losses), "train")
             self._log(with_saturation_ratio(picture_measures(batch["image"], enhanced)), "train")
             # Loggers label the row with this: the number of the step that ends with it, as in step-000300.
@@ -80,6 +83,8 @@ class ZeroDCE(L.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses and measures on a validation batch."""
         enhanced, losses = self._shared_step(batch)
+        if not torch.isfinite(losses.total):
+            raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
         size = len(batch["image"])
         self.val_losses.update(losses.terms, size)
         self.val_measures.update(picture_measures(batch["image"], enhanced), size)
@@ -106,9 +111,13 @@ class ZeroDCE(L.LightningModule):
     def _shared_step(self, batch: Batch) -> tuple[Tensor, LossTerms]:
         enhanced, curve_maps = self(batch["image"])
         losses: LossTerms = self.loss(batch["image"], enhanced, curve_maps)
-        if not torch.isfinite(losses.total):
-            raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
         return enhanced, losses
+
+    def _everywhere(self, flag: Tensor) -> bool:
+        """Tell whether a flag holds on all processes, so that they stop together and not wait for each other."""
+        if self._trainer is None or self._trainer.world_size == 1:
+            return bool(flag)
+        return bool(self._trainer.strategy.reduce_boolean_decision(bool(flag), all=True))
 
     def _log(self, values: Mapping[str, Tensor], stage: str) -> None:
         for name, value in values.items():
@@ -122,6 +131,10 @@ def _loss_values(losses: LossTerms) -> dict[str, Tensor]:
 
 
 def _describe_non_finite(losses: LossTerms, batch: Batch, step: int) -> str:
+    if torch.isfinite(losses.total):
+        return (
+            f"the loss is not finite after {step} steps on another process, whose message names the term and the files"
+        )
     bad = [name for name, value in losses.terms.items() if not torch.isfinite(value)]
     values = ", ".join(f"{name}={value.item():.4g}" for name, value in losses.terms.items())
     files = "\n  ".join(batch["path"])

@@ -122,9 +122,9 @@ def _check_state(state: Mapping[str, Tensor], path: str | os.PathLike[str]) -> N
     missing = sorted(expected.keys() - state.keys())
     unknown = sorted(state.keys() - expected.keys())
     wrong = [
-        f"{key} {tuple(state[key].shape)} instead of {tuple(value.shape)}"
+        f"{key} {tuple(getattr(state[key], 'shape', ()))} instead of {tuple(value.shape)}"
         for key, value in expected.items()
-        if key in state and state[key].shape != value.shape
+        if key in state and getattr(state[key], "shape", None) != value.shape
     ]
     if missing or unknown or wrong:
         raise ValueError(

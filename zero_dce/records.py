@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import math
 import os
 import platform
+import re
+import shlex
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -25,9 +28,9 @@ def is_first_process() -> bool:
 
 
 def write_json(file: Path, content: Any) -> None:
-    """Write JSON atomically: the file is either whole or not there. NaN, which JSON lacks, becomes null."""
+    """Write JSON atomically: the file is either whole or not there. NaN and infinity, which JSON lacks, become null."""
     unfinished = file.with_name(f".{file.name}.{os.getpid()}")
-    text = json.dumps(_without_nan(content), indent=1, ensure_ascii=False)
+    text = json.dumps(_finite(content), indent=1, ensure_ascii=False)
     unfinished.write_text(text + "\n", encoding="utf-8")
     os.replace(unfinished, file)
 
@@ -48,12 +51,18 @@ def describe_environment(data_fingerprint: str) -> dict[str, Any]:
     }
 
 
-def _without_nan(content: Any) -> Any:
+def resume_command(run: Path, steps: int) -> str:
+    """Return the command that trains a run on to ``steps``, quoted for the shell and for Hydra."""
+    resume = f"resume={run}" if re.fullmatch(r"[\w./:\\-]+", str(run)) else shlex.quote(f'resume="{run}"')
+    return f"python -m zero_dce.train {resume} trainer.max_steps={steps}"
+
+
+def _finite(content: Any) -> Any:
     if isinstance(content, dict):
-        return {key: _without_nan(value) for key, value in content.items()}
+        return {key: _finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_without_nan(value) for value in content]
-    return None if isinstance(content, float) and content != content else content
+        return [_finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content
 
 
 def _version(package: str) -> str | None:

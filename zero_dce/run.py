@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import logging
 import time
+import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,11 +19,20 @@ from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import Logger, WandbLogger
 from omegaconf import DictConfig, OmegaConf
 
+from zero_dce.callbacks.checkpoints import LAST
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
-from zero_dce.hardware import peak_memory_mb
+from zero_dce.hardware import peak_memory_mb, reset_peak_memory
 from zero_dce.loggers import MetricsFile
-from zero_dce.records import ENVIRONMENT, RESULT, describe_environment, is_first_process, read_json, write_json
+from zero_dce.records import (
+    ENVIRONMENT,
+    RESULT,
+    describe_environment,
+    is_first_process,
+    read_json,
+    resume_command,
+    write_json,
+)
 from zero_dce.sweep import run_name
 
 log = logging.getLogger(__name__)
@@ -52,23 +63,38 @@ class Result:
         return {name: None if moment is None else moment + offset for name, moment in times.items()}
 
 
-def check_run(config: DictConfig, run: Path, in_sweep: bool) -> None:
+def check_run(config: DictConfig, run: Path) -> None:
     """Refuse what cannot work before anything is written, and say first what data this is.
 
     Raises:
-        ValueError: if the folder already holds another run, or a sweep asks for several processes a run.
+        ValueError: if a folder is given for the embedded sample, or the run's folder already holds a run.
     """
-    if config.data.root is None and is_first_process():
+    if not is_first_process():
+        return
+    if config.data.source.startswith("embedded"):
+        if config.data.root is not None:
+            raise ValueError(
+                f"data.root={config.data.root} is given, but data=sample has none: add data=sice or data=folder"
+            )
         log.warning(
             "Embedded sample data: these are NOT SICE results (for SICE set SICE_ROOT, or data=sice data.root=DIR)"
         )
-    if is_first_process() and config.resume is None and (run / ENVIRONMENT).exists():
-        raise ValueError(f"{run} already holds a run: choose another hydra.run.dir, or continue it with resume={run}")
-    single = config.trainer.devices in (1, "1", "auto") and config.trainer.get("num_nodes", 1) == 1
-    if in_sweep and not single:
+    if config.resume is None and (run / ENVIRONMENT).exists():
+        way_out = f", or continue it with resume={run}" if (run / "checkpoints" / LAST).exists() else ""
+        raise ValueError(f"{run} already holds a run: choose another hydra.run.dir{way_out}")
+
+
+def check_single_process(trainer: L.Trainer, in_sweep: bool) -> None:
+    """Refuse several processes inside a sweep, before any is started.
+
+    Raises:
+        ValueError: if a sweep asks for several processes a run.
+    """
+    count = trainer.num_devices * trainer.num_nodes
+    if in_sweep and count > 1:
         raise ValueError(
-            f"trainer.devices={config.trainer.devices} does not work inside a sweep: each process would start "
-            "the whole sweep again. Use trainer.devices=1, or start the runs one by one with hydra.mode=RUN"
+            f"a run of {count} processes does not work inside a sweep: each process would start the whole sweep again. "
+            "Use trainer.devices=1, or start the runs one by one with hydra.mode=RUN"
         )
 
 
@@ -85,8 +111,12 @@ def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
             f"the images in {data.root} or their split have changed since {run} was started: resuming would "
             "train on other data. Restore them, or start a new run"
         )
+    environment = describe_environment(data.fingerprint)
+    if before:
+        # The first one stays; a resumed part may have run elsewhere.
+        environment = {**before, "resumed": [*before.get("resumed", []), environment]}
     data.split.write(run / MANIFEST)
-    write_json(run / ENVIRONMENT, describe_environment(data.fingerprint))
+    write_json(run / ENVIRONMENT, environment)
 
 
 @contextmanager
@@ -117,6 +147,11 @@ def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
     """Write ``result.json`` at the end, also of a run that failed or was interrupted."""
     started = time.time()
     result = Result()
+    # A resumed run is unfinished again until it ends.
+    earlier = read_json(run / RESULT) or {}
+    if is_first_process():
+        (run / RESULT).unlink(missing_ok=True)
+    reset_peak_memory()
     state, error = "finished", None
     try:
         yield result
@@ -136,7 +171,7 @@ def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
                 "last_step": result.trainer.global_step if result.trainer else 0,
                 "measures": result.measures(),
                 **result.training_times(),
-                "wall_time_s": time.time() - started,
+                "wall_time_s": earlier.get("wall_time_s", 0) + time.time() - started,
                 "peak_memory_mb": peak_memory_mb(),
             }
             write_json(run / RESULT, content)
@@ -158,19 +193,33 @@ def explain_out_of_memory(config: DictConfig) -> Iterator[None]:
     """
     try:
         yield
-    except (torch.OutOfMemoryError, RuntimeError) as error:
+    except RuntimeError as error:
         if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
             raise
         batch, accumulate = int(config.data.batch_size), int(config.trainer.accumulate_grad_batches)
+        halve = (
+            f"The same steps in half the memory: data.batch_size={batch // 2} "
+            f"trainer.accumulate_grad_batches={2 * accumulate}. "
+        )
         raise MemoryError(
-            f"data.batch_size={batch} at data.size={config.data.size} does not fit in memory. The same steps in half "
-            f"the memory: data.batch_size={max(1, batch // 2)} trainer.accumulate_grad_batches={2 * accumulate}. "
-            "Smaller pictures (data.size) and trainer.precision=bf16-mixed need less too. "
+            f"data.batch_size={batch} at data.size={config.data.size} does not fit in memory. "
+            f"{halve if batch > 1 else ''}Smaller pictures (data.size) and trainer.precision=bf16-mixed need less too. "
             "Checkpoints written so far are kept"
         ) from error
 
 
-def next_steps(config: DictConfig, run: Path) -> str:
+def release_memory(error: BaseException) -> None:
+    """Let go of a failed run's tensors: Hydra keeps its exception, and with it all frames, until the sweep's end."""
+    link: BaseException | None = error
+    while link is not None:
+        traceback.clear_frames(link.__traceback__)
+        link = link.__cause__ or link.__context__
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+
+
+def next_steps(run: Path, step: int) -> str:
     """Say where the results of a finished run are and what to do next."""
     lines = [
         f"\nResults: {run}",
@@ -179,7 +228,6 @@ def next_steps(config: DictConfig, run: Path) -> str:
         f"  losses and measures: {run / 'metrics.csv'}",
     ]
     if (run.parent / "wandb").is_dir():
-        lines.append(f"  W&B: python -m wandb sync {run.parent / 'wandb'}/offline-run-*   (to the dashboard)")
-    more = 2 * int(config.trainer.max_steps)
-    lines.append(f"Next: python -m zero_dce.train resume={run} trainer.max_steps={more}   (train on)")
+        lines.append(f"  to the W&B dashboard: python -m wandb sync {run.parent / 'wandb'}/offline-run-*")
+    lines.append(f"Next, train on: {resume_command(run, 2 * step)}")
     return "\n".join(lines)

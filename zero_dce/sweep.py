@@ -12,7 +12,9 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
+from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
@@ -21,7 +23,7 @@ from omegaconf import DictConfig, OmegaConf
 from zero_dce.estimate import estimate_run
 from zero_dce.losses import CompositeLoss
 from zero_dce.pictures import contact_sheet
-from zero_dce.records import RESULT, read_json, write_json
+from zero_dce.records import RESULT, is_first_process, read_json, resume_command, write_json
 
 log = logging.getLogger(__name__)
 PLAN = "sweep.json"
@@ -57,8 +59,10 @@ class SweepOverview(Callback):
         """Write the plan and print the number of runs and what they will take."""
         folder = Path(config.hydra.sweep.dir).resolve()
         _make_folder(folder, "hydra.sweep.dir")
+        if (folder / PLAN).exists():
+            sys.exit(f"{folder} already holds a sweep: choose another hydra.sweep.dir")
         jobs = plan_jobs(config)
-        write_json(folder / PLAN, {"jobs": jobs, "swept": _swept(jobs)})
+        write_json(folder / PLAN, {"jobs": jobs, "swept": swept_keys(config)})
         SweepOverview.folder = folder
         self.started, self.finished, self.count = time.monotonic(), 0, len(jobs)
         _say(f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}")
@@ -84,6 +88,8 @@ class SweepOverview(Callback):
 
 
 def _make_folder(folder: Path, key: str) -> None:
+    if not is_first_process():
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
         write_json(folder / ".writable", True)
@@ -95,12 +101,22 @@ def _make_folder(folder: Path, key: str) -> None:
 
 def plan_jobs(config: DictConfig) -> list[list[str]]:
     """Return the overrides of each run, in the order that Hydra's sweeper runs them."""
-    parameters: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    texts = [f"{key}={value}" for key, value in (parameters["params"] or {}).items()] + list(
-        config.hydra.overrides.task
-    )
-    overrides = OverridesParser.create().parse_overrides(texts)
+    # The loader is for glob(), which asks it for the files of a group.
+    folder = next((source.path for source in config.hydra.runtime.config_sources if source.provider == "main"), None)
+    loader = ConfigLoaderImpl(create_config_search_path(folder))
+    overrides = OverridesParser.create(loader).parse_overrides(_override_texts(config))
     return [list(job) for job in BasicSweeper.split_arguments(overrides, None)[0]]
+
+
+def swept_keys(config: DictConfig) -> list[str]:
+    """Return the keys that a sweep gives several values."""
+    last = {str(o.key_or_group): o for o in OverridesParser.create().parse_overrides(_override_texts(config))}
+    return [key for key, override in last.items() if override.is_sweep_override()]
+
+
+def _override_texts(config: DictConfig) -> list[str]:
+    parameters: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    return [f"{key}={value}" for key, value in (parameters["params"] or {}).items()] + list(config.hydra.overrides.task)
 
 
 def point_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
@@ -110,7 +126,9 @@ def point_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
     for override in parser.parse_overrides(list(overrides)):
         key, value = str(override.key_or_group), override.value()
         if key in swept:
-            values: dict[Any, Any] = value if isinstance(value, dict) else {key.rpartition(".")[2]: value}
+            # The last part says enough, but data.split.seed is not the seed that the table groups.
+            short = key if key.endswith(".seed") else key.rpartition(".")[2]
+            values: dict[Any, Any] = value if isinstance(value, dict) else {short: value}
             parts += [f"{name}={item}" for name, item in values.items()]
     return " ".join(parts)
 
@@ -118,9 +136,7 @@ def point_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
 def run_name(run: Path) -> str:
     """Name a run of a sweep by its swept values, any other by its folder's time."""
     plan = read_json(run.parent / PLAN)
-    if plan is None or not run.name.isdigit() or int(run.name) >= len(plan["jobs"]):
-        return run.parent.name
-    return point_name(plan["jobs"][int(run.name)], plan["swept"]) or run.parent.name
+    return (plan and point_name(_overrides(run) or [], plan["swept"])) or run.parent.name
 
 
 def read_sweep(folder: Path) -> list[Row]:
@@ -213,6 +229,12 @@ def finish_sweep() -> None:
     _say(_next_steps(folder, rows))
 
 
+def _overrides(run: Path) -> list[str] | None:
+    """Return what a run was really started with; ``None`` where it never was."""
+    file = run / ".hydra" / "overrides.yaml"
+    return [str(override) for override in OmegaConf.load(file)] if file.is_file() else None
+
+
 def _read_run(run: Path, job: Sequence[str], swept: Sequence[str]) -> Row:
     result = read_json(run / RESULT)
     if result is None:
@@ -220,7 +242,7 @@ def _read_run(run: Path, job: Sequence[str], swept: Sequence[str]) -> Row:
         result = {"state": state, "last_step": None, "measures": {}, "weights": None}
     return {
         "run": int(run.name),
-        "point": point_name(job, swept),
+        "point": point_name(_overrides(run) or job, swept),
         "state": result["state"],
         "error": result.get("error"),
         "step": result["last_step"],
@@ -230,14 +252,6 @@ def _read_run(run: Path, job: Sequence[str], swept: Sequence[str]) -> Row:
         "memory": result.get("peak_memory_mb"),
         "measures": result["measures"],
     }
-
-
-def _swept(jobs: Sequence[Sequence[str]]) -> list[str]:
-    """Return the keys whose value differs between runs."""
-    positions = range(len(jobs[0]))
-    return [
-        jobs[0][index].partition("=")[0].lstrip("+") for index in positions if len({job[index] for job in jobs}) > 1
-    ]
 
 
 def _cell(value: float | None, spread: float | None) -> str:
@@ -272,17 +286,17 @@ def _write_sheet(folder: Path, rows: Sequence[Row]) -> None:
 
 
 def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
-    first = next((row["run"] for row in rows if row["state"] == "finished"), rows[0]["run"])
-    lines = [
-        f"Results: {folder}",
-        f"  all runs side by side: {folder / SHEET}",
-        f"  the table: {folder / TABLE}",
-        f"  pictures per step: {folder / str(first) / 'samples'}, and so in each run's folder",
-    ]
+    lines = [f"Results: {folder}", f"  the table: {folder / TABLE}"]
+    if (folder / SHEET).is_file():
+        lines.append(f"  all runs side by side: {folder / SHEET}")
     if (folder / "wandb").is_dir():
-        lines.append(f"  W&B: python -m wandb leet {folder / 'wandb'}   (in the terminal, without an account)")
-        lines.append(f"       python -m wandb sync {folder / 'wandb'}/offline-run-*   (to the dashboard)")
-    lines.append(f"Next: python -m zero_dce.train resume={folder / str(first)} trainer.max_steps=3000   (train one on)")
+        lines.append(f"  W&B in the terminal: python -m wandb leet {folder / 'wandb'}")
+        lines.append(f"  to the W&B dashboard: python -m wandb sync {folder / 'wandb'}/offline-run-*")
+    finished = next((row for row in rows if row["state"] == "finished"), None)
+    if finished:
+        run = folder / str(finished["run"])
+        lines.append(f"  pictures per step: {run / 'samples'}, and so in each run's folder")
+        lines.append(f"Next, train the one you like on: {resume_command(run, 10 * finished['step'])}")
     return "\n".join(lines)
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Any
 
 import hydra
 import lightning as L
@@ -16,16 +15,18 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from zero_dce.callbacks.checkpoints import last_checkpoint, read_step
+from zero_dce.callbacks.checkpoints import check_steps_left, last_checkpoint
 from zero_dce.configuration import check_quotes, config_folder, expand_resume, quiet, register_resolvers
 from zero_dce.records import is_first_process
 from zero_dce.run import (
     check_run,
+    check_single_process,
     explain_out_of_memory,
     next_steps,
     open_loggers,
     record_data,
     record_result,
+    release_memory,
 )
 from zero_dce.sweep import finish_sweep
 
@@ -41,39 +42,37 @@ def train(config: DictConfig) -> None:
     """
     run = Path(config.run_dir)
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    check_run(config, run, in_sweep)
+    check_run(config, run)
+    checkpoint = None if config.resume is None else last_checkpoint(run)
+    from_step = 0 if checkpoint is None else check_steps_left(checkpoint, config.trainer.max_steps)
     with record_result(config, run) as result:
         L.seed_everything(config.seed, workers=True, verbose=False)
         data = hydra.utils.instantiate(config.data)
         model = hydra.utils.instantiate(config.model)
-        callbacks = [result.timer, *hydra.utils.instantiate(config.callbacks).values()]
+        callbacks = [result.timer, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
         data.prepare_data()
         data.setup()
         if is_first_process():
-            record_data(run, data, resumed=config.resume is not None)
-        checkpoint = None if config.resume is None else last_checkpoint(run)
-        from_step = 0 if checkpoint is None else read_step(checkpoint)
+            record_data(run, data, resumed=checkpoint is not None)
         with open_loggers(config, run, from_step) as loggers, explain_out_of_memory(config):
-            result.trainer = trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers)
+            trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers)
+            check_single_process(trainer, in_sweep)
+            result.trainer = trainer
             trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
-            _validate_last_step(trainer, model, data, config.every_n_steps)
     if is_first_process() and not in_sweep:
-        print(next_steps(config, run), flush=True)
-
-
-def _validate_last_step(trainer: L.Trainer, model: Any, data: Any, every_n_steps: int) -> None:
-    """Validate once more where the last step did not fall on a validation, so that the result speaks of it."""
-    if data.split.val and (trainer.global_step % every_n_steps or "val/total" not in trainer.callback_metrics):
-        trainer.validate(model, data, verbose=False)
+        print(next_steps(run, trainer.global_step), flush=True)
 
 
 @hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
 def _compose_and_train(config: DictConfig) -> None:
     try:
         train(config)
-    except (ValueError, OSError, MemoryError, FloatingPointError) as error:
-        # Hydra prints this one as a message, others as a traceback. HYDRA_FULL_ERROR=1 shows it in full.
-        raise CompactHydraException(f"{type(error).__name__}: {error}") from error
+    except Exception as error:
+        release_memory(error)
+        if isinstance(error, ValueError | OSError | MemoryError | FloatingPointError):
+            # Hydra prints this one as a message, others as a traceback. HYDRA_FULL_ERROR=1 shows it in full.
+            raise CompactHydraException(f"{type(error).__name__}: {error}") from error
+        raise
 
 
 def main() -> None:

@@ -56,3 +56,13 @@ def test_a_bad_file_is_named(kind: str, tmp_path: Path) -> None:
         file.write_bytes({"text": b"hello", "empty": b"", "truncated": file.read_bytes()[:600]}[kind])
     with pytest.raises(ImageReadError, match=r"cannot read .*bad\.JPG as an image"):
         decode_square(file, 16)
+
+
+def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path: Path) -> None:
+    ramp = np.linspace(0, 65535, 256).astype(np.uint16)[None].repeat(16, 0)
+    Image.fromarray(ramp).save(tmp_path / "a.png")
+    pixels = decode_within(tmp_path / "a.png", 256)
+    np.testing.assert_allclose(pixels[0, :, 0], np.arange(256), atol=1)
+    Image.fromarray(ramp.astype(np.float32)).save(tmp_path / "b.tif")
+    with pytest.raises(ImageReadError, match="mode F, whose range is not known"):
+        decode_within(tmp_path / "b.tif", 256)

@@ -44,6 +44,17 @@ def test_folder_takes_any_images_below(tmp_path: Path) -> None:
     assert [(entry.path, entry.scene) for entry in find_folder(tmp_path)] == [("a b/x.png",) * 2, ("y.BMP",) * 2]
 
 
+def test_results_of_runs_are_no_data(tmp_path: Path) -> None:
+    make_picture(0, 0.5).save(tmp_path / "mine.png")
+    for folder in ("runs/sweep/now/0/samples/step-000000", "runs/sweep/now/wandb/media"):
+        (tmp_path / folder).mkdir(parents=True)
+        make_picture(0, 0.5).save(tmp_path / folder / "00_output.png")
+    (tmp_path / "runs" / "sweep" / "now" / "0" / ".hydra").mkdir()
+    make_picture(0, 0.5).save(tmp_path / "runs" / "sweep" / "now" / "contact_sheet.png")
+    (tmp_path / "runs" / "sweep" / "now" / "sweep.json").write_text("{}")
+    assert [entry.path for entry in find_folder(tmp_path)] == ["mine.png"]
+
+
 @pytest.mark.parametrize("find", [find_sice, find_folder])
 def test_missing_and_empty_roots_say_so(find: object, tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"nowhere does not exist.*data\.root=DIR"):

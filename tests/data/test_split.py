@@ -79,7 +79,7 @@ def test_manifest_round_trip(tmp_path: Path) -> None:
     split.write(tmp_path / "split.json")
     assert set(json.loads((tmp_path / "split.json").read_text())) == {"train", "val", "test"}
     assert Split.read(tmp_path / "split.json") == split
-    assert make_split(entries_of(10, 4), tmp_path, 0.5, method="file", manifest="split.json") == split
+    assert make_split(entries_of(10, 4), tmp_path, 0, method="file", manifest="split.json") == split
 
 
 def test_wrong_manifests_are_refused(tmp_path: Path) -> None:
@@ -92,5 +92,10 @@ def test_wrong_manifests_are_refused(tmp_path: Path) -> None:
     file.write_text('{"train": ["a"], "val": [], "test": []}')
     with pytest.raises(ValueError, match="names 1 images that the data set does not have, as a"):
         split_file(entries_of(1, 1), file)
+    file.write_text('{"train": ["0/0.JPG"], "val": [], "test": ["0/0.JPG"]}')
+    with pytest.raises(ValueError, match="names an image twice"):
+        split_file(entries_of(1, 1), file)
+    with pytest.raises(ValueError, match=r"data\.val_fraction=0\.1 has no effect"):
+        make_split(entries_of(1, 1), tmp_path, 0.1, method="file", manifest="split.json")
     with pytest.raises(ValueError, match=r"data\.split\.method is 'magic'"):
         make_split(entries_of(10, 4), tmp_path, 0, method="magic")  # type: ignore[arg-type]

@@ -50,7 +50,7 @@ class StepCheckpoints(Checkpoint):
         """Save the last step where training ends for another reason than ``max_steps``."""
         self._save(trainer, pl_module)
 
-    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Count a checkpoint that was resumed from as saved."""
         self._saved = trainer.global_step
 
@@ -87,6 +87,18 @@ def last_checkpoint(run: Path) -> Path:
 def read_step(checkpoint: Path) -> int:
     """Return the number of optimizer steps done before a checkpoint was written."""
     return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+
+
+def check_steps_left(checkpoint: Path, max_steps: int) -> int:
+    """Return the step that a checkpoint continues from.
+
+    Raises:
+        ValueError: if there is nothing left to train.
+    """
+    step = read_step(checkpoint)
+    if 0 <= max_steps <= step:
+        raise ValueError(f"{checkpoint} has {step} steps already: give more than that as trainer.max_steps={2 * step}")
+    return step
 
 
 def _require_finite(module: L.LightningModule, step: int) -> None:

@@ -27,6 +27,7 @@ class ExposureDataModule(L.LightningDataModule):
 
     Args:
         root: folder of the data set; ``None`` is the embedded sample, rendered on first use.
+        source: what the data is, for logs and tags.
         layout: ``sice`` (``Dataset_Part1/<scene>/<n>.JPG``) or ``folder`` (any images).
         split: options of :func:`zero_dce.data.split.make_split`. Its seed is apart from ``seed``, so that runs with
             other seeds see the same sets.
@@ -43,6 +44,7 @@ class ExposureDataModule(L.LightningDataModule):
     def __init__(
         self,
         root: str | None,
+        source: str = "",
         layout: str = "sice",
         split: Mapping[str, Any] | None = None,
         val_fraction: float = 0.1,

@@ -51,8 +51,17 @@ def _open_rgb(path: Path, width: int, height: int) -> Image.Image:
             # JPEG only, and never below the size asked for; other formats ignore it.
             file.draft("RGB", (width, height))
             upright = ImageOps.exif_transpose(file)
-            return upright.convert("RGB")
+            return _eight_bits(upright).convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
         raise ImageReadError(
             f"cannot read {path} as an image: {error}. Repair it or take it out of the data set"
         ) from error
+
+
+def _eight_bits(picture: Image.Image) -> Image.Image:
+    """Scale 16-bit grey to 8 bits; Pillow's own conversion would clip it to nearly all white."""
+    if picture.mode.startswith("I;16"):
+        return Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
+    if picture.mode in ("I", "F"):
+        raise ValueError(f"its pixels are of Pillow's mode {picture.mode}, whose range is not known")
+    return picture

@@ -50,11 +50,15 @@ def find_sice(root: Path) -> list[Entry]:
 def find_folder(root: Path) -> list[Entry]:
     """List every image below a folder, in natural order; each image counts as a scene of its own.
 
+    Pictures in the folders of runs and sweeps, should there be any below it, are results and no data.
+
     Raises:
         FileNotFoundError: if the folder does not exist or holds no images.
     """
     _require_folder(root)
-    paths = [file.relative_to(root).as_posix() for file in _images(root.rglob("*"))]
+    results = {mark.parent for name in (".hydra", "sweep.json") for mark in root.rglob(name)} | {*root.rglob("wandb")}
+    files = [file for file in _images(root.rglob("*")) if not results.intersection(file.parents)]
+    paths = [file.relative_to(root).as_posix() for file in files]
     if not paths:
         raise FileNotFoundError(f"no images in {root}: expected files ending in {', '.join(sorted(EXTENSIONS))}")
     return [Entry(path, scene=path) for path in sorted(paths, key=_natural)]

@@ -102,9 +102,11 @@ def split_file(entries: Sequence[Entry], manifest: Path) -> Split:
     """Take the split from a manifest.
 
     Raises:
-        ValueError: if the manifest cannot be read, or names images that the data set does not have.
+        ValueError: if the manifest cannot be read, names an image twice, or images that the data set does not have.
     """
     split = Split.read(manifest)
+    if len({*split.train, *split.val, *split.test}) < len(split.train) + len(split.val) + len(split.test):
+        raise ValueError(f"{manifest} names an image twice; its three lists must not overlap")
     unknown = {*split.train, *split.val, *split.test} - {entry.path for entry in entries}
     if unknown:
         raise ValueError(f"{manifest} names {len(unknown)} images that the data set does not have, as {min(unknown)}")
@@ -135,6 +137,10 @@ def make_split(
         ValueError: if an option is wrong or does not fit the images.
     """
     if method == "file" and manifest:
+        if val_fraction:
+            raise ValueError(
+                f"data.val_fraction={val_fraction} has no effect: the manifest {manifest} says what is for validation"
+            )
         return split_file(entries, root / manifest)
     if method != "random":
         raise ValueError(

@@ -1,0 +1,42 @@
+"""Validation by optimizer steps: at the same steps as checkpoints and sample pictures."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import lightning as L
+
+
+class StepValidation(L.Callback):
+    """Validate every N optimizer steps and after the last one.
+
+    The Trainer counts batches. Under gradient accumulation, with an incomplete accumulation at an epoch's end, or after
+    a resume with another one, batches drift apart from steps; so this sets the Trainer's interval from batch to batch.
+
+    Args:
+        every_n_steps: optimizer steps between two validations, at least 1.
+
+    Raises:
+        ValueError: if ``every_n_steps`` is below 1.
+    """
+
+    def __init__(self, every_n_steps: int) -> None:
+        if every_n_steps < 1:
+            raise ValueError(f"every_n_steps is {every_n_steps}; expected at least 1")
+        self.every_n_steps = every_n_steps
+        self._step = 0
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Start with no validation ahead."""
+        self._step = trainer.global_step
+        trainer.val_check_batch = sys.maxsize
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Let the Trainer validate after this batch when it ended a step that is due."""
+        step = trainer.global_step
+        due = step != self._step and (step % self.every_n_steps == 0 or step == trainer.max_steps)
+        self._step = step
+        trainer.val_check_batch = 1 if due else sys.maxsize
