@@ -22,7 +22,7 @@ def test_from_another_folder_without_noise(sice: Path, tmp_path: Path) -> None:
     printed = done.stdout + done.stderr
     assert not [word for word in ("Warning", "WARN", "wandb:", "Traceback") if word in printed], printed
     (run,) = (tmp_path / "runs" / "train").glob("*/0")
-    assert done.stdout.splitlines()[-1].startswith(f"Next: python -m zero_dce.train resume={run}")
+    assert done.stdout.splitlines()[-1].startswith(f"Next, train on: python -m zero_dce.train resume={run}")
     assert f"Results: {run}" in done.stdout
     for name in ("spa=", "exp=", "col=", "tv=", "4/4"):
         assert name in done.stderr, "the progress bar"
@@ -111,7 +111,7 @@ def test_two_processes_equal_one_with_the_same_global_batch(sice: Path, tmp_path
             if first[name]:
                 # A gain in dB is the small difference of two large numbers.
                 least = 1e-5 if "psnr" in name else 1e-7
-                assert float(second[name]) == pytest.approx(float(first[name]), rel=1e-5, abs=least), name
+                assert float(second[name]) == pytest.approx(float(first[name]), rel=1e-5, abs=least, nan_ok=True), name
     assert len(list((tmp_path / "double").glob("wandb/offline-run-*"))) == 1
     assert read_wandb(tmp_path / "double" / "wandb")
     assert len(list((tmp_path / "double" / "0" / "checkpoints").iterdir())) == 3

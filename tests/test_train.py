@@ -240,10 +240,10 @@ def test_runs_are_named_by_what_they_were_started_with(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The plan cannot know the order of a shuffled grid; a grid over files needs Hydra's search path."""
-    options = tiny(sice, "logger=csv", "trainer.max_steps=1", "loss.weights.exp=shuffle(3,4,5,6)", "-m")
-    assert run_here(monkeypatch, tmp_path, *options, "hydra.sweep.dir=one") == 0
+    options = tiny(sice, "logger=csv", "trainer.max_steps=1", "loss.weights.exp=shuffle(3,4,5,6)")
+    assert run_here(monkeypatch, tmp_path, *options, "hydra.sweep.dir=one", "-m") == 0
     assert (
-        run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "loss=glob(report*)", "-m"), "hydra.sweep.dir=two")
+        run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "loss=glob(report*)"), "hydra.sweep.dir=two", "-m")
         == 0
     )
     for folder, count in (("one", 4), ("two", 2)):
@@ -258,10 +258,10 @@ def test_runs_are_named_by_what_they_were_started_with(
 
 
 def test_a_used_sweep_folder_is_not_overwritten(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = tiny(sice, "logger=csv", "trainer.max_steps=1", "hydra.sweep.dir=one", "-m")
-    assert run_here(monkeypatch, tmp_path, *options, "seed=1,2") == 0
+    options = tiny(sice, "logger=csv", "trainer.max_steps=1", "hydra.sweep.dir=one")
+    assert run_here(monkeypatch, tmp_path, *options, "seed=1,2", "-m") == 0
     before = (tmp_path / "one" / "sweep.csv").read_text()
-    assert run_here(monkeypatch, tmp_path, *options, "seed=3,4") == 1
+    assert run_here(monkeypatch, tmp_path, *options, "seed=3,4", "-m") == 1
     assert (tmp_path / "one" / "sweep.csv").read_text() == before
 
 
