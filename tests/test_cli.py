@@ -20,7 +20,11 @@ def test_from_another_folder_without_noise(sice: Path, tmp_path: Path) -> None:
     done = run_apart(tmp_path, *tiny(sice))
     assert done.returncode == 0, done.stderr
     printed = done.stdout + done.stderr
-    assert not [word for word in ("Warning", "WARN", "wandb:", "Traceback") if word in printed], printed
+    assert not [
+        word
+        for word in ("Warning", "WARN", "wandb:", "Traceback", "val_check_interval", "many workers")
+        if word in printed
+    ], printed
     (run,) = (tmp_path / "runs" / "train").glob("*/0")
     assert done.stdout.splitlines()[-1].startswith(f"Next, train on: python -m zero_dce.train resume={run}")
     assert f"Results: {run}" in done.stdout
