@@ -158,7 +158,7 @@ def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
     except BaseException as exception:
         # Ctrl-C arrives as SystemExit from within the Trainer.
         state = "interrupted" if isinstance(exception, KeyboardInterrupt | SystemExit) else "failed"
-        error = _describe(exception)
+        error = _describe(exception) if state == "failed" else None
         raise
     finally:
         if is_first_process() and run.is_dir():
