@@ -59,7 +59,8 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         str(target),
         str(source),
     ]
-    subprocess.run(command, check=True, timeout=120)
+    built = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True)
+    assert "absent from the `packages`" not in built.stdout + built.stderr
     (file,) = target.glob("*.whl")
     return file
 
@@ -85,8 +86,12 @@ def test_an_installed_wheel_brings_its_configuration(wheel: Path, sice: Path, tm
     assert [read_result(folder / number)["state"] for number in "01"] == ["finished", "finished"]
 
 
-def test_embedded_sample_ships_in_the_wheel(wheel: Path) -> None:
+def test_sample_and_configuration_ship_in_the_wheel(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
+    configuration = {
+        f"zero_dce/conf/{file.relative_to(ROOT / 'conf').as_posix()}" for file in (ROOT / "conf").rglob("*.yaml")
+    }
+    assert configuration <= set(names)
     assert "zero_dce/data/photographs/attribution.csv" in names
     assert sum(name.endswith(".jpg") for name in names) == 15
     assert any(name.endswith("LICENSE") for name in names)
