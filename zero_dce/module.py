@@ -70,8 +70,6 @@ class ZeroDCE(L.LightningModule):
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step on a batch; logs the losses and the picture's measures every ``log_every_n_steps``."""
         enhanced, losses = self._shared_step(batch)
-        if not self._everywhere(torch.isfinite(losses.total)):
-            raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (self.global_step + 1) % every == 0:
             self._log(_loss_values(losses), "train")
@@ -83,8 +81,6 @@ class ZeroDCE(L.LightningModule):
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Losses and measures on a validation batch."""
         enhanced, losses = self._shared_step(batch)
-        if not torch.isfinite(losses.total):
-            raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
         size = len(batch["image"])
         self.val_losses.update(losses.terms, size)
         self.val_measures.update(picture_measures(batch["image"], enhanced), size)
@@ -111,11 +107,16 @@ class ZeroDCE(L.LightningModule):
     def _shared_step(self, batch: Batch) -> tuple[Tensor, LossTerms]:
         enhanced, curve_maps = self(batch["image"])
         losses: LossTerms = self.loss(batch["image"], enhanced, curve_maps)
+        if not self._everywhere(torch.isfinite(losses.total)):
+            raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
         return enhanced, losses
 
     def _everywhere(self, flag: Tensor) -> bool:
-        """Tell whether a flag holds on all processes, so that they stop together and not wait for each other."""
-        if self._trainer is None or self._trainer.world_size == 1:
+        """Tell whether a flag holds on all processes, so that they stop together and not wait for each other.
+
+        Only in training: in validation one process may have a batch more, and nobody to agree with.
+        """
+        if not self.training or self._trainer is None or self._trainer.world_size == 1:
             return bool(flag)
         return bool(self._trainer.strategy.reduce_boolean_decision(bool(flag), all=True))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import logging
 import statistics
 import sys
 import time
@@ -25,7 +24,6 @@ from zero_dce.losses import CompositeLoss
 from zero_dce.pictures import contact_sheet
 from zero_dce.records import RESULT, is_first_process, read_json, resume_command, write_json
 
-log = logging.getLogger(__name__)
 PLAN = "sweep.json"
 TABLE = "sweep.csv"
 SHEET = "contact_sheet.png"
@@ -210,8 +208,9 @@ def finish_sweep() -> None:
     rows = read_sweep(folder)
     _write_csv(folder / TABLE, rows)
     _say(format_table(rows))
-    if any("seed=" in row["point"] for row in rows):
-        _say("The same, mean ± standard deviation over seeds:\n" + format_table(group_seeds(rows)))
+    grouped = group_seeds(rows)
+    if len(grouped) < len(rows):
+        _say("The same, mean ± standard deviation over seeds:\n" + format_table(grouped))
     if any(name.startswith("val/psnr") for row in rows for name in row["measures"]):
         _say(
             "PSNR: the dark validation frames against their well exposed reference; ± s.e. of the mean gain over them."
@@ -301,13 +300,9 @@ def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
 
 
 def _minutes(seconds: float) -> str:
-    return (
-        f"{seconds:.0f} s"
-        if seconds < 90
-        else f"{seconds / 60:.0f} min"
-        if seconds < 5400
-        else f"{seconds / 3600:.1f} h"
-    )
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def _say(text: str) -> None:

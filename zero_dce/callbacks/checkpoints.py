@@ -11,6 +11,8 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
+from zero_dce.callbacks.schedule import check_interval, is_due
+
 LAST = "last.ckpt"
 
 
@@ -29,10 +31,8 @@ class StepCheckpoints(Checkpoint):
     """
 
     def __init__(self, folder: str, every_n_steps: int) -> None:
-        if every_n_steps < 1:
-            raise ValueError(f"every_n_steps is {every_n_steps}; expected at least 1")
         self.folder = Path(folder) / "checkpoints"
-        self.every_n_steps = every_n_steps
+        self.every_n_steps = check_interval(every_n_steps)
         self._saved = -1
 
     def on_train_batch_end(
@@ -43,7 +43,7 @@ class StepCheckpoints(Checkpoint):
         The last one is saved here and not at the end of training: there the Trainer has already counted the epoch as
         done, and a resumed run would skip the rest of it.
         """
-        if trainer.global_step % self.every_n_steps == 0 or trainer.global_step == trainer.max_steps:
+        if is_due(trainer, self.every_n_steps):
             self._save(trainer, pl_module)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

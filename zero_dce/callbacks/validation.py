@@ -7,6 +7,8 @@ from typing import Any
 
 import lightning as L
 
+from zero_dce.callbacks.schedule import check_interval, is_due
+
 
 class StepValidation(L.Callback):
     """Validate every N optimizer steps and after the last one.
@@ -22,9 +24,7 @@ class StepValidation(L.Callback):
     """
 
     def __init__(self, every_n_steps: int) -> None:
-        if every_n_steps < 1:
-            raise ValueError(f"every_n_steps is {every_n_steps}; expected at least 1")
-        self.every_n_steps = every_n_steps
+        self.every_n_steps = check_interval(every_n_steps)
         self._step = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -37,6 +37,6 @@ class StepValidation(L.Callback):
     ) -> None:
         """Let the Trainer validate after this batch when it ended a step that is due."""
         step = trainer.global_step
-        due = step != self._step and (step % self.every_n_steps == 0 or step == trainer.max_steps)
+        due = step != self._step and is_due(trainer, self.every_n_steps)
         self._step = step
         trainer.val_check_batch = 1 if due else sys.maxsize
