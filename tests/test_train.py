@@ -265,6 +265,50 @@ def test_a_used_sweep_folder_is_not_overwritten(sice: Path, tmp_path: Path, monk
     assert (tmp_path / "one" / "sweep.csv").read_text() == before
 
 
+def test_published_weights_are_measured_without_training(
+    finished: Path, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The same measures as those of the run that the weights came from, and its pictures."""
+    weights = finished / "checkpoints" / "step-000004.ckpt"
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, f"model.weights={weights}", "trainer.max_steps=0")) == 0
+    run = only_run(tmp_path)
+    result, trained = read_result(run), read_result(finished)
+    assert (result["state"], result["last_step"]) == ("finished", 0)
+    measures = {name: value for name, value in trained["measures"].items() if name.startswith("val/")}
+    assert result["measures"].keys() == measures.keys()
+    for name, value in measures.items():
+        # Null is a standard error of one picture.
+        assert result["measures"][name] == (value if value is None else pytest.approx(value, rel=1e-6)), name
+    for number in (0, 1):
+        name = f"{number:02d}_output.png"
+        picture = (run / "samples" / "step-000000" / name).read_bytes()
+        assert picture == (finished / "samples" / "step-000004" / name).read_bytes()
+    assert not (run / "checkpoints").exists()
+    assert "resume=" not in capsys.readouterr().out
+    assert sorted(row["_step"] for row in wandb_rows(read_wandb(run.parent / "wandb"))) == [0]
+
+
+def test_measuring_needs_a_validation_side(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options = tiny(sice, "trainer.max_steps=0", "data.val_fraction=0", "logger=csv")
+    assert run_here(monkeypatch, tmp_path, *options) == 1
+    assert "nothing to measure on" in capsys.readouterr().err
+
+
+def test_training_on_from_weights(finished: Path, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A new run begins with the weights, not with the old run's optimizer or step; its checkpoint needs no file."""
+    weights = shutil.copy(finished / "checkpoints" / "last.ckpt", tmp_path / "start.ckpt")
+    options = tiny(sice, "logger=csv", f"model.weights={weights}", "trainer.max_steps=1")
+    assert run_here(monkeypatch, tmp_path, *options, "hydra.run.dir=on/0") == 0
+    first = tmp_path / "on" / "0" / "samples" / "step-000000" / "00_output.png"
+    assert first.read_bytes() == (finished / "samples" / "step-000004" / "00_output.png").read_bytes()
+    (tmp_path / "start.ckpt").unlink()
+    assert ZeroDCE.load_from_checkpoint(tmp_path / "on" / "0" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert run_here(monkeypatch, tmp_path, "resume=on/0", "trainer.max_steps=2") == 0
+    assert read_result(tmp_path / "on" / "0")["last_step"] == 2
+
+
 def test_a_failed_run_lets_go_of_its_tensors(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hydra keeps the exception; on a GPU the frames in it would fill the memory of the next run."""
     kept: list[weakref.ref[torch.Tensor]] = []

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zero_dce.losses import CompositeLoss, LossTerms
 from zero_dce.metrics import MEASURE_NAMES, NamedMeans, PSNRGain, picture_measures, with_saturation_ratio
-from zero_dce.networks import DCENet
+from zero_dce.networks import DCENet, load_weights
 
 NETWORKS = {"zero_dce": DCENet}
 Batch = Mapping[str, Any]
@@ -32,9 +32,12 @@ class ZeroDCE(L.LightningModule):
         loss: the arguments of :class:`zero_dce.losses.CompositeLoss`; ``None`` is the released code's loss.
         learning_rate: of Adam; the paper's 1e-4.
         weight_decay: of Adam; the released code's 1e-4.
+        weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
 
     Raises:
-        ValueError: if the network is unknown, a loss option is wrong, or a number is out of its range.
+        FileNotFoundError: if the checkpoint to start from does not exist.
+        ValueError: if the network is unknown, a loss option is wrong, a number is out of its range, or the file to
+            start from is no checkpoint of the network.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class ZeroDCE(L.LightningModule):
         loss: Mapping[str, Any] | None = None,
         learning_rate: float = 1e-4,
         weight_decay: float = 1e-4,
+        weights: str | None = None,
     ) -> None:
         super().__init__()
         if network not in NETWORKS:
@@ -52,10 +56,11 @@ class ZeroDCE(L.LightningModule):
                 f"model.learning_rate is {learning_rate} and model.weight_decay {weight_decay}; "
                 "expected more than 0 and at least 0"
             )
-        # The loggers get the whole composed configuration instead, from train.py.
-        self.save_hyperparameters(logger=False)
+        # The loggers get the whole composed configuration instead, from train.py; a checkpoint of this module must load
+        # where the weights that it began with are gone.
+        self.save_hyperparameters(ignore=["weights"], logger=False)
         # channels_last is the layout that convolutions run fastest in, on the CPU and on GPUs.
-        self.network = NETWORKS[network]()
+        self.network = NETWORKS[network]() if weights is None else load_weights(weights).train()
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
         self.loss = CompositeLoss(**(loss or {}))
         self.val_losses = NamedMeans(CompositeLoss.NAMES)

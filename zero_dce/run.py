@@ -184,6 +184,18 @@ def _describe(exception: BaseException) -> str:
     return f"{type(error).__name__}: {error}"
 
 
+def measure(trainer: L.Trainer, model: L.LightningModule, data: ExposureDataModule) -> None:
+    """Validate and show the sample pictures without training: for weights that came from elsewhere.
+
+    Raises:
+        ValueError: if there is no validation side.
+    """
+    assert data.split is not None
+    if not data.split.val:
+        raise ValueError("trainer.max_steps=0 only measures, and data.val_fraction=0 leaves nothing to measure on")
+    trainer.validate(model, data, verbose=False)
+
+
 @contextmanager
 def explain_out_of_memory(config: DictConfig) -> Iterator[None]:
     """Turn PyTorch's out-of-memory error into one that says how to go on.
@@ -224,10 +236,12 @@ def next_steps(run: Path, step: int) -> str:
     lines = [
         f"\nResults: {run}",
         f"  pictures per step: {run / 'samples'}",
-        f"  checkpoints: {run / 'checkpoints'}",
         f"  losses and measures: {run / 'metrics.csv'}",
     ]
+    if step:
+        lines.append(f"  checkpoints: {run / 'checkpoints'}")
     if (run.parent / "wandb").is_dir():
         lines.append(f"  to the W&B dashboard: python -m wandb sync {run.parent / 'wandb'}/offline-run-*")
-    lines.append(f"Next, train on: {resume_command(run, 2 * step)}")
+    if step:
+        lines.append(f"Next, train on: {resume_command(run, 2 * step)}")
     return "\n".join(lines)

@@ -292,7 +292,7 @@ def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
         lines.append(f"  W&B in the terminal: python -m wandb leet {folder / 'wandb'}")
         lines.append(f"  to the W&B dashboard: python -m wandb sync {folder / 'wandb'}/offline-run-*")
     finished = next((row for row in rows if row["state"] == "finished"), None)
-    if finished:
+    if finished and finished["step"]:
         run = folder / str(finished["run"])
         lines.append(f"  pictures per step: {run / 'samples'}, and so in each run's folder")
         lines.append(f"Next, train the one you like on: {resume_command(run, 10 * finished['step'])}")

@@ -22,6 +22,7 @@ from zero_dce.run import (
     check_run,
     check_single_process,
     explain_out_of_memory,
+    measure,
     next_steps,
     open_loggers,
     record_data,
@@ -48,7 +49,8 @@ def train(config: DictConfig) -> None:
     with record_result(config, run) as result:
         L.seed_everything(config.seed, workers=True, verbose=False)
         data = hydra.utils.instantiate(config.data)
-        model = hydra.utils.instantiate(config.model)
+        # A resumed run takes its weights from its own checkpoint.
+        model = hydra.utils.instantiate(config.model, **({} if checkpoint is None else {"weights": None}))
         callbacks = [result.timer, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
         data.prepare_data()
         data.setup()
@@ -58,7 +60,10 @@ def train(config: DictConfig) -> None:
             trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers)
             check_single_process(trainer, in_sweep)
             result.trainer = trainer
-            trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
+            if config.trainer.max_steps == 0:
+                measure(trainer, model, data)
+            else:
+                trainer.fit(model, data, ckpt_path=checkpoint, weights_only=True)
     if is_first_process() and not in_sweep:
         print(next_steps(run, trainer.global_step), flush=True)
 

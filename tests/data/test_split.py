@@ -6,7 +6,16 @@ from pathlib import Path
 import pytest
 
 from zero_dce.data.index import Entry
-from zero_dce.data.split import Split, make_split, shared_scenes, split_file, split_random, take_validation
+from zero_dce.data.split import (
+    Split,
+    make_split,
+    shared_scenes,
+    split_file,
+    split_random,
+    split_scene,
+    take_scenes,
+    take_validation,
+)
 
 
 def entries_of(scenes: int, frames: int) -> list[Entry]:
@@ -36,6 +45,31 @@ def test_another_count_names_itself_and_the_way_out() -> None:
     assert (len(train), len(test)) == (32, 8)
 
 
+@pytest.mark.parametrize("seed", range(5))
+def test_a_split_by_scene_has_no_leak_and_sices_sizes(seed: int) -> None:
+    sizes = [3 + (7 * scene) % 26 for scene in range(195)]
+    entries = [Entry(f"{scene}/{n}.JPG", str(scene)) for scene, size in enumerate(sizes) for n in range(size)]
+    train, test = split_scene(entries, seed, 600 / len(entries))
+    assert not {entry.scene for entry in train} & {entry.scene for entry in test}
+    assert sorted([*train, *test], key=entries.index) == entries
+    assert len(test) == 600
+    assert split_scene(entries, seed, 600 / len(entries)) == (train, test)
+    assert split_scene(entries, seed + 1, 600 / len(entries)) != (train, test)
+    split = make_split(entries, Path(), 0.1, "scene", seed, 600 / len(entries))
+    assert shared_scenes(split, entries) == 0
+
+
+def test_sices_counts_by_scene() -> None:
+    train, test = split_scene(SICE, seed=0, test_fraction=None)
+    assert (len(train), len(test)) == (2422, 600)
+
+
+def test_whole_scenes_come_as_near_as_they_can() -> None:
+    entries = [Entry(f"{scene}/{n}", scene) for scene, size in (("a", 5), ("b", 9), ("c", 20)) for n in range(size)]
+    taken = {count: len(take_scenes(entries, count, seed=0)[1]) for count in (0, 1, 6, 8, 13, 18, 33)}
+    assert taken == {0: 0, 1: 5, 6: 5, 8: 9, 13: 14, 18: 20, 33: 29}
+
+
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, 1.5])
 def test_fractions_out_of_range(fraction: float) -> None:
     with pytest.raises(ValueError, match=r"data\.split\.test_fraction"):
@@ -50,7 +84,7 @@ def test_validation_takes_whole_scenes(fraction: float) -> None:
     train, val = take_validation(side, fraction, seed=1)
     assert not {entry.scene for entry in train} & {entry.scene for entry in val}
     assert {*train, *val} == {*side}
-    assert fraction * 100 <= len(val) < fraction * 100 + 5
+    assert abs(len(val) - fraction * 100) <= 2.5
 
 
 def test_no_validation_is_the_reports_way() -> None:
@@ -58,8 +92,10 @@ def test_no_validation_is_the_reports_way() -> None:
 
 
 def test_validation_never_takes_everything() -> None:
-    with pytest.raises(ValueError, match="takes all 1 scenes"):
+    with pytest.raises(ValueError, match="1 scene cannot be divided: 1 of its 9 images"):
         take_validation(entries_of(1, 9), 0.1, 0)
+    train, val = take_validation(entries_of(2, 9), 0.9, 0)
+    assert (len(train), len(val)) == (9, 9)
 
 
 def test_validation_is_from_the_training_side() -> None:

@@ -18,7 +18,10 @@ def make_picture(seed: int, brightness: float, width: int = 48, height: int = 32
 
 
 def make_sice(root: Path, scenes: int, frames: int, extension: str = "JPG") -> Path:
-    """Write ``Dataset_Part1/<scene>/<n>.JPG``, darkest first, and ``pairs.csv``; returns the root."""
+    """Write ``Dataset_Part1/<scene>/<n>.JPG``, darkest first, and ``pairs.csv``; returns the root.
+
+    The reference of a scene's first half is its last frame.
+    """
     rows = []
     for scene in range(1, scenes + 1):
         folder = root / "Dataset_Part1" / str(scene)
@@ -27,7 +30,8 @@ def make_sice(root: Path, scenes: int, frames: int, extension: str = "JPG") -> P
             make_picture(scene, 0.1 + 0.4 * (frame - 1) / max(1, frames - 1)).save(
                 folder / f"{frame}.{extension}", format="JPEG", quality=95
             )
-        rows.append((f"Dataset_Part1/{scene}/1.{extension}", f"Dataset_Part1/{scene}/{frames}.{extension}", scene))
+        names = [f"Dataset_Part1/{scene}/{frame}.{extension}" for frame in range(1, frames + 1)]
+        rows += [(name, names[-1], scene) for name in names[: frames // 2]]
     with (root / "pairs.csv").open("w", newline="") as stream:
         csv.writer(stream).writerows([("low", "reference", "scene"), *rows])
     return root

@@ -10,6 +10,7 @@ import lightning as L
 import numpy as np
 import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.trainer.states import TrainerFn
 from PIL import Image
 
 from zero_dce.data.decode import Pixels, decode_within
@@ -65,6 +66,12 @@ class SamplePictures(L.Callback):
             if trainer.global_step == 0:
                 self._write(trainer, pl_module)
             self._written = trainer.global_step
+
+    def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Show the pictures where nothing is trained."""
+        if trainer.state.fn == TrainerFn.VALIDATING and trainer.is_global_zero:
+            self.pictures = self._choose(trainer)
+            self._write(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int

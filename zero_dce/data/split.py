@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import random
 from collections import Counter
 from collections.abc import Sequence
@@ -50,6 +51,30 @@ def split_random(entries: Sequence[Entry], seed: int, test_fraction: float | Non
     Args:
         entries: all images.
         seed: the split is a function of it and of the entries alone.
+        test_fraction: see :func:`test_count`.
+
+    Raises:
+        ValueError: if the number of images is not SICE's, or the fraction is out of range.
+    """
+    shuffled = list(entries)
+    random.Random(seed).shuffle(shuffled)
+    count = len(entries) - test_count(entries, test_fraction)
+    return shuffled[:count], shuffled[count:]
+
+
+def split_scene(entries: Sequence[Entry], seed: int, test_fraction: float | None) -> tuple[list[Entry], list[Entry]]:
+    """Split by whole scenes into training and test: no scene is on both sides.
+
+    The arguments and errors are those of :func:`split_random`; the sizes come as near as whole scenes allow.
+    """
+    return take_scenes(entries, test_count(entries, test_fraction), seed)
+
+
+def test_count(entries: Sequence[Entry], test_fraction: float | None) -> int:
+    """Return how many of the images are for test.
+
+    Args:
+        entries: all images.
         test_fraction: share of test images, range [0, 1); ``None`` stands for SICE's 2,422 training images and the
             rest for test, and then the number of images must be SICE's.
 
@@ -64,38 +89,58 @@ def split_random(entries: Sequence[Entry], seed: int, test_fraction: float | Non
         )
     if test_fraction is not None and not 0 <= test_fraction < 1:
         raise ValueError(f"data.split.test_fraction is {test_fraction}; expected at least 0 and less than 1")
-    shuffled = list(entries)
-    random.Random(seed).shuffle(shuffled)
     count = SICE_TRAIN_COUNT if test_fraction is None else round(len(entries) * (1 - test_fraction))
-    return shuffled[:count], shuffled[count:]
+    return len(entries) - count
+
+
+def take_scenes(entries: Sequence[Entry], count: int, seed: int) -> tuple[list[Entry], list[Entry]]:
+    """Take whole scenes, chosen at random, that together hold as nearly ``count`` images as any scenes can.
+
+    Returns:
+        The entries left and those taken, in their order; no scene is in both. With ``count`` above 0 at least one scene
+        is taken.
+
+    Raises:
+        ValueError: if there are too few scenes to leave one.
+    """
+    sizes = Counter(entry.scene for entry in entries)
+    if not count:
+        return list(entries), []
+    if len(sizes) < 2:
+        raise ValueError(
+            f"{len(sizes)} scene cannot be divided: {count} of its {len(entries)} images are wanted for another side. "
+            "Use data.val_fraction=0, and data/split=random or data.split.test_fraction=0"
+        )
+    scenes = sorted(sizes)
+    random.Random(seed).shuffle(scenes)
+    # From each number of images that some scenes add up to, to the last of those scenes.
+    last: dict[int, str] = {}
+    for scene in scenes:
+        if count in last:
+            break
+        for total in [0, *last]:
+            last.setdefault(total + sizes[scene], scene)
+    total = min((total for total in last if total < len(entries)), key=lambda total: (abs(total - count), total))
+    chosen = set[str]()
+    while total:
+        chosen.add(last[total])
+        total -= sizes[last[total]]
+    return [e for e in entries if e.scene not in chosen], [e for e in entries if e.scene in chosen]
 
 
 def take_validation(train: Sequence[Entry], fraction: float, seed: int) -> tuple[list[Entry], list[Entry]]:
-    """Take whole scenes out of the training side until they hold ``fraction`` of its images.
+    """Take about ``fraction`` of the training side for validation, by whole scenes.
 
     Returns:
         Training and validation entries; no scene is in both.
 
     Raises:
-        ValueError: if the fraction is out of range or would leave no training image.
+        ValueError: if the fraction is out of range or there is one scene only.
     """
     if not 0 <= fraction < 1:
         raise ValueError(f"data.val_fraction is {fraction}; expected at least 0 and less than 1")
-    sizes = Counter(entry.scene for entry in train)
-    scenes = sorted(sizes)
-    random.Random(seed).shuffle(scenes)
-    wanted, chosen, count = fraction * len(train), set[str](), 0
-    for scene in scenes:
-        if count >= wanted:
-            break
-        chosen.add(scene)
-        count += sizes[scene]
-    if len(chosen) == len(scenes) and chosen:
-        raise ValueError(
-            f"data.val_fraction={fraction} takes all {len(scenes)} scenes of the training side for validation; "
-            "use a smaller one, or 0 for no validation"
-        )
-    return [e for e in train if e.scene not in chosen], [e for e in train if e.scene in chosen]
+    # At least one image where any are asked for.
+    return take_scenes(train, math.ceil(fraction * len(train)), seed)
 
 
 def split_file(entries: Sequence[Entry], manifest: Path) -> Split:
@@ -113,11 +158,14 @@ def split_file(entries: Sequence[Entry], manifest: Path) -> Split:
     return split
 
 
+SPLITTERS = {"random": split_random, "scene": split_scene}
+
+
 def make_split(
     entries: Sequence[Entry],
     root: Path,
     val_fraction: float,
-    method: Literal["random", "file"] = "random",
+    method: Literal["random", "scene", "file"] = "random",
     seed: int = 0,
     test_fraction: float | None = None,
     manifest: str | None = None,
@@ -128,8 +176,8 @@ def make_split(
         entries: all its images.
         root: its folder.
         val_fraction: see :func:`take_validation`; with ``file`` the manifest says what is for validation.
-        method: ``random`` (see :func:`split_random`) or ``file`` (see :func:`split_file`).
-        seed: of the random split.
+        method: ``random`` (see :func:`split_random`), ``scene`` (:func:`split_scene`) or ``file`` (:func:`split_file`).
+        seed: of the random choice of images or scenes.
         test_fraction: share of test images, ``None`` for SICE's counts.
         manifest: path of the manifest, absolute or relative to the root.
 
@@ -142,11 +190,11 @@ def make_split(
                 f"data.val_fraction={val_fraction} has no effect: the manifest {manifest} says what is for validation"
             )
         return split_file(entries, root / manifest)
-    if method != "random":
+    if method not in SPLITTERS:
         raise ValueError(
-            f"data.split.method is {method!r} with manifest {manifest!r}; expected random, or file and a path"
+            f"data.split.method is {method!r} with manifest {manifest!r}; expected random, scene, or file and a path"
         )
-    side, test = split_random(entries, seed, test_fraction)
+    side, test = SPLITTERS[method](entries, seed, test_fraction)
     train, val = take_validation(side, val_fraction, seed)
     return Split(*(sorted(entry.path for entry in part) for part in (train, val, test)))
 
