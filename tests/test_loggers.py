@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.runs import read_metrics
-from zero_dce.loggers import MetricsFile
+from zero_dce.loggers.metrics_file import MetricsFile
 
 
 def test_a_row_a_step_and_new_columns_later(tmp_path: Path) -> None:
@@ -29,15 +29,15 @@ def test_a_resumed_run_has_each_step_once(tmp_path: Path) -> None:
     second.log_metrics({"a": 30, "b": 1}, step=3)
     second.finalize("success")
     assert [(row["step"], row["a"], row["b"]) for row in read_metrics(tmp_path)] == [
-        ("1", "1", ""),
-        ("2", "2", ""),
+        ("1", "1.0", ""),
+        ("2", "2.0", ""),
         ("3", "30", "1"),
     ]
 
 
 def test_saving_is_rationed_but_nothing_is_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     now = 100.0
-    monkeypatch.setattr("zero_dce.loggers.time.monotonic", lambda: now)
+    monkeypatch.setattr("zero_dce.loggers.metrics_file.time.monotonic", lambda: now)
     logger = MetricsFile(str(tmp_path))
     for step in (1, 2):
         logger.log_metrics({"a": step}, step=step)

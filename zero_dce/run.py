@@ -16,14 +16,16 @@ import lightning as L
 import torch
 from hydra.errors import InstantiationException
 from lightning.pytorch.callbacks import Timer
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
 from zero_dce.hardware import peak_memory_mb, reset_peak_memory
-from zero_dce.loggers import MetricsFile
+from zero_dce.loggers.connection import check_connection
+from zero_dce.loggers.metrics_file import MetricsFile
+from zero_dce.loggers.step_wandb import StepWandbLogger
 from zero_dce.records import (
     ENVIRONMENT,
     RESULT,
@@ -37,6 +39,7 @@ from zero_dce.sweep import run_name
 
 log = logging.getLogger(__name__)
 MANIFEST = "split.json"
+FALLBACKS = ("stop", "offline")
 
 
 class Result:
@@ -84,6 +87,28 @@ def check_run(config: DictConfig, run: Path) -> None:
         raise ValueError(f"{run} already holds a run: choose another hydra.run.dir{way_out}")
 
 
+def check_online(config: DictConfig) -> None:
+    """Before a run that logs online, see whether it can; go on offline where ``logger.fallback`` says so.
+
+    Raises:
+        ConnectionError: if there is no key or no network, and no fallback.
+        ValueError: if ``logger.fallback`` is unknown.
+    """
+    fallback, wandb = (OmegaConf.select(config, f"logger.{name}") for name in ("fallback", "wandb"))
+    if fallback is None or not is_first_process():
+        return
+    if fallback not in FALLBACKS:
+        raise ValueError(f"logger.fallback is {fallback!r}; expected one of {', '.join(FALLBACKS)}")
+    try:
+        check_connection()
+    except ConnectionError as error:
+        if fallback == "stop":
+            raise ConnectionError(f"{error}. logger=wandb_online logger.fallback=offline trains without it") from error
+        log.warning("Training goes on with W&B OFFLINE (logger.fallback=offline): %s", error)
+        wandb.mode = "offline"
+        wandb.tags = [*wandb.tags, "offline fallback"]
+
+
 def check_single_process(trainer: L.Trainer, in_sweep: bool) -> None:
     """Refuse several processes inside a sweep, before any is started.
 
@@ -125,20 +150,23 @@ def open_loggers(config: DictConfig, run: Path, from_step: int) -> Iterator[list
 
     An open W&B run would be taken over by the next run of a sweep. ``from_step`` is where a resumed run continues.
     """
-    configured = hydra.utils.instantiate(config.logger) or {}
     metrics = MetricsFile(str(run), from_step)
-    loggers: list[Logger] = [metrics, *configured.values()]
+    # Beside loggers the group holds options, as fallback.
+    configured = [part for part in (config.logger or {}).values() if isinstance(part, DictConfig)]
+    loggers: list[Logger] = [metrics, *map(hydra.utils.instantiate, configured)]
     settings: Any = OmegaConf.to_container(config, resolve=True)
     failed = True
     try:
         for logger in loggers:
             logger.log_hyperparams(settings)
+            if isinstance(logger, StepWandbLogger):
+                logger.replay(metrics.rows, run, until=from_step)
         yield loggers
         failed = False
     finally:
         for logger in loggers:
             logger.finalize("failed" if failed else "success")
-            if isinstance(logger, WandbLogger) and is_first_process():
+            if isinstance(logger, StepWandbLogger) and is_first_process():
                 logger.experiment.finish(exit_code=int(failed))
 
 

@@ -19,6 +19,7 @@ from zero_dce.callbacks.checkpoints import check_steps_left, last_checkpoint
 from zero_dce.configuration import check_quotes, config_folder, expand_resume, quiet, register_resolvers
 from zero_dce.records import is_first_process
 from zero_dce.run import (
+    check_online,
     check_run,
     check_single_process,
     explain_out_of_memory,
@@ -44,6 +45,7 @@ def train(config: DictConfig) -> None:
     run = Path(config.run_dir)
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
     check_run(config, run)
+    check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
     from_step = 0 if checkpoint is None else check_steps_left(checkpoint, config.trainer.max_steps)
     with record_result(config, run) as result:

@@ -71,6 +71,11 @@ def read_metrics(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def validated(run: Path) -> list[int]:
+    """The steps at which a run was validated."""
+    return [int(row["step"]) for row in read_metrics(run) if row["val/exp"]]
+
+
 def read_result(run: Path) -> dict[str, Any]:
     result: dict[str, Any] = json.loads((run / "result.json").read_text())
     return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import shutil
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from zero_dce.callbacks.schedule import check_interval, is_due
+from zero_dce.loggers.metrics_file import MetricsFile
 
 LAST = "last.ckpt"
 
@@ -20,7 +22,8 @@ class StepCheckpoints(Checkpoint):
     """Write ``checkpoints/step-000300.ckpt`` and ``checkpoints/last.ckpt`` every N steps and at the end.
 
     Nothing is ranked: no loss says which checkpoint looks best. Each file gets its name only when it is complete, and
-    weights that are not finite are never written.
+    weights that are not finite are never written. ``last.ckpt``, which a run is resumed from, follows when all that was
+    logged up to its step is on disk: a run that is killed in between continues from the one before.
 
     Args:
         folder: the run's folder.
@@ -34,6 +37,7 @@ class StepCheckpoints(Checkpoint):
         self.folder = Path(folder) / "checkpoints"
         self.every_n_steps = check_interval(every_n_steps)
         self._saved = -1
+        self._unconfirmed: Path | None = None
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -49,10 +53,20 @@ class StepCheckpoints(Checkpoint):
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the last step where training ends for another reason than ``max_steps``."""
         self._save(trainer, pl_module)
+        self._confirm(trainer)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Count a checkpoint that was resumed from as saved."""
+        """Count a checkpoint that was resumed from as saved, and clear away what a killed run left half-written."""
         self._saved = trainer.global_step
+        if trainer.is_global_zero:
+            for file in self.folder.glob("*.unfinished"):
+                file.unlink()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Let ``last.ckpt`` follow: the step's losses, pictures and validation are logged by now."""
+        self._confirm(trainer)
 
     def _save(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         step = trainer.global_step
@@ -65,9 +79,19 @@ class StepCheckpoints(Checkpoint):
         trainer.save_checkpoint(unfinished)
         if trainer.is_global_zero:
             os.replace(unfinished, file)
-            shutil.copyfile(file, unfinished)
-            os.replace(unfinished, self.folder / LAST)
+            self._unconfirmed = file
         self._saved = step
+
+    def _confirm(self, trainer: L.Trainer) -> None:
+        if self._unconfirmed is None:
+            return
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsFile):
+                logger.write()
+        unfinished = self._unconfirmed.with_suffix(".unfinished")
+        shutil.copyfile(self._unconfirmed, unfinished)
+        os.replace(unfinished, self.folder / LAST)
+        self._unconfirmed = None
 
 
 def last_checkpoint(run: Path) -> Path:
@@ -85,15 +109,25 @@ def last_checkpoint(run: Path) -> Path:
 
 
 def read_step(checkpoint: Path) -> int:
-    """Return the number of optimizer steps done before a checkpoint was written."""
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    """Return the number of optimizer steps done before a checkpoint was written.
+
+    Raises:
+        ValueError: if the file cannot be read as a checkpoint of a run.
+    """
+    try:
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{checkpoint} cannot be read as a checkpoint of a run ({type(error).__name__}). To continue from an earlier "
+            "one, copy step-*.ckpt of the step you want over it"
+        ) from error
 
 
 def check_steps_left(checkpoint: Path, max_steps: int) -> int:
     """Return the step that a checkpoint continues from.
 
     Raises:
-        ValueError: if there is nothing left to train.
+        ValueError: if there is nothing left to train, or the checkpoint cannot be read.
     """
     step = read_step(checkpoint)
     if 0 <= max_steps <= step:

@@ -12,6 +12,7 @@ import torch
 from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.trainer.states import TrainerFn
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
 from zero_dce.data.decode import Pixels, decode_within
 from zero_dce.data.index import find_folder
@@ -21,6 +22,8 @@ from zero_dce.pictures import side_by_side, to_image, to_pixels
 CANDIDATES = 256
 # A tenth larger files than the usual 6, in a fifth of the time.
 PNG_EFFORT = 1
+# The PNG text that holds a picture's caption, by the specification's name.
+CAPTION = "Description"
 
 
 class SamplePictures(L.Callback):
@@ -104,9 +107,12 @@ class SamplePictures(L.Callback):
         folder.mkdir(parents=True, exist_ok=True)
         for number, (path, before) in enumerate(self.pictures):
             after = enhance(trainer, module, before)
-            Image.fromarray(before).save(folder / f"{number:02d}_input.png", compress_level=PNG_EFFORT)
-            Image.fromarray(after).save(folder / f"{number:02d}_output.png", compress_level=PNG_EFFORT)
             caption = f"step {step} · {path} · brightness {before.mean() / 255:.2f} → {after.mean() / 255:.2f}"
+            information = PngInfo()
+            information.add_itxt(CAPTION, caption)
+            options: dict[str, Any] = {"compress_level": PNG_EFFORT, "pnginfo": information}
+            Image.fromarray(before).save(folder / f"{number:02d}_input.png", **options)
+            Image.fromarray(after).save(folder / f"{number:02d}_output.png", **options)
             send_picture(trainer.loggers, f"samples/{number:02d}", side_by_side(before, after), caption, step)
         self._written = step
 
@@ -145,6 +151,20 @@ def send_picture(loggers: Iterable[Logger], key: str, pixels: Pixels, caption: s
             logger.log_image(key, [pixels], step=step, caption=[caption])
         elif isinstance(logger, TensorBoardLogger):
             logger.experiment.add_image(key, pixels, step, dataformats="HWC")
+
+
+def saved_steps(run: Path) -> list[int]:
+    """Return the steps whose pictures a run's folder holds."""
+    return sorted(int(folder.name.removeprefix("step-")) for folder in (run / "samples").glob("step-*"))
+
+
+def send_saved(loggers: Sequence[Logger], run: Path, step: int) -> None:
+    """Send the pictures of a step that a run's folder holds, as they were sent first; nothing where it holds none."""
+    for file in sorted((run / "samples" / f"step-{step:06d}").glob("*_output.png")):
+        number = file.name.partition("_")[0]
+        with Image.open(file) as after, Image.open(file.with_name(f"{number}_input.png")) as before:
+            pixels = side_by_side(np.asarray(before), np.asarray(after))
+            send_picture(loggers, f"samples/{number}", pixels, after.info[CAPTION], step)
 
 
 def _brightness(candidate: tuple[str, Pixels]) -> tuple[float, str]:

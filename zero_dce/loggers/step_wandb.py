@@ -1,0 +1,85 @@
+"""W&B with its slider on the training step, complete also for a run that was killed and resumed."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import wandb
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.loggers import WandbLogger
+
+from zero_dce.callbacks.samples import saved_steps, send_saved
+from zero_dce.loggers.metrics_file import Rows
+from zero_dce.records import is_first_process
+
+# Of a server that answered a moment ago; W&B's own default is three times as long.
+SECONDS_TO_CONNECT = 25.0
+# W&B's agent names the run that it starts.
+RUN_ID_VARIABLE = "WANDB_RUN_ID"
+# Before the name of an offline run's folder that a later one replaces; `wandb sync` of offline-run-* passes it by.
+SUPERSEDED = "superseded-"
+
+
+class StepWandbLogger(WandbLogger):
+    """Lightning's WandbLogger, with W&B's own step equal to the training step.
+
+    The media slider of the dashboard follows W&B's own step. All rows of a training step (losses, validation,
+    pictures) become one row. Rows must come in the order of steps.
+
+    Args:
+        mode: ``offline`` needs no account and no network and never asks; ``online`` sends while training.
+        id_file: keeps the W&B run's id, so that a resumed run is the same W&B run.
+        options: those of ``WandbLogger``.
+    """
+
+    def __init__(self, mode: str, id_file: str, **options: Any) -> None:
+        if mode == "offline":
+            # The only network traffic of offline mode.
+            os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
+        # Offline, W&B's messages repeat what the run's last lines say; online they hold the dashboard's address.
+        settings = wandb.Settings(silent=mode == "offline", init_timeout=SECONDS_TO_CONNECT)
+        file = Path(id_file)
+        if file.is_file():
+            options["id"] = file.read_text(encoding="utf-8").strip()
+            if mode == "online":
+                options["resume"] = "allow"
+            if is_first_process():
+                _supersede(Path(options["save_dir"]) / "wandb", options["id"])
+        elif is_first_process():
+            options["id"] = os.environ.get(RUN_ID_VARIABLE) or secrets.token_hex(4)
+            file.write_text(options["id"] + "\n", encoding="utf-8")
+        super().__init__(mode=mode, settings=settings, **options)
+        # Lightning always passes it, W&B always warns of it.
+        self._wandb_init.pop("anonymous", None)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """Log a row under a training step, unless the server has that step from before the run was resumed."""
+        if (step or 0) >= self.experiment.starting_step:
+            self.experiment.log({**metrics, "trainer/global_step": step}, step=step)
+
+    @rank_zero_only
+    def replay(self, rows: Rows, run: Path, until: int) -> None:
+        """Send what an earlier part of a resumed run has logged, as far as the server does not have it.
+
+        An offline run is one folder that cannot be continued, and a killed run may not have sent its last rows; so
+        they come again from the run's own files, and each step is there once.
+
+        Args:
+            rows: of ``metrics.csv``.
+            run: the run's folder, for the sample pictures.
+            until: the last step to send: where the resumed run continues.
+        """
+        first = self.experiment.starting_step
+        for step in sorted({*rows, *saved_steps(run)}):
+            if first <= step <= until:
+                self.log_metrics(rows.get(step, {}), step)
+                send_saved([self], run, step)
+
+
+def _supersede(folder: Path, run_id: str) -> None:
+    for earlier in folder.glob(f"offline-run-*-{run_id}"):
+        earlier.rename(folder / f"{SUPERSEDED}{earlier.name}")
