@@ -118,8 +118,8 @@ def read_step(checkpoint: Path) -> int:
         return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
         raise ValueError(
-            f"{checkpoint} cannot be read as a checkpoint of a run ({type(error).__name__}). To continue from an earlier "
-            "one, copy step-*.ckpt of the step you want over it"
+            f"{checkpoint} cannot be read as a checkpoint of a run ({type(error).__name__}). To continue from an "
+            "earlier one, copy step-*.ckpt of the step you want over it"
         ) from error
 
 
