@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import signal
 import weakref
 from pathlib import Path
 
@@ -419,55 +418,3 @@ def test_out_of_memory_says_how_to_go_on(
     assert "data.batch_size=16 at data.size=16 does not fit" in message
     assert "data.batch_size=8 trainer.accumulate_grad_batches=2" in message
     assert read_result(only_run(tmp_path))["state"] == "failed"
-
-
-def test_interrupting_keeps_what_was_done(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    step = ZeroDCE.training_step
-
-    def interrupted(self: ZeroDCE, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        if self.global_step == 2:
-            raise KeyboardInterrupt
-        return step(self, batch, batch_idx)
-
-    handler = signal.getsignal(signal.SIGINT)
-    monkeypatch.setattr(ZeroDCE, "training_step", interrupted)
-    try:
-        options = tiny(sice, "logger=csv", "+sweep=loss_weights", "loss.weights.tv=200")
-        assert run_here(monkeypatch, tmp_path, *options) == 1
-    finally:
-        signal.signal(signal.SIGINT, handler)
-    (folder,) = (tmp_path / "runs" / "loss_weights").iterdir()
-    with (folder / "sweep.csv").open(newline="") as stream:
-        assert [row["state"] for row in csv.DictReader(stream)] == ["interrupted", "not started", "not started"]
-    assert (folder / "0" / "checkpoints" / "step-000002.ckpt").is_file()
-
-
-@pytest.mark.parametrize(
-    ("overrides", "message"),
-    [
-        (["data=sice"], "data.root is not set"),
-        (["data=sice", "data.root=/nowhere"], "the folder /nowhere does not exist"),
-        (["loss.weights.exposure=3"], "Key 'exposure' is not in struct"),
-        (["loss.weights.exp=ten"], "loss.weights.exp is 'ten'"),
-        (["data=sample", "data.root=/photos"], "add data=sice or data=folder"),
-        (["no_such_option=1"], "Key 'no_such_option' is not in struct"),
-        (["data=nothing"], "Could not find 'data/nothing'"),
-        (["+sweep=nothing"], "loss_weights"),
-        (["data.root=/a,b", "data=sice"], "quote the value"),
-        (["hydra.run.dir=/dev/null/x"], "cannot be written"),
-        (["hydra.sweep.dir=/dev/null/x", "+sweep=loss_weights"], "hydra.sweep.dir=DIR"),
-        (["callbacks.samples.images=/nowhere"], "the folder /nowhere does not exist"),
-        (["every_n_steps=0"], "every_n_steps is 0"),
-    ],
-)
-def test_wrong_input(
-    overrides: list[str],
-    message: str,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    assert run_here(monkeypatch, tmp_path, *overrides) == 1
-    printed = capsys.readouterr().err
-    assert message in printed
-    assert "Traceback" not in printed

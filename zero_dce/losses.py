@@ -7,7 +7,6 @@ files in ``conf/loss`` hold the other published combinations.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
@@ -16,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from zero_dce.checks import check_number
 from zero_dce.curves import ITERATIONS
 
 Direction = Literal["left", "right", "up", "down"]
@@ -93,6 +93,7 @@ def exposure_control_loss(
         ValueError: if an option is unknown or the image is smaller than a region.
     """
     _require("exp.distance", distance, ("squared", "absolute"))
+    check_number("loss.exp.target", target, most=1)
     gap = _regions(enhanced, region) - target
     return (gap.square() if distance == "squared" else gap.abs()).mean()
 
@@ -263,7 +264,5 @@ def _check_weights(weights: Mapping[str, float]) -> dict[str, float]:
     if set(weights) != set(names):
         raise ValueError(f"loss.weights has the names {sorted(map(str, weights))}; expected exactly {sorted(names)}")
     for name, value in weights.items():
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        if not number or not math.isfinite(value) or value < 0:
-            raise ValueError(f"loss.weights.{name} is {value!r}; expected a finite number of at least 0")
+        check_number(f"loss.weights.{name}", value)
     return {name: float(weights[name]) for name in names}

@@ -9,6 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
+from zero_dce.checks import check_number
 from zero_dce.losses import CompositeLoss, LossTerms
 from zero_dce.metrics import MEASURE_NAMES, NamedMeans, PSNRGain, picture_measures, with_saturation_ratio
 from zero_dce.networks import DCENet, load_weights
@@ -51,11 +52,8 @@ class ZeroDCE(L.LightningModule):
         super().__init__()
         if network not in NETWORKS:
             raise ValueError(f"model.network is {network!r}; expected one of {', '.join(NETWORKS)}")
-        if learning_rate <= 0 or weight_decay < 0:
-            raise ValueError(
-                f"model.learning_rate is {learning_rate} and model.weight_decay {weight_decay}; "
-                "expected more than 0 and at least 0"
-            )
+        check_number("model.learning_rate", learning_rate, open_=True)
+        check_number("model.weight_decay", weight_decay)
         # The loggers get the whole composed configuration instead, from train.py; a checkpoint of this module must load
         # where the weights that it began with are gone.
         self.save_hyperparameters(ignore=["weights"], logger=False)

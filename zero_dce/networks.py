@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import pickle
 from collections.abc import Mapping
+from pathlib import Path
 
 import torch
 from torch import Tensor, nn
@@ -80,6 +81,10 @@ def load_weights(path: str | os.PathLike[str]) -> DCENet:
         FileNotFoundError: if there is no such file.
         ValueError: if the file is no checkpoint, or its keys are of no known layout.
     """
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist; expected a checkpoint of this package, the authors' or the report's"
+        )
     try:
         content = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import json
 import math
-import os
 import platform
 import re
 import shlex
@@ -15,6 +14,7 @@ from typing import Any
 
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
+from zero_dce.files import atomic
 from zero_dce.hardware import describe_hardware
 
 ENVIRONMENT = "environment.json"
@@ -29,10 +29,9 @@ def is_first_process() -> bool:
 
 def write_json(file: Path, content: Any) -> None:
     """Write JSON atomically: the file is either whole or not there. NaN and infinity, which JSON lacks, become null."""
-    unfinished = file.with_name(f".{file.name}.{os.getpid()}")
     text = json.dumps(_finite(content), indent=1, ensure_ascii=False)
-    unfinished.write_text(text + "\n", encoding="utf-8")
-    os.replace(unfinished, file)
+    with atomic(file) as unfinished:
+        unfinished.write_text(text + "\n", encoding="utf-8")
 
 
 def read_json(file: Path) -> Any:

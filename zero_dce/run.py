@@ -7,7 +7,8 @@ import logging
 import time
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
+from zero_dce.checks import check_number
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
 from zero_dce.hardware import peak_memory_mb, reset_peak_memory
@@ -40,6 +42,14 @@ from zero_dce.sweep import run_name
 log = logging.getLogger(__name__)
 MANIFEST = "split.json"
 FALLBACKS = ("stop", "offline")
+# Name, smallest value, whole numbers only: what the Trainer does not check, or not in the user's words.
+TRAINER_NUMBERS = (
+    ("seed", 0, True),
+    ("trainer.max_steps", -1, True),  # without a limit, as with trainer.max_epochs
+    ("trainer.accumulate_grad_batches", 1, True),
+    ("trainer.log_every_n_steps", 0, True),
+    ("trainer.gradient_clip_val", 0, False),
+)
 
 
 class Result:
@@ -70,8 +80,13 @@ def check_run(config: DictConfig, run: Path) -> None:
     """Refuse what cannot work before anything is written, and say first what data this is.
 
     Raises:
-        ValueError: if a folder is given for the embedded sample, or the run's folder already holds a run.
+        ValueError: if a number of the Trainer is out of its range, a folder is given for the embedded sample, or the
+            run's folder already holds a run.
     """
+    for name, least, whole in TRAINER_NUMBERS:
+        value = OmegaConf.select(config, name)
+        if value is not None:
+            check_number(name, value, least, whole=whole)
     if not is_first_process():
         return
     if config.data.source.startswith("embedded"):
@@ -155,19 +170,21 @@ def open_loggers(config: DictConfig, run: Path, from_step: int) -> Iterator[list
     configured = [part for part in (config.logger or {}).values() if isinstance(part, DictConfig)]
     loggers: list[Logger] = [metrics, *map(hydra.utils.instantiate, configured)]
     settings: Any = OmegaConf.to_container(config, resolve=True)
-    failed = True
-    try:
+    with ExitStack() as stack:
         for logger in loggers:
+            stack.push(partial(_close, logger))
             logger.log_hyperparams(settings)
             if isinstance(logger, StepWandbLogger):
                 logger.replay(metrics.rows, run, until=from_step)
         yield loggers
-        failed = False
-    finally:
-        for logger in loggers:
-            logger.finalize("failed" if failed else "success")
-            if isinstance(logger, StepWandbLogger) and is_first_process():
-                logger.experiment.finish(exit_code=int(failed))
+
+
+def _close(logger: Logger, kind: type[BaseException] | None, *_: object) -> None:
+    """Close one logger, as the exit callback of a stack: the others are closed even if this one cannot be."""
+    failed = kind is not None
+    logger.finalize("failed" if failed else "success")
+    if isinstance(logger, StepWandbLogger) and is_first_process():
+        logger.experiment.finish(exit_code=int(failed))
 
 
 @contextmanager
@@ -202,7 +219,17 @@ def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
                 "wall_time_s": earlier.get("wall_time_s", 0) + time.time() - started,
                 "peak_memory_mb": peak_memory_mb(),
             }
-            write_json(run / RESULT, content)
+            _write_result(run / RESULT, content, in_error=error is not None)
+
+
+def _write_result(file: Path, content: dict[str, Any], in_error: bool) -> None:
+    """Write ``result.json``; where that fails too, the first error is the one to show."""
+    try:
+        write_json(file, content)
+    except OSError as failure:
+        log.error("%s could not be written: %s", file, failure)
+        if not in_error:
+            raise
 
 
 def _describe(exception: BaseException) -> str:

@@ -20,6 +20,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.estimate import estimate_run
+from zero_dce.files import atomic
 from zero_dce.losses import CompositeLoss
 from zero_dce.pictures import contact_sheet
 from zero_dce.records import RESULT, is_first_process, read_json, resume_command, write_json
@@ -206,7 +207,6 @@ def finish_sweep() -> None:
     if folder is None:
         return
     rows = read_sweep(folder)
-    _write_csv(folder / TABLE, rows)
     _say(format_table(rows))
     grouped = group_seeds(rows)
     if len(grouped) < len(rows):
@@ -224,7 +224,11 @@ def finish_sweep() -> None:
     for row in rows:
         if row["error"]:
             _say(f"Run {row['run']} {row['state']}: {row['error']}")
-    _write_sheet(folder, rows)
+    try:
+        _write_csv(folder / TABLE, rows)
+        _write_sheet(folder, rows)
+    except OSError as error:
+        sys.exit(f"{folder / TABLE} and {SHEET} could not be written: {error}. The runs keep their own results")
     _say(_next_steps(folder, rows))
 
 
@@ -261,7 +265,7 @@ def _cell(value: float | None, spread: float | None) -> str:
 
 def _write_csv(file: Path, rows: Sequence[Row]) -> None:
     measures = sorted({name for row in rows for name in row["measures"]})
-    with file.open("w", newline="", encoding="utf-8") as stream:
+    with atomic(file) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
         writer.writerow(["run", "point", "state", "step", *CompositeLoss.NAMES, *measures])
         for row in rows:

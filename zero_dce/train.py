@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from zero_dce.callbacks.checkpoints import check_steps_left, last_checkpoint
 from zero_dce.configuration import check_quotes, config_folder, expand_resume, quiet, register_resolvers
+from zero_dce.files import explain_full_disk
 from zero_dce.records import is_first_process
 from zero_dce.run import (
     check_online,
@@ -48,7 +49,7 @@ def train(config: DictConfig) -> None:
     check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
     from_step = 0 if checkpoint is None else check_steps_left(checkpoint, config.trainer.max_steps)
-    with record_result(config, run) as result:
+    with explain_full_disk(run), record_result(config, run) as result:
         L.seed_everything(config.seed, workers=True, verbose=False)
         data = hydra.utils.instantiate(config.data)
         # A resumed run takes its weights from its own checkpoint.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 import pickle
 import shutil
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import torch
 from lightning.pytorch.callbacks import Checkpoint
 
 from zero_dce.callbacks.schedule import check_interval, is_due
+from zero_dce.files import UNFINISHED, atomic
 from zero_dce.loggers.metrics_file import MetricsFile
 
 LAST = "last.ckpt"
@@ -59,7 +60,7 @@ class StepCheckpoints(Checkpoint):
         """Count a checkpoint that was resumed from as saved, and clear away what a killed run left half-written."""
         self._saved = trainer.global_step
         if trainer.is_global_zero:
-            for file in self.folder.glob("*.unfinished"):
+            for file in self.folder.glob(f"*{UNFINISHED}"):
                 file.unlink()
 
     def on_train_batch_start(
@@ -75,10 +76,10 @@ class StepCheckpoints(Checkpoint):
             return
         _require_finite(module, step)
         file = self.folder / f"step-{step:06d}.ckpt"
-        unfinished = file.with_suffix(".unfinished")
-        trainer.save_checkpoint(unfinished)
+        # All processes take part, the first one writes.
+        with atomic(file) if trainer.is_global_zero else nullcontext(file) as unfinished:
+            trainer.save_checkpoint(unfinished)
         if trainer.is_global_zero:
-            os.replace(unfinished, file)
             self._unconfirmed = file
         self._saved = step
 
@@ -88,9 +89,8 @@ class StepCheckpoints(Checkpoint):
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
                 logger.write()
-        unfinished = self._unconfirmed.with_suffix(".unfinished")
-        shutil.copyfile(self._unconfirmed, unfinished)
-        os.replace(unfinished, self.folder / LAST)
+        with atomic(self.folder / LAST) as unfinished:
+            shutil.copyfile(self._unconfirmed, unfinished)
         self._unconfirmed = None
 
 

@@ -14,6 +14,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from zero_dce.checks import check_number
 from zero_dce.data.decode import Pixels, decode_within
 from zero_dce.data.index import find_folder
 from zero_dce.pictures import side_by_side, to_image, to_pixels
@@ -53,8 +54,7 @@ class SamplePictures(L.Callback):
             ("callbacks.samples.count", count),
             ("callbacks.samples.longest", longest),
         ):
-            if value < 1:
-                raise ValueError(f"{name} is {value}; expected at least 1")
+            check_number(name, value, least=1, whole=True)
         self.folder = Path(folder) / "samples"
         self.every_n_steps, self.count, self.longest = every_n_steps, count, longest
         self.images = None if images is None else Path(images)

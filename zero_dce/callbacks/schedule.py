@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import lightning as L
 
+from zero_dce.checks import check_number
+
 
 def check_interval(every_n_steps: int) -> int:
     """Return the interval.
 
     Raises:
-        ValueError: if it is below 1.
+        ValueError: if it is no whole number of at least 1.
     """
-    if every_n_steps < 1:
-        raise ValueError(f"every_n_steps is {every_n_steps}; expected at least 1")
+    check_number("every_n_steps", every_n_steps, least=1, whole=True)
     return every_n_steps
 
 

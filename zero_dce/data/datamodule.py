@@ -9,6 +9,7 @@ from typing import Any, cast
 
 import lightning as L
 
+from zero_dce.checks import check_number
 from zero_dce.data.dataset import PictureDataset
 from zero_dce.data.index import LAYOUTS, fingerprint, read_pairs
 from zero_dce.data.loader import ResumableDataLoader
@@ -61,8 +62,8 @@ class ExposureDataModule(L.LightningDataModule):
                 "data.root is not set: give your images as data.root=DIR, or SICE as SICE_ROOT=DIR in the environment"
             )
         for name, value, least in (("size", size, 16), ("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
-            if value < least:
-                raise ValueError(f"data.{name} is {value}; expected at least {least}")
+            check_number(f"data.{name}", value, least, whole=True)
+        check_number("data.seed", seed, whole=True)
         self.save_hyperparameters(logger=False)
         self.split: Split | None = None
 

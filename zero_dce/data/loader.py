@@ -7,6 +7,8 @@ from typing import Any
 
 from torch.utils.data import BatchSampler, DataLoader
 
+from zero_dce.data.decode import ImageReadError
+
 
 class _SkippingBatchSampler(BatchSampler):
     """Leave out the first ``skip`` batches of the next pass, without loading them."""
@@ -36,9 +38,13 @@ class ResumableDataLoader(DataLoader[Any]):
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # any iterator serves the Trainer
         """Yield the batches of one pass, from where the last state says."""
         self._handed_out = self._resumable_batches.skip
-        for batch in super().__iter__():
-            self._handed_out += 1
-            yield batch
+        try:
+            for batch in super().__iter__():
+                self._handed_out += 1
+                yield batch
+        except ImageReadError as error:
+            # A worker's error brings its traceback along as text; what it says itself comes last.
+            raise ImageReadError(str(error).strip().rpartition(f"{ImageReadError.__name__}: ")[2]) from error
         self._handed_out = 0
 
     def state_dict(self) -> dict[str, int]:

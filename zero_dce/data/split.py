@@ -11,11 +11,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Literal
 
+from zero_dce.checks import check_number
 from zero_dce.data.index import Entry
 
 # SICE Part1 as the Zero-DCE papers use it: 3,022 images, 2,422 for training. The report's own list has one fewer.
 SICE_COUNTS = (3022, 3021)
 SICE_TRAIN_COUNT = 2422
+# Of one side: something must be left to train on.
+LARGEST_FRACTION = 0.99
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,7 @@ def test_count(entries: Sequence[Entry], test_fraction: float | None) -> int:
 
     Args:
         entries: all images.
-        test_fraction: share of test images, range [0, 1); ``None`` stands for SICE's 2,422 training images and the
+        test_fraction: share of test images, range [0, 0.99]; ``None`` stands for SICE's 2,422 training images and the
             rest for test, and then the number of images must be SICE's.
 
     Raises:
@@ -87,8 +90,8 @@ def test_count(entries: Sequence[Entry], test_fraction: float | None) -> int:
             "If this is meant to be another data set, or a part of SICE, say how much of it is for test: "
             "data.split.test_fraction=0.2"
         )
-    if test_fraction is not None and not 0 <= test_fraction < 1:
-        raise ValueError(f"data.split.test_fraction is {test_fraction}; expected at least 0 and less than 1")
+    if test_fraction is not None:
+        check_number("data.split.test_fraction", test_fraction, most=LARGEST_FRACTION)
     count = SICE_TRAIN_COUNT if test_fraction is None else round(len(entries) * (1 - test_fraction))
     return len(entries) - count
 
@@ -137,8 +140,7 @@ def take_validation(train: Sequence[Entry], fraction: float, seed: int) -> tuple
     Raises:
         ValueError: if the fraction is out of range or there is one scene only.
     """
-    if not 0 <= fraction < 1:
-        raise ValueError(f"data.val_fraction is {fraction}; expected at least 0 and less than 1")
+    check_number("data.val_fraction", fraction, most=LARGEST_FRACTION)
     # At least one image where any are asked for.
     return take_scenes(train, math.ceil(fraction * len(train)), seed)
 
@@ -194,6 +196,7 @@ def make_split(
         raise ValueError(
             f"data.split.method is {method!r} with manifest {manifest!r}; expected random, scene, or file and a path"
         )
+    check_number("data.split.seed", seed, whole=True)
     side, test = SPLITTERS[method](entries, seed, test_fraction)
     train, val = take_validation(side, val_fraction, seed)
     return Split(*(sorted(entry.path for entry in part) for part in (train, val, test)))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import csv
-import os
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -13,6 +12,8 @@ from typing import Any
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import Logger
+
+from zero_dce.files import atomic
 
 # A long run has thousands of rows, all written each time.
 SECONDS_BETWEEN_SAVES = 2.0
@@ -78,12 +79,10 @@ class MetricsFile(Logger):
         if not self.rows:
             return
         columns = sorted({name for row in self.rows.values() for name in row})
-        unfinished = self.file.with_suffix(".unfinished")
-        with unfinished.open("w", newline="", encoding="utf-8") as stream:
+        with atomic(self.file) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, ["step", *columns])
             writer.writeheader()
             writer.writerows({"step": step, **self.rows[step]} for step in sorted(self.rows))
-        os.replace(unfinished, self.file)
         self._saved = time.monotonic()
 
 

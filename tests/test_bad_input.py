@@ -1,0 +1,259 @@
+"""Bad input, as a table: what is given, and what happens."""
+
+from __future__ import annotations
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.helpers.pictures import make_picture, make_sice
+from tests.helpers.runs import TINY, read_result, run_here, tiny
+from zero_dce.data.decode import decode_within
+
+PICTURE = make_picture(seed=1, brightness=0.4)
+PIXELS = np.asarray(PICTURE)
+GREY = np.asarray(PICTURE.convert("L"))
+
+
+def text(file: Path) -> None:
+    file.write_text("not an image")
+
+
+def truncated(file: Path) -> None:
+    PICTURE.save(file)
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def zero_bytes(file: Path) -> None:
+    file.write_bytes(b"")
+
+
+def three_pixels(file: Path) -> None:
+    Image.fromarray(PIXELS[:3, :3]).save(file, quality=100, subsampling=0)
+
+
+def greyscale(file: Path) -> None:
+    Image.fromarray(GREY).save(file)
+
+
+def sixteen_bit(file: Path) -> None:
+    Image.fromarray(GREY.astype(np.uint16) * 257).save(file)
+
+
+def floating_point(file: Path) -> None:
+    Image.fromarray(GREY.astype(np.float32)).save(file)
+
+
+def rgba(file: Path) -> None:
+    alpha = np.full((*GREY.shape, 1), 128, np.uint8)
+    Image.fromarray(np.concatenate([PIXELS, alpha], axis=2)).save(file)
+
+
+def cmyk(file: Path) -> None:
+    PICTURE.convert("CMYK").save(file, quality=100, subsampling=0)
+
+
+def palette(file: Path) -> None:
+    PICTURE.quantize(256).save(file)
+
+
+def turned_by_exif(file: Path) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6  # A camera held upright: turn clockwise to look at it.
+    PICTURE.save(file, exif=exif, quality=100, subsampling=0)
+
+
+TURNED = np.asarray(PICTURE.transpose(Image.Transpose.ROTATE_270))
+THREE = np.repeat(GREY[..., None], 3, axis=2)
+
+# Made by, under the name: the pixels that are read, or the error.
+IMAGES: list[tuple[Callable[[Path], None], str, np.ndarray | str]] = [
+    (text, "a.JPG", "cannot identify image file"),
+    (truncated, "a.JPG", "(?i)truncated"),
+    (zero_bytes, "a.JPG", "cannot identify image file"),
+    (floating_point, "a.tif", "whose range is not known"),
+    (three_pixels, "a.JPG", PIXELS[:3, :3]),
+    (greyscale, "a.JPG", THREE),
+    (sixteen_bit, "a.png", THREE),
+    (rgba, "a.png", PIXELS),
+    (cmyk, "a.JPG", PIXELS),
+    (palette, "a.png", PIXELS),
+    (turned_by_exif, "a.JPG", TURNED),
+]
+
+
+@pytest.mark.parametrize(("make", "name", "expected"), IMAGES, ids=lambda value: getattr(value, "__name__", None))
+def test_images(
+    make: Callable[[Path], None],
+    name: str,
+    expected: np.ndarray | str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """A run trains on it, rightly read; or it stops, without a traceback, with the file's name and the reason."""
+    folder = tmp_path / "photographs"
+    folder.mkdir()
+    make(folder / name)
+    options = [*TINY, "data=folder", f"data.root={folder}", "data.val_fraction=0", "logger=csv", "hydra.run.dir=run/0"]
+    code = run_here(monkeypatch, tmp_path, *options, "trainer.max_steps=2")
+    if isinstance(expected, str):
+        message = capsys.readouterr().err
+        assert code == 1
+        assert f"cannot read {folder / name} as an image" in message
+        assert "Traceback" not in message
+        assert read_result(tmp_path / "run" / "0")["state"] == "failed"
+        with pytest.raises(ValueError, match=expected):
+            decode_within(folder / name, 48)
+    else:
+        assert code == 0
+        pixels = decode_within(folder / name, 48).astype(int)
+        assert pixels.shape == expected.shape
+        assert np.abs(pixels - expected).mean() < 4, "JPEG and a palette lose a little"
+        assert np.array_equal(np.asarray(Image.open(tmp_path / "run/0/samples/step-000000/00_input.png")), pixels)
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_a_bad_image_met_while_training(
+    workers: int, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = make_sice(tmp_path / "data", scenes=2, frames=2)
+    bad = root / "Dataset_Part1" / "2" / "2.JPG"
+    text(bad)
+    options = [option for option in TINY if "samples" not in option]
+    options += ["data=sice", f"data.root={root}", "data.split.test_fraction=0", "data.val_fraction=0", "logger=csv"]
+    assert run_here(monkeypatch, tmp_path, *options, "callbacks.samples=null", f"data.num_workers={workers}") == 1
+    message = capsys.readouterr().err
+    assert f"ImageReadError: cannot read {bad} as an image: cannot identify" in message
+    assert "Traceback" not in message
+
+
+# Given on the command line, what the message says.
+OPTIONS = [
+    ("data=sice", "data.root is not set"),
+    ("data=sice data.root=/nowhere", "the folder /nowhere does not exist"),
+    ("data=sice data.root=/a,b", "quote the value"),
+    ("data=sample data.root=/photos", "add data=sice or data=folder"),
+    ("data=nothing", "Could not find 'data/nothing'"),
+    ("no_such_option=1", "Key 'no_such_option' is not in struct"),
+    ("+sweep=nothing", "loss_weights"),
+    ("loss.weights.exposure=3", "Key 'exposure' is not in struct"),
+    ("loss.weights.exp=ten", "loss.weights.exp is 'ten'; expected a finite number of at least 0"),
+    ("loss.weights.exp=-1", "loss.weights.exp is -1; expected a finite number of at least 0"),
+    ("loss.weights.exp=nan", "loss.weights.exp is nan; expected a finite number of at least 0"),
+    ("loss.weights.exp=null", "loss.weights.exp is None; expected a finite number of at least 0"),
+    ("loss.exp.target=1.5", "loss.exp.target is 1.5; expected a finite number of at least 0 and at most 1"),
+    ("every_n_steps=0", "every_n_steps is 0; expected a whole number of at least 1"),
+    ("every_n_steps=1.5", "every_n_steps is 1.5; expected a whole number of at least 1"),
+    ("seed=-1", "seed is -1; expected a whole number of at least 0"),
+    ("data.batch_size=-1", "data.batch_size is -1; expected a whole number of at least 1"),
+    ("data.num_workers=-1", "data.num_workers is -1; expected a whole number of at least 0"),
+    ("data.size=8", "data.size is 8; expected a whole number of at least 16"),
+    ("data.size=large", "data.size is 'large'; expected a whole number of at least 16"),
+    ("callbacks.samples.count=-1", "callbacks.samples.count is -1; expected a whole number of at least 1"),
+    ("callbacks.samples.images=/nowhere", "the folder /nowhere does not exist"),
+    ("model.learning_rate=0", "model.learning_rate is 0; expected a finite number of more than 0"),
+    ("model.learning_rate=nan", "model.learning_rate is nan; expected a finite number of more than 0"),
+    ("model.weight_decay=-1", "model.weight_decay is -1; expected a finite number of at least 0"),
+    ("model.weights=/nowhere.ckpt", "/nowhere.ckpt does not exist; expected a checkpoint"),
+    ("model.weights={file}", "is not a PyTorch checkpoint"),
+    ("trainer.max_steps=-5", "trainer.max_steps is -5; expected a whole number of at least -1"),
+    ("trainer.max_steps=many", "trainer.max_steps is 'many'; expected a whole number of at least -1"),
+    (
+        "trainer.accumulate_grad_batches=0",
+        "trainer.accumulate_grad_batches is 0; expected a whole number of at least 1",
+    ),
+    ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val is -1; expected a finite number of at least 0"),
+    ("data.split.seed=x data=folder data.root=.", "data.split.seed is 'x'; expected a whole number"),
+    ("data.val_fraction=1 data=folder data.root=.", "data.val_fraction is 1; expected a finite number of at least 0"),
+    ("hydra.run.dir=/dev/null/x", "cannot be written"),
+    ("hydra.run.dir=/proc/x", "/proc/x cannot be written"),
+    ("hydra.sweep.dir=/proc/x +sweep=loss_weights", "Choose another with hydra.sweep.dir=DIR"),
+    ("resume=nowhere", "nothing to resume"),
+]
+
+
+@pytest.mark.parametrize(("options", "message"), OPTIONS)
+def test_options(
+    options: str, message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The message names the value and what was expected; nothing is trained."""
+    PICTURE.save(tmp_path / "a.png")
+    text(tmp_path / "text.ckpt")
+    arguments = options.format(file=tmp_path / "text.ckpt").split()
+    assert run_here(monkeypatch, tmp_path, "logger=csv", *arguments) == 1
+    printed = capsys.readouterr().err
+    assert message in printed
+    assert "Traceback" not in printed
+    assert not list(tmp_path.rglob("step-*"))
+
+
+def test_a_read_only_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if os.geteuid() == 0:
+        pytest.skip("the superuser may write anywhere; hydra.run.dir=/proc/x stands for it")
+    (tmp_path / "closed").mkdir(mode=0o500)
+    assert run_here(monkeypatch, tmp_path, "hydra.run.dir=closed/run") == 1
+    assert "closed/run cannot be written" in capsys.readouterr().err
+
+
+FULL_DISK = """
+mount -t tmpfs -o size={size}k tmpfs {folder} && cd {folder} && exec {command}
+"""
+
+
+@pytest.mark.parametrize("logger", ["csv", "wandb"])
+def test_a_full_disk(logger: str, sice: Path, tmp_path: Path) -> None:
+    """The second checkpoint has no room: the message says so, and the first can be resumed."""
+    (tmp_path / "small").mkdir()
+    (tmp_path / "kept").mkdir()
+    options = tiny(sice, f"logger={logger}", "hydra.run.dir=run/0", "trainer.max_steps=6")
+    command = f"sh -c '{sys.executable} -m zero_dce.train {' '.join(options)}; code=$?; cp -r run {tmp_path}/kept; exit $code'"
+    script = FULL_DISK.format(size=2500, folder=tmp_path / "small", command=command)
+    isolated = ["unshare", "--user", "--map-root-user", "--mount"]
+    if subprocess.run([*isolated, "mount", "-t", "tmpfs", "tmpfs", str(tmp_path / "small")], check=False).returncode:
+        pytest.skip("this system does not allow a small file system for a test")
+    done = subprocess.run([*isolated, "sh", "-c", script], capture_output=True, text=True, timeout=200, check=False)
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "run/0 is full (No space left on device)" in done.stderr
+    assert "resume=" in done.stderr
+    assert "Traceback" not in done.stderr
+    run = tmp_path / "kept" / "run" / "0"
+    assert [file.name for file in sorted((run / "checkpoints").iterdir())] == ["last.ckpt", "step-000002.ckpt"]
+    assert read_result(run)["state"] == "failed"
+
+
+def test_ctrl_c_in_the_middle_of_a_sweep(sice: Path, tmp_path: Path) -> None:
+    """Finished runs keep their results, the table is printed, what was not begun is not begun."""
+    options = tiny(sice, "+sweep=loss_weights", "loss.weights.tv=200", "logger=csv", "hydra.sweep.dir=grid")
+    command = [sys.executable, "-m", "zero_dce.train", *options, "trainer.max_steps=60"]
+    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    deadline = time.monotonic() + 120
+    while not (tmp_path / "grid" / "1" / "checkpoints").exists():
+        assert process.poll() is None
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    printed, _ = process.communicate(timeout=60)
+    assert process.returncode != 0
+    with (tmp_path / "grid" / "sweep.csv").open(newline="") as stream:
+        states = [row["state"] for row in csv.DictReader(stream)]
+    assert states == ["finished", "interrupted", "not started"]
+    assert [line.split()[3] for line in printed.splitlines() if line.startswith(("0  ", "1  ", "2  "))] == [
+        "finished",
+        "interrupted",
+        "not",
+    ]
+    result = read_result(tmp_path / "grid" / "0")
+    assert (result["state"], result["last_step"]) == ("finished", 60)
+    assert read_result(tmp_path / "grid" / "1")["state"] == "interrupted"

@@ -1,0 +1,31 @@
+"""One rule for numbers that a user gives: the message names the option, its value and what was expected."""
+
+from __future__ import annotations
+
+import math
+
+
+def check_number(
+    name: str, value: object, least: float = 0, most: float = math.inf, whole: bool = False, open_: bool = False
+) -> None:
+    """Return if ``value`` is a finite number in its range.
+
+    Args:
+        name: the option, as a user writes it.
+        value: what was given.
+        least: the smallest allowed value.
+        most: the largest allowed value.
+        whole: only whole numbers.
+        open_: the ends of the range are not allowed themselves.
+
+    Raises:
+        ValueError: if it is not.
+    """
+    kinds: tuple[type, ...] = (int,) if whole else (int, float)
+    if isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value):  # type: ignore[arg-type]
+        number: float = value  # type: ignore[assignment]
+        if least <= number <= most and not (open_ and number in (least, most)):
+            return
+    low = f"more than {least}" if open_ else f"at least {least}"
+    high = "" if most == math.inf else f" and {'less than' if open_ else 'at most'} {most}"
+    raise ValueError(f"{name} is {value!r}; expected a {'whole' if whole else 'finite'} number of {low}{high}")
