@@ -42,7 +42,7 @@ def three_pixels(file: Path) -> None:
 
 
 def greyscale(file: Path) -> None:
-    Image.fromarray(GREY).save(file)
+    Image.fromarray(GREY).save(file, quality=100)
 
 
 def sixteen_bit(file: Path) -> None:
@@ -124,7 +124,7 @@ def test_images(
 
 @pytest.mark.parametrize("workers", [0, 2])
 def test_a_bad_image_met_while_training(
-    workers: int, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     root = make_sice(tmp_path / "data", scenes=2, frames=2)
     bad = root / "Dataset_Part1" / "2" / "2.JPG"
@@ -207,28 +207,28 @@ def test_a_read_only_folder(
     assert "closed/run cannot be written" in capsys.readouterr().err
 
 
-FULL_DISK = """
-mount -t tmpfs -o size={size}k tmpfs {folder} && cd {folder} && exec {command}
+# In a namespace of its own: a file system of 2.5 MB, gone with the process, so what it holds is copied out.
+ON_A_SMALL_DISK = """
+mount -t tmpfs -o size=2500k tmpfs "$0" && cd "$0" && "$@"; code=$?; cp -r "$0/run" "$0/../kept"; exit $code
 """
+ISOLATED = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 
 
 @pytest.mark.parametrize("logger", ["csv", "wandb"])
 def test_a_full_disk(logger: str, sice: Path, tmp_path: Path) -> None:
     """The second checkpoint has no room: the message says so, and the first can be resumed."""
-    (tmp_path / "small").mkdir()
-    (tmp_path / "kept").mkdir()
-    options = tiny(sice, f"logger={logger}", "hydra.run.dir=run/0", "trainer.max_steps=6")
-    command = f"sh -c '{sys.executable} -m zero_dce.train {' '.join(options)}; code=$?; cp -r run {tmp_path}/kept; exit $code'"
-    script = FULL_DISK.format(size=2500, folder=tmp_path / "small", command=command)
-    isolated = ["unshare", "--user", "--map-root-user", "--mount"]
-    if subprocess.run([*isolated, "mount", "-t", "tmpfs", "tmpfs", str(tmp_path / "small")], check=False).returncode:
+    small = tmp_path / "small"
+    small.mkdir()
+    if subprocess.run([*ISOLATED, 'mount -t tmpfs tmpfs "$0"', small], capture_output=True, check=False).returncode:
         pytest.skip("this system does not allow a small file system for a test")
-    done = subprocess.run([*isolated, "sh", "-c", script], capture_output=True, text=True, timeout=200, check=False)
+    options = tiny(sice, f"logger={logger}", "hydra.run.dir=run/0", "trainer.max_steps=6")
+    command = [*ISOLATED, ON_A_SMALL_DISK, str(small), sys.executable, "-m", "zero_dce.train", *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
     assert "run/0 is full (No space left on device)" in done.stderr
     assert "resume=" in done.stderr
     assert "Traceback" not in done.stderr
-    run = tmp_path / "kept" / "run" / "0"
+    run = tmp_path / "kept" / "0"
     assert [file.name for file in sorted((run / "checkpoints").iterdir())] == ["last.ckpt", "step-000002.ckpt"]
     assert read_result(run)["state"] == "failed"
 
