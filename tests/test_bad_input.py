@@ -237,15 +237,23 @@ def test_ctrl_c_in_the_middle_of_a_sweep(sice: Path, tmp_path: Path) -> None:
     """Finished runs keep their results, the table is printed, what was not begun is not begun."""
     options = tiny(sice, "+sweep=loss_weights", "loss.weights.tv=200", "logger=csv", "hydra.sweep.dir=grid")
     command = [sys.executable, "-m", "zero_dce.train", *options, "trainer.max_steps=60"]
-    process = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        command,
+        cwd=tmp_path,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        # A shell's background job, as the tests may be, ignores the signal, and so would its children.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
     deadline = time.monotonic() + 120
     while not (tmp_path / "grid" / "1" / "checkpoints").exists():
         assert process.poll() is None
         assert time.monotonic() < deadline
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    printed, _ = process.communicate(timeout=60)
-    assert process.returncode != 0
+    printed, errors = process.communicate(timeout=60)
+    assert process.returncode != 0, printed + errors
     with (tmp_path / "grid" / "sweep.csv").open(newline="") as stream:
         states = [row["state"] for row in csv.DictReader(stream)]
     assert states == ["finished", "interrupted", "not started"]

@@ -13,7 +13,7 @@ from zero_dce.configuration import check_quotes, config_folder, expand_resume, r
 from zero_dce.hardware import best_precision
 from zero_dce.losses import CompositeLoss
 from zero_dce.module import ZeroDCE
-from zero_dce.sweep import plan_jobs
+from zero_dce.sweep_plan import plan_jobs
 
 CONF = config_folder()
 GROUPS = ("data", "model", "loss", "trainer", "logger", "callbacks", "experiment")

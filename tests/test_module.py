@@ -130,7 +130,7 @@ def test_a_checkpoint_loads_anywhere(tmp_path: Path) -> None:
     [
         ({"network": "unet"}, r"model\.network is 'unet'; expected one of zero_dce"),
         ({"learning_rate": 0}, r"model\.learning_rate is 0"),
-        ({"weight_decay": -1}, r"model\.weight_decay -1"),
+        ({"weight_decay": -1}, r"model\.weight_decay is -1"),
         ({"loss": {"weights": {"exp": 1}}}, r"loss\.weights has the names \['exp'\]"),
     ],
 )

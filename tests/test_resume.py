@@ -22,7 +22,9 @@ from zero_dce.module import ZeroDCE
 
 KILLS = 20
 # More steps than the killed parts get through, so that each kill hits a training run.
-STEPS = 400
+STEPS = 100_000
+# After a part's first checkpoint: some ten steps, each with a checkpoint.
+LATEST_KILL_S = 0.4
 
 
 def run_until_killed(folder: Path, arguments: list[str]) -> None:
@@ -35,13 +37,18 @@ def run_until_killed(folder: Path, arguments: list[str]) -> None:
     train.main()
 
 
-def kill_after(seconds: float, folder: Path, arguments: list[str]) -> None:
-    """Start a run and kill -9 it."""
+def kill_in_training(folder: Path, arguments: list[str], seconds: float) -> None:
+    """Start a run and kill -9 it some time after it has written a checkpoint."""
     # Forked from a process that has done nothing but the imports, which take longer than the run.
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["zero_dce.train"])
     process = context.Process(target=run_until_killed, args=(folder, arguments))
+    last = folder / "parts" / "0" / "checkpoints" / "last.ckpt"
+    before = last.stat().st_mtime_ns if last.exists() else None
     process.start()
+    while not last.exists() or last.stat().st_mtime_ns == before:
+        assert process.is_alive()
+        time.sleep(0.001)
     process.join(seconds)
     process.kill()
     process.join()
@@ -65,24 +72,15 @@ def test_killed_at_20_random_moments(sice: Path, tmp_path: Path, monkeypatch: py
     options = [o for o in options if not o.startswith("callbacks.samples.")]
     options += ["every_n_steps=1", f"trainer.max_steps={STEPS}"]
     run, moments = tmp_path / "parts" / "0", random.Random(0)
-    resumed_from, kills = [], 0
-    deadline = time.monotonic() + 240
-    while kills < KILLS:
-        assert time.monotonic() < deadline, resumed_from
-        last = run / "checkpoints" / "last.ckpt"
-        if last.exists():
-            resumed_from.append(int(torch.load(last, weights_only=True)["global_step"]))
-        else:
-            # Killed before the first one: there is nothing to continue, and the folder is taken.
-            shutil.rmtree(run, ignore_errors=True)
-        arguments = ["resume=parts/0"] if last.exists() else [*options, "hydra.run.dir=parts/0"]
-        kill_after(moments.uniform(0.5, 2.5), tmp_path, arguments)
+    arguments, resumed_from = [*options, "hydra.run.dir=parts/0"], []
+    for _ in range(KILLS):
+        kill_in_training(tmp_path, arguments, moments.uniform(0, LATEST_KILL_S))
         for file in (run / "checkpoints").glob("*.ckpt"):
             torch.load(file, weights_only=True)
-        kills += (run / "checkpoints").is_dir()
-    assert resumed_from == sorted(resumed_from)
-    assert len({*resumed_from}) > 3, "the kills came while it was training"
-    final = int(torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]) + 3
+        resumed_from.append(int(torch.load(run / "checkpoints" / "last.ckpt", weights_only=True)["global_step"]))
+        arguments = ["resume=parts/0"]
+    assert resumed_from == sorted({*resumed_from}), "each part got further"
+    final = resumed_from[-1] + 3
     assert run_here(monkeypatch, tmp_path, "resume=parts/0", f"trainer.max_steps={final}") == 0
     assert run_here(monkeypatch, tmp_path, *options, f"trainer.max_steps={final}", "hydra.run.dir=whole/0") == 0
     assert_same_losses(run, tmp_path / "whole" / "0")

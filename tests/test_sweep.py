@@ -10,7 +10,8 @@ from PIL import Image
 
 from zero_dce import sweep
 from zero_dce.records import write_json
-from zero_dce.sweep import format_table, group_seeds, point_name, read_sweep, run_name
+from zero_dce.sweep_plan import point_name, run_name
+from zero_dce.sweep_table import format_table, group_seeds, read_sweep
 
 WEIGHTS = {"spa": 1.0, "exp": 3, "col": 5.0, "tv": 200.0}
 

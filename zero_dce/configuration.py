@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 
 from zero_dce.callbacks.checkpoints import last_checkpoint
 from zero_dce.hardware import best_precision
-from zero_dce.sweep import run_name
+from zero_dce.sweep_plan import run_name
 
 SICE_VARIABLE = "SICE_ROOT"
 

@@ -1,11 +1,9 @@
-"""A run's folder: what is checked before, recorded around and written after the training."""
+"""A run's folder: what is recorded around the training, and what it leaves."""
 
 from __future__ import annotations
 
-import gc
 import logging
 import time
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from functools import partial
@@ -14,18 +12,14 @@ from typing import Any
 
 import hydra
 import lightning as L
-import torch
 from hydra.errors import InstantiationException
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
-from zero_dce.callbacks.checkpoints import LAST
-from zero_dce.checks import check_number
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
 from zero_dce.hardware import peak_memory_mb, reset_peak_memory
-from zero_dce.loggers.connection import check_connection
 from zero_dce.loggers.metrics_file import MetricsFile
 from zero_dce.loggers.step_wandb import StepWandbLogger
 from zero_dce.records import (
@@ -37,105 +31,55 @@ from zero_dce.records import (
     resume_command,
     write_json,
 )
-from zero_dce.sweep import run_name
+from zero_dce.sweep_plan import run_name
 
 log = logging.getLogger(__name__)
 MANIFEST = "split.json"
-FALLBACKS = ("stop", "offline")
-# Name, smallest value, whole numbers only: what the Trainer does not check, or not in the user's words.
-TRAINER_NUMBERS = (
-    ("seed", 0, True),
-    ("trainer.max_steps", -1, True),  # without a limit, as with trainer.max_epochs
-    ("trainer.accumulate_grad_batches", 1, True),
-    ("trainer.log_every_n_steps", 0, True),
-    ("trainer.gradient_clip_val", 0, False),
-)
 
 
 class Result:
-    """What ``result.json`` will say; the training fills it in."""
+    """What ``result.json`` says of a run; the training fills it in."""
 
-    def __init__(self) -> None:
+    def __init__(self, config: DictConfig, run: Path) -> None:
+        self.config, self.run, self.started = config, run, time.time()
         self.timer = Timer()
         self.trainer: L.Trainer | None = None
+        self.state = "finished"
+        self.error: str | None = None
+        # Of the parts before a resumed one.
+        self.earlier_s = (read_json(run / RESULT) or {}).get("wall_time_s", 0)
 
-    def measures(self) -> dict[str, float]:
-        """The last validation's measures, and the last logged training losses."""
-        if self.trainer is None:
-            return {}
-        return {
-            name: float(value)
-            for name, value in sorted(self.trainer.callback_metrics.items())
-            if name.startswith(("val/", "train/"))
+    def write(self) -> None:
+        """Write it; where that fails after another error, the first one is the one to show."""
+        content = {
+            "state": self.state,
+            "error": self.error,
+            "name": run_name(self.run),
+            "weights": OmegaConf.to_container(self.config.loss.weights),
+            "seed": self.config.seed,
+            "last_step": self.trainer.global_step if self.trainer else 0,
+            "measures": self._measures(),
+            **self._training_times(),
+            "wall_time_s": self.earlier_s + time.time() - self.started,
+            "peak_memory_mb": peak_memory_mb(),
         }
+        try:
+            write_json(self.run / RESULT, content)
+        except OSError as failure:
+            log.error("%s could not be written: %s", self.run / RESULT, failure)
+            if self.error is None:
+                raise
 
-    def training_times(self) -> dict[str, float | None]:
+    def _measures(self) -> dict[str, float]:
+        """The last validation's measures, and the last logged training losses."""
+        logged = self.trainer.callback_metrics if self.trainer else {}
+        return {name: float(value) for name, value in sorted(logged.items()) if name.startswith(("val/", "train/"))}
+
+    def _training_times(self) -> dict[str, float | None]:
         """When training began and ended, in seconds since 1970; validation and pictures lie in between."""
         offset = time.time() - time.monotonic()
         times = {"training_began": self.timer.start_time("train"), "training_ended": self.timer.end_time("train")}
         return {name: None if moment is None else moment + offset for name, moment in times.items()}
-
-
-def check_run(config: DictConfig, run: Path) -> None:
-    """Refuse what cannot work before anything is written, and say first what data this is.
-
-    Raises:
-        ValueError: if a number of the Trainer is out of its range, a folder is given for the embedded sample, or the
-            run's folder already holds a run.
-    """
-    for name, least, whole in TRAINER_NUMBERS:
-        value = OmegaConf.select(config, name)
-        if value is not None:
-            check_number(name, value, least, whole=whole)
-    if not is_first_process():
-        return
-    if config.data.source.startswith("embedded"):
-        if config.data.root is not None:
-            raise ValueError(
-                f"data.root={config.data.root} is given, but data=sample has none: add data=sice or data=folder"
-            )
-        log.warning(
-            "Embedded sample data: these are NOT SICE results (for SICE set SICE_ROOT, or data=sice data.root=DIR)"
-        )
-    if config.resume is None and (run / ENVIRONMENT).exists():
-        way_out = f", or continue it with resume={run}" if (run / "checkpoints" / LAST).exists() else ""
-        raise ValueError(f"{run} already holds a run: choose another hydra.run.dir{way_out}")
-
-
-def check_online(config: DictConfig) -> None:
-    """Before a run that logs online, see whether it can; go on offline where ``logger.fallback`` says so.
-
-    Raises:
-        ConnectionError: if there is no key or no network, and no fallback.
-        ValueError: if ``logger.fallback`` is unknown.
-    """
-    fallback, wandb = (OmegaConf.select(config, f"logger.{name}") for name in ("fallback", "wandb"))
-    if fallback is None or not is_first_process():
-        return
-    if fallback not in FALLBACKS:
-        raise ValueError(f"logger.fallback is {fallback!r}; expected one of {', '.join(FALLBACKS)}")
-    try:
-        check_connection()
-    except ConnectionError as error:
-        if fallback == "stop":
-            raise ConnectionError(f"{error}. logger=wandb_online logger.fallback=offline trains without it") from error
-        log.warning("Training goes on with W&B OFFLINE (logger.fallback=offline): %s", error)
-        wandb.mode = "offline"
-        wandb.tags = [*wandb.tags, "offline fallback"]
-
-
-def check_single_process(trainer: L.Trainer, in_sweep: bool) -> None:
-    """Refuse several processes inside a sweep, before any is started.
-
-    Raises:
-        ValueError: if a sweep asks for several processes a run.
-    """
-    count = trainer.num_devices * trainer.num_nodes
-    if in_sweep and count > 1:
-        raise ValueError(
-            f"a run of {count} processes does not work inside a sweep: each process would start the whole sweep again. "
-            "Use trainer.devices=1, or start the runs one by one with hydra.mode=RUN"
-        )
 
 
 def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
@@ -190,46 +134,22 @@ def _close(logger: Logger, kind: type[BaseException] | None, *_: object) -> None
 @contextmanager
 def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
     """Write ``result.json`` at the end, also of a run that failed or was interrupted."""
-    started = time.time()
-    result = Result()
-    # A resumed run is unfinished again until it ends.
-    earlier = read_json(run / RESULT) or {}
+    result = Result(config, run)
     if is_first_process():
+        # A resumed run is unfinished again until it ends.
         (run / RESULT).unlink(missing_ok=True)
     reset_peak_memory()
-    state, error = "finished", None
     try:
         yield result
     except BaseException as exception:
         # Ctrl-C arrives as SystemExit from within the Trainer.
-        state = "interrupted" if isinstance(exception, KeyboardInterrupt | SystemExit) else "failed"
-        error = _describe(exception) if state == "failed" else None
+        interrupted = isinstance(exception, KeyboardInterrupt | SystemExit)
+        result.state = "interrupted" if interrupted else "failed"
+        result.error = None if interrupted else _describe(exception)
         raise
     finally:
         if is_first_process() and run.is_dir():
-            content = {
-                "state": state,
-                "error": error,
-                "name": run_name(run),
-                "weights": OmegaConf.to_container(config.loss.weights),
-                "seed": config.seed,
-                "last_step": result.trainer.global_step if result.trainer else 0,
-                "measures": result.measures(),
-                **result.training_times(),
-                "wall_time_s": earlier.get("wall_time_s", 0) + time.time() - started,
-                "peak_memory_mb": peak_memory_mb(),
-            }
-            _write_result(run / RESULT, content, in_error=error is not None)
-
-
-def _write_result(file: Path, content: dict[str, Any], in_error: bool) -> None:
-    """Write ``result.json``; where that fails too, the first error is the one to show."""
-    try:
-        write_json(file, content)
-    except OSError as failure:
-        log.error("%s could not be written: %s", file, failure)
-        if not in_error:
-            raise
+            result.write()
 
 
 def _describe(exception: BaseException) -> str:
@@ -249,41 +169,6 @@ def measure(trainer: L.Trainer, model: L.LightningModule, data: ExposureDataModu
     if not data.split.val:
         raise ValueError("trainer.max_steps=0 only measures, and data.val_fraction=0 leaves nothing to measure on")
     trainer.validate(model, data, verbose=False)
-
-
-@contextmanager
-def explain_out_of_memory(config: DictConfig) -> Iterator[None]:
-    """Turn PyTorch's out-of-memory error into one that says how to go on.
-
-    Raises:
-        MemoryError: instead of PyTorch's error.
-    """
-    try:
-        yield
-    except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
-            raise
-        batch, accumulate = int(config.data.batch_size), int(config.trainer.accumulate_grad_batches)
-        halve = (
-            f"The same steps in half the memory: data.batch_size={batch // 2} "
-            f"trainer.accumulate_grad_batches={2 * accumulate}. "
-        )
-        raise MemoryError(
-            f"data.batch_size={batch} at data.size={config.data.size} does not fit in memory. "
-            f"{halve if batch > 1 else ''}Smaller pictures (data.size) and trainer.precision=bf16-mixed need less too. "
-            "Checkpoints written so far are kept"
-        ) from error
-
-
-def release_memory(error: BaseException) -> None:
-    """Let go of a failed run's tensors: Hydra keeps its exception, and with it all frames, until the sweep's end."""
-    link: BaseException | None = error
-    while link is not None:
-        traceback.clear_frames(link.__traceback__)
-        link = link.__cause__ or link.__context__
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 def next_steps(run: Path, step: int) -> str:

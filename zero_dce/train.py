@@ -17,20 +17,10 @@ from omegaconf import DictConfig
 
 from zero_dce.callbacks.checkpoints import check_steps_left, last_checkpoint
 from zero_dce.configuration import check_quotes, config_folder, expand_resume, quiet, register_resolvers
-from zero_dce.files import explain_full_disk
+from zero_dce.failures import explain_full_disk, explain_out_of_memory, release_memory
+from zero_dce.preflight import check_online, check_run, check_single_process
 from zero_dce.records import is_first_process
-from zero_dce.run import (
-    check_online,
-    check_run,
-    check_single_process,
-    explain_out_of_memory,
-    measure,
-    next_steps,
-    open_loggers,
-    record_data,
-    record_result,
-    release_memory,
-)
+from zero_dce.run import measure, next_steps, open_loggers, record_data, record_result
 from zero_dce.sweep import finish_sweep
 
 

@@ -84,7 +84,7 @@ def test_embedded_sample() -> None:
     ("options", "message"),
     [
         ({"layout": "zip"}, r"data\.layout is 'zip'; expected one of sice, folder"),
-        ({"size": 8}, r"data\.size is 8; expected at least 16"),
+        ({"size": 8}, r"data\.size is 8; expected a whole number of at least 16"),
         ({"batch_size": 0}, r"data\.batch_size is 0"),
         ({"num_workers": -1}, r"data\.num_workers is -1"),
     ],

@@ -164,7 +164,7 @@ def send_saved(loggers: Sequence[Logger], run: Path, step: int) -> None:
         number = file.name.partition("_")[0]
         with Image.open(file) as after, Image.open(file.with_name(f"{number}_input.png")) as before:
             pixels = side_by_side(np.asarray(before), np.asarray(after))
-            send_picture(loggers, f"samples/{number}", pixels, after.info[CAPTION], step)
+            send_picture(loggers, f"samples/{number}", pixels, after.info.get(CAPTION, f"step {step}"), step)
 
 
 def _brightness(candidate: tuple[str, Pixels]) -> tuple[float, str]:
