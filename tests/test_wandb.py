@@ -152,6 +152,7 @@ CHECK = "from zero_dce.loggers.connection import check_connection; check_connect
         (KEY, "refusing", "refuses the API key"),
         (KEY, "silent", r"cannot be reached \(.*Timeout.* within 4 s"),
         (KEY, "gone", r"cannot be reached \(ConnectionError"),
+        ("too short", "there", "API key cannot be right"),
         (KEY, "there", None),
     ],
 )

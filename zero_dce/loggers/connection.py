@@ -6,6 +6,9 @@ from concurrent.futures import Future
 from threading import Thread
 
 import requests
+from wandb.errors import AuthenticationError
+from wandb.sdk.lib.wbauth import authenticate_session
+
 import wandb
 
 # For everything: a name lookup without network can hang longer than any socket's own limit.
@@ -19,16 +22,28 @@ def check_connection() -> None:
     Raises:
         ConnectionError: if there is no API key, no answer in time, or the key is refused; the message says what to do.
     """
-    if not wandb.login(prompt=False, verify=False):
+    address = wandb.setup().settings.base_url
+    key = _find_key(address)
+    answer = _ask(address, key)
+    if key and (answer.status_code in (401, 403) or '"viewer":null' in answer.text.replace(" ", "")):
         raise ConnectionError(
-            f"W&B has no API key for {wandb.setup().settings.base_url}: run `wandb login` once, or set WANDB_API_KEY"
+            f"W&B at {address} refuses the API key: run `wandb login --relogin`, or correct WANDB_API_KEY"
         )
-    settings = wandb.setup().settings
-    answer = _ask(settings.base_url, settings.api_key)
-    if settings.api_key and (answer.status_code in (401, 403) or '"viewer":null' in answer.text.replace(" ", "")):
-        raise ConnectionError(
-            f"W&B at {settings.base_url} refuses the API key: run `wandb login --relogin`, or correct WANDB_API_KEY"
-        )
+
+
+def _find_key(address: str) -> str | None:
+    """Find the key where W&B does, but without ``wandb.login``, which asks the server too and waits longer for it.
+
+    Returns:
+        The key; ``None`` with credentials of another kind.
+    """
+    try:
+        found = authenticate_session(host=address, source="zero_dce", prompt=False, update_session=False)
+    except AuthenticationError as error:
+        raise ConnectionError(f"W&B's API key cannot be right ({error}): run `wandb login --relogin`") from error
+    if found is None:
+        raise ConnectionError(f"W&B has no API key for {address}: run `wandb login` once, or set WANDB_API_KEY")
+    return getattr(found, "api_key", None)
 
 
 def _ask(address: str, key: str | None) -> requests.Response:
