@@ -154,6 +154,9 @@ OPTIONS = [
     ("loss.exp.target=1.5", "loss.exp.target is 1.5; expected a finite number of at least 0 and at most 1"),
     ("every_n_steps=0", "every_n_steps is 0; expected a whole number of at least 1"),
     ("every_n_steps=1.5", "every_n_steps is 1.5; expected a whole number of at least 1"),
+    ("seed=5000000000", "seed is 5000000000; expected a whole number of at least 0 and at most 4294967295"),
+    ("loss.spa.region=x", "loss.spa.region is 'x'; expected a whole number of at least 1"),
+    ("loss.exp.region=1.5", "loss.exp.region is 1.5; expected a whole number of at least 1"),
     ("seed=-1", "seed is -1; expected a whole number of at least 0"),
     ("data.batch_size=-1", "data.batch_size is -1; expected a whole number of at least 1"),
     ("data.num_workers=-1", "data.num_workers is -1; expected a whole number of at least 0"),
@@ -167,6 +170,7 @@ OPTIONS = [
     ("model.weights=/nowhere.ckpt", "/nowhere.ckpt does not exist; expected a checkpoint"),
     ("model.weights={file}", "is not a PyTorch checkpoint"),
     ("trainer.max_steps=-5", "trainer.max_steps is -5; expected a whole number of at least -1"),
+    ("trainer.max_steps=null", "trainer.max_steps is None; expected a whole number"),
     ("trainer.max_steps=many", "trainer.max_steps is 'many'; expected a whole number of at least -1"),
     (
         "trainer.accumulate_grad_batches=0",
@@ -215,7 +219,7 @@ ISOLATED = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 
 
 @pytest.mark.parametrize("logger", ["csv", "wandb"])
-def test_a_full_disk(logger: str, sice: Path, tmp_path: Path) -> None:
+def test_a_full_disk(logger: str, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second checkpoint has no room: the message says so, and the first can be resumed."""
     small = tmp_path / "small"
     small.mkdir()
@@ -225,12 +229,14 @@ def test_a_full_disk(logger: str, sice: Path, tmp_path: Path) -> None:
     command = [*ISOLATED, ON_A_SMALL_DISK, str(small), sys.executable, "-m", "zero_dce.train", *options]
     done = subprocess.run(command, capture_output=True, text=True, timeout=200, check=False)
     assert done.returncode == 1, done.stdout + done.stderr
-    assert "run/0 is full (No space left on device)" in done.stderr
-    assert "resume=" in done.stderr
+    assert "is full (No space left on device)" in done.stderr
+    assert f"go on with python -m zero_dce.train resume={small / 'run' / '0'}" in done.stderr
     assert "Traceback" not in done.stderr
     run = tmp_path / "kept" / "0"
     assert [file.name for file in sorted((run / "checkpoints").iterdir())] == ["last.ckpt", "step-000002.ckpt"]
     assert read_result(run)["state"] == "failed"
+    assert run_here(monkeypatch, tmp_path, f"resume={run}") == 0
+    assert read_result(run)["last_step"] == 6
 
 
 def test_ctrl_c_in_the_middle_of_a_sweep(sice: Path, tmp_path: Path) -> None:

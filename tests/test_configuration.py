@@ -135,6 +135,7 @@ def test_resume_repeats_the_runs_command_line(tmp_path: Path) -> None:
         "trainer.max_steps=9",
         f"resume={quoted}",
         f"hydra.run.dir={quoted}",
+        "hydra.output_subdir=.hydra_resumed",
         "hydra.mode=RUN",
     ]
     check_quotes(line)

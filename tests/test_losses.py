@@ -210,7 +210,7 @@ def test_plusplus_differs_from_official_in_smoothness_weight_alone() -> None:
         ({"spa": {"border": "mirror"}}, r"spa\.border is 'mirror'"),
         ({"spa": {"directions": ["north"]}}, r"spa\.directions is 'north'"),
         ({"exp": {"distance": "cubed"}}, r"exp\.distance is 'cubed'"),
-        ({"exp": {"region": 0}}, "a region of the loss 0x0"),
+        ({"exp": {"region": 0}}, r"loss\.exp\.region is 0"),
         ({"col": {"power": 3}}, r"col\.power is 3"),
         ({"tv": {"gradient": "sobel"}}, r"tv\.gradient is 'sobel'"),
     ],

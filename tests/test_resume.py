@@ -108,10 +108,26 @@ def test_resume_refuses_other_data(
 ) -> None:
     copy = shutil.copytree(sice, tmp_path / "data")
     assert run_here(monkeypatch, tmp_path, *tiny(copy, "logger=csv", "hydra.run.dir=run/0")) == 0
-    with (copy / "Dataset_Part1" / "1" / "1.JPG").open("ab") as file:
-        file.write(b"x")
-    assert run_here(monkeypatch, tmp_path, "resume=run/0", "trainer.max_steps=8") == 1
+    picture = copy / "Dataset_Part1" / "1" / "1.JPG"
+    whole, before = picture.read_bytes(), files_of(tmp_path / "run" / "0")
+    picture.write_bytes(whole + b"x")
+    changed = ["trainer.max_steps=8", "model.learning_rate=1"]
+    assert run_here(monkeypatch, tmp_path, "resume=run/0", *changed) == 1
     assert "have changed since" in capsys.readouterr().err
+    after = files_of(tmp_path / "run" / "0")
+    assert {name: after[name] for name in before} == before, "a refused resume leaves the run as it was"
+    picture.write_bytes(whole)
+    assert run_here(monkeypatch, tmp_path, "resume=run/0", "trainer.max_steps=6") == 0
+    model = ZeroDCE.load_from_checkpoint(tmp_path / "run" / "0" / "checkpoints" / "last.ckpt", weights_only=True)
+    assert model.hparams["learning_rate"] == 1e-4
+    assert not list((tmp_path / "run" / "0" / ".hydra_resumed").glob("*"))
+    assert "trainer.max_steps=6" in (tmp_path / "run" / "0" / ".hydra" / "overrides.yaml").read_text()
+
+
+def files_of(run: Path) -> dict[str, bytes]:
+    """What a run's folder holds, but for its log."""
+    files = [file for file in run.rglob("*") if file.is_file() and file.suffix != ".log"]
+    return {file.relative_to(run).as_posix(): file.read_bytes() for file in files}
 
 
 def test_resume_without_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,12 +135,18 @@ def test_resume_without_a_checkpoint(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert list(tmp_path.iterdir()) == [], "never a silent start from step 0"
 
 
-def test_resume_with_half_the_batch_keeps_to_steps(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("log_every", [1, 2])
+def test_resume_with_half_the_batch_keeps_to_steps(
+    log_every: int, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     options = tiny(sice, "hydra.run.dir=run/0", "logger=csv", "trainer.max_steps=3", "every_n_steps=3")
+    options.append(f"trainer.log_every_n_steps={log_every}")
     assert run_here(monkeypatch, tmp_path, *options) == 0
     smaller = ["data.batch_size=1", "trainer.accumulate_grad_batches=2", "trainer.max_steps=8"]
     assert run_here(monkeypatch, tmp_path, "resume=run/0", *smaller) == 0
     assert validated(tmp_path / "run" / "0") == [3, 6, 8]
+    logged = [int(row["step"]) for row in read_metrics(tmp_path / "run" / "0") if row["train/exp"]]
+    assert logged == [step for step in range(1, 9) if step % log_every == 0]
     result = read_result(tmp_path / "run" / "0")
     assert result["measures"]["val/exp"] == pytest.approx(float(read_metrics(tmp_path / "run" / "0")[-1]["val/exp"]))
     assert "train/exp" in result["measures"]

@@ -18,6 +18,8 @@ from zero_dce.hardware import best_precision
 from zero_dce.sweep_plan import run_name
 
 SICE_VARIABLE = "SICE_ROOT"
+# Beside .hydra, the configuration of a resumed part until it has begun.
+RESUMED = ".hydra_resumed"
 
 
 def config_folder() -> Path:
@@ -107,7 +109,9 @@ def expand_resume(arguments: list[str]) -> list[str]:
         return arguments
     own = [argument for argument in arguments if argument not in given]
     kept = [override for override in overrides if not override.startswith("resume=")]
-    return [f"data={choice}", *kept, *own, f"resume={quoted}", f"hydra.run.dir={quoted}", "hydra.mode=RUN"]
+    # What is refused must not change the run's own configuration, so Hydra writes this one beside it.
+    place = [f"resume={quoted}", f"hydra.run.dir={quoted}", f"hydra.output_subdir={RESUMED}", "hydra.mode=RUN"]
+    return [f"data={choice}", *kept, *own, *place]
 
 
 def quiet() -> None:

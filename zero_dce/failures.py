@@ -12,8 +12,10 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-# Of a disk or a quota; and a file larger than allowed.
-FULL = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
+from zero_dce.callbacks.checkpoints import LAST
+from zero_dce.records import resume_command
+
+FULL = {errno.ENOSPC, errno.EDQUOT}
 
 
 @contextmanager
@@ -52,9 +54,10 @@ def explain_full_disk(run: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno not in FULL:
             raise
+        way_out = f", and go on with {resume_command(run)}" if (run / "checkpoints" / LAST).exists() else ""
         raise OSError(
-            f"the disk that holds {run} is full ({error.strerror}). What was written so far is kept: make room, and "
-            f"go on with resume={run}"
+            f"the disk that holds {error.filename or run} is full ({error.strerror}). What was written so far is kept: "
+            f"make room{way_out}"
         ) from error
 
 

@@ -226,7 +226,10 @@ class CompositeLoss(nn.Module):
 
     def _try_options(self) -> None:
         """Find a wrong option when the loss is made, not in the first training step."""
-        side = max(int(self.options[name].get("region", 16)) for name in ("spa", "exp"))
+        regions = {f"loss.{name}.region": self.options[name].get("region", 16) for name in ("spa", "exp")}
+        for name, region in regions.items():
+            check_number(name, region, least=1, whole=True)
+        side = max(regions.values())
         self(torch.zeros(1, 3, side, side), torch.zeros(1, 3, side, side), torch.zeros(1, 3 * ITERATIONS, 2, 2))
 
 

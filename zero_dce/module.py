@@ -70,6 +70,10 @@ class ZeroDCE(L.LightningModule):
         enhanced, curve_maps = self.network(image.contiguous(memory_format=torch.channels_last))
         return enhanced, curve_maps
 
+    def on_train_start(self) -> None:
+        """Let the Trainer log at multiples of optimizer steps also after a resume with another accumulation."""
+        self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.global_step
+
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """One step on a batch; logs the losses and the picture's measures every ``log_every_n_steps``."""
         enhanced, losses = self._shared_step(batch)

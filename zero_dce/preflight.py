@@ -15,13 +15,12 @@ from zero_dce.records import ENVIRONMENT, is_first_process
 
 log = logging.getLogger(__name__)
 FALLBACKS = ("stop", "offline")
-# Name, smallest value, whole numbers only: what the Trainer does not check, or not in the user's words.
+LARGEST_SEED = 2**32 - 1  # NumPy's
+# Name and smallest value of whole numbers: what the Trainer does not check, or not in the user's words.
 TRAINER_NUMBERS = (
-    ("seed", 0, True),
-    ("trainer.max_steps", -1, True),  # without a limit, as with trainer.max_epochs
-    ("trainer.accumulate_grad_batches", 1, True),
-    ("trainer.log_every_n_steps", 0, True),
-    ("trainer.gradient_clip_val", 0, False),
+    ("trainer.max_steps", -1),  # without a limit, as with trainer.max_epochs
+    ("trainer.accumulate_grad_batches", 1),
+    ("trainer.log_every_n_steps", 0),
 )
 
 
@@ -32,10 +31,11 @@ def check_run(config: DictConfig, run: Path) -> None:
         ValueError: if a number of the Trainer is out of its range, a folder is given for the embedded sample, or the
             run's folder already holds a run.
     """
-    for name, least, whole in TRAINER_NUMBERS:
-        value = OmegaConf.select(config, name)
-        if value is not None:
-            check_number(name, value, least, whole=whole)
+    for name, least in TRAINER_NUMBERS:
+        check_number(name, OmegaConf.select(config, name), least, whole=True)
+    check_number("seed", config.seed, most=LARGEST_SEED, whole=True)
+    if config.trainer.gradient_clip_val is not None:
+        check_number("trainer.gradient_clip_val", config.trainer.gradient_clip_val)
     if not is_first_process():
         return
     if config.data.source.startswith("embedded"):

@@ -50,10 +50,10 @@ def describe_environment(data_fingerprint: str) -> dict[str, Any]:
     }
 
 
-def resume_command(run: Path, steps: int) -> str:
-    """Return the command that trains a run on to ``steps``, quoted for the shell and for Hydra."""
+def resume_command(run: Path, steps: int | None = None) -> str:
+    """Return the command that trains a run on, to its end or to ``steps``, quoted for the shell and for Hydra."""
     resume = f"resume={run}" if re.fullmatch(r"[\w./:\\-]+", str(run)) else shlex.quote(f'resume="{run}"')
-    return f"python -m zero_dce.train {resume} trainer.max_steps={steps}"
+    return f"python -m zero_dce.train {resume}" + ("" if steps is None else f" trainer.max_steps={steps}")
 
 
 def _finite(content: Any) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -17,6 +18,7 @@ from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
+from zero_dce.configuration import RESUMED
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
 from zero_dce.hardware import peak_memory_mb, reset_peak_memory
@@ -48,6 +50,12 @@ class Result:
         self.error: str | None = None
         # Of the parts before a resumed one.
         self.earlier_s = (read_json(run / RESULT) or {}).get("wall_time_s", 0)
+
+    def begin(self, trainer: L.Trainer) -> None:
+        """Count the run as unfinished, also one that had ended before and is resumed now."""
+        self.trainer = trainer
+        if is_first_process():
+            (self.run / RESULT).unlink(missing_ok=True)
 
     def write(self) -> None:
         """Write it; where that fails after another error, the first one is the one to show."""
@@ -99,8 +107,12 @@ def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
     if before:
         # The first one stays; a resumed part may have run elsewhere.
         environment = {**before, "resumed": [*before.get("resumed", []), environment]}
-    data.split.write(run / MANIFEST)
+    else:
+        data.split.write(run / MANIFEST)
     write_json(run / ENVIRONMENT, environment)
+    # From here on a resumed run goes by its new configuration.
+    for file in (run / RESUMED).glob("*.yaml"):
+        os.replace(file, run / ".hydra" / file.name)
 
 
 @contextmanager
@@ -128,16 +140,13 @@ def _close(logger: Logger, kind: type[BaseException] | None, *_: object) -> None
     failed = kind is not None
     logger.finalize("failed" if failed else "success")
     if isinstance(logger, StepWandbLogger) and is_first_process():
-        logger.experiment.finish(exit_code=int(failed))
+        logger.close(failed)
 
 
 @contextmanager
 def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
     """Write ``result.json`` at the end, also of a run that failed or was interrupted."""
     result = Result(config, run)
-    if is_first_process():
-        # A resumed run is unfinished again until it ends.
-        (run / RESULT).unlink(missing_ok=True)
     reset_peak_memory()
     try:
         yield result
@@ -148,7 +157,8 @@ def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
         result.error = None if interrupted else _describe(exception)
         raise
     finally:
-        if is_first_process() and run.is_dir():
+        # A resume that was refused leaves the run as it was.
+        if is_first_process() and run.is_dir() and (result.trainer or config.resume is None):
             result.write()
 
 
@@ -180,7 +190,7 @@ def next_steps(run: Path, step: int) -> str:
     ]
     if step:
         lines.append(f"  checkpoints: {run / 'checkpoints'}")
-    if (run.parent / "wandb").is_dir():
+    if any((run.parent / "wandb").glob("offline-run-*")):
         lines.append(f"  to the W&B dashboard: python -m wandb sync {run.parent / 'wandb'}/offline-run-*")
     if step:
         lines.append(f"Next, train on: {resume_command(run, 2 * step)}")

@@ -130,7 +130,7 @@ def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
     lines = [f"Results: {folder}", f"  the table: {folder / TABLE}"]
     if (folder / SHEET).is_file():
         lines.append(f"  all runs side by side: {folder / SHEET}")
-    if (folder / "wandb").is_dir():
+    if any((folder / "wandb").glob("offline-run-*")):
         lines.append(f"  W&B in the terminal: python -m wandb leet {folder / 'wandb'}")
         lines.append(f"  to the W&B dashboard: python -m wandb sync {folder / 'wandb'}/offline-run-*")
     finished = next((row for row in rows if row["state"] == "finished"), None)

@@ -52,7 +52,7 @@ def train(config: DictConfig) -> None:
         with open_loggers(config, run, from_step) as loggers, explain_out_of_memory(config):
             trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers)
             check_single_process(trainer, in_sweep)
-            result.trainer = trainer
+            result.begin(trainer)
             if config.trainer.max_steps == 0:
                 measure(trainer, model, data)
             else:

@@ -59,7 +59,7 @@ def test_loader_continues_behind_what_was_handed_out(workers: int, taken: int) -
     iterator = iter(first)
     assert [next(iterator) for _ in range(taken)] == whole[:taken]
     state = first.state_dict()
-    assert state == {"batches": taken}, "what workers have prefetched does not count"
+    assert state == {"samples": 3 * taken}, "what workers have prefetched does not count"
 
     second = loader(workers)
     second.load_state_dict(state)
@@ -71,5 +71,5 @@ def test_loader_continues_behind_what_was_handed_out(workers: int, taken: int) -
 
 def test_loader_at_the_end_of_an_epoch_starts_a_whole_one() -> None:
     resumed = loader()
-    resumed.load_state_dict({"batches": 4})
+    resumed.load_state_dict({"samples": 10})
     assert len(list(resumed)) == 4

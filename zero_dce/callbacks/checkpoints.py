@@ -86,9 +86,13 @@ class StepCheckpoints(Checkpoint):
     def _confirm(self, trainer: L.Trainer) -> None:
         if self._unconfirmed is None:
             return
-        for logger in trainer.loggers:
-            if isinstance(logger, MetricsFile):
-                logger.write()
+        try:
+            for logger in trainer.loggers:
+                if isinstance(logger, MetricsFile):
+                    logger.write()
+        except PermissionError:
+            # On Windows, while a spreadsheet has it open: tried again after the next batch.
+            return
         with atomic(self.folder / LAST) as unfinished:
             shutil.copyfile(self._unconfirmed, unfinished)
         self._unconfirmed = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -32,7 +33,7 @@ class ResumableDataLoader(DataLoader[Any]):
 
     def __init__(self, dataset: Any, sampler: Any, batch_size: int, **options: Any) -> None:
         self._resumable_batches = _SkippingBatchSampler(sampler, batch_size, drop_last=False)
-        self._handed_out = 0
+        self._handed_out, self._samples_a_batch, self._samples = 0, batch_size, len(sampler)
         super().__init__(dataset, batch_sampler=self._resumable_batches, **options)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # any iterator serves the Trainer
@@ -48,10 +49,10 @@ class ResumableDataLoader(DataLoader[Any]):
         self._handed_out = 0
 
     def state_dict(self) -> dict[str, int]:
-        """Return the position inside the current pass."""
-        return {"batches": self._handed_out}
+        """Return the position inside the current pass, in samples: a resumed run may have other batches."""
+        return {"samples": min(self._handed_out * self._samples_a_batch, self._samples)}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue the next pass behind the batches of ``state``."""
-        self._resumable_batches.skip = state["batches"] % len(self)
+        """Continue the next pass behind the samples of ``state``, at the next start of a batch."""
+        self._resumable_batches.skip = math.ceil(state["samples"] / self._samples_a_batch) % len(self)
         self._handed_out = self._resumable_batches.skip

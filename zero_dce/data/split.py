@@ -13,6 +13,7 @@ from typing import Literal
 
 from zero_dce.checks import check_number
 from zero_dce.data.index import Entry
+from zero_dce.files import atomic
 
 # SICE Part1 as the Zero-DCE papers use it: 3,022 images, 2,422 for training. The report's own list has one fewer.
 SICE_COUNTS = (3022, 3021)
@@ -31,7 +32,8 @@ class Split:
 
     def write(self, file: Path) -> None:
         """Write the manifest as JSON: ``train``, ``val``, ``test``."""
-        file.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+        with atomic(file) as unfinished:
+            unfinished.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @staticmethod
     def read(file: Path) -> Split:

@@ -12,7 +12,7 @@ from wandb.sdk.lib.wbauth import authenticate_session
 import wandb
 
 # For everything: a name lookup without network can hang longer than any socket's own limit.
-SECONDS = 4.0
+SECONDS = 3.0
 QUESTION = {"query": "query Viewer { viewer { id } }"}
 
 
@@ -25,9 +25,14 @@ def check_connection() -> None:
     address = wandb.setup().settings.base_url
     key = _find_key(address)
     answer = _ask(address, key)
-    if key and (answer.status_code in (401, 403) or '"viewer":null' in answer.text.replace(" ", "")):
+    if answer.status_code in (401, 403) or (key and '"viewer":null' in answer.text.replace(" ", "")):
         raise ConnectionError(
             f"W&B at {address} refuses the API key: run `wandb login --relogin`, or correct WANDB_API_KEY"
+        )
+    if not answer.ok or '"viewer"' not in answer.text:
+        raise ConnectionError(
+            f"what answers at {address} is no W&B server (status {answer.status_code}): correct WANDB_BASE_URL, or log "
+            "in to the network"
         )
 
 

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
+from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-import wandb
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import WandbLogger
 
+import wandb
 from zero_dce.callbacks.samples import saved_steps, send_saved
+from zero_dce.files import atomic
 from zero_dce.loggers.metrics_file import Rows
 from zero_dce.records import is_first_process
 
+log = logging.getLogger(__name__)
 # Of a server that answered a moment ago; W&B's own default is three times as long.
 SECONDS_TO_CONNECT = 25.0
+# To send the rest after the last step; what a lost network keeps back is in the run's own files.
+SECONDS_TO_FINISH = 60.0
 # W&B's agent names the run that it starts.
 RUN_ID_VARIABLE = "WANDB_RUN_ID"
 # Before the name of an offline run's folder that a later one replaces; `wandb sync` of offline-run-* passes it by.
@@ -40,26 +46,45 @@ class StepWandbLogger(WandbLogger):
             # The only network traffic of offline mode.
             os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         # Offline, W&B's messages repeat what the run's last lines say; online they hold the dashboard's address.
-        settings = wandb.Settings(silent=mode == "offline", init_timeout=SECONDS_TO_CONNECT)
+        settings = wandb.Settings(
+            silent=mode == "offline", init_timeout=SECONDS_TO_CONNECT, finish_timeout=SECONDS_TO_FINISH
+        )
         file = Path(id_file)
         if file.is_file():
             options["id"] = file.read_text(encoding="utf-8").strip()
-            if mode == "online":
-                options["resume"] = "allow"
             if is_first_process():
                 _supersede(Path(options["save_dir"]) / "wandb", options["id"])
         elif is_first_process():
             options["id"] = os.environ.get(RUN_ID_VARIABLE) or secrets.token_hex(4)
-            file.write_text(options["id"] + "\n", encoding="utf-8")
+            with atomic(file) as unfinished:
+                unfinished.write_text(options["id"] + "\n", encoding="utf-8")
         super().__init__(mode=mode, settings=settings, **options)
         # Lightning always passes it, W&B always warns of it.
         self._wandb_init.pop("anonymous", None)
+        self._online = mode == "online"
+        self._step, self._row = 0, dict[str, Any]()
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
+        """Start the W&B run with its configuration.
+
+        Raises:
+            ConnectionError: if the server cannot be reached after all.
+        """
+        try:
+            super().log_hyperparams(params)
+        except wandb.errors.CommError as error:
+            raise ConnectionError(f"W&B could not start the run within {SECONDS_TO_CONNECT:.0f} s: {error}") from error
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Log a row under a training step, unless the server has that step from before the run was resumed."""
-        if (step or 0) >= self.experiment.starting_step:
-            self.experiment.log({**metrics, "trainer/global_step": step}, step=step)
+        """Add to the row of a training step, unless the server has that step from before the run was resumed."""
+        step = step or 0
+        if step != self._step:
+            self._send()
+            self._step = step
+        if step >= self.experiment.starting_step:
+            self._row |= metrics
 
     @rank_zero_only
     def replay(self, rows: Rows, run: Path, until: int) -> None:
@@ -74,10 +99,34 @@ class StepWandbLogger(WandbLogger):
             until: the last step to send: where the resumed run continues.
         """
         first = self.experiment.starting_step
+        if first > until + 1:
+            log.warning(
+                "W&B has steps %d to %d from before the run was stopped, and keeps them as they were",
+                until + 1,
+                first - 1,
+            )
         for step in sorted({*rows, *saved_steps(run)}):
             if first <= step <= until:
                 self.log_metrics(rows.get(step, {}), step)
                 send_saved([self], run, step)
+
+    def close(self, failed: bool) -> None:
+        """End the W&B run, if it was started.
+
+        A server keeps a row as it gets it. One that a stop may have left without its validation is not sent: it comes
+        with the resumed run.
+        """
+        if self._experiment is None:
+            return
+        if failed and self._online:
+            self._row = {}
+        self._send()
+        self.experiment.finish(exit_code=int(failed))
+
+    def _send(self) -> None:
+        if self._row:
+            self.experiment.log({**self._row, "trainer/global_step": self._step}, step=self._step)
+        self._row = {}
 
 
 def _supersede(folder: Path, run_id: str) -> None:
