@@ -3,7 +3,7 @@
     python sweeps/curves.py RUN_DIR PICTURE.png [--released SWEEP_DIR]
 
 The total, the four unweighted losses and the picture's measures, with published checkpoints as horizontal lines where
-their sweep (trainer.max_steps=0) is given: --released SWEEP_DIR.
+their sweep (trainer.max_steps=0) is given: --released SWEEP_DIR. The validation rows are printed as a table too.
 """
 
 from __future__ import annotations
@@ -56,6 +56,17 @@ def draw(axis: Axes, rows: list[dict[str, str]], name: str, released: dict[str, 
     axis.ticklabel_format(axis="y", style="sci", scilimits=(-3, 4))
 
 
+def print_rows(rows: list[dict[str, str]], released: dict[str, dict[str, float]]) -> None:
+    """Print what was measured on the validation side as a Markdown table."""
+    names = [name for name, _ in PANELS]
+    print(f"| step | {' | '.join(names)} |\n|{' --- |' * (len(names) + 1)}")
+    measured = {
+        row["step"]: {f"val/{name}": float(row[f"val/{name}"]) for name in names} for row in rows if row["val/exp"]
+    }
+    for label, values in {**measured, **released}.items():
+        print(f"| {label} | {' | '.join(format(values[f'val/{name}'], '.3g') for name in names)} |")
+
+
 def main() -> None:
     """Draw the picture."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -73,6 +84,7 @@ def main() -> None:
         axis.set(title=title, xlabel="step")
     axes.flat[0].legend()
     figure.savefig(arguments.picture, dpi=80)
+    print_rows(rows, released)
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@ from concurrent.futures import Future
 from threading import Thread
 
 import requests
+import wandb
 from wandb.errors import AuthenticationError
 from wandb.sdk.lib.wbauth import authenticate_session
-
-import wandb
 
 # For everything: a name lookup without network can hang longer than any socket's own limit.
 SECONDS = 3.0

@@ -9,10 +9,10 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
+import wandb
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import WandbLogger
 
-import wandb
 from zero_dce.callbacks.samples import saved_steps, send_saved
 from zero_dce.files import atomic
 from zero_dce.loggers.metrics_file import Rows
