@@ -110,9 +110,15 @@ def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
     else:
         data.split.write(run / MANIFEST)
     write_json(run / ENVIRONMENT, environment)
-    # From here on a resumed run goes by its new configuration.
-    for file in (run / RESUMED).glob("*.yaml"):
+    if (run / RESUMED).is_dir():
+        _take_configuration(run)
+
+
+def _take_configuration(run: Path) -> None:
+    """Let a resumed run go by its new configuration from here on."""
+    for file in (run / RESUMED).iterdir():
         os.replace(file, run / ".hydra" / file.name)
+    (run / RESUMED).rmdir()
 
 
 @contextmanager
