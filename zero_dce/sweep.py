@@ -14,6 +14,7 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from zero_dce.callbacks.samples import pictures_folder, saved_steps
 from zero_dce.estimate import estimate_run
 from zero_dce.pictures import contact_sheet
 from zero_dce.records import is_first_process, resume_command, write_json
@@ -116,12 +117,14 @@ def _write_sheet(folder: Path, rows: Sequence[Row]) -> None:
     """Put the last sample pictures of all runs on one sheet: inputs on top, then a row a run."""
     lines: list[tuple[str, list[Path]]] = []
     for row in rows:
-        steps = sorted((folder / str(row["run"]) / "samples").glob("step-*"))
+        run = folder / str(row["run"])
+        steps = saved_steps(run)
         if steps:
+            last = pictures_folder(run, steps[-1])
             if not lines:
-                lines.append(("input", sorted(steps[-1].glob("*_input.png"))))
-            label = f"run {row['run']}  {row['point']}  {steps[-1].name}  {row['state']}"
-            lines.append((label, sorted(steps[-1].glob("*_output.png"))))
+                lines.append(("input", sorted(last.glob("*_input.png"))))
+            label = f"run {row['run']}  {row['point']}  {last.name}  {row['state']}"
+            lines.append((label, sorted(last.glob("*_output.png"))))
     if lines:
         contact_sheet(lines).save(folder / SHEET)
 

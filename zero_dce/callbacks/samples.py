@@ -55,7 +55,7 @@ class SamplePictures(L.Callback):
             ("callbacks.samples.longest", longest),
         ):
             check_number(name, value, least=1, whole=True)
-        self.folder = Path(folder) / "samples"
+        self.run = Path(folder)
         self.every_n_steps, self.count, self.longest = every_n_steps, count, longest
         self.images = None if images is None else Path(images)
         self.own = [] if self.images is None else [entry.path for entry in find_folder(self.images)]
@@ -103,7 +103,7 @@ class SamplePictures(L.Callback):
         step = trainer.global_step
         if not trainer.is_global_zero or step == self._written:
             return
-        folder = self.folder / f"step-{step:06d}"
+        folder = pictures_folder(self.run, step)
         folder.mkdir(parents=True, exist_ok=True)
         for number, (path, before) in enumerate(self.pictures):
             after = enhance(trainer, module, before)
@@ -153,6 +153,11 @@ def send_picture(loggers: Iterable[Logger], key: str, pixels: Pixels, caption: s
             logger.experiment.add_image(key, pixels, step, dataformats="HWC")
 
 
+def pictures_folder(run: Path, step: int) -> Path:
+    """Return where a run's folder holds the pictures of a step."""
+    return run / "samples" / f"step-{step:06d}"
+
+
 def saved_steps(run: Path) -> list[int]:
     """Return the steps whose pictures a run's folder holds."""
     return sorted(int(folder.name.removeprefix("step-")) for folder in (run / "samples").glob("step-*"))
@@ -160,7 +165,7 @@ def saved_steps(run: Path) -> list[int]:
 
 def send_saved(loggers: Sequence[Logger], run: Path, step: int) -> None:
     """Send the pictures of a step that a run's folder holds, as they were sent first; nothing where it holds none."""
-    for file in sorted((run / "samples" / f"step-{step:06d}").glob("*_output.png")):
+    for file in sorted(pictures_folder(run, step).glob("*_output.png")):
         number = file.name.partition("_")[0]
         with Image.open(file) as after, Image.open(file.with_name(f"{number}_input.png")) as before:
             pixels = side_by_side(np.asarray(before), np.asarray(after))
