@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import csv
+import json
 import os
+import re
 import signal
+import struct
 import subprocess
 import sys
 import time
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +21,10 @@ from PIL import Image
 
 from tests.helpers.pictures import make_picture, make_sice
 from tests.helpers.runs import TINY, read_result, run_here, tiny
-from zero_dce.data.decode import decode_within
+from zero_dce.data.datamodule import ExposureDataModule
+from zero_dce.data.decode import ImageReadError, decode_within
+from zero_dce.data.index import find_sice
+from zero_dce.data.split import Split, make_split
 
 PICTURE = make_picture(seed=1, brightness=0.4)
 PIXELS = np.asarray(PICTURE)
@@ -35,6 +42,53 @@ def truncated(file: Path) -> None:
 
 def zero_bytes(file: Path) -> None:
     file.write_bytes(b"")
+
+
+def corrupt(file: Path) -> None:
+    PICTURE.save(file)
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 255
+    file.write_bytes(content)
+
+
+def bomb(file: Path) -> None:
+    """A header that promises 400 megapixels."""
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(b"")))
+
+
+def link_to_itself(file: Path) -> None:
+    file.symlink_to(file)
+
+
+def link_to_nothing(file: Path) -> None:
+    file.symlink_to("nowhere.JPG")
+
+
+def no_file(file: Path) -> None:
+    """Opening a pipe would wait for ever."""
+    os.mkfifo(file)
+
+
+def png(file: Path) -> None:
+    PICTURE.save(file, format="PNG")
+
+
+def animated(file: Path) -> None:
+    PICTURE.save(file, save_all=True, append_images=[PICTURE.rotate(180)], lossless=True)
+
+
+def sixteen_bit_colour(file: Path) -> None:
+    """Pillow reads this one as 8 bits and cannot write it."""
+    height, width, _ = PIXELS.shape
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in PIXELS.astype(np.uint16) * 257)
+    header = png_chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, 2, 0, 0, 0))
+    data = png_chunk(b"IDAT", zlib.compress(rows)) + png_chunk(b"IEND", b"")
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + header + data)
+
+
+def png_chunk(kind: bytes, data: bytes) -> bytes:
+    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
 
 def three_pixels(file: Path) -> None:
@@ -77,10 +131,18 @@ THREE = np.repeat(GREY[..., None], 3, axis=2)
 
 # Made by, under the name: the pixels that are read, or the error.
 IMAGES: list[tuple[Callable[[Path], None], str, np.ndarray | str]] = [
-    (text, "a.JPG", "cannot identify image file"),
-    (truncated, "a.JPG", "(?i)truncated"),
-    (zero_bytes, "a.JPG", "cannot identify image file"),
+    (text, "a.JPG", "not an image"),
+    (truncated, "a.JPG", "runcated"),
+    (zero_bytes, "a.JPG", "an empty file"),
     (floating_point, "a.tif", "whose range is not known"),
+    (corrupt, "a.png", "unrecognized data stream"),
+    (bomb, "a.png", "decompression bomb"),
+    (link_to_itself, "a.JPG", "Too many levels of symbolic links"),
+    (link_to_nothing, "a.JPG", "No such file"),
+    (no_file, "a.JPG", "no regular file"),
+    (png, "a.JPG", PIXELS),
+    (animated, "a.webp", PIXELS),
+    (sixteen_bit_colour, "a.png", PIXELS),
     (three_pixels, "a.JPG", PIXELS[:3, :3]),
     (greyscale, "a.JPG", THREE),
     (sixteen_bit, "a.png", THREE),
@@ -109,11 +171,14 @@ def test_images(
     if isinstance(expected, str):
         message = capsys.readouterr().err
         assert code == 1
-        assert f"cannot read {folder / name} as an image" in message
+        assert f"BadImagesError: 1 files of {folder} cannot be used" in message
+        assert re.search(rf"  {name}  .*{expected}", message)
+        assert "data.on_bad=skip" in message
         assert "Traceback" not in message
         assert read_result(tmp_path / "run" / "0")["state"] == "failed"
-        with pytest.raises(ValueError, match=expected):
-            decode_within(folder / name, 48)
+        if make is not no_file:
+            with pytest.raises(ImageReadError, match=f"cannot read {folder / name} as an image: .*{expected}"):
+                decode_within(folder / name, 48)
     else:
         assert code == 0
         pixels = decode_within(folder / name, 48).astype(int)
@@ -122,19 +187,79 @@ def test_images(
         assert np.array_equal(np.asarray(Image.open(tmp_path / "run/0/samples/step-000000/00_input.png")), pixels)
 
 
-@pytest.mark.parametrize("workers", [0, 2])
-def test_a_bad_image_met_while_training(
-    workers: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    root = make_sice(tmp_path / "data", scenes=2, frames=2)
-    bad = root / "Dataset_Part1" / "2" / "2.JPG"
-    text(bad)
-    options = [option for option in TINY if "samples" not in option]
-    options += ["data=sice", f"data.root={root}", "data.split.test_fraction=0", "data.val_fraction=0", "logger=csv"]
-    assert run_here(monkeypatch, tmp_path, *options, "callbacks.samples=null", f"data.num_workers={workers}") == 1
+def make_dirty(root: Path) -> Path:
+    """A data set with everything wrong that can be: 8 good or unusual frames, 4 bad files, links in a circle."""
+    root = make_sice(root, scenes=3, frames=2)
+    base = root / "Dataset_Part1"
+    for make, name in (
+        (png, "2/3.JPG"),
+        (cmyk, "2/4.JPG"),
+        (sixteen_bit_colour, "3/5.png"),
+        (truncated, "1/3.JPG"),
+        (zero_bytes, "1/4.JPG"),
+        (link_to_itself, "2/5.JPG"),
+        (text, "3/夜景 €.jpeg"),
+    ):
+        make(base / name)
+    (base / "3" / "ночь.JPG").write_bytes((base / "2" / "4.JPG").read_bytes())
+    (base / "3" / "round").symlink_to(base)
+    (base / "3" / "notes.txt").write_text("x")
+    return root
+
+
+def test_a_dirty_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """One table names all that cannot be used; skipped, they are in the log and the manifest, with the counts."""
+    root = make_dirty(tmp_path / "data")
+    options = [*tiny(root, "logger=csv", "hydra.run.dir=run/0"), "data.split.test_fraction=0.4"]
+    assert run_here(monkeypatch, tmp_path, *options) == 1
     message = capsys.readouterr().err
-    assert f"ImageReadError: cannot read {bad} as an image: cannot identify" in message
-    assert "Traceback" not in message
+    assert "4 files of" in message
+    bad = {
+        "Dataset_Part1/1/3.JPG": "runcated",
+        "Dataset_Part1/1/4.JPG": "an empty file",
+        "Dataset_Part1/2/5.JPG": "Too many levels of symbolic links",
+        "Dataset_Part1/3/夜景 €.jpeg": "not an image",
+    }
+    for path, reason in bad.items():
+        assert re.search(rf"  {re.escape(path)} +.*{reason}", message)
+
+    assert run_here(monkeypatch, tmp_path, *options, "data.on_bad=skip", "hydra.run.dir=run/1") == 0
+    run = tmp_path / "run" / "1"
+    log = (run / "train.log").read_text(encoding="utf-8")
+    for path, note in {
+        "Dataset_Part1/2/3.JPG": "a PNG file named .JPG",
+        "Dataset_Part1/2/4.JPG": "CMYK: converted",
+        "Dataset_Part1/3/5.png": "16 bits: taken as 8",
+        "Dataset_Part1/3/ночь.JPG": "CMYK: converted; the same bytes as Dataset_Part1/2/4.JPG",
+    }.items():
+        assert re.search(rf"  {re.escape(path)} +{re.escape(note)}\n", log)
+    assert "14 images found, 10 used" in log
+    assert "4 left out" in log
+    assert "passed over: 1 .txt files, 1 links to folders that were read already" in log
+    manifest = json.loads((run / "split.json").read_text(encoding="utf-8"))
+    assert set(manifest["left_out"]) == set(bad)
+    used = [*manifest["train"], *manifest["val"], *manifest["test"]]
+    assert len(used) == 10
+    assert not {*used} & {*bad}
+    # Each good image is where it was among all 14.
+    repaired = make_split(find_sice(root).entries, root, 0.3, "random", 0, 0.4)
+    assert repaired.without(bad) == Split(manifest["train"], manifest["val"], manifest["test"])
+
+
+def test_names_that_are_no_unicode(tmp_path: Path) -> None:
+    make_sice(tmp_path, scenes=2, frames=1)
+    name = os.fsdecode(b"\xff\xfe.JPG")
+    try:
+        PICTURE.save(tmp_path / "Dataset_Part1" / "2" / name, format="JPEG")
+    except OSError:
+        pytest.skip("this file system takes Unicode names only")
+    options = {"split": {"test_fraction": 0}, "val_fraction": 0, "size": 16, "cache": "none"}
+    with pytest.raises(ValueError, match=r"Dataset_Part1/2/\\udcff\\udcfe\.JPG  a name that is no Unicode: rename it"):
+        ExposureDataModule(str(tmp_path), **options).setup()
+    data = ExposureDataModule(str(tmp_path), **options, on_bad="skip")
+    data.setup()
+    assert data.split is not None
+    assert len(data.split.train) == 2
 
 
 # Given on the command line, what the message says.
@@ -177,6 +302,18 @@ OPTIONS = [
         "trainer.accumulate_grad_batches is 0; expected a whole number of at least 1",
     ),
     ("trainer.gradient_clip_val=-1", "trainer.gradient_clip_val is -1; expected a finite number of at least 0"),
+    ("data.cache=ram", "data.cache is 'ram'; expected one of none, disk, memory, device"),
+    ("data.cache_fallback=disk", "data.cache_fallback is 'disk'; expected one of stop, none"),
+    ("data.on_bad=ignore", "data.on_bad is 'ignore'; expected one of error, skip"),
+    ("data.augment.crop=0.5", "data.augment.crop is 0.5; expected a finite number of at least 1"),
+    (
+        "data.augment.exposure_ev=9",
+        "data.augment.exposure_ev is 9; expected a finite number of at least 0 and at",
+    ),
+    ("data.augment.flip=often", "data.augment.flip is 'often'; expected true or false"),
+    ("data/augment=mirror", "Could not find 'data/augment/mirror'"),
+    ("data/split=file data=folder data.root=. data.split.manifest=nowhere.json", "nowhere.json is no split manifest"),
+    ("data/split=file data=folder data.root=.", "data.split.manifest is not set"),
     ("data.split.seed=x data=folder data.root=.", "data.split.seed is 'x'; expected a whole number"),
     ("data.val_fraction=1 data=folder data.root=.", "data.val_fraction is 1; expected a finite number of at least 0"),
     ("hydra.run.dir=/dev/null/x", "cannot be written"),

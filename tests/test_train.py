@@ -335,6 +335,7 @@ def test_any_folder_and_own_sample_pictures(sice: Path, tmp_path: Path, monkeypa
         "train": 3,
         "val": 1,
         "test": 0,
+        "left_out": 0,
     }
     assert len(list((run / "samples" / "step-000000").glob("*_input.png"))) == 4
 

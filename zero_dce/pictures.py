@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -36,33 +35,25 @@ def side_by_side(left: Pixels, right: Pixels) -> Pixels:
     return np.concatenate((left, gap, right), axis=1)
 
 
-def contact_sheet(rows: Sequence[tuple[str, Sequence[Path]]], cell: int = 192) -> Image.Image:
-    """Lay out pictures in labelled rows on grey; each is shrunk into a square cell and keeps its proportions.
+def contact_sheet(rows: Sequence[tuple[str, Sequence[Pixels]]], cell: int = 192) -> Image.Image:
+    """Lay out pictures in labelled rows on grey, each in the middle of a square cell.
 
     Args:
-        rows: a label and the picture files of each row.
+        rows: a label and the pictures of each row, uint8 H x W x 3, no side longer than ``cell``.
         cell: side of a cell in pixels.
 
     Returns:
         An RGB picture.
     """
-    lines = [(label, [_thumbnail(file, cell) for file in files]) for label, files in rows]
-    heights = [LABEL_HEIGHT + max((picture.height for picture in pictures), default=0) + GAP for _, pictures in lines]
-    columns = max(len(pictures) for _, pictures in lines)
+    heights = [LABEL_HEIGHT + max((len(picture) for picture in pictures), default=0) + GAP for _, pictures in rows]
+    columns = max(len(pictures) for _, pictures in rows)
     sheet = Image.new("RGB", (columns * (cell + GAP) + GAP, sum(heights) + GAP), BACKGROUND)
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
     top = 0
-    for (label, pictures), height in zip(lines, heights, strict=True):
+    for (label, pictures), height in zip(rows, heights, strict=True):
         draw.text((GAP, top + 4), label, fill=FOREGROUND, font=font)
         for column, picture in enumerate(pictures):
-            left = GAP + column * (cell + GAP) + (cell - picture.width) // 2
-            sheet.paste(picture, (left, top + LABEL_HEIGHT))
+            left = GAP + column * (cell + GAP) + (cell - picture.shape[1]) // 2
+            sheet.paste(Image.fromarray(picture), (left, top + LABEL_HEIGHT))
         top += height
     return sheet
-
-
-def _thumbnail(file: Path, side: int) -> Image.Image:
-    with Image.open(file) as picture:
-        thumbnail = picture.convert("RGB")
-    thumbnail.thumbnail((side, side), Image.Resampling.LANCZOS)
-    return thumbnail

@@ -108,10 +108,20 @@ def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
         # The first one stays; a resumed part may have run elsewhere.
         environment = {**before, "resumed": [*before.get("resumed", []), environment]}
     else:
-        data.split.write(run / MANIFEST)
+        data.split.write(run / MANIFEST, data.left_out)
     write_json(run / ENVIRONMENT, environment)
     if (run / RESUMED).is_dir():
         _take_configuration(run)
+
+
+def record_cache(config: DictConfig, data: ExposureDataModule) -> None:
+    """Say in the run's configuration and in W&B's tags that the cache could not be written."""
+    if data.cache_place == config.data.cache:
+        return
+    config.data.cache = data.cache_place
+    wandb = OmegaConf.select(config, "logger.wandb")
+    if wandb is not None:
+        wandb.tags = [*wandb.tags, "without cache"]
 
 
 def _take_configuration(run: Path) -> None:

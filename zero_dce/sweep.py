@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from zero_dce.callbacks.samples import pictures_folder, saved_steps
+from zero_dce.data.decode import Pixels, decode_within
 from zero_dce.estimate import estimate_run
 from zero_dce.pictures import contact_sheet
 from zero_dce.records import is_first_process, resume_command, write_json
@@ -23,6 +24,8 @@ from zero_dce.sweep_table import Row, format_table, group_seeds, read_sweep, wri
 
 TABLE = "sweep.csv"
 SHEET = "contact_sheet.png"
+# Longer side of a picture on the sheet.
+CELL = 192
 
 
 class SweepOverview(Callback):
@@ -115,18 +118,22 @@ def _make_folder(folder: Path, key: str) -> None:
 
 def _write_sheet(folder: Path, rows: Sequence[Row]) -> None:
     """Put the last sample pictures of all runs on one sheet: inputs on top, then a row a run."""
-    lines: list[tuple[str, list[Path]]] = []
+    lines: list[tuple[str, list[Pixels]]] = []
     for row in rows:
         run = folder / str(row["run"])
         steps = saved_steps(run)
         if steps:
             last = pictures_folder(run, steps[-1])
             if not lines:
-                lines.append(("input", sorted(last.glob("*_input.png"))))
+                lines.append(("input", _thumbnails(last.glob("*_input.png"))))
             label = f"run {row['run']}  {row['point']}  {last.name}  {row['state']}"
-            lines.append((label, sorted(last.glob("*_output.png"))))
+            lines.append((label, _thumbnails(last.glob("*_output.png"))))
     if lines:
-        contact_sheet(lines).save(folder / SHEET)
+        contact_sheet(lines, CELL).save(folder / SHEET)
+
+
+def _thumbnails(files: Iterable[Path]) -> list[Pixels]:
+    return [decode_within(file, CELL) for file in sorted(files)]
 
 
 def _next_steps(folder: Path, rows: Sequence[Row]) -> str:

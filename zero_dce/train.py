@@ -20,7 +20,7 @@ from zero_dce.configuration import check_quotes, config_folder, expand_resume, q
 from zero_dce.failures import explain_full_disk, explain_out_of_memory, release_memory
 from zero_dce.preflight import check_online, check_run, check_single_process
 from zero_dce.records import is_first_process
-from zero_dce.run import measure, next_steps, open_loggers, record_data, record_result
+from zero_dce.run import measure, next_steps, open_loggers, record_cache, record_data, record_result
 from zero_dce.sweep import finish_sweep
 
 
@@ -47,6 +47,7 @@ def train(config: DictConfig) -> None:
         callbacks = [result.timer, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
         data.prepare_data()
         data.setup()
+        record_cache(config, data)
         if is_first_process():
             record_data(run, data, resumed=checkpoint is not None)
         with open_loggers(config, run, from_step) as loggers, explain_out_of_memory(config):

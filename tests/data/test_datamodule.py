@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 
+from tests.helpers.pictures import make_picture, make_sice
 from zero_dce.data.datamodule import ExposureDataModule
-from zero_dce.data.decode import decode_square
+from zero_dce.data.decode import ImageReadError, decode_square
 
 
 def make(sice: Path, **options: Any) -> ExposureDataModule:
@@ -94,13 +97,90 @@ def test_wrong_options(options: dict[str, Any], message: str) -> None:
         ExposureDataModule("anywhere", **options)
 
 
-def test_a_corrupt_image_is_named_from_a_worker_too(tmp_path: Path) -> None:
-    from tests.helpers.pictures import make_sice
-
+@pytest.mark.parametrize("workers", [0, 1])
+def test_an_image_that_breaks_after_the_check_is_named_from_a_worker_too(workers: int, tmp_path: Path) -> None:
     make_sice(tmp_path, 2, 2)
+    data = make(tmp_path, split={"test_fraction": 0.0}, val_fraction=0, num_workers=workers, cache="none")
     for file in tmp_path.rglob("*.JPG"):
         file.write_bytes(file.read_bytes()[:400])
-    for workers in (0, 1):
-        data = make(tmp_path, split={"test_fraction": 0.0}, val_fraction=0, num_workers=workers)
-        with pytest.raises(ValueError, match=r"cannot read .*\.JPG as an image"):
-            next(iter(data.train_dataloader()))
+    with pytest.raises(ImageReadError, match=r"^cannot read .*\.JPG as an image: .*Repair it or take it out"):
+        next(iter(data.train_dataloader()))
+
+
+def everything(data: ExposureDataModule) -> list[tuple[list[str], torch.Tensor, torch.Tensor]]:
+    """Two epochs of training, then validation: paths, pixels and references."""
+    batches = []
+    loader = data.train_dataloader()
+    for epoch in (0, 1):
+        loader.batch_sampler.sampler.set_epoch(epoch)
+        batches += list(loader)
+    return [(b["path"], b["image"].clone(), b.get("reference")) for b in [*batches, *data.val_dataloader()]]
+
+
+ALL_CHANGES = {"crop": 1.25, "flip": True, "flip_vertical": True, "exposure_ev": 1.0}
+
+
+@pytest.mark.parametrize("augment", [{}, ALL_CHANGES], ids=["published", "augmented"])
+def test_every_cache_and_number_of_workers_gives_the_same(
+    augment: dict[str, Any], sice: Path, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setenv("ZERO_DCE_CACHE", str(tmp_path))
+    expected = everything(make(sice, cache="none", augment=augment))
+    for options in ({"cache": "none", "num_workers": 2}, {"cache": "disk"}, {"cache": "memory"}, {"cache": "device"}):
+        got = everything(make(sice, augment=augment, **options))
+        assert [paths for paths, *_ in got] == [paths for paths, *_ in expected]
+        for (_, image, reference), (_, expected_image, expected_reference) in zip(got, expected, strict=True):
+            assert torch.equal(image, expected_image)
+            assert reference is expected_reference or torch.equal(reference, expected_reference)
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_the_device_cache_lies_on_the_gpu(sice: Path) -> None:
+    data = make(sice, cache="device")
+    data.trainer = L.Trainer(accelerator="gpu", devices=1, logger=False, enable_checkpointing=False)
+    batch = next(iter(data.train_dataloader()))
+    assert batch["image"].device.type == "cuda"
+    path, image = batch["path"][0], batch["image"][0].cpu()
+    assert torch.equal(image, torch.from_numpy(decode_square(sice / path, 16).copy()).permute(2, 0, 1))
+
+
+@pytest.mark.parametrize("cache", ["none", "disk"])
+def test_processes_see_every_image_once_an_epoch(cache: str, sice: Path) -> None:
+    data = make(sice, cache=cache, split={"test_fraction": 0.0}, val_fraction=0)
+    data.setup()
+    seen = []
+    for rank in (0, 1):
+        data.trainer = SimpleNamespace(  # type: ignore[assignment]
+            world_size=2, global_rank=rank, strategy=SimpleNamespace(root_device=torch.device("cpu"))
+        )
+        seen += [path for batch in data.train_dataloader() for path in batch["path"]]
+    assert sorted(seen) == sorted(data.split.train)  # type: ignore[union-attr]
+
+
+def test_a_data_set_with_nothing_left(tmp_path: Path) -> None:
+    make_sice(tmp_path, 2, 1)
+    for file in tmp_path.rglob("*.JPG"):
+        file.write_text("x")
+    with pytest.raises(ValueError, match=r"of .* no image is left for training: 2 files cannot be used"):
+        make(tmp_path, on_bad="skip", split={"test_fraction": 0.0}, val_fraction=0)
+
+
+def test_labels_serve_validation_and_never_training(tmp_path: Path) -> None:
+    make_sice(tmp_path, scenes=4, frames=3)
+    (tmp_path / "pairs.csv").unlink()
+    labels = tmp_path / "Dataset_Part1" / "Label"
+    labels.mkdir()
+    for scene in (1, 2, 3, 4):
+        make_picture(scene, 0.5).save(labels / f"{scene}.JPG", quality=95)
+    data = make(tmp_path, split={"test_fraction": 0.0}, val_fraction=0.5, batch_size=100)
+    assert data.split is not None
+    batch = next(iter(data.val_dataloader()))
+    dark = [path.endswith("/1.JPG") for path in batch["path"]]
+    assert batch["has_reference"].tolist() == dark, "only the first frame of a scene is dark"
+    for path, has, reference in zip(batch["path"], dark, batch["reference"], strict=True):
+        if has:
+            expected = decode_square(labels / f"{path.split('/')[1]}.JPG", 16)
+            assert torch.equal(reference, torch.from_numpy(expected.copy()).permute(2, 0, 1))
+    assert not [path for path in (*data.split.train, *data.split.val) if "Label" in path]
+    assert set(next(iter(data.train_dataloader()))) == {"image", "path"}

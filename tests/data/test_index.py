@@ -5,24 +5,24 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.pictures import make_picture, make_sice
-from zero_dce.data.index import Entry, find_folder, find_sice, fingerprint, read_pairs
+from zero_dce.data.index import Entry, find_folder, find_sice, fingerprint
 
 
 def test_sice_as_it_comes(sice: Path) -> None:
-    entries = find_sice(sice)
+    entries = find_sice(sice).entries
     assert len(entries) == 20
     assert entries[0] == Entry("Dataset_Part1/1/1.JPG", "1")
 
 
 def test_natural_order(tmp_path: Path) -> None:
     make_sice(tmp_path, scenes=11, frames=1)
-    assert [entry.scene for entry in find_sice(tmp_path)] == [str(number) for number in range(1, 12)]
+    assert [entry.scene for entry in find_sice(tmp_path).entries] == [str(number) for number in range(1, 12)]
 
 
 @pytest.mark.parametrize("inside", ["", "Dataset_Part1", "Dataset_Part1/Dataset_Part1"])
 def test_doubled_folder_and_root_inside_it(inside: str, tmp_path: Path) -> None:
     make_sice(tmp_path / "Dataset_Part1", scenes=2, frames=2)
-    entries = find_sice(tmp_path / inside)
+    entries = find_sice(tmp_path / inside).entries
     assert len(entries) == 4
     assert all((tmp_path / inside / entry.path).is_file() for entry in entries)
 
@@ -34,14 +34,17 @@ def test_label_other_files_and_any_case_of_the_extension(tmp_path: Path) -> None
     make_picture(0, 0.5).save(base / "Label" / "1.JPG")
     make_picture(0, 0.5).save(base / "1" / "._1.JPG", format="JPEG")
     (base / "1" / "Thumbs.db").write_text("x")
-    assert [entry.path for entry in find_sice(tmp_path)] == ["Dataset_Part1/1/1.jPeG"]
+    assert [entry.path for entry in find_sice(tmp_path).entries] == ["Dataset_Part1/1/1.jPeG"]
 
 
 def test_folder_takes_any_images_below(tmp_path: Path) -> None:
     (tmp_path / "a b").mkdir()
     make_picture(0, 0.5).save(tmp_path / "a b" / "x.png")
     make_picture(0, 0.5).save(tmp_path / "y.BMP")
-    assert [(entry.path, entry.scene) for entry in find_folder(tmp_path)] == [("a b/x.png",) * 2, ("y.BMP",) * 2]
+    assert [(entry.path, entry.scene) for entry in find_folder(tmp_path).entries] == [
+        ("a b/x.png",) * 2,
+        ("y.BMP",) * 2,
+    ]
 
 
 def test_results_of_runs_are_no_data(tmp_path: Path) -> None:
@@ -52,7 +55,7 @@ def test_results_of_runs_are_no_data(tmp_path: Path) -> None:
     (tmp_path / "runs" / "sweep" / "now" / "0" / ".hydra").mkdir()
     make_picture(0, 0.5).save(tmp_path / "runs" / "sweep" / "now" / "contact_sheet.png")
     (tmp_path / "runs" / "sweep" / "now" / "sweep.json").write_text("{}")
-    assert [entry.path for entry in find_folder(tmp_path)] == ["mine.png"]
+    assert [entry.path for entry in find_folder(tmp_path).entries] == ["mine.png"]
 
 
 @pytest.mark.parametrize("find", [find_sice, find_folder])
@@ -63,25 +66,9 @@ def test_missing_and_empty_roots_say_so(find: object, tmp_path: Path) -> None:
         find(tmp_path)  # type: ignore[operator]
 
 
-def test_pairs(sice: Path) -> None:
-    pairs = read_pairs(sice)
-    assert pairs["Dataset_Part1/2/1.JPG"] == "Dataset_Part1/2/4.JPG"
-    assert len(pairs) == 10
-
-
-def test_wrong_pairs_are_refused(tmp_path: Path) -> None:
-    assert read_pairs(tmp_path) == {}
-    (tmp_path / "pairs.csv").write_text("dark,bright\na,b\n")
-    with pytest.raises(ValueError, match="expected at least low and reference"):
-        read_pairs(tmp_path)
-    (tmp_path / "pairs.csv").write_text("low,reference\na.png,b.png\n")
-    with pytest.raises(ValueError, match=r"names 2 files that do not exist, among them a\.png"):
-        read_pairs(tmp_path)
-
-
 def test_fingerprint_follows_names_and_sizes(tmp_path: Path) -> None:
     make_sice(tmp_path, scenes=2, frames=2)
-    entries = find_sice(tmp_path)
+    entries = find_sice(tmp_path).entries
     before = fingerprint(tmp_path, entries)
     assert before == fingerprint(tmp_path, entries)
     with (tmp_path / entries[0].path).open("ab") as file:
@@ -93,6 +80,5 @@ def test_fingerprint_follows_names_and_sizes(tmp_path: Path) -> None:
 @pytest.mark.shared
 def test_real_sice_subset(shared: Path) -> None:
     root = shared / "data" / "sice_part1_subset"
-    entries = find_sice(root)
+    entries = find_sice(root).entries
     assert (len(entries), len({entry.scene for entry in entries})) == (1565, 205)
-    assert len(read_pairs(root)) == 410

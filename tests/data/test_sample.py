@@ -7,7 +7,9 @@ import pytest
 from PIL import Image
 
 from zero_dce.data import sample
-from zero_dce.data.index import find_sice, read_pairs
+from zero_dce.data.index import find_sice
+from zero_dce.data.light import linear_to_srgb, srgb_to_linear
+from zero_dce.data.references import read_pairs
 from zero_dce.data.split import Split
 
 
@@ -22,7 +24,7 @@ def pixels(root: Path, path: str) -> np.ndarray:
 
 
 def test_sequences_are_in_sices_layout_and_darkest_first(root: Path) -> None:
-    entries = find_sice(root)
+    entries = find_sice(root).entries
     scenes = {entry.scene for entry in entries}
     assert len(scenes) >= 20
     for scene in scenes:
@@ -45,7 +47,7 @@ def test_a_photograph_stays_on_one_side(root: Path) -> None:
 
 def test_dark_frames_have_the_well_exposed_one_as_reference(root: Path) -> None:
     pairs = read_pairs(root)
-    assert len(pairs) == 4 * len({entry.scene for entry in find_sice(root)})
+    assert len(pairs) == 4 * len({entry.scene for entry in find_sice(root).entries})
     for low, reference in pairs.items():
         assert low.rpartition("/")[0] == reference.rpartition("/")[0]
         assert reference.endswith("/6.JPG")
@@ -65,14 +67,14 @@ def test_every_photograph_states_its_licence() -> None:
 
 def test_transfer_curve_goes_both_ways() -> None:
     values = np.arange(256, dtype=np.uint8)
-    np.testing.assert_array_equal(sample.linear_to_srgb(sample.srgb_to_linear(values)), values)
-    assert sample.srgb_to_linear(np.array([188], dtype=np.uint8))[0] == pytest.approx(0.5029, abs=1e-3)
+    np.testing.assert_array_equal(linear_to_srgb(srgb_to_linear(values)), values)
+    assert srgb_to_linear(np.array([188], dtype=np.uint8))[0] == pytest.approx(0.5029, abs=1e-3)
 
 
 def test_camera_model() -> None:
     grey = np.full((200, 200, 3), 0.2)
     generator = np.random.default_rng(0)
-    dark, bright = (sample.srgb_to_linear(sample.expose(grey, ev, generator)) for ev in (-2, 1))
+    dark, bright = (srgb_to_linear(sample.expose(grey, ev, generator)) for ev in (-2, 1))
     assert dark.mean() == pytest.approx(0.05, rel=0.01)
     assert bright.mean() == pytest.approx(0.4, rel=0.01)
     # Shot noise: the variance of a photon count is its mean; read noise adds its own.
@@ -92,7 +94,7 @@ def test_rendering_is_deterministic(root: Path, tmp_path: Path, monkeypatch: pyt
 
 
 def test_a_half_rendered_sample_is_never_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv(sample.CACHE_VARIABLE, str(tmp_path))
+    monkeypatch.setenv("ZERO_DCE_CACHE", str(tmp_path))
 
     def fail(folder: Path) -> None:
         (folder / "half").write_text("x")
@@ -108,6 +110,6 @@ def test_a_half_rendered_sample_is_never_used(tmp_path: Path, monkeypatch: pytes
 
 def test_unwritable_cache_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "file").write_text("")
-    monkeypatch.setenv(sample.CACHE_VARIABLE, str(tmp_path / "file" / "cache"))
+    monkeypatch.setenv("ZERO_DCE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(OSError, match=r"set ZERO_DCE_CACHE to a folder"):
         sample.ensure_sample()

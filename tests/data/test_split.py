@@ -1,9 +1,14 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
+from random import Random
+from typing import Any, Literal
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from zero_dce.data.index import Entry
 from zero_dce.data.split import (
@@ -16,6 +21,8 @@ from zero_dce.data.split import (
     take_scenes,
     take_validation,
 )
+
+Splitter = Callable[..., tuple[list[Any], list[Any]]]
 
 
 def entries_of(scenes: int, frames: int) -> list[Entry]:
@@ -112,26 +119,151 @@ def test_the_random_split_leaks_and_says_how_much() -> None:
 
 def test_manifest_round_trip(tmp_path: Path) -> None:
     split = make_split(entries_of(10, 4), tmp_path, 0.2, test_fraction=0.2)
-    split.write(tmp_path / "split.json")
-    assert set(json.loads((tmp_path / "split.json").read_text())) == {"train", "val", "test"}
+    split.write(tmp_path / "split.json", left_out={"x.JPG": "an empty file"})
+    written = json.loads((tmp_path / "split.json").read_text())
+    assert set(written) == {"train", "val", "test", "left_out"}
     assert Split.read(tmp_path / "split.json") == split
     assert make_split(entries_of(10, 4), tmp_path, 0, method="file", manifest="split.json") == split
+
+
+def test_a_manifest_keeps_its_order(tmp_path: Path) -> None:
+    (tmp_path / "split.json").write_text('{"train": ["0/10.JPG", "0/9.JPG"], "val": [], "test": []}')
+    split = split_file([Entry("0/9.JPG", "0"), Entry("0/10.JPG", "0")], tmp_path / "split.json")
+    assert split.train == ["0/10.JPG", "0/9.JPG"]
+
+
+@pytest.mark.parametrize(
+    ("listed", "found"),
+    [
+        (r"D:\spring2023\data\Dataset_Part1\Dataset_Part1\353\8.JPG", "Dataset_Part1/353/8.JPG"),
+        (r"D:\spring2023\data\Dataset_Part1\353\8.JPG", "Dataset_Part1/Dataset_Part1/353/8.JPG"),
+        (r"D:\spring2023\data\Dataset_Part1\353\8.JPG", "353/8.JPG"),
+        ("/data/SICE/353/8.JPG", "353/8.JPG"),
+        ("8.JPG", "8.JPG"),
+        ("cafe\u0301/8.JPG", "caf\u00e9/8.JPG"),
+    ],
+)
+def test_a_manifest_of_another_machine(listed: str, found: str, tmp_path: Path) -> None:
+    (tmp_path / "split.json").write_text(json.dumps({"train": [listed], "test": []}))
+    entries = [Entry(found, "353"), Entry("Dataset_Part1/35/8.JPG", "35"), Entry("Dataset_Part1/353/18.JPG", "353")]
+    assert split_file(entries, tmp_path / "split.json") == Split([found], [], [])
+
+
+def test_what_a_manifest_names_beyond_the_data_set_is_kept_to_be_reported(tmp_path: Path) -> None:
+    (tmp_path / "split.json").write_text('{"train": ["0/0.JPG", "9/0.JPG"], "test": ["C:\\\\8\\\\0.JPG"]}')
+    assert split_file(entries_of(1, 1), tmp_path / "split.json") == Split(["0/0.JPG", "9/0.JPG"], [], ["C:\\8\\0.JPG"])
+
+
+def test_validation_is_taken_from_a_manifest_without_it(tmp_path: Path) -> None:
+    entries = entries_of(10, 4)
+    test = [entry.path for entry in entries[:8]]
+    (tmp_path / "split.json").write_text(json.dumps({"train": [e.path for e in entries[8:]], "test": test}))
+    split = make_split(entries, tmp_path, 0.25, method="file", manifest="split.json")
+    assert (len(split.train), len(split.val), split.test) == (24, 8, test)
+    assert not {path[0] for path in split.train} & {path[0] for path in split.val}
+    assert make_split(entries, tmp_path, 0, method="file", manifest="split.json").val == []
+
+
+def test_a_manifest_in_the_working_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "mine.json").write_text('{"train": ["0/0.JPG"], "test": []}')
+    monkeypatch.chdir(tmp_path)
+    assert make_split(entries_of(1, 1), tmp_path / "data", 0, method="file", manifest="mine.json").train == ["0/0.JPG"]
 
 
 def test_wrong_manifests_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "split.json"
     with pytest.raises(ValueError, match=r"split\.json is no split manifest"):
         Split.read(file)
-    file.write_text('{"train": []}')
-    with pytest.raises(ValueError, match="no split manifest"):
-        Split.read(file)
-    file.write_text('{"train": ["a"], "val": [], "test": []}')
-    with pytest.raises(ValueError, match="names 1 images that the data set does not have, as a"):
+    for text in ('{"train": []}', "[]", '{"train": [], "test": [], "validation": []}'):
+        file.write_text(text)
+        with pytest.raises(ValueError, match="no split manifest"):
+            Split.read(file)
+    file.write_text('{"train": ["0/0.JPG"], "val": [], "test": ["D:\\\\0\\\\0.JPG"]}')
+    with pytest.raises(ValueError, match=r"names an image twice, as 0/0\.JPG"):
         split_file(entries_of(1, 1), file)
-    file.write_text('{"train": ["0/0.JPG"], "val": [], "test": ["0/0.JPG"]}')
-    with pytest.raises(ValueError, match="names an image twice"):
-        split_file(entries_of(1, 1), file)
+    file.write_text('{"train": ["0/0.JPG"], "val": ["1/0.JPG"], "test": []}')
     with pytest.raises(ValueError, match=r"data\.val_fraction=0\.1 has no effect"):
-        make_split(entries_of(1, 1), tmp_path, 0.1, method="file", manifest="split.json")
+        make_split(entries_of(2, 1), tmp_path, 0.1, method="file", manifest="split.json")
     with pytest.raises(ValueError, match=r"data\.split\.method is 'magic'"):
         make_split(entries_of(10, 4), tmp_path, 0, method="magic")  # type: ignore[arg-type]
+
+
+@pytest.mark.shared
+def test_the_reports_own_list(shared: Path, tmp_path: Path) -> None:
+    """As it is, with its Windows paths, on files that lie where SICE puts them here."""
+    manifest = shared / "data" / "report_train_test_split.json"
+    listed = json.loads(manifest.read_text())
+    paths = ["/".join(path.split("\\")[-3:]) for side in ("train", "test") for path in listed[side]]
+    entries = [Entry(path, path.split("/")[1]) for path in sorted(paths)]
+    split = make_split(entries, tmp_path, 0, method="file", manifest=str(manifest))
+    assert (len(entries), len({entry.scene for entry in entries})) == (3021, 360)
+    assert (len(split.train), len(split.test), split.val) == (2422, 599, [])
+    assert {*split.train, *split.test} == {entry.path for entry in entries}
+    assert shared_scenes(split, entries) == 596
+    scenes = make_split(entries, tmp_path, 0.1, method="scene")
+    assert (len(scenes.train) + len(scenes.val), len(scenes.test), shared_scenes(scenes, entries)) == (2422, 599, 0)
+
+
+SCENES = st.lists(st.integers(1, 28), min_size=2, max_size=60)
+
+
+def entries_by(sizes: list[int]) -> list[Entry]:
+    return [Entry(f"{scene}/{n}.JPG", str(scene)) for scene, size in enumerate(sizes) for n in range(size)]
+
+
+@given(SCENES, st.integers(0, 2**32 - 1), st.floats(0, 0.99), st.sampled_from([split_random, split_scene]))
+def test_every_image_is_on_one_side(sizes: list[int], seed: int, fraction: float, split: Splitter) -> None:
+    entries = entries_by(sizes)
+    train, test = split(entries, seed, fraction)
+    assert sorted([*train, *test], key=entries.index) == entries
+    assert split(entries, seed, fraction) == (train, test), "a function of its arguments"
+
+
+@given(SCENES, st.integers(0, 2**32 - 1), st.floats(0, 0.99))
+def test_a_random_split_has_the_size_asked_for(sizes: list[int], seed: int, fraction: float) -> None:
+    entries = entries_by(sizes)
+    _, test = split_random(entries, seed, fraction)
+    assert abs(len(test) - fraction * len(entries)) <= 0.5
+
+
+@given(st.lists(st.integers(1, 28), min_size=2, max_size=9), st.integers(0, 2**32 - 1), st.floats(0.01, 0.99))
+def test_no_choice_of_whole_scenes_comes_nearer(sizes: list[int], seed: int, fraction: float) -> None:
+    entries = entries_by(sizes)
+    wanted = len(entries) - round(len(entries) * (1 - fraction))
+    train, test = split_scene(entries, seed, fraction)
+    assert not {entry.scene for entry in train} & {entry.scene for entry in test}
+    assert train, "training is never empty"
+    # All that some scenes, but not all, add up to.
+    sums = {sum(size for bit, size in enumerate(sizes) if subset >> bit & 1) for subset in range(2 ** len(sizes) - 1)}
+    possible = {total for total in sums if total} if wanted else {0}
+    assert abs(len(test) - wanted) == min(abs(total - wanted) for total in possible)
+
+
+@given(SCENES, st.integers(0, 2**32 - 1), st.floats(0.01, 0.5), st.sampled_from(["random", "scene"]))
+def test_validation_shares_no_scene_with_what_is_trained_on(
+    sizes: list[int], seed: int, fraction: float, method: Literal["random", "scene"]
+) -> None:
+    entries = entries_by([*sizes, 5, 5, 5, 5])
+    scene = {entry.path: entry.scene for entry in entries}
+    split = make_split(entries, Path(), fraction, method, seed, 0.2)
+    assert not {scene[path] for path in split.train} & {scene[path] for path in split.val}
+    assert sorted([*split.train, *split.val, *split.test]) == sorted(scene)
+
+
+@given(SCENES, st.randoms())
+def test_a_split_by_names_does_not_depend_on_their_order(sizes: list[int], random: Random) -> None:
+    """File systems list files in any order; the index sorts them, and scenes are chosen by name."""
+    entries = entries_by(sizes)
+    shuffled = list(entries)
+    random.shuffle(shuffled)
+    assert {*take_scenes(shuffled, len(entries) // 5, 0)[1]} == {*take_scenes(entries, len(entries) // 5, 0)[1]}
+
+
+@given(SCENES, st.sets(st.integers(0, 200)))
+def test_leaving_out_moves_nothing(sizes: list[int], numbers: set[int]) -> None:
+    entries = entries_by(sizes)
+    split = make_split(entries, Path(), 0, "random", 0, 0.2)
+    bad = {entry.path for number, entry in enumerate(entries) if number in numbers}
+    after = split.without(bad)
+    for before, now in ((split.train, after.train), (split.test, after.test)):
+        assert now == [path for path in before if path not in bad]

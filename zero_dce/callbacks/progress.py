@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import lightning as L
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 
-# Without a terminal each refresh is a line in a log file.
-SECONDS_BETWEEN_LINES = 15.0
+from zero_dce.progress import progress_bar
 
 
 class StepProgress(ProgressBar):
@@ -31,14 +29,11 @@ class StepProgress(ProgressBar):
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the bar, at the step that a resumed run continues from."""
-        terminal = sys.stderr.isatty()
-        self._bar = tqdm(
+        self._bar = progress_bar(
             total=trainer.max_steps if trainer.max_steps > 0 else None,
             initial=trainer.global_step,
             desc="training",
             unit="step",
-            mininterval=0.2 if terminal else SECONDS_BETWEEN_LINES,
-            dynamic_ncols=terminal,
             disable=not self._enabled,
         )
 

@@ -1,4 +1,4 @@
-"""The LightningDataModule: index, split, loaders. What each of them does is in its own file."""
+"""The LightningDataModule: index, split, survey, cache, loaders. What each of them does is in its own file."""
 
 from __future__ import annotations
 
@@ -8,23 +8,30 @@ from pathlib import Path
 from typing import Any, cast
 
 import lightning as L
+import torch
 
 from zero_dce.checks import check_number
-from zero_dce.data.dataset import PictureDataset
-from zero_dce.data.index import LAYOUTS, fingerprint, read_pairs
+from zero_dce.data.augment import Augmentation
+from zero_dce.data.cache import PLACES, CacheError, open_cache
+from zero_dce.data.dataset import DecodingPictures, PictureDataset, Pictures
+from zero_dce.data.fit import Fit
+from zero_dce.data.index import LAYOUTS, fingerprint
 from zero_dce.data.loader import ResumableDataLoader
+from zero_dce.data.references import find_references, read_pairs
+from zero_dce.data.report import describe_counts, left_out, report_unusual
 from zero_dce.data.sample import ensure_sample
 from zero_dce.data.sampler import EpochSampler
-from zero_dce.data.split import Split, make_split, shared_scenes
+from zero_dce.data.split import Split, make_split
 
 log = logging.getLogger(__name__)
+CHOICES = {"layout": (*LAYOUTS,), "cache": PLACES, "cache_fallback": ("stop", "none"), "on_bad": ("error", "skip")}
 
 
 class ExposureDataModule(L.LightningDataModule):
     """Exposure sequences for training without references.
 
     Batches are mappings with ``image`` (float32, B x 3 x size x size, [0, 1]) and ``path``; in validation, where the
-    data set has ``pairs.csv``, also ``reference`` and ``has_reference``.
+    data set has references, also ``reference`` and ``has_reference``.
 
     Args:
         root: folder of the data set; ``None`` is the embedded sample, rendered on first use.
@@ -35,11 +42,17 @@ class ExposureDataModule(L.LightningDataModule):
         val_fraction: share of the training side taken for validation by whole scenes; 0 is the report's way.
         size: side of the square that pictures are squashed to, as in the released code.
         batch_size: images in a batch of one process.
-        num_workers: processes that decode; 0 decodes in the training process.
-        seed: of the order of training images.
+        num_workers: how many images are decoded at a time; without a cache, in processes of their own (0 decodes in
+            the training process).
+        seed: of the order of training images and of their random changes.
+        cache: where decoded pixels are kept: ``none`` decodes in every epoch, ``disk`` maps a file, ``memory`` and
+            ``device`` hold all pixels there.
+        cache_fallback: where the cache cannot be written: ``stop``, or train with ``none``.
+        on_bad: at files that cannot be read: ``error``, or ``skip`` them.
+        augment: options of :class:`zero_dce.data.augment.Augmentation`.
 
     Raises:
-        ValueError: if a number is out of its range or the layout is unknown.
+        ValueError: if a number is out of its range or a choice is unknown.
     """
 
     def __init__(
@@ -53,10 +66,16 @@ class ExposureDataModule(L.LightningDataModule):
         batch_size: int = 8,
         num_workers: int = 0,
         seed: int = 0,
+        cache: str = "disk",
+        cache_fallback: str = "stop",
+        on_bad: str = "error",
+        augment: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        if layout not in LAYOUTS:
-            raise ValueError(f"data.layout is {layout!r}; expected one of {', '.join(LAYOUTS)}")
+        self.save_hyperparameters(logger=False)
+        for name, allowed in CHOICES.items():
+            if self.hparams[name] not in allowed:
+                raise ValueError(f"data.{name} is {self.hparams[name]!r}; expected one of {', '.join(allowed)}")
         if root == "":
             raise ValueError(
                 "data.root is not set: give your images as data.root=DIR, or SICE as SICE_ROOT=DIR in the environment"
@@ -64,8 +83,11 @@ class ExposureDataModule(L.LightningDataModule):
         for name, value, least in (("size", size, 16), ("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
             check_number(f"data.{name}", value, least, whole=True)
         check_number("data.seed", seed, whole=True)
-        self.save_hyperparameters(logger=False)
+        self.augmentation = Augmentation(**(augment or {}))
+        self.fit = Fit(size, self.augmentation.crop)
+        self.cache_place = cache
         self.split: Split | None = None
+        self._source: Pictures | None = None
 
     def prepare_data(self) -> None:
         """Render the embedded sample where it is used; called on one process of a machine."""
@@ -73,44 +95,74 @@ class ExposureDataModule(L.LightningDataModule):
             ensure_sample()
 
     def setup(self, stage: str | None = None) -> None:
-        """Index the images and split them, once.
+        """Index the images, split them, and read each once; done one time.
 
         Raises:
             FileNotFoundError: if the root is missing or empty.
-            ValueError: if the number of images or a fraction does not fit.
+            ValueError: if the number of images or a fraction does not fit, or files cannot be read.
+            CacheError: if the cache cannot be written.
         """
         if self.split is not None:
             return
-        root, options = self.hparams["root"], self.hparams["split"] or {}
+        root = self.hparams["root"]
         self.root = ensure_sample() if root is None else Path(root)
-        entries = LAYOUTS[self.hparams["layout"]](self.root)
-        self.split = make_split(entries, self.root, self.hparams["val_fraction"], **options)
-        self.pairs = read_pairs(self.root)
-        self.fingerprint = fingerprint(self.root, entries)
-        counts = {side: len(paths) for side, paths in vars(self.split).items()}
-        log.info(
-            "Data: %s, %s; %d test images share a scene with training",
-            self.root,
-            counts,
-            shared_scenes(self.split, entries),
-        )
+        index = LAYOUTS[self.hparams["layout"]](self.root)
+        self.fingerprint = fingerprint(self.root, index.entries)
+        split = make_split(index.entries, self.root, self.hparams["val_fraction"], **(self.hparams["split"] or {}))
+        named = [*split.train, *split.val, *split.test, *index.labels.values(), *read_pairs(self.root).values()]
+        self._read_files([*dict.fromkeys([entry.path for entry in index.entries] + named)])
+        report_unusual(self.root, self.cache.records, self.hparams["on_bad"])
+        self.left_out = left_out(self.cache.records)
+        self.brightness = {record.path: record.brightness for record in self.cache.records if not record.bad}
+        self.pairs = find_references(self.root, index, self.brightness)
+        self.split = split.without(self.left_out)
+        if not self.split.train:
+            raise ValueError(f"of {self.root} no image is left for training: {len(self.left_out)} files cannot be used")
+        log.info("Data: %s: %s", self.root, describe_counts(index, split, self.split))
 
     def train_dataloader(self) -> ResumableDataLoader:
         """Shuffled by (seed, epoch)."""
-        split = cast(Split, self.split)
-        return self._loader(PictureDataset(self.root, split.train, self.hparams["size"]), shuffle=True)
+        paths, seed = cast(Split, self.split).train, self.hparams["seed"]
+        dataset = PictureDataset(self._pictures(), paths, self.fit.size, None, self.augmentation, seed)
+        return self._loader(dataset, shuffle=True)
 
     def val_dataloader(self) -> ResumableDataLoader | list[Any]:
         """In the manifest's order; an empty list where there is no validation side."""
-        split = cast(Split, self.split)
-        if not split.val:
+        paths = cast(Split, self.split).val
+        if not paths:
             return []
-        references = {path: self.pairs[path] for path in split.val if path in self.pairs} or None
-        return self._loader(PictureDataset(self.root, split.val, self.hparams["size"], references), shuffle=False)
+        references = {path: self.pairs[path] for path in paths if path in self.pairs} or None
+        return self._loader(PictureDataset(self._pictures(), paths, self.fit.size, references), shuffle=False)
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Turn bytes into floats in [0, 1] on the device: a quarter of the bytes to move there."""
-        return {key: value.float() / 255 if key in ("image", "reference") else value for key, value in batch.items()}
+        # Plane by plane, however the loader lays them out: sums over a picture depend on it in their last digit.
+        for key in {"image", "reference"} & batch.keys():
+            batch[key] = batch[key].contiguous().float() / 255
+        return batch
+
+    def _read_files(self, paths: list[str]) -> None:
+        threads = self.hparams["num_workers"]
+        try:
+            self.cache = open_cache(self.root, paths, self.fit, threads, keep_pixels=self.cache_place != "none")
+        except CacheError as error:
+            if self.hparams["cache_fallback"] == "stop":
+                raise
+            log.warning("Training goes on WITHOUT a cache, decoding in every epoch: %s", error)
+            self.cache_place = "none"
+            self.cache = open_cache(self.root, paths, self.fit, threads, keep_pixels=False)
+
+    def _pictures(self) -> Pictures:
+        """One source for all loaders: pixels in memory are there once."""
+        if self._source is None:
+            cached = self.cache_place != "none"
+            self._source = (
+                self.cache.pixels(self.cache_place, self._device()) if cached else DecodingPictures(self.root, self.fit)
+            )
+        return self._source
+
+    def _device(self) -> torch.device:
+        return self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
 
     def _loader(self, dataset: PictureDataset, shuffle: bool) -> ResumableDataLoader:
         sampler = EpochSampler(
@@ -121,12 +173,13 @@ class ExposureDataModule(L.LightningDataModule):
             rank=self.trainer.global_rank if self.trainer else 0,
             drop_uneven=shuffle,
         )
-        workers = self.hparams["num_workers"]
+        # Copying decoded pixels is quicker than passing them between processes.
+        workers = self.hparams["num_workers"] if self.cache_place == "none" else 0
         return ResumableDataLoader(
             dataset,
             sampler,
             self.hparams["batch_size"],
             num_workers=workers,
             persistent_workers=workers > 0,
-            pin_memory=self.trainer is not None and self.trainer.strategy.root_device.type == "cuda",
+            pin_memory=self._device().type == "cuda" and self.cache_place != "device",
         )

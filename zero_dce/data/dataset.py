@@ -1,8 +1,8 @@
-"""The images of one side of a split as a map-style data set."""
+"""The images of one side of a split as a data set."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,40 +10,88 @@ import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from zero_dce.data.decode import decode_square
+from zero_dce.data.augment import Augmentation, cut
+from zero_dce.data.fit import Fit
+
+# From a path to its picture, uint8 H x W x 3.
+Pictures = Callable[[str], Tensor]
+
+
+class DecodingPictures:
+    """Decode a picture whenever it is asked for.
+
+    Args:
+        root: folder that paths are relative to.
+        fit: how pictures are resized.
+    """
+
+    def __init__(self, root: Path, fit: Fit) -> None:
+        self.root, self.fit = root, fit
+
+    def __call__(self, path: str) -> Tensor:
+        """Return the picture, uint8 H x W x 3."""
+        return torch.from_numpy(self.fit.read(self.root / path).pixels.copy())
 
 
 class PictureDataset(Dataset[dict[str, Any]]):
-    """Square images, with their references where asked for.
+    """Whole batches of square images, with their references where asked for.
 
-    An item is a mapping with ``image`` (uint8, 3 x size x size) and ``path`` (relative to the root); with
-    ``references`` given also ``reference`` (like ``image``, black where there is none) and ``has_reference``.
+    A batch is a mapping with ``image`` (uint8, B x 3 x size x size) and ``path`` (B strings, relative to the root);
+    with ``references`` given also ``reference`` (like ``image``, black where there is none) and ``has_reference``
+    (B booleans).
 
     Args:
-        root: folder that the paths are relative to.
+        pictures: from a path to its pixels.
         paths: the images.
         size: side of the square.
-        references: from path to the path of its reference; ``None`` for items without references.
+        references: from path to the path of its reference; ``None`` for batches without references.
+        augmentation: random changes; ``None`` cuts the middle out of what is not square.
+        seed: of the changes.
     """
 
     def __init__(
-        self, root: Path, paths: Sequence[str], size: int, references: Mapping[str, str] | None = None
+        self,
+        pictures: Pictures,
+        paths: Sequence[str],
+        size: int,
+        references: Mapping[str, str] | None = None,
+        augmentation: Augmentation | None = None,
+        seed: int = 0,
     ) -> None:
-        self.root, self.paths, self.size, self.references = root, list(paths), size, references
+        self.pictures, self.paths, self.size = pictures, list(paths), size
+        self.references, self.augmentation, self.seed = references, augmentation, seed
 
     def __len__(self) -> int:
         """Return the number of images."""
         return len(self.paths)
 
-    def __getitem__(self, index: int) -> dict[str, Any]:
-        """Decode one image."""
-        path = self.paths[index]
-        item: dict[str, Any] = {"image": self._pixels(path), "path": path}
-        if self.references is not None:
-            reference = self.references.get(path)
-            item["has_reference"] = reference is not None
-            item["reference"] = torch.zeros_like(item["image"]) if reference is None else self._pixels(reference)
-        return item
+    def __getitem__(self, draw: tuple[int, int]) -> dict[str, Any]:
+        """Return a batch of one image."""
+        return self.__getitems__([draw])
 
-    def _pixels(self, path: str) -> Tensor:
-        return torch.from_numpy(decode_square(self.root / path, self.size).copy()).permute(2, 0, 1)
+    def __getitems__(self, draws: Sequence[tuple[int, int]]) -> dict[str, Any]:
+        """Return the batch of these (epoch, index)."""
+        paths = [self.paths[index] for _, index in draws]
+        images = [self._image(epoch, index) for epoch, index in draws]
+        batch = {"image": _stack(images), "path": paths}
+        if self.references is not None:
+            references = [self.references.get(path) for path in paths]
+            batch["has_reference"] = torch.tensor([reference is not None for reference in references])
+            batch["reference"] = _stack(
+                [
+                    torch.zeros_like(image) if reference is None else cut(self.pictures(reference), self.size)
+                    for image, reference in zip(images, references, strict=True)
+                ]
+            )
+        return batch
+
+    def _image(self, epoch: int, index: int) -> Tensor:
+        picture = self.pictures(self.paths[index])
+        if self.augmentation is None:
+            return cut(picture, self.size)
+        return self.augmentation(picture, self.size, (self.seed, epoch, index))
+
+
+def _stack(pictures: Sequence[Tensor]) -> Tensor:
+    """From pictures H x W x 3 to B x 3 x H x W, in the layout channels_last: their bytes stay as they are."""
+    return torch.stack(list(pictures)).permute(0, 3, 1, 2)

@@ -1,25 +1,87 @@
-"""From an image file to pixels, with Pillow."""
+"""From an image file to pixels in sRGB, with Pillow."""
 
 from __future__ import annotations
 
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 
 Pixels = npt.NDArray[np.uint8]
+# From the width and height of an upright picture to those it is brought to.
+Resize = Callable[[int, int], tuple[int, int]]
+
+# Modes that can be resized as they are; others become RGB first.
+DIRECT_MODES = ("L", "RGB", "CMYK")
+# What makes a picture upright, by its EXIF orientation.
+UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+SIDEWAYS = (5, 6, 7, 8)
+# A camera's JPEG with a preview inside is of Pillow's format MPO.
+SAME_FORMAT = {"MPO": "JPEG"}
 
 
 class ImageReadError(ValueError):
-    """A file cannot be read as an image; the message names it."""
+    """A file cannot be read as an image; the message names it, ``reason`` says why in a few words."""
+
+    def __init__(self, message: str, reason: str = "") -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
+@dataclass(frozen=True)
+class Decoded:
+    """A decoded picture.
+
+    Attributes:
+        pixels: uint8, H x W x 3, sRGB, upright.
+        width: of the picture in the file, upright.
+        height: of the picture in the file, upright.
+        notices: what is unusual about the file, and how it was taken.
+    """
+
+    pixels: Pixels
+    width: int
+    height: int
+    notices: list[str]
+
+
+def decode(path: Path, resize: Resize) -> Decoded:
+    """Decode an image, upright by its EXIF orientation and in sRGB by its ICC profile, and resize it.
+
+    JPEGs are decoded at the smallest sufficient of their scales (1, 1/2, 1/4, 1/8), several times quicker for a
+    camera's files.
+
+    Raises:
+        ImageReadError: if the file is missing, truncated or no image.
+    """
+    try:
+        with Image.open(path) as file:
+            return _decode(file, path.suffix, resize)
+    except MemoryError:
+        raise
+    except Exception as error:
+        # A corrupt header makes Pillow's readers stumble in many ways: struct.error, IndexError, SyntaxError ...
+        reason = _reason(path, error)
+        raise ImageReadError(
+            f"cannot read {path} as an image: {reason}. Repair it or take it out of the data set", reason
+        ) from error
 
 
 def decode_square(path: Path, size: int) -> Pixels:
     """Decode an image and squash it to ``size`` x ``size``, as the released code does.
-
-    JPEGs are decoded at the smallest sufficient of their scales (1, 1/2, 1/4, 1/8), several times quicker for a
-    camera's files.
 
     Returns:
         uint8, shape size x size x 3, RGB.
@@ -27,8 +89,7 @@ def decode_square(path: Path, size: int) -> Pixels:
     Raises:
         ImageReadError: if the file is missing, truncated or no image.
     """
-    picture = _open_rgb(path, size, size)
-    return np.asarray(picture.resize((size, size), Image.Resampling.LANCZOS, reducing_gap=2.0))
+    return decode(path, lambda _width, _height: (size, size)).pixels
 
 
 def decode_within(path: Path, longest: int) -> Pixels:
@@ -40,28 +101,107 @@ def decode_within(path: Path, longest: int) -> Pixels:
     Raises:
         ImageReadError: if the file is missing, truncated or no image.
     """
-    picture = _open_rgb(path, longest, longest)
-    picture.thumbnail((longest, longest), Image.Resampling.LANCZOS, reducing_gap=2.0)
-    return np.asarray(picture)
+    return decode(path, within(longest)).pixels
 
 
-def _open_rgb(path: Path, width: int, height: int) -> Image.Image:
+def within(longest: int) -> Resize:
+    """Shrink so that the longer side is at most ``longest``; proportions stay, and nothing is enlarged."""
+    return lambda width, height: scale_sides(width, height, min(1.0, longest / max(width, height)))
+
+
+def scale_sides(width: int, height: int, factor: float) -> tuple[int, int]:
+    """Scale both sides and round them to whole pixels, at least one."""
+    return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
+    notices = _notices(file, suffix)
+    profile = file.info.get("icc_profile")
+    # Pillow turns TIFF files itself.
+    orientation = 1 if file.format == "TIFF" else file.getexif().get(ExifTags.Base.Orientation)
+    sideways = orientation in SIDEWAYS
+    width, height = reversed(file.size) if sideways else file.size
+    target = resize(width, height)
+    # As stored: turning the small picture is quicker than turning the large one.
+    stored = (target[1], target[0]) if sideways else target
+    # JPEG only, and never below the size asked for; other formats ignore it. A CMYK file keeps its mode.
+    file.draft("RGB", stored)
+    small = _resizable(file).resize(stored, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    coloured, notice = _to_srgb(small, profile)
+    upright = coloured.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else coloured
+    return Decoded(np.asarray(upright), width, height, notices + ([notice] if notice else []))
+
+
+def _resizable(file: Image.Image) -> Image.Image:
+    """Bring a picture to 8 bits and to a mode that can be resized."""
+    if file.mode.startswith("I;16"):
+        # Pillow's own conversion would clip to nearly all white.
+        return Image.fromarray((np.asarray(file) / 257).round().astype(np.uint8))
+    if file.mode in ("I", "F"):
+        raise ValueError(f"its pixels are of Pillow's mode {file.mode}, whose range is not known")
+    return file if file.mode in DIRECT_MODES else file.convert("RGB")
+
+
+def _to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
+    """Convert to RGB by an embedded colour profile; a notice where the profile is of no use."""
+    if profile:
+        transform, notice = _transform(profile, picture.mode)
+        if transform:
+            return ImageCms.applyTransform(picture, transform) or picture, notice
+        return picture.convert("RGB"), notice
+    return picture.convert("RGB"), None
+
+
+@lru_cache(maxsize=32)
+def _transform(profile: bytes, mode: str) -> tuple[ImageCms.ImageCmsTransform | None, str | None]:
+    """Return the conversion from a colour profile to sRGB; none where it is sRGB already, or cannot be used."""
     try:
-        with Image.open(path) as file:
-            # JPEG only, and never below the size asked for; other formats ignore it.
-            file.draft("RGB", (width, height))
-            upright = ImageOps.exif_transpose(file)
-            return _eight_bits(upright).convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:
-        raise ImageReadError(
-            f"cannot read {path} as an image: {error}. Repair it or take it out of the data set"
-        ) from error
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        description = ImageCms.getProfileDescription(source).strip()
+        if mode == "RGB" and "srgb" in description.lower():
+            return None, None
+        transform = ImageCms.buildTransform(
+            source,
+            ImageCms.createProfile("sRGB"),
+            mode,
+            "RGB",
+            ImageCms.Intent.RELATIVE_COLORIMETRIC,
+            ImageCms.Flags.BLACKPOINTCOMPENSATION,
+        )
+    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
+        return None, f"colour profile of no use ({error}): taken as sRGB"
+    return transform, f"colour profile {description!r}: converted to sRGB"
 
 
-def _eight_bits(picture: Image.Image) -> Image.Image:
-    """Scale 16-bit grey to 8 bits; Pillow's own conversion would clip it to nearly all white."""
-    if picture.mode.startswith("I;16"):
-        return Image.fromarray((np.asarray(picture) / 257).round().astype(np.uint8))
-    if picture.mode in ("I", "F"):
-        raise ValueError(f"its pixels are of Pillow's mode {picture.mode}, whose range is not known")
-    return picture
+def _notices(file: Image.Image, suffix: str) -> list[str]:
+    notices = []
+    format_ = SAME_FORMAT.get(file.format or "", file.format)
+    expected = Image.registered_extensions().get(suffix.lower())
+    if format_ != expected:
+        notices.append(f"a {format_} file named {suffix}")
+    frames = getattr(file, "n_frames", 1) if file.format != "MPO" else 1
+    if frames > 1:
+        notices.append(f"{frames} frames: the first is taken")
+    if _bits(file) > 8:
+        notices.append(f"{_bits(file)} bits: taken as 8")
+    if file.mode == "CMYK":
+        notices.append("CMYK: converted")
+    if file.mode in ("P", "PA"):
+        notices.append("palette colours: converted")
+    if file.has_transparency_data:
+        notices.append("transparency: ignored")
+    return notices
+
+
+def _bits(file: Image.Image) -> int:
+    """Bits of a channel in the file; Pillow opens 16-bit RGB as 8-bit and tells only how it unpacks the data."""
+    # 16 bits in a BMP are those of a whole pixel.
+    return 16 if file.format != "BMP" and ";16" in f"{file.mode} {getattr(file, 'tile', '')}" else 8
+
+
+def _reason(path: Path, error: Exception) -> str:
+    if isinstance(error, UnidentifiedImageError):
+        return "not an image" if path.stat().st_size else "an empty file"
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).strip() or type(error).__name__

@@ -1,17 +1,21 @@
-"""Which images a data set holds, and which of them have a reference."""
+"""Which images a data set holds: their paths and scenes, found by name alone."""
 
 from __future__ import annotations
 
-import csv
 import hashlib
+import os
 import re
+from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 SICE_FOLDER = "Dataset_Part1"
-PAIRS_FILE = "pairs.csv"
+LABEL_FOLDER = "label"
+# What runs and sweeps leave; pictures beside or below them are results and no data.
+RESULT_MARKS = {".hydra", "sweep.json"}
+RESULT_FOLDER = "wandb"
 
 
 @dataclass(frozen=True)
@@ -22,11 +26,25 @@ class Entry:
     scene: str
 
 
-def find_sice(root: Path) -> list[Entry]:
-    """List SICE Part1 as it comes: ``Dataset_Part1/<scene>/<n>.JPG``, in natural order.
+@dataclass(frozen=True)
+class Index:
+    """The files of a data set.
+
+    Attributes:
+        entries: the images, in natural order.
+        labels: from a scene to its published reference, a path relative to the root.
+        passed_over: what else was found and is not used, counted by kind.
+    """
+
+    entries: list[Entry]
+    labels: dict[str, str] = field(default_factory=dict)
+    passed_over: Counter[str] = field(default_factory=Counter)
+
+
+def find_sice(root: Path) -> Index:
+    """List SICE Part1 as it comes: ``Dataset_Part1/<scene>/<n>.JPG``, and ``Label/<scene>.JPG`` as references.
 
     The root may be the folder above ``Dataset_Part1`` (also inside the zip's doubled folder) or that folder itself.
-    The ``Label`` folder, which holds the published references, is left out.
 
     Raises:
         FileNotFoundError: if the root does not exist or holds no scenes; the message shows the layout.
@@ -35,78 +53,99 @@ def find_sice(root: Path) -> list[Entry]:
     base = root
     while (base / SICE_FOLDER).is_dir():
         base = base / SICE_FOLDER
-    scenes = [folder for folder in base.iterdir() if folder.is_dir() and folder.name.lower() != "label"]
-    entries = [
-        Entry(file.relative_to(root).as_posix(), scene.name) for scene in scenes for file in _images(scene.iterdir())
-    ]
+    entries, labels, passed_over = [], {}, Counter[str]()
+    for file in _walk(base, passed_over):
+        path, folders = file.relative_to(root).as_posix(), file.relative_to(base).parts[:-1]
+        if len(folders) != 1:
+            passed_over[f"images that are not in a scene's folder ({file.suffix})"] += 1
+        elif folders[0].lower() == LABEL_FOLDER:
+            labels[file.stem] = path
+        else:
+            entries.append(Entry(path, folders[0]))
     if not entries:
         raise FileNotFoundError(
             f"no SICE images in {root}: expected {SICE_FOLDER}/<scene>/<n>.JPG below it. "
             "For a folder of any other images use data=folder"
         )
-    return sorted(entries, key=lambda entry: _natural(entry.path))
+    return Index(sorted(entries, key=lambda entry: _natural(entry.path)), labels, passed_over)
 
 
-def find_folder(root: Path) -> list[Entry]:
+def find_folder(root: Path) -> Index:
     """List every image below a folder, in natural order; each image counts as a scene of its own.
-
-    Pictures in the folders of runs and sweeps, should there be any below it, are results and no data.
 
     Raises:
         FileNotFoundError: if the folder does not exist or holds no images.
     """
     _require_folder(root)
-    results = {mark.parent for name in (".hydra", "sweep.json") for mark in root.rglob(name)} | {*root.rglob("wandb")}
-    files = [file for file in _images(root.rglob("*")) if not results.intersection(file.parents)]
-    paths = [file.relative_to(root).as_posix() for file in files]
+    passed_over = Counter[str]()
+    paths = [file.relative_to(root).as_posix() for file in _walk(root, passed_over)]
     if not paths:
         raise FileNotFoundError(f"no images in {root}: expected files ending in {', '.join(sorted(EXTENSIONS))}")
-    return [Entry(path, scene=path) for path in sorted(paths, key=_natural)]
+    return Index([Entry(path, scene=path) for path in sorted(paths, key=_natural)], passed_over=passed_over)
 
 
 LAYOUTS = {"sice": find_sice, "folder": find_folder}
-
-
-def read_pairs(root: Path) -> dict[str, str]:
-    """Read ``pairs.csv`` below the root: which image (``low``) has which other one as ``reference``.
-
-    Returns:
-        From path to reference path, both relative to the root; empty without such a file.
-
-    Raises:
-        ValueError: if a column is missing or a file it names does not exist.
-    """
-    file = root / PAIRS_FILE
-    if not file.is_file():
-        return {}
-    with file.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    if rows and not {"low", "reference"} <= rows[0].keys():
-        raise ValueError(f"{file} has the columns {list(rows[0])}; expected at least low and reference")
-    pairs = {row["low"]: row["reference"] for row in rows}
-    missing = [path for path in {*pairs, *pairs.values()} if not (root / path).is_file()]
-    if missing:
-        raise ValueError(f"{file} names {len(missing)} files that do not exist, among them {sorted(missing)[0]}")
-    return pairs
 
 
 def fingerprint(root: Path, entries: Iterable[Entry]) -> str:
     """Hash names and sizes of the images: equal for equal data, cheap for 24-megapixel files."""
     digest = hashlib.sha256()
     for entry in entries:
-        digest.update(f"{entry.path}\0{(root / entry.path).stat().st_size}\n".encode())
+        try:
+            size = (root / entry.path).stat().st_size
+        except OSError:
+            size = -1  # a link that leads nowhere
+        digest.update(os.fsencode(f"{entry.path}\0{size}\n"))
     return digest.hexdigest()[:16]
 
 
-def _images(files: Iterable[Path]) -> list[Path]:
-    return [
-        file for file in files if file.suffix.lower() in EXTENSIONS and not file.name.startswith(".") and file.is_file()
-    ]
+def printable(path: str) -> str:
+    """Spell out what of a path cannot be printed: control characters, and bytes that are no Unicode."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
+
+
+def _walk(root: Path, passed_over: Counter[str]) -> list[Path]:
+    """List what is named like an image, in linked folders too, and count what else there is.
+
+    Links to a folder that was visited already are not followed: they may lead in a circle.
+    """
+    found: list[Path] = []
+    visited = {os.path.realpath(root)}
+    for folder, subfolders, names in os.walk(root, followlinks=True):
+        if RESULT_MARKS.intersection([*subfolders, *names]):
+            passed_over["folders of runs and sweeps"] += 1
+            subfolders.clear()
+            continue
+        subfolders[:] = [name for name in subfolders if _enter(Path(folder, name), visited, passed_over)]
+        for name in names:
+            suffix = Path(name).suffix.lower()
+            if name.startswith("."):
+                passed_over["hidden files"] += 1
+            elif suffix in EXTENSIONS:
+                found.append(Path(folder, name))
+            else:
+                passed_over[f"{suffix or 'other'} files"] += 1
+    return found
+
+
+def _enter(folder: Path, visited: set[str], passed_over: Counter[str]) -> bool:
+    """Tell whether a subfolder is to be searched."""
+    name, real = folder.name, os.path.realpath(folder)
+    if name == RESULT_FOLDER:
+        passed_over["folders of runs and sweeps"] += 1
+    elif name.startswith("."):
+        passed_over["hidden folders"] += 1
+    elif real in visited:
+        passed_over["links to folders that were read already"] += 1
+    else:
+        visited.add(real)
+        return True
+    return False
 
 
 def _natural(path: str) -> list[tuple[int, int, str]]:
     """A sort key that puts 2.JPG before 10.JPG."""
-    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"(\d+)", path)]
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", path)]
 
 
 def _require_folder(root: Path) -> None:

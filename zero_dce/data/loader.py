@@ -16,11 +16,15 @@ class _SkippingBatchSampler(BatchSampler):
 
     skip = 0
 
-    def __iter__(self) -> Iterator[list[int]]:
+    def __iter__(self) -> Iterator[list[Any]]:
         skip, self.skip = self.skip, 0
         for number, batch in enumerate(super().__iter__()):
             if number >= skip:
                 yield batch
+
+
+def _as_it_is(batch: Any) -> Any:
+    return batch
 
 
 class ResumableDataLoader(DataLoader[Any]):
@@ -28,13 +32,14 @@ class ResumableDataLoader(DataLoader[Any]):
 
     Batches that workers have prefetched do not count: only those that were handed out. After
     ``load_state_dict`` the next pass begins behind them; passes after that are whole again. The sampler must give the
-    same order again (:class:`zero_dce.data.sampler.EpochSampler`).
+    same order again (:class:`zero_dce.data.sampler.EpochSampler`). The data set makes whole batches
+    (:class:`zero_dce.data.dataset.PictureDataset`).
     """
 
     def __init__(self, dataset: Any, sampler: Any, batch_size: int, **options: Any) -> None:
         self._resumable_batches = _SkippingBatchSampler(sampler, batch_size, drop_last=False)
         self._handed_out, self._samples_a_batch, self._samples = 0, batch_size, len(sampler)
-        super().__init__(dataset, batch_sampler=self._resumable_batches, **options)
+        super().__init__(dataset, batch_sampler=self._resumable_batches, collate_fn=_as_it_is, **options)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # any iterator serves the Trainer
         """Yield the batches of one pass, from where the last state says."""

@@ -8,25 +8,24 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
-import platformdirs
 from PIL import Image
 
+from zero_dce.data.cache import VARIABLE, cache_folder
 from zero_dce.data.decode import Pixels
-from zero_dce.data.index import PAIRS_FILE, SICE_FOLDER
+from zero_dce.data.index import SICE_FOLDER
+from zero_dce.data.light import Linear, linear_to_srgb, srgb_to_linear
+from zero_dce.data.references import PAIRS_FILE
 from zero_dce.data.split import Split
 
 PHOTOGRAPHS = Path(__file__).parent / "photographs"
 ATTRIBUTION = PHOTOGRAPHS / "attribution.csv"
 MANIFEST_FILE = "split.json"
-CACHE_VARIABLE = "ZERO_DCE_CACHE"
 
 # A sequence, darkest first; 0 EV is the photograph as it is and serves as the reference.
 EXPOSURES_EV = (-5, -4, -3, -2, -1, 0, 1, 2)
@@ -40,21 +39,6 @@ CROP_WIDTH, CROP_HEIGHT = 480, 320
 JPEG_QUALITY = 95
 # Part of the cache's name: raise it when the rendering changes.
 RENDERING = 1
-
-Linear = npt.NDArray[np.float64]
-
-
-def srgb_to_linear(pixels: Pixels) -> Linear:
-    """Undo the sRGB transfer curve (IEC 61966-2-1): uint8 to linear light in [0, 1]."""
-    value = pixels / 255.0
-    return np.where(value <= 0.04045, value / 12.92, ((value + 0.055) / 1.055) ** 2.4)
-
-
-def linear_to_srgb(light: Linear) -> Pixels:
-    """Apply the sRGB transfer curve to linear light and round to 8 bits; values outside [0, 1] clip."""
-    light = light.clip(0.0, 1.0)
-    value = np.where(light <= 0.0031308, light * 12.92, 1.055 * light ** (1 / 2.4) - 0.055)
-    return np.rint(value * 255.0).astype(np.uint8)
 
 
 def expose(light: Linear, ev: float, generator: np.random.Generator) -> Pixels:
@@ -98,7 +82,7 @@ def ensure_sample() -> Path:
     Raises:
         OSError: if the cache cannot be written; the message names it and the variable that moves it.
     """
-    cache = Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("zero_dce"))
+    cache = cache_folder()
     root = cache / f"sample-{_sample_version()}"
     if root.is_dir():
         return root
@@ -106,9 +90,7 @@ def ensure_sample() -> Path:
         cache.mkdir(parents=True, exist_ok=True)
         unfinished = Path(tempfile.mkdtemp(prefix=".sample-", dir=cache))
     except OSError as error:
-        raise OSError(
-            f"the cache {cache} cannot be written ({error}): set {CACHE_VARIABLE} to a folder that can"
-        ) from error
+        raise OSError(f"the cache {cache} cannot be written ({error}): set {VARIABLE} to a folder that can") from error
     try:
         render_sample(unfinished)
         unfinished.rename(root)

@@ -8,8 +8,8 @@ import numpy as np
 from torch.utils.data import Sampler
 
 
-class EpochSampler(Sampler[int]):
-    """Yield this process's indices of an epoch, shuffled by (seed, epoch).
+class EpochSampler(Sampler[tuple[int, int]]):
+    """Yield this process's images of an epoch as (epoch, index), shuffled by (seed, epoch).
 
     With several processes the shuffled order is dealt out in turn, so that a step's global batch holds the same
     images as on one process with the same global batch size.
@@ -41,13 +41,14 @@ class EpochSampler(Sampler[int]):
         """Choose the epoch whose order comes next; the Trainer calls it before each epoch."""
         self.epoch = epoch
 
-    def __iter__(self) -> Iterator[int]:
-        """Yield the indices of the current epoch."""
+    def __iter__(self) -> Iterator[tuple[int, int]]:
+        """Yield the current epoch with each of its indices: random changes of an image depend on both."""
         order = list(range(self.length))
         if self.shuffle:
             # NumPy mixes both numbers in; torch.Generator would keep only the low 32 bits of one.
             order = np.random.default_rng((self.seed, self.epoch)).permutation(self.length).tolist()
-        return iter(order[self.rank : self.total : self.num_replicas])
+        epoch = self.epoch
+        return ((epoch, index) for index in order[self.rank : self.total : self.num_replicas])
 
     def __len__(self) -> int:
         """Return how many indices this process gets."""

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 import math
 import random
+import unicodedata
 from collections import Counter
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Literal
 
 from zero_dce.checks import check_number
-from zero_dce.data.index import Entry
+from zero_dce.data.index import SICE_FOLDER, Entry
 from zero_dce.files import atomic
 
 # SICE Part1 as the Zero-DCE papers use it: 3,022 images, 2,422 for training. The report's own list has one fewer.
@@ -30,21 +31,28 @@ class Split:
     val: list[str]
     test: list[str]
 
-    def write(self, file: Path) -> None:
-        """Write the manifest as JSON: ``train``, ``val``, ``test``."""
+    def without(self, paths: Container[str]) -> Split:
+        """Leave out some images; the others stay where they are."""
+        return Split(*([path for path in side if path not in paths] for side in (self.train, self.val, self.test)))
+
+    def write(self, file: Path, left_out: Mapping[str, str] | None = None) -> None:
+        """Write the manifest as JSON: ``train``, ``val``, ``test``, and where given ``left_out``, a reason a file."""
+        content = asdict(self) | ({} if left_out is None else {"left_out": left_out})
         with atomic(file) as unfinished:
-            unfinished.write_text(json.dumps(asdict(self), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @staticmethod
     def read(file: Path) -> Split:
-        """Read a manifest.
+        """Read a manifest. Without ``val`` no image is for validation; ``left_out`` is not needed.
 
         Raises:
             ValueError: if the file is missing or has another shape.
         """
         try:
-            return Split(**json.loads(file.read_text(encoding="utf-8")))
-        except (OSError, ValueError, TypeError) as error:
+            content = json.loads(file.read_text(encoding="utf-8"))
+            content.pop("left_out", None)
+            return Split(**{"val": [], **content})
+        except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ValueError(f"{file} is no split manifest with train, val and test: {error}") from error
 
 
@@ -148,18 +156,38 @@ def take_validation(train: Sequence[Entry], fraction: float, seed: int) -> tuple
 
 
 def split_file(entries: Sequence[Entry], manifest: Path) -> Split:
-    """Take the split from a manifest.
+    r"""Take the split from a manifest.
+
+    Its paths need not be those of this machine: ``D:\data\Dataset_Part1\353\8.JPG`` is the image 8.JPG of the scene
+    353 wherever SICE lies. A path that names no image of the data set stays as it is.
 
     Raises:
-        ValueError: if the manifest cannot be read, names an image twice, or images that the data set does not have.
+        ValueError: if the manifest cannot be read or names an image twice.
     """
     split = Split.read(manifest)
-    if len({*split.train, *split.val, *split.test}) < len(split.train) + len(split.val) + len(split.test):
-        raise ValueError(f"{manifest} names an image twice; its three lists must not overlap")
-    unknown = {*split.train, *split.val, *split.test} - {entry.path for entry in entries}
-    if unknown:
-        raise ValueError(f"{manifest} names {len(unknown)} images that the data set does not have, as {min(unknown)}")
-    return split
+    known = {_key(entry.path): entry.path for entry in entries}
+    sides = [[_find(path, known) for path in side] for side in (split.train, split.val, split.test)]
+    named = Counter(path for side in sides for path in side)
+    twice = [path for path, count in named.items() if count > 1]
+    if twice:
+        raise ValueError(f"{manifest} names an image twice, as {min(twice)}; its lists must not overlap")
+    return Split(*sides)
+
+
+def _find(path: str, known: Mapping[tuple[str, ...], str]) -> str:
+    """Return the image that a manifest's path ends with, or the path itself where there is none."""
+    key = _key(path)
+    return next((known[key[start:]] for start in range(len(key)) if key[start:] in known), path)
+
+
+def _key(path: str) -> tuple[str, ...]:
+    """Split a path of any system into its parts, behind SICE's folder where it has one.
+
+    Letters with accents can be written in two ways, and systems differ in which they use.
+    """
+    parts = unicodedata.normalize("NFC", path.replace("\\", "/")).split("/")
+    last = max((number for number, part in enumerate(parts) if part == SICE_FOLDER), default=-1)
+    return tuple(parts[last + 1 :])
 
 
 SPLITTERS = {"random": split_random, "scene": split_scene}
@@ -179,29 +207,40 @@ def make_split(
     Args:
         entries: all its images.
         root: its folder.
-        val_fraction: see :func:`take_validation`; with ``file`` the manifest says what is for validation.
+        val_fraction: see :func:`take_validation`; a manifest with a validation side leaves nothing to choose.
         method: ``random`` (see :func:`split_random`), ``scene`` (:func:`split_scene`) or ``file`` (:func:`split_file`).
         seed: of the random choice of images or scenes.
         test_fraction: share of test images, ``None`` for SICE's counts.
-        manifest: path of the manifest, absolute or relative to the root.
+        manifest: path of the manifest, absolute or relative to the root or to the working folder.
 
     Raises:
         ValueError: if an option is wrong or does not fit the images.
     """
-    if method == "file" and manifest:
+    check_number("data.split.seed", seed, whole=True)
+    if method == "file":
+        if not manifest:
+            raise ValueError("data.split.manifest is not set: give a JSON file with train, test and perhaps val")
+        return _from_manifest(entries, root, manifest, val_fraction, seed)
+    if method not in SPLITTERS:
+        raise ValueError(f"data.split.method is {method!r}; expected random, scene or file")
+    side, test = SPLITTERS[method](entries, seed, test_fraction)
+    train, val = take_validation(side, val_fraction, seed)
+    return Split(*(sorted(entry.path for entry in part) for part in (train, val, test)))
+
+
+def _from_manifest(entries: Sequence[Entry], root: Path, manifest: str, val_fraction: float, seed: int) -> Split:
+    beside_the_images = root / manifest
+    split = split_file(entries, beside_the_images if beside_the_images.is_file() else Path(manifest))
+    if split.val:
         if val_fraction:
             raise ValueError(
                 f"data.val_fraction={val_fraction} has no effect: the manifest {manifest} says what is for validation"
             )
-        return split_file(entries, root / manifest)
-    if method not in SPLITTERS:
-        raise ValueError(
-            f"data.split.method is {method!r} with manifest {manifest!r}; expected random, scene, or file and a path"
-        )
-    check_number("data.split.seed", seed, whole=True)
-    side, test = SPLITTERS[method](entries, seed, test_fraction)
+        return split
+    scenes = {entry.path: entry.scene for entry in entries}
+    side = [Entry(path, scenes.get(path, path)) for path in split.train]
     train, val = take_validation(side, val_fraction, seed)
-    return Split(*(sorted(entry.path for entry in part) for part in (train, val, test)))
+    return replace(split, train=[entry.path for entry in train], val=[entry.path for entry in val])
 
 
 def shared_scenes(split: Split, entries: Sequence[Entry]) -> int:

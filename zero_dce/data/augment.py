@@ -1,0 +1,78 @@
+"""Random changes of training pictures: a function of (seed, epoch, picture), for any number of workers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from zero_dce.checks import check_number
+from zero_dce.data.light import linear_to_srgb, srgb_to_linear
+
+MOST_EV = 4.0
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """Crop, flips and exposure; without any, pictures are squashed and else left alone, as in the paper.
+
+    Attributes:
+        crop: ``None`` squashes pictures to a square. A number of at least 1 keeps their proportions: the shorter side
+            becomes this many times the training's size, and a square is cut out, at random in training and from the
+            middle in validation.
+        flip: mirror left and right, half of the time.
+        flip_vertical: mirror top and bottom, half of the time.
+        exposure_ev: expose anew by a factor of 2 to a random power between plus and minus this number, range [0, 4]:
+            in linear light, clipped and rounded to 8 bits as a camera does.
+
+    Raises:
+        ValueError: if a number is out of its range.
+    """
+
+    crop: float | None = None
+    flip: bool = False
+    flip_vertical: bool = False
+    exposure_ev: float = 0.0
+
+    def __post_init__(self) -> None:
+        if self.crop is not None:
+            check_number("data.augment.crop", self.crop, least=1)
+        check_number("data.augment.exposure_ev", self.exposure_ev, most=MOST_EV)
+        for name in ("flip", "flip_vertical"):
+            if not isinstance(getattr(self, name), bool):
+                raise ValueError(f"data.augment.{name} is {getattr(self, name)!r}; expected true or false")
+
+    def __call__(self, picture: Tensor, size: int, seed: tuple[int, ...]) -> Tensor:
+        """Change one picture at random.
+
+        Args:
+            picture: uint8, H x W x 3, both sides at least ``size``.
+            size: side of the square to return.
+            seed: the change is a function of it and of the picture's shape alone.
+
+        Returns:
+            uint8, size x size x 3.
+        """
+        # All are drawn whether used or not: one more option does not change what the others do.
+        top, left, flip, flip_vertical, ev = np.random.default_rng(seed).random(5)
+        square = cut(picture, size, top, left)
+        if self.flip and flip < 0.5:
+            square = square.flip(1)
+        if self.flip_vertical and flip_vertical < 0.5:
+            square = square.flip(0)
+        return expose_anew(square, self.exposure_ev * (2 * ev - 1)) if self.exposure_ev else square
+
+
+def cut(picture: Tensor, size: int, top: float = 0.5, left: float = 0.5) -> Tensor:
+    """Cut a square out of H x W x 3; ``top`` and ``left`` in [0, 1] say where, 0.5 is the middle. A view."""
+    height, width, _ = picture.shape
+    y, x = round(top * (height - size)), round(left * (width - size))
+    return picture[y : y + size, x : x + size]
+
+
+def expose_anew(picture: Tensor, ev: float) -> Tensor:
+    """Multiply the linear light of a uint8 sRGB picture by 2 to the power ``ev``; highlights clip."""
+    table = linear_to_srgb(srgb_to_linear(np.arange(256)) * 2.0**ev)
+    return torch.from_numpy(table).to(picture.device)[picture.int()]

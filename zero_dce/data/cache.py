@@ -1,0 +1,248 @@
+"""Each file is read once: what it showed, and its decoded pixels in one memory-mapped file, are kept on disk.
+
+A cache is a folder with ``table.json`` (a record a file, and where its pixels are) and, unless only the records were
+asked for, ``pixels.bin`` (uint8, one picture after the other). Its name is a hash of the files, their sizes and times
+and of how they are decoded, and it appears under that name when it is whole: so what is there can be used as it is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+import PIL
+import platformdirs
+import torch
+from filelock import FileLock, Timeout
+from torch import Tensor
+
+from zero_dce.data.decode import Decoded
+from zero_dce.data.fit import Fit
+from zero_dce.data.survey import FileState, Record, look_up, survey
+from zero_dce.files import UNFINISHED
+
+log = logging.getLogger(__name__)
+VARIABLE = "ZERO_DCE_CACHE"
+PLACES = ("none", "disk", "memory", "device")
+TABLE, PIXELS = "table.json", "pixels.bin"
+# Part of a cache's name: raise it when decoding or the format changes.
+VERSION = 1
+CHANNELS = 3
+
+
+class CacheError(OSError):
+    """The cache cannot be written; the message says where and what to do."""
+
+
+@dataclass(frozen=True)
+class Slot:
+    """Where a picture's pixels are: uint8, ``height`` x ``width`` x 3, from byte ``offset``."""
+
+    offset: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Cache:
+    """What reading a data set has given.
+
+    Attributes:
+        records: one a file, in the order asked for.
+        slots: from path to the place of its pixels; empty where only records were asked for.
+        folder: where it lies; ``None`` where it could not be written.
+    """
+
+    records: list[Record]
+    slots: dict[str, Slot]
+    folder: Path | None
+
+    def pixels(self, place: str, device: torch.device) -> Callable[[str], Tensor]:
+        """Return a function from a path to its picture, uint8 H x W x 3, a view without a copy.
+
+        Args:
+            place: ``disk`` maps the file into memory, ``memory`` reads it whole, ``device`` holds it on ``device``.
+            device: the training's.
+
+        Raises:
+            MemoryError: if it does not fit.
+        """
+        assert self.folder is not None
+        data = _load(self.folder / PIXELS, place, device)
+
+        def picture(path: str) -> Tensor:
+            slot = self.slots[path]
+            count = slot.height * slot.width * CHANNELS
+            return data[slot.offset : slot.offset + count].view(slot.height, slot.width, CHANNELS)
+
+        return picture
+
+
+def cache_folder() -> Path:
+    """Return where caches lie: ``$ZERO_DCE_CACHE``, or the system's usual place."""
+    return Path(os.environ.get(VARIABLE) or platformdirs.user_cache_dir("zero_dce"))
+
+
+def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pixels: bool) -> Cache:
+    """Return what reading these files gives, reading them now unless that was done before.
+
+    Of several processes that ask at once, on one machine or on a file system that they share, one reads and the others
+    wait for it; if it dies, another takes over.
+
+    Args:
+        root: folder of the data set.
+        paths: its files, relative to the root.
+        fit: how pictures are resized.
+        threads: how many files are read at a time.
+        keep_pixels: ``False`` keeps the records only.
+
+    Raises:
+        CacheError: if the pixels cannot be written. Records that cannot be written are read again next time, with a
+            warning.
+    """
+    files = [look_up(root, path) for path in paths]
+    key = _key(root, files, fit)
+    whole, records_only = (cache_folder() / f"{kind}-{key}" for kind in ("pixels", "records"))
+    found = _find([whole] if keep_pixels else [whole, records_only])
+    if found:
+        return found
+    folder = whole if keep_pixels else records_only
+    try:
+        with _explain(folder, keep_pixels * _bytes_needed(files, fit)), _only_one(folder):
+            # Another process may have been first.
+            return _find([folder]) or _build(folder, root, files, fit, threads, keep_pixels)
+    except CacheError as error:
+        if keep_pixels:
+            raise
+        log.warning("The check of the images cannot be kept and is done anew in each run: %s", error)
+        return Cache(survey(root, files, fit.read, threads), {}, None)
+
+
+def _key(root: Path, files: Sequence[FileState], fit: Fit) -> str:
+    content = [VERSION, PIL.__version__, str(root.resolve()), asdict(fit), [asdict(file) for file in files]]
+    # Names may hold any bytes; ASCII spells them out.
+    return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()[:20]
+
+
+def _find(folders: Sequence[Path]) -> Cache | None:
+    for folder in folders:
+        if (folder / TABLE).is_file():
+            table = json.loads((folder / TABLE).read_text(encoding="utf-8"))
+            records = [Record(**record) for record in table["records"]]
+            return Cache(records, {path: Slot(*slot) for path, slot in table["slots"].items()}, folder)
+    return None
+
+
+def _build(folder: Path, root: Path, files: Sequence[FileState], fit: Fit, threads: int, keep_pixels: bool) -> Cache:
+    unfinished = folder.with_name(folder.name + UNFINISHED)
+    # Of a process that died.
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir()
+    try:
+        slots: dict[str, Slot] = {}
+        if keep_pixels:
+            with (unfinished / PIXELS).open("wb") as stream:
+                records = survey(root, files, fit.read, threads, keep=_writer(stream, slots))
+                _flush(stream)
+        else:
+            records = survey(root, files, fit.read, threads)
+        table = {
+            "root": str(root.resolve()),
+            "fit": asdict(fit),
+            "records": [asdict(record) for record in records],
+            "slots": {path: [slot.offset, slot.height, slot.width] for path, slot in slots.items()},
+        }
+        with (unfinished / TABLE).open("wb") as stream:
+            stream.write(json.dumps(table).encode("ascii"))
+            _flush(stream)
+        unfinished.rename(folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+    return Cache(records, slots, folder)
+
+
+def _writer(stream: BinaryIO, slots: dict[str, Slot]) -> Callable[[str, Decoded], None]:
+    lock = threading.Lock()
+
+    def keep(path: str, decoded: Decoded) -> None:
+        height, width, _ = decoded.pixels.shape
+        # Written, not mapped: a full disk is then an error and not a dead process.
+        with lock:
+            slots[path] = Slot(stream.tell(), height, width)
+            stream.write(decoded.pixels.tobytes())
+
+    return keep
+
+
+def _flush(stream: BinaryIO) -> None:
+    """Have the bytes on the disk before the folder gets its name, so that a power cut cannot leave half of them."""
+    stream.flush()
+    os.fsync(stream.fileno())
+
+
+@contextmanager
+def _only_one(folder: Path) -> Iterator[None]:
+    """Let one process at a time in; the system releases the lock of one that dies."""
+    lock = FileLock(folder.with_name(folder.name + ".lock"))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        log.info("Waiting for another process that reads the same images (it holds %s)", lock.lock_file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def _explain(folder: Path, bytes_needed: int) -> Iterator[None]:
+    """Turn the system's errors while the cache is written into one that says what to do.
+
+    Raises:
+        CacheError: instead; also at once, where the disk has less room than needed.
+    """
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder.parent).free
+        if free < bytes_needed:
+            raise OSError(f"{bytes_needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free")
+        yield
+    except OSError as error:
+        file = f" ({error.filename})" if error.filename else ""
+        raise CacheError(
+            f"the cache of decoded pixels cannot be written to {folder.parent}: {error.strerror or error}{file}. Set "
+            f"{VARIABLE} to a folder with room, or train without: data.cache=none (always) or data.cache_fallback=none "
+            "(only where it cannot be written)"
+        ) from error
+
+
+def _bytes_needed(files: Sequence[FileState], fit: Fit) -> int:
+    """The least that the pixels can take: in crops only the shorter side is known before reading."""
+    side = round(fit.size * (fit.crop or 1))
+    return side * side * CHANNELS * sum(file.bad is None for file in files)
+
+
+def _load(file: Path, place: str, device: torch.device) -> Tensor:
+    if not file.stat().st_size:
+        return torch.empty(0, dtype=torch.uint8)
+    # Copy-on-write, as PyTorch asks for memory that could be written; nothing writes to it.
+    mapped = np.memmap(file, np.uint8, mode="c")
+    if place == "disk":
+        return torch.from_numpy(mapped)
+    try:
+        return torch.from_numpy(np.array(mapped)).to(device if place == "device" else "cpu")
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise MemoryError(
+            f"the decoded pixels ({mapped.nbytes / 1e6:.0f} MB) do not fit with data.cache={place}: use data.cache=disk"
+        ) from error
