@@ -132,6 +132,7 @@ WARNINGS = (
     "Total length of `list` across ranks is zero",  # data.val_fraction=0 is meant as it is
     "does not have many workers",  # data.num_workers is meant as it is
     "GPU available but not used",  # so is trainer.accelerator=cpu
+    "could be decompression bomb DOS attack",  # said in the table of unusual images
     "smaller than the logging interval",  # steps are logged across epochs
 )
 MESSAGES = ("litlogger", "TPU available", "weights_only", "`Trainer.fit` stopped", "Tensor Cores")

@@ -8,13 +8,14 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from tests.helpers.pictures import make_picture, make_sice
-from tests.helpers.runs import read_result, read_wandb, run_apart, run_here, tiny
+from tests.helpers.runs import read_result, read_wandb, run_here, tiny
 from tests.test_bad_input import ISOLATED
 from zero_dce.data import cache as module
 from zero_dce.data.cache import CacheError, open_cache
@@ -73,6 +74,7 @@ def add_a_file(root: Path) -> None:
 
 
 def rename_a_file(root: Path) -> None:
+    (root / "pairs.csv").unlink()
     file = root / paths_of(root)[0]
     file.rename(file.with_stem("99"))
 
@@ -106,6 +108,43 @@ def test_bad_files_are_remembered_with_their_reason(root: Path) -> None:
         ]
         assert "Dataset_Part1/2/2.JPG" not in cache.slots
         assert len(cache.slots) == 8
+
+
+def delete_the_table(folder: Path) -> None:
+    (folder / "table.json").unlink()
+
+
+def cut_the_table(folder: Path) -> None:
+    (folder / "table.json").write_text("{")
+
+
+def delete_the_pixels(folder: Path) -> None:
+    (folder / "pixels.bin").unlink()
+
+
+def cut_the_pixels(folder: Path) -> None:
+    (folder / "pixels.bin").write_bytes((folder / "pixels.bin").read_bytes()[:1000])
+
+
+@pytest.mark.parametrize("damage", [delete_the_table, cut_the_table, delete_the_pixels, cut_the_pixels])
+def test_a_damaged_cache_is_built_anew(damage: object, root: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = open_here(root).folder
+    damage(folder)  # type: ignore[operator]
+    picture = open_here(root).pixels("disk", torch.device("cpu"))
+    assert "is damaged and is built anew" in caplog.text
+    assert all(np.array_equal(picture(path).numpy(), decode_square(root / path, 16)) for path in paths_of(root))
+
+
+def test_what_a_dead_process_left_does_not_count_as_full(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Room for one cache: the leftover is deleted before it is looked for."""
+    folder = open_here(root).folder
+    assert folder is not None
+    leftover = folder.rename(folder.with_name(folder.name + ".unfinished"))
+    free = SimpleNamespace(free=3 * 16 * 16 * 9)
+    monkeypatch.setattr(
+        module.shutil, "disk_usage", lambda path: SimpleNamespace(free=0) if leftover.exists() else free
+    )
+    assert open_here(root).folder == folder
 
 
 # A build that hangs after some images, to be killed: only then is it certain that it was in the middle.
@@ -230,10 +269,3 @@ def test_every_cache_gives_the_same_losses(root: Path, tmp_path: Path, monkeypat
         assert run_here(monkeypatch, tmp_path, *options) == 0
     metrics = {(tmp_path / "run" / cache / "metrics.csv").read_text() for cache in ("none", "disk", "memory", "device")}
     assert len(metrics) == 1
-
-
-def test_two_processes_of_a_run_share_it(root: Path, tmp_path: Path) -> None:
-    parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.batch_size=1"]
-    done = run_apart(tmp_path, *tiny(root, "logger=csv", "hydra.run.dir=run/0", *parallel))
-    assert done.returncode == 0, done.stderr
-    assert len([name for name in caches(root) if name.startswith("pixels-")]) == 1

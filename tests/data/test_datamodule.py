@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -61,7 +62,8 @@ def test_no_validation_side(sice: Path) -> None:
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_order_depends_on_seed_and_epoch_not_on_workers(sice: Path, workers: int) -> None:
     def order(seed: int, epoch: int, workers: int) -> list[str]:
-        loader = make(sice, seed=seed, num_workers=workers).train_dataloader()
+        loader = make(sice, seed=seed, num_workers=workers, cache="none").train_dataloader()
+        assert loader.num_workers == workers
         loader.batch_sampler.sampler.set_epoch(epoch)
         return [path for batch in loader for path in batch["path"]]
 
@@ -162,8 +164,24 @@ def test_a_data_set_with_nothing_left(tmp_path: Path) -> None:
     make_sice(tmp_path, 2, 1)
     for file in tmp_path.rglob("*.JPG"):
         file.write_text("x")
-    with pytest.raises(ValueError, match=r"of .* no image is left for training: 2 files cannot be used"):
+    with pytest.raises(ValueError, match=r"of .* no image is left for training: 2 cannot be used"):
         make(tmp_path, on_bad="skip", split={"test_fraction": 0.0}, val_fraction=0)
+
+
+def test_a_manifest_that_names_a_label_or_what_is_not_there(tmp_path: Path) -> None:
+    make_sice(tmp_path, scenes=2, frames=2)
+    label = tmp_path / "Dataset_Part1" / "Label" / "1.JPG"
+    label.parent.mkdir()
+    make_picture(0, 0.5).save(label)
+    listed = ["Dataset_Part1/1/1.JPG", "Dataset_Part1/Label/1.JPG", "Dataset_Part1/9/9.JPG"]
+    (tmp_path / "split.json").write_text(json.dumps({"train": listed, "val": [], "test": ["Dataset_Part1/1/2.JPG"]}))
+    options = {"split": {"method": "file", "manifest": "split.json"}, "val_fraction": 0}
+    with pytest.raises(ValueError, match=r"(?s)2 files of .*Label/1\.JPG +named by the manifest, but no image"):
+        make(tmp_path, **options)
+    data = make(tmp_path, **options, on_bad="skip")
+    assert data.split is not None
+    assert data.split.train == listed[:1]
+    assert set(data.left_out) == {*listed[1:]}
 
 
 def test_labels_serve_validation_and_never_training(tmp_path: Path) -> None:

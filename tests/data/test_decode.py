@@ -52,6 +52,24 @@ def test_other_modes_become_rgb(mode: str, tmp_path: Path) -> None:
     assert decode_square(tmp_path / "a.tif", 16).shape == (16, 16, 3)
 
 
+@pytest.mark.parametrize("mode", ["L", "LA", "1", "I;16"])
+def test_grey_modes_keep_their_brightness(mode: str, tmp_path: Path) -> None:
+    grey = Image.fromarray(np.tile(np.array([[0, 255]], np.uint8), (16, 8)))
+    picture = Image.fromarray(np.asarray(grey).astype(np.uint16) * 257) if mode == "I;16" else grey.convert(mode)
+    picture.save(tmp_path / "a.png")
+    assert np.array_equal(decode_within(tmp_path / "a.png", 16)[..., 0], np.asarray(grey))
+
+
+def test_12_bits_are_scaled_too(tmp_path: Path) -> None:
+    """All ones, so that packed groups of 12 are white; Pillow gives their numbers, up to 4095, as they are."""
+    Image.fromarray(np.full((16, 16), 65535, np.uint16)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    tag = struct.pack("<HHIHH", 258, 3, 1, 16, 0)
+    assert content.count(tag) == 1
+    (tmp_path / "a.tif").write_bytes(content.replace(tag, struct.pack("<HHIHH", 258, 3, 1, 12, 0)))
+    assert decode_within(tmp_path / "a.tif", 16).min() == 255
+
+
 @pytest.mark.parametrize("kind", ["text", "empty", "truncated", "missing"])
 def test_a_bad_file_is_named(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "bad.JPG"
@@ -112,7 +130,7 @@ def wide_profile() -> bytes:
     return make_profile(primaries, gamma=2.2)
 
 
-def make_profile(primaries: dict[str, tuple[float, float]], gamma: float) -> bytes:
+def make_profile(primaries: dict[str, tuple[float, float]], gamma: float, name: str = "a wide space") -> bytes:
     """Write a matrix profile (ICC.1:2001, section 6.3): header, tag table, tags; white is D65 adapted to D50."""
     xyz = {name: np.array([x / y, 1, (1 - x - y) / y]) for name, (x, y) in primaries.items()}
     matrix = np.stack([xyz[name] for name in "rgb"], axis=1)
@@ -123,8 +141,8 @@ def make_profile(primaries: dict[str, tuple[float, float]], gamma: float) -> byt
         return struct.pack(">i", round(value * 65536))
 
     curve = b"curv" + bytes(4) + struct.pack(">IH", 1, round(gamma * 256)) + bytes(2)
-    name = b"a wide space\0"
-    text = b"desc" + bytes(4) + struct.pack(">I", len(name)) + name + bytes(78 + (-len(name) - 90) % 4)
+    label = name.encode() + b"\0"
+    text = b"desc" + bytes(4) + struct.pack(">I", len(label)) + label + bytes(78 + (-len(label) - 90) % 4)
     tags = {b"desc": text, b"cprt": b"text" + bytes(4) + b"none"}
     tags[b"wtpt"] = b"XYZ " + bytes(4) + b"".join(map(number, D50))
     for column, letter in enumerate("rgb"):
@@ -158,6 +176,12 @@ def test_a_colour_profile_is_converted_to_srgb(extension: str, tmp_path: Path) -
     expected = linear_to_srgb(light).astype(int)
     assert np.abs(decoded.pixels[8, 8::16] - expected).max() <= 2
     assert np.abs(colours.astype(int) - expected).max() > 15, "left alone it would be another colour"
+
+
+def test_a_profile_is_judged_by_what_it_does_and_not_by_its_name(tmp_path: Path) -> None:
+    linear = make_profile({"r": (0.64, 0.33), "g": (0.30, 0.60), "b": (0.15, 0.06)}, gamma=1.0, name="sRGB, linear")
+    Image.fromarray(np.full((16, 16, 3), 55, np.uint8)).save(tmp_path / "a.png", icc_profile=linear)
+    assert np.abs(decode_square(tmp_path / "a.png", 16).astype(int) - 128).max() <= 1, "55 of 255 of the light"
 
 
 def test_srgb_profiles_change_nothing_and_broken_ones_are_noticed(tmp_path: Path) -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -82,3 +83,48 @@ def test_real_sice_subset(shared: Path) -> None:
     root = shared / "data" / "sice_part1_subset"
     entries = find_sice(root).entries
     assert (len(entries), len({entry.scene for entry in entries})) == (1565, 205)
+
+
+def test_folders_that_cannot_be_listed_are_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_sice(tmp_path, scenes=3, frames=1)
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "2":
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    index = find_sice(tmp_path)
+    assert [entry.scene for entry in index.entries] == ["1", "3"]
+    assert index.unreadable == {"Dataset_Part1/2": "folder: Permission denied"}
+
+
+def test_linked_folders_are_read_once(tmp_path: Path) -> None:
+    make_sice(tmp_path / "elsewhere", scenes=2, frames=2)
+    base = tmp_path / "data" / "Dataset_Part1"
+    base.mkdir(parents=True)
+    for scene in ("1", "2"):
+        (base / scene).symlink_to(tmp_path / "elsewhere" / "Dataset_Part1" / scene)
+    (base / "2" / "circle").symlink_to(base)
+    index = find_sice(tmp_path / "data")
+    assert [entry.path for entry in index.entries] == [f"Dataset_Part1/{s}/{f}.JPG" for s in (1, 2) for f in (1, 2)]
+    assert index.passed_over == {"links to folders that were read already": 1}
+
+
+def test_labels_and_what_is_in_no_scene(tmp_path: Path) -> None:
+    make_sice(tmp_path, scenes=2, frames=1)
+    base = tmp_path / "Dataset_Part1"
+    for name in ("Label/1.JPG", "Label/1.png", "2/more/1.JPG", "lost.JPG"):
+        (base / name).parent.mkdir(exist_ok=True)
+        make_picture(0, 0.5).save(base / name)
+    index = find_sice(tmp_path)
+    assert index.labels == {"1": "Dataset_Part1/Label/1.JPG"}
+    assert index.passed_over == {"images that are not in a scene's folder (.JPG)": 2, "further labels of a scene": 1}
+    assert len(index.files()) == len({*index.files()}) == 3
+
+
+@pytest.mark.parametrize("digits", ["²", "٣", "Ⅷ", "１"])
+def test_digits_of_any_script_in_names(digits: str, tmp_path: Path) -> None:
+    make_picture(0, 0.5).save(tmp_path / f"{digits}.png")
+    assert [entry.path for entry in find_folder(tmp_path).entries] == [f"{digits}.png"]

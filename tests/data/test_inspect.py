@@ -60,10 +60,15 @@ def test_long_sheets_have_pages(tmp_path: Path) -> None:
     [
         (["/nowhere"], "the folder /nowhere does not exist"),
         (["{root}", "--layout", "sice"], "no SICE images in"),
-        (["{root}", "--sheet", "{root}/sheet.docx"], "unknown file extension: .docx"),
     ],
 )
 def test_wrong_input(arguments: list[str], message: str, tmp_path: Path) -> None:
     make_picture(0, 0.5).save(tmp_path / "a.png")
     with pytest.raises(SystemExit, match=message):
         main([argument.format(root=tmp_path) for argument in arguments])
+
+
+def test_a_sheet_that_is_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit):
+        main([str(tmp_path), "--sheet", "sheet.docx"])
+    assert "--sheet sheet.docx: expected the name of an image" in capsys.readouterr().err

@@ -1,57 +1,43 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from zero_dce.data.fit import Fit
 from zero_dce.data.index import Entry, Index, find_sice
-from zero_dce.data.references import find_references, read_pairs
+from zero_dce.data.pairs import read_pairs
+from zero_dce.data.references import find_references
 from zero_dce.data.survey import look_up, survey
 
 FRAMES = [Entry(f"{scene}/{n}.JPG", scene) for scene in "ab" for n in (1, 2, 3)]
 LIGHT = {"a/1.JPG": 0.1, "a/2.JPG": 0.43, "a/3.JPG": 0.58, "b/1.JPG": 0.24, "b/2.JPG": 0.26, "b/3.JPG": 0.9}
 
 
-def test_the_best_exposed_frame_stands_for_a_missing_label(tmp_path: Path) -> None:
-    assert find_references(tmp_path, Index(FRAMES), LIGHT) == {"a/1.JPG": "a/2.JPG"}, "b has no well exposed frame"
+def test_the_best_exposed_frame_stands_for_a_missing_label() -> None:
+    assert find_references(Index(FRAMES), LIGHT) == {"a/1.JPG": "a/2.JPG"}, "b has no well exposed frame"
 
 
-def test_a_label_comes_first(tmp_path: Path) -> None:
+def test_a_label_comes_first() -> None:
     index = Index(FRAMES, labels={"a": "Label/a.JPG", "b": "Label/b.JPG"})
     light = {**LIGHT, "Label/a.JPG": 0.5, "Label/b.JPG": 0.5}
-    assert find_references(tmp_path, index, light) == {"a/1.JPG": "Label/a.JPG", "b/1.JPG": "Label/b.JPG"}
+    assert find_references(index, light) == {"a/1.JPG": "Label/a.JPG", "b/1.JPG": "Label/b.JPG"}
     del light["Label/a.JPG"]
-    assert find_references(tmp_path, index, light)["a/1.JPG"] == "a/2.JPG", "a label that cannot be read is none"
+    assert find_references(index, light)["a/1.JPG"] == "a/2.JPG", "a label that cannot be read is none"
 
 
-def test_files_that_cannot_be_read_are_no_references(tmp_path: Path) -> None:
+def test_files_that_cannot_be_read_are_no_references() -> None:
     light = {path: value for path, value in LIGHT.items() if path != "a/2.JPG"}
-    assert find_references(tmp_path, Index(FRAMES), light) == {"a/1.JPG": "a/3.JPG"}
+    assert find_references(Index(FRAMES), light) == {"a/1.JPG": "a/3.JPG"}
 
 
 def test_pairs_decide_where_there_are_any(sice: Path) -> None:
     index = find_sice(sice)
     light = {entry.path: 0.5 for entry in index.entries}
-    assert find_references(sice, index, light) == read_pairs(sice)
+    assert find_references(index, light) == read_pairs(sice) == index.pairs
     del light["Dataset_Part1/2/4.JPG"]
-    assert "Dataset_Part1/2/1.JPG" not in find_references(sice, index, light)
-
-
-def test_pairs(sice: Path) -> None:
-    pairs = read_pairs(sice)
-    assert pairs["Dataset_Part1/2/1.JPG"] == "Dataset_Part1/2/4.JPG"
-    assert len(pairs) == 10
-
-
-def test_wrong_pairs_are_refused(tmp_path: Path) -> None:
-    assert read_pairs(tmp_path) == {}
-    (tmp_path / "pairs.csv").write_text("dark,bright\na,b\n")
-    with pytest.raises(ValueError, match="expected at least low and reference"):
-        read_pairs(tmp_path)
-    (tmp_path / "pairs.csv").write_text("low,reference\na.png,b.png\n")
-    with pytest.raises(ValueError, match=r"names 2 files that do not exist, among them a\.png"):
-        read_pairs(tmp_path)
+    assert "Dataset_Part1/2/1.JPG" not in find_references(index, light)
 
 
 @pytest.mark.shared
@@ -63,7 +49,7 @@ def test_the_rule_finds_the_pairs_of_real_scenes(shared: Path) -> None:
     light = {record.path: record.brightness for record in survey(root, files, Fit(64).read, 2)}
     pairs = read_pairs(root)
     assert len(pairs) == 410
-    found = find_references(root.parent, index, light)
+    found = find_references(replace(index, pairs={}), light)
     common = pairs.keys() & found.keys()
     assert len(common) > 0.95 * len(pairs)
     assert sum(pairs[path] == found[path] for path in common) > 0.9 * len(common)

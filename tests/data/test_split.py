@@ -14,6 +14,7 @@ from zero_dce.data.index import Entry
 from zero_dce.data.split import (
     Split,
     make_split,
+    outside,
     shared_scenes,
     split_file,
     split_random,
@@ -149,6 +150,16 @@ def test_a_manifest_of_another_machine(listed: str, found: str, tmp_path: Path) 
     assert split_file(entries, tmp_path / "split.json") == Split([found], [], [])
 
 
+def test_an_ending_that_could_mean_two_images_means_none(tmp_path: Path) -> None:
+    listed = ["b/1.JPG", "D:/Dataset_Part1/1/2.JPG", "x/Dataset_Part1/1/2.JPG"]
+    (tmp_path / "split.json").write_text(json.dumps({"train": listed, "test": []}))
+    paths = ["1.JPG", "Dataset_Part1/1/2.JPG", "x/Dataset_Part1/1/2.JPG"]
+    entries = [Entry(path, path) for path in paths]
+    split = split_file(entries, tmp_path / "split.json")
+    assert split.train == listed, "exact names stay, and b/1.JPG is not 1.JPG"
+    assert outside(split, entries) == listed[:2]
+
+
 def test_what_a_manifest_names_beyond_the_data_set_is_kept_to_be_reported(tmp_path: Path) -> None:
     (tmp_path / "split.json").write_text('{"train": ["0/0.JPG", "9/0.JPG"], "test": ["C:\\\\8\\\\0.JPG"]}')
     assert split_file(entries_of(1, 1), tmp_path / "split.json") == Split(["0/0.JPG", "9/0.JPG"], [], ["C:\\8\\0.JPG"])
@@ -174,7 +185,13 @@ def test_wrong_manifests_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "split.json"
     with pytest.raises(ValueError, match=r"split\.json is no split manifest"):
         Split.read(file)
-    for text in ('{"train": []}', "[]", '{"train": [], "test": [], "validation": []}'):
+    for text in (
+        '{"train": []}',
+        "[]",
+        '{"train": [], "test": [], "validation": []}',
+        '{"train": [1], "test": []}',
+        '{"train": null, "test": []}',
+    ):
         file.write_text(text)
         with pytest.raises(ValueError, match="no split manifest"):
             Split.read(file)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import threading
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import pytest
 from tests.helpers.pictures import make_picture
 from zero_dce.data.fit import Fit
 from zero_dce.data.report import format_rows
-from zero_dce.data.survey import look_up, survey
+from zero_dce.data.survey import SurveyError, look_up, survey
 
 
 def examine(root: Path, *paths: str, threads: int = 2) -> list[tuple[str | None, list[str]]]:
@@ -70,11 +71,22 @@ def test_an_error_of_the_keeper_stops_all(tmp_path: Path) -> None:
     assert len(kept) < 200
 
 
-def test_long_tables_are_cut_and_say_so() -> None:
-    text = format_rows([(f"{number}.JPG", "an empty file") for number in range(60)])
-    assert len(text.splitlines()) == 51
-    assert text.endswith("... and 10 more")
+def test_long_tables_count_kinds() -> None:
+    rows = [(f"{number}.JPG", "an empty file" if number % 2 else "not an image") for number in range(59)]
+    assert format_rows(rows).splitlines() == ["  30 as 0.JPG  not an image", "  29 as 1.JPG  an empty file"]
+    assert len(format_rows([(f"{number}.JPG", f"reason {number}") for number in range(60)]).splitlines()) == 51
     assert format_rows([("a\nb\udcff.JPG", "x"), ("夜.JPG", "y")]).splitlines() == [
         r"  a\nb\udcff.JPG  x",
         "  夜.JPG           y",
     ]
+
+
+def test_a_failing_disk_is_no_property_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_picture(0, 0.5).save(tmp_path / "a.png")
+
+    def fail(*arguments: object, **options: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr("zero_dce.data.decode.Image.open", fail)
+    with pytest.raises(SurveyError, match=r"a\.png.*Input/output error.*try again"):
+        examine(tmp_path, "a.png")

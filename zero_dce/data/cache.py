@@ -38,6 +38,10 @@ TABLE, PIXELS = "table.json", "pixels.bin"
 # Part of a cache's name: raise it when decoding or the format changes.
 VERSION = 1
 CHANNELS = 3
+WAYS_OUT = (
+    f"Set {VARIABLE} to a folder with room, or train without: data.cache=none (always) or data.cache_fallback=none "
+    "(only where it cannot be written)"
+)
 
 
 class CacheError(OSError):
@@ -113,18 +117,18 @@ def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pi
     files = [look_up(root, path) for path in paths]
     key = _key(root, files, fit)
     whole, records_only = (cache_folder() / f"{kind}-{key}" for kind in ("pixels", "records"))
-    found = _find([whole] if keep_pixels else [whole, records_only])
+    found = _find(whole) or (None if keep_pixels else _find(records_only))
     if found:
         return found
     folder = whole if keep_pixels else records_only
     try:
-        with _explain(folder, keep_pixels * _bytes_needed(files, fit)), _only_one(folder):
+        with _explain(folder), _only_one(folder):
             # Another process may have been first.
-            return _find([folder]) or _build(folder, root, files, fit, threads, keep_pixels)
+            return _find(folder) or _build(folder, root, files, fit, threads, keep_pixels)
     except CacheError as error:
         if keep_pixels:
-            raise
-        log.warning("The check of the images cannot be kept and is done anew in each run: %s", error)
+            raise CacheError(f"{error}. {WAYS_OUT}") from error
+        log.warning("What the check of the images shows cannot be kept, so each run checks them anew: %s", error)
         return Cache(survey(root, files, fit.read, threads), {}, None)
 
 
@@ -134,31 +138,40 @@ def _key(root: Path, files: Sequence[FileState], fit: Fit) -> str:
     return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()[:20]
 
 
-def _find(folders: Sequence[Path]) -> Cache | None:
-    for folder in folders:
-        if (folder / TABLE).is_file():
-            table = json.loads((folder / TABLE).read_text(encoding="utf-8"))
-            records = [Record(**record) for record in table["records"]]
-            return Cache(records, {path: Slot(*slot) for path, slot in table["slots"].items()}, folder)
-    return None
+def _find(folder: Path) -> Cache | None:
+    """Open a cache; none where there is none, or one that was damaged: parts of it deleted by hand, say."""
+    if not folder.is_dir():
+        return None
+    try:
+        table = json.loads((folder / TABLE).read_text(encoding="utf-8"))
+        records = [Record(**record) for record in table["records"]]
+        slots = {path: Slot(*slot) for path, slot in table["slots"].items()}
+        if slots and (folder / PIXELS).stat().st_size != table["bytes"]:
+            raise ValueError(f"{PIXELS} has another size than when it was written")
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        log.warning("The cache %s is damaged and is built anew: %s", folder, error)
+        return None
+    return Cache(records, slots, folder)
 
 
 def _build(folder: Path, root: Path, files: Sequence[FileState], fit: Fit, threads: int, keep_pixels: bool) -> Cache:
     unfinished = folder.with_name(folder.name + UNFINISHED)
-    # Of a process that died.
-    shutil.rmtree(unfinished, ignore_errors=True)
+    # What a process left that died, or what was damaged.
+    for leftover in (unfinished, folder):
+        shutil.rmtree(leftover, ignore_errors=True)
+    if keep_pixels:
+        _check_room(folder.parent, files, fit)
     unfinished.mkdir()
     try:
         slots: dict[str, Slot] = {}
-        if keep_pixels:
-            with (unfinished / PIXELS).open("wb") as stream:
-                records = survey(root, files, fit.read, threads, keep=_writer(stream, slots))
-                _flush(stream)
-        else:
-            records = survey(root, files, fit.read, threads)
+        with (unfinished / PIXELS).open("wb") as stream:
+            keep = _writer(stream, slots) if keep_pixels else None
+            records = survey(root, files, fit.read, threads, keep)
+            _flush(stream)
         table = {
             "root": str(root.resolve()),
             "fit": asdict(fit),
+            "bytes": (unfinished / PIXELS).stat().st_size,
             "records": [asdict(record) for record in records],
             "slots": {path: [slot.offset, slot.height, slot.width] for path, slot in slots.items()},
         }
@@ -206,31 +219,34 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
-def _explain(folder: Path, bytes_needed: int) -> Iterator[None]:
-    """Turn the system's errors while the cache is written into one that says what to do.
+def _explain(folder: Path) -> Iterator[None]:
+    """Turn the system's errors while a cache is written into one that says where.
 
     Raises:
-        CacheError: instead; also at once, where the disk has less room than needed.
+        CacheError: instead.
     """
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        free = shutil.disk_usage(folder.parent).free
-        if free < bytes_needed:
-            raise OSError(f"{bytes_needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free")
         yield
     except OSError as error:
         file = f" ({error.filename})" if error.filename else ""
         raise CacheError(
-            f"the cache of decoded pixels cannot be written to {folder.parent}: {error.strerror or error}{file}. Set "
-            f"{VARIABLE} to a folder with room, or train without: data.cache=none (always) or data.cache_fallback=none "
-            "(only where it cannot be written)"
+            f"the cache of decoded pixels cannot be written to {folder.parent}: {error.strerror or error}{file}"
         ) from error
 
 
-def _bytes_needed(files: Sequence[FileState], fit: Fit) -> int:
-    """The least that the pixels can take: in crops only the shorter side is known before reading."""
+def _check_room(folder: Path, files: Sequence[FileState], fit: Fit) -> None:
+    """Refuse a disk that is too small before anything is read.
+
+    Raises:
+        OSError: if it is.
+    """
+    # At least: of crops only the shorter side is known before reading.
     side = round(fit.size * (fit.crop or 1))
-    return side * side * CHANNELS * sum(file.bad is None for file in files)
+    needed = side * side * CHANNELS * sum(file.bad is None for file in files)
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise OSError(f"{needed / 1e6:.0f} MB are needed and {free / 1e6:.0f} MB are free")
 
 
 def _load(file: Path, place: str, device: torch.device) -> Tensor:

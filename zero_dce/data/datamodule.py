@@ -17,8 +17,8 @@ from zero_dce.data.dataset import DecodingPictures, PictureDataset, Pictures
 from zero_dce.data.fit import Fit
 from zero_dce.data.index import LAYOUTS, fingerprint
 from zero_dce.data.loader import ResumableDataLoader
-from zero_dce.data.references import find_references, read_pairs
-from zero_dce.data.report import describe_counts, left_out, report_unusual
+from zero_dce.data.references import find_references
+from zero_dce.data.report import check_sides, describe_counts, left_out, notes, report_unusual
 from zero_dce.data.sample import ensure_sample
 from zero_dce.data.sampler import EpochSampler
 from zero_dce.data.split import Split, make_split
@@ -109,15 +109,14 @@ class ExposureDataModule(L.LightningDataModule):
         index = LAYOUTS[self.hparams["layout"]](self.root)
         self.fingerprint = fingerprint(self.root, index.entries)
         split = make_split(index.entries, self.root, self.hparams["val_fraction"], **(self.hparams["split"] or {}))
-        named = [*split.train, *split.val, *split.test, *index.labels.values(), *read_pairs(self.root).values()]
-        self._read_files([*dict.fromkeys([entry.path for entry in index.entries] + named)])
-        report_unusual(self.root, self.cache.records, self.hparams["on_bad"])
-        self.left_out = left_out(self.cache.records)
-        self.brightness = {record.path: record.brightness for record in self.cache.records if not record.bad}
-        self.pairs = find_references(self.root, index, self.brightness)
+        self._read_files(index.files())
+        records = self.cache.records
+        self.left_out = left_out(index, split, records)
+        report_unusual(self.root, notes(records), self.left_out, self.hparams["on_bad"])
+        self.brightness = {record.path: record.brightness for record in records if not record.bad}
+        self.pairs = find_references(index, self.brightness)
         self.split = split.without(self.left_out)
-        if not self.split.train:
-            raise ValueError(f"of {self.root} no image is left for training: {len(self.left_out)} files cannot be used")
+        check_sides(split, self.split, self.root)
         log.info("Data: %s: %s", self.root, describe_counts(index, split, self.split))
 
     def train_dataloader(self) -> ResumableDataLoader:

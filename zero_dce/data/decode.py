@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -11,13 +12,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
+from PIL.TiffImagePlugin import TiffImageFile
 
 Pixels = npt.NDArray[np.uint8]
 # From the width and height of an upright picture to those it is brought to.
 Resize = Callable[[int, int], tuple[int, int]]
 
-# Modes that can be resized as they are; others become RGB first.
+# Modes that can be resized as they are, and what others become first.
 DIRECT_MODES = ("L", "RGB", "CMYK")
+BECOMES = {"1": "L", "LA": "L"}
 # What makes a picture upright, by its EXIF orientation.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -31,6 +34,8 @@ UPRIGHT = {
 SIDEWAYS = (5, 6, 7, 8)
 # A camera's JPEG with a preview inside is of Pillow's format MPO.
 SAME_FORMAT = {"MPO": "JPEG"}
+# sRGB profiles of different makers agree to this many of 255.
+SRGB_TOLERANCE = 2
 
 
 class ImageReadError(ValueError):
@@ -70,8 +75,8 @@ def decode(path: Path, resize: Resize) -> Decoded:
     try:
         with Image.open(path) as file:
             return _decode(file, path.suffix, resize)
-    except MemoryError:
-        raise
+    except MemoryError as error:
+        raise MemoryError(f"{path} does not fit in memory while it is decoded") from error
     except Exception as error:
         # A corrupt header makes Pillow's readers stumble in many ways: struct.error, IndexError, SyntaxError ...
         reason = _reason(path, error)
@@ -136,10 +141,10 @@ def _resizable(file: Image.Image) -> Image.Image:
     """Bring a picture to 8 bits and to a mode that can be resized."""
     if file.mode.startswith("I;16"):
         # Pillow's own conversion would clip to nearly all white.
-        return Image.fromarray((np.asarray(file) / 257).round().astype(np.uint8))
+        return Image.fromarray((np.asarray(file) * (255 / (2 ** _bits(file) - 1))).round().astype(np.uint8))
     if file.mode in ("I", "F"):
         raise ValueError(f"its pixels are of Pillow's mode {file.mode}, whose range is not known")
-    return file if file.mode in DIRECT_MODES else file.convert("RGB")
+    return file if file.mode in DIRECT_MODES else file.convert(BECOMES.get(file.mode, "RGB"))
 
 
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
@@ -158,8 +163,6 @@ def _transform(profile: bytes, mode: str) -> tuple[ImageCms.ImageCmsTransform | 
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         description = ImageCms.getProfileDescription(source).strip()
-        if mode == "RGB" and "srgb" in description.lower():
-            return None, None
         transform = ImageCms.buildTransform(
             source,
             ImageCms.createProfile("sRGB"),
@@ -170,7 +173,17 @@ def _transform(profile: bytes, mode: str) -> tuple[ImageCms.ImageCmsTransform | 
         )
     except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
         return None, f"colour profile of no use ({error}): taken as sRGB"
+    if mode == "RGB" and _changes_nothing(transform):
+        return None, None
     return transform, f"colour profile {description!r}: converted to sRGB"
+
+
+def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
+    """Tell whether a conversion leaves a grid of colours as it is: names such as "linear sRGB" would deceive."""
+    levels = np.arange(0, 256, 17, dtype=np.uint8)
+    colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, len(levels), 3)
+    converted = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), transform))
+    return int(np.abs(converted.astype(int) - colours).max()) <= SRGB_TOLERANCE
 
 
 def _notices(file: Image.Image, suffix: str) -> list[str]:
@@ -182,6 +195,8 @@ def _notices(file: Image.Image, suffix: str) -> list[str]:
     frames = getattr(file, "n_frames", 1) if file.format != "MPO" else 1
     if frames > 1:
         notices.append(f"{frames} frames: the first is taken")
+    if file.width * file.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+        notices.append(f"{file.width * file.height / 1e6:.0f} megapixels")
     if _bits(file) > 8:
         notices.append(f"{_bits(file)} bits: taken as 8")
     if file.mode == "CMYK":
@@ -195,6 +210,8 @@ def _notices(file: Image.Image, suffix: str) -> list[str]:
 
 def _bits(file: Image.Image) -> int:
     """Bits of a channel in the file; Pillow opens 16-bit RGB as 8-bit and tells only how it unpacks the data."""
+    if isinstance(file, TiffImageFile):
+        return int(file.tag_v2.get(ExifTags.Base.BitsPerSample, (8,))[0])
     # 16 bits in a BMP are those of a whole pixel.
     return 16 if file.format != "BMP" and ";16" in f"{file.mode} {getattr(file, 'tile', '')}" else 8
 
@@ -204,4 +221,7 @@ def _reason(path: Path, error: Exception) -> str:
         return "not an image" if path.stat().st_size else "an empty file"
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
+    if isinstance(error, Image.DecompressionBombError):
+        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
+        return f"more than {most:.0f} megapixels: a decompression bomb, or to be scaled down first"
     return str(error).strip() or type(error).__name__

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from zero_dce.data.decode import Decoded, decode, scale_sides
 
+# Longer pictures would take more memory than all others, to be cut away.
+LONGEST = 8
+
 
 @dataclass(frozen=True)
 class Fit:
@@ -22,9 +25,15 @@ class Fit:
     crop: float | None = None
 
     def __call__(self, width: int, height: int) -> tuple[int, int]:
-        """Return the width and height that a picture is brought to."""
+        """Return the width and height that a picture is brought to.
+
+        Raises:
+            ValueError: if it is too long and thin to be cropped.
+        """
         if self.crop is None:
             return self.size, self.size
+        if max(width, height) > LONGEST * min(width, height):
+            raise ValueError(f"{width} x {height} pixels, too long for data.augment.crop: at most {LONGEST} to 1")
         return scale_sides(width, height, round(self.crop * self.size) / min(width, height))
 
     def read(self, path: Path) -> Decoded:

@@ -10,6 +10,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zero_dce.data.pairs import read_pairs
+
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 SICE_FOLDER = "Dataset_Part1"
 LABEL_FOLDER = "label"
@@ -28,17 +30,25 @@ class Entry:
 
 @dataclass(frozen=True)
 class Index:
-    """The files of a data set.
+    """The files of a data set; all paths are relative to its root.
 
     Attributes:
         entries: the images, in natural order.
-        labels: from a scene to its published reference, a path relative to the root.
+        labels: from a scene to its published reference.
+        pairs: from an image to its reference, as ``pairs.csv`` has them.
+        unreadable: folders that cannot be listed, with the reason.
         passed_over: what else was found and is not used, counted by kind.
     """
 
     entries: list[Entry]
     labels: dict[str, str] = field(default_factory=dict)
+    pairs: dict[str, str] = field(default_factory=dict)
+    unreadable: dict[str, str] = field(default_factory=dict)
     passed_over: Counter[str] = field(default_factory=Counter)
+
+    def files(self) -> list[str]:
+        """Return every file once: the images first, then references that are no images of the set."""
+        return [*dict.fromkeys([*(entry.path for entry in self.entries), *self.labels.values(), *self.pairs.values()])]
 
 
 def find_sice(root: Path) -> Index:
@@ -48,40 +58,47 @@ def find_sice(root: Path) -> Index:
 
     Raises:
         FileNotFoundError: if the root does not exist or holds no scenes; the message shows the layout.
+        ValueError: if its ``pairs.csv`` is wrong.
     """
     _require_folder(root)
     base = root
     while (base / SICE_FOLDER).is_dir():
         base = base / SICE_FOLDER
-    entries, labels, passed_over = [], {}, Counter[str]()
-    for file in _walk(base, passed_over):
-        path, folders = file.relative_to(root).as_posix(), file.relative_to(base).parts[:-1]
+    files, unreadable, passed_over = _walk(root, base)
+    entries, labels = [], dict[str, str]()
+    for path in files:
+        file = root / path
+        folders = file.relative_to(base).parts[:-1]
         if len(folders) != 1:
             passed_over[f"images that are not in a scene's folder ({file.suffix})"] += 1
-        elif folders[0].lower() == LABEL_FOLDER:
-            labels[file.stem] = path
-        else:
+        elif folders[0].lower() != LABEL_FOLDER:
             entries.append(Entry(path, folders[0]))
+        elif labels.setdefault(file.stem, path) != path:
+            passed_over["further labels of a scene"] += 1
     if not entries:
         raise FileNotFoundError(
             f"no SICE images in {root}: expected {SICE_FOLDER}/<scene>/<n>.JPG below it. "
             "For a folder of any other images use data=folder"
         )
-    return Index(sorted(entries, key=lambda entry: _natural(entry.path)), labels, passed_over)
+    return Index(entries, labels, read_pairs(root), unreadable, passed_over)
 
 
 def find_folder(root: Path) -> Index:
-    """List every image below a folder, in natural order; each image counts as a scene of its own.
+    """List every image below a folder, in natural order.
+
+    Each image counts as a scene of its own, but an image and its reference in ``pairs.csv`` as one.
 
     Raises:
         FileNotFoundError: if the folder does not exist or holds no images.
+        ValueError: if its ``pairs.csv`` is wrong.
     """
     _require_folder(root)
-    passed_over = Counter[str]()
-    paths = [file.relative_to(root).as_posix() for file in _walk(root, passed_over)]
-    if not paths:
+    files, unreadable, passed_over = _walk(root, root)
+    if not files:
         raise FileNotFoundError(f"no images in {root}: expected files ending in {', '.join(sorted(EXTENSIONS))}")
-    return Index([Entry(path, scene=path) for path in sorted(paths, key=_natural)], passed_over=passed_over)
+    pairs = read_pairs(root)
+    entries = [Entry(path, scene=pairs.get(path, path)) for path in files]
+    return Index(entries, {}, pairs, unreadable, passed_over)
 
 
 LAYOUTS = {"sice": find_sice, "folder": find_folder}
@@ -104,28 +121,38 @@ def printable(path: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
 
 
-def _walk(root: Path, passed_over: Counter[str]) -> list[Path]:
-    """List what is named like an image, in linked folders too, and count what else there is.
+def _walk(root: Path, base: Path) -> tuple[list[str], dict[str, str], Counter[str]]:
+    """Look through a folder and folders linked from it.
 
     Links to a folder that was visited already are not followed: they may lead in a circle.
+
+    Returns:
+        What is named like an image, relative to the root and in natural order; the folders that cannot be listed; and
+        what else there is.
     """
-    found: list[Path] = []
-    visited = {os.path.realpath(root)}
-    for folder, subfolders, names in os.walk(root, followlinks=True):
+    found: list[str] = []
+    unreadable: dict[str, str] = {}
+    passed_over = Counter[str]()
+    visited = {os.path.realpath(base)}
+
+    def note(error: OSError) -> None:
+        unreadable[Path(error.filename).relative_to(root).as_posix()] = f"folder: {error.strerror}"
+
+    for folder, subfolders, names in os.walk(base, onerror=note, followlinks=True):
         if RESULT_MARKS.intersection([*subfolders, *names]):
             passed_over["folders of runs and sweeps"] += 1
             subfolders.clear()
             continue
-        subfolders[:] = [name for name in subfolders if _enter(Path(folder, name), visited, passed_over)]
+        subfolders[:] = [name for name in sorted(subfolders) if _enter(Path(folder, name), visited, passed_over)]
         for name in names:
             suffix = Path(name).suffix.lower()
             if name.startswith("."):
                 passed_over["hidden files"] += 1
             elif suffix in EXTENSIONS:
-                found.append(Path(folder, name))
+                found.append(Path(folder, name).relative_to(root).as_posix())
             else:
                 passed_over[f"{suffix or 'other'} files"] += 1
-    return found
+    return sorted(found, key=_natural), unreadable, passed_over
 
 
 def _enter(folder: Path, visited: set[str], passed_over: Counter[str]) -> bool:
@@ -143,9 +170,10 @@ def _enter(folder: Path, visited: set[str], passed_over: Counter[str]) -> bool:
     return False
 
 
-def _natural(path: str) -> list[tuple[int, int, str]]:
-    """A sort key that puts 2.JPG before 10.JPG."""
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", path)]
+def _natural(path: str) -> tuple[list[tuple[int, int, str]], str]:
+    """A sort key that puts 2.JPG before 10.JPG, and tells 1.JPG from 01.JPG."""
+    parts = re.split(r"(\d+)", path)
+    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], path
 
 
 def _require_folder(root: Path) -> None:

@@ -7,6 +7,7 @@ sheet: a scene a row, darkest frame first.
 from __future__ import annotations
 
 import argparse
+import io
 import os
 import sys
 from collections import Counter, defaultdict
@@ -14,20 +15,26 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
+from PIL import Image
+
 from zero_dce.data.decode import Decoded, Pixels, decode, within
 from zero_dce.data.index import LAYOUTS, SICE_FOLDER, Index
-from zero_dce.data.references import find_references, read_pairs
-from zero_dce.data.report import format_rows, left_out
+from zero_dce.data.references import find_references
+from zero_dce.data.report import format_rows, left_out, notes
+from zero_dce.data.split import Split
 from zero_dce.data.survey import Record, look_up, survey
 from zero_dce.pictures import contact_sheet
 
 CELL = 96
 # Pages that any viewer opens: at most about 3,000 x 6,000 pixels.
 ROWS_A_PAGE = 60
+FRAMES_A_ROW = 32
 # Where each picture is a scene of its own.
 PICTURES_A_ROW = 16
 STEPS = 10
 BAR_LENGTH = 40
+# Each holds a decoded photograph.
+THREADS = 8
 MOST_SIZES = 10
 
 
@@ -52,8 +59,8 @@ def describe(index: Index, records: Sequence[Record], references: Mapping[str, s
     lines += _bars("mean brightness", [(spans[step], steps[step]) for step in range(STEPS)])
     lines.append(f"references: {len(index.labels)} labels; {len(references)} dark images have a reference")
     lines.append(f"passed over: {passed_over or 'nothing'}")
-    notes = [(record.path, "; ".join(record.notices)) for record in records if record.notices]
-    for title, rows in (("unusual, and used", notes), ("cannot be used", list(left_out(records).items()))):
+    bad = left_out(index, Split([], [], []), records)
+    for title, rows in (("unusual, and used", notes(records)), ("cannot be used", [*bad.items()])):
         lines += [f"{title}: {len(rows)}", *format_rows(rows, most=len(rows)).splitlines()]
     return "\n".join(lines)
 
@@ -75,7 +82,11 @@ def sheet_rows(index: Index, brightness: Mapping[str, float]) -> list[tuple[str,
         rows = [("pictures without scenes", all_paths[start : start + PICTURES_A_ROW]) for start in starts]
     else:
         in_order = dict.fromkeys(entry.scene for entry in index.entries)
-        rows = [(f"scene {scene}", scenes[scene]) for scene in in_order if scene in scenes]
+        rows = [
+            (f"scene {scene}", scenes[scene][start : start + FRAMES_A_ROW])
+            for scene in in_order
+            for start in range(0, len(scenes.get(scene, [])), FRAMES_A_ROW)
+        ]
     return [
         (f"{name} · {len(paths)} frames · brightness {brightness[paths[0]]:.2f} to {brightness[paths[-1]]:.2f}", paths)
         for name, paths in rows
@@ -108,19 +119,18 @@ def inspect(root: Path, layout: str, sheet: Path) -> None:
 
     Raises:
         OSError: if the root is missing or empty, or the sheet cannot be written.
-        ValueError: if ``pairs.csv`` is wrong, or the sheet's name is no image's.
+        ValueError: if ``pairs.csv`` is wrong.
     """
     index = LAYOUTS[layout](root)
-    paths = dict.fromkeys([*(e.path for e in index.entries), *index.labels.values(), *read_pairs(root).values()])
     pixels: dict[str, Pixels] = {}
 
     def keep(path: str, decoded: Decoded) -> None:
         pixels[path] = decoded.pixels
 
-    files = [look_up(root, path) for path in paths]
-    records = survey(root, files, partial(decode, resize=within(CELL)), os.cpu_count() or 1, keep)
+    files = [look_up(root, path) for path in index.files()]
+    records = survey(root, files, partial(decode, resize=within(CELL)), min(THREADS, os.cpu_count() or 1), keep)
     brightness = {record.path: record.brightness for record in records if not record.bad}
-    print(describe(index, records, find_references(root, index, brightness)))
+    print(describe(index, records, find_references(index, brightness)))
     for file in write_sheets(sheet_rows(index, brightness), pixels, sheet):
         print(f"contact sheet: {file}")
 
@@ -132,6 +142,11 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--layout", choices=sorted(LAYOUTS), help=f"default: sice where there is a {SICE_FOLDER}")
     parser.add_argument("--sheet", type=Path, default=Path("contact_sheet.jpg"), help="where the contact sheet goes")
     options = parser.parse_args(arguments)
+    if options.sheet.suffix.lower() not in Image.registered_extensions():
+        parser.error(f"--sheet {options.sheet}: expected the name of an image, as contact_sheet.jpg")
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The bars, and names in any script, also where the system's encoding lacks them.
+        sys.stdout.reconfigure(errors="replace")
     root: Path = options.root
     is_sice = root.resolve().name == SICE_FOLDER or (root / SICE_FOLDER).is_dir()
     try:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from zero_dce.data.index import Index, printable
-from zero_dce.data.split import Split, shared_scenes
+from zero_dce.data.split import Split, outside, shared_scenes
 from zero_dce.data.survey import Record
 
 log = logging.getLogger(__name__)
@@ -19,40 +20,64 @@ class BadImagesError(ValueError):
     """Files of a data set cannot be used; the message names them."""
 
 
-def left_out(records: Sequence[Record]) -> dict[str, str]:
-    """Return the files that cannot be used, with the reason."""
-    return {record.path: record.bad for record in records if record.bad}
+def left_out(index: Index, split: Split, records: Sequence[Record]) -> dict[str, str]:
+    """Return what cannot be used, with the reason: bad files, unreadable folders, and what only a manifest names."""
+    missing = dict.fromkeys(outside(split, index.entries), "named by the manifest, but no image of the data set")
+    return index.unreadable | missing | {record.path: record.bad for record in records if record.bad}
 
 
-def report_unusual(root: Path, records: Sequence[Record], on_bad: str) -> None:
-    """Log one table of all files that are unusual or cannot be used.
+def notes(records: Sequence[Record]) -> list[tuple[str, str]]:
+    """Return (path, what is unusual) of the files that are used all the same."""
+    return [(record.path, "; ".join(record.notices)) for record in records if record.notices]
+
+
+def report_unusual(root: Path, unusual: Sequence[tuple[str, str]], bad: Mapping[str, str], on_bad: str) -> None:
+    """Log one table of all files that are unusual, and one of those that cannot be used.
 
     Args:
         root: folder of the data set, for the message.
-        records: what reading has shown.
+        unusual: of :func:`notes`.
+        bad: of :func:`left_out`.
         on_bad: ``error`` or ``skip``.
 
     Raises:
         BadImagesError: with the table, if any file cannot be used and ``on_bad`` is ``error``.
     """
-    bad = list(left_out(records).items())
-    noted = [(record.path, "; ".join(record.notices)) for record in records if record.notices]
-    if noted:
-        log.warning("%d images of %s are unusual, and used:\n%s", len(noted), root, format_rows(noted))
+    if unusual:
+        log.warning("%d images of %s are unusual, and used:\n%s", len(unusual), root, format_rows(unusual))
     if not bad:
         return
-    table = f"{len(bad)} files of {root} cannot be used:\n{format_rows(bad)}"
+    table = f"{len(bad)} files of {root} cannot be used:\n{format_rows([*bad.items()])}"
     if on_bad == "error":
-        raise BadImagesError(f"{table}\nRepair them or take them out, or train without them: data.on_bad=skip")
-    log.warning("%s\nThey are left out (data.on_bad=skip)", table)
+        raise BadImagesError(
+            f"{table}\nRepair them or take them out, or train without them: data.on_bad=skip. "
+            f"All are listed by: python -m zero_dce.data.inspect {root}"
+        )
+    log.warning("%s\nThey are left out (data.on_bad=skip); split.json lists them", table)
 
 
 def format_rows(rows: Sequence[tuple[str, str]], most: int = MOST_ROWS) -> str:
-    """Lay out (path, remark) as an aligned table of so many lines."""
-    shown = [(printable(path), remark) for path, remark in rows[:most]]
+    """Lay out (path, remark) as an aligned table; of more than ``most`` rows each remark once, with its count."""
+    shown = [(printable(path), remark) for path, remark in rows]
+    if len(rows) > most:
+        first = dict(reversed([(remark, path) for path, remark in shown]))
+        counts = Counter(remark for _, remark in rows).most_common()
+        shown = [(f"{count} as {first[remark]}", remark) for remark, count in counts[:most]]
+        shown += [("...", f"{len(counts) - most} more kinds")] if len(counts) > most else []
     width = max((len(path) for path, _ in shown), default=0)
-    lines = [f"  {path:{width}}  {remark}" for path, remark in shown]
-    return "\n".join(lines + ([f"  ... and {len(rows) - most} more"] if len(rows) > most else []))
+    return "\n".join(f"  {path:{width}}  {remark}" for path, remark in shown)
+
+
+def check_sides(before: Split, after: Split, root: Path) -> None:
+    """Refuse a data set with nothing to train on, and say where leaving out files has emptied the validation side.
+
+    Raises:
+        BadImagesError: if no training image is left.
+    """
+    if not after.train:
+        raise BadImagesError(f"of {root} no image is left for training: {len(before.train)} cannot be used")
+    if before.val and not after.val:
+        log.warning("No image is left for validation: all %d cannot be used", len(before.val))
 
 
 def describe_counts(index: Index, before: Split, after: Split) -> str:
@@ -68,10 +93,11 @@ def describe_counts(index: Index, before: Split, after: Split) -> str:
     text = f"{len(index.entries)} images found, {used} used ({sides})"
     if named > used:
         text += f", {named - used} left out"
-    outside = len({entry.path for entry in index.entries}.difference(before.train, before.val, before.test))
-    if outside:
-        text += f", {outside} on no side of the manifest"
-    text += f"; {shared_scenes(after, index.entries)} of {len(after.test)} test images share a scene with training"
+    unlisted = len({entry.path for entry in index.entries}.difference(before.train, before.val, before.test))
+    if unlisted:
+        text += f", {unlisted} on no side of the manifest"
+    shared = shared_scenes(after, index.entries)
+    text += f"; {shared} of {len(after.test)} test images share a scene with the training side"
     if index.passed_over:
         text += "; passed over: " + ", ".join(f"{count} {kind}" for kind, count in sorted(index.passed_over.items()))
     return text

@@ -20,7 +20,7 @@ from zero_dce.data.cache import VARIABLE, cache_folder
 from zero_dce.data.decode import Pixels
 from zero_dce.data.index import SICE_FOLDER
 from zero_dce.data.light import Linear, linear_to_srgb, srgb_to_linear
-from zero_dce.data.references import PAIRS_FILE
+from zero_dce.data.pairs import PAIRS_FILE
 from zero_dce.data.split import Split
 
 PHOTOGRAPHS = Path(__file__).parent / "photographs"

@@ -51,7 +51,10 @@ class Split:
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
             content.pop("left_out", None)
-            return Split(**{"val": [], **content})
+            split = Split(**{"val": [], **content})
+            if not all(isinstance(path, str) for side in vars(split).values() for path in [*side]):
+                raise TypeError("expected lists of paths")
+            return split
         except (OSError, ValueError, TypeError, AttributeError) as error:
             raise ValueError(f"{file} is no split manifest with train, val and test: {error}") from error
 
@@ -159,14 +162,18 @@ def split_file(entries: Sequence[Entry], manifest: Path) -> Split:
     r"""Take the split from a manifest.
 
     Its paths need not be those of this machine: ``D:\data\Dataset_Part1\353\8.JPG`` is the image 8.JPG of the scene
-    353 wherever SICE lies. A path that names no image of the data set stays as it is.
+    353 wherever SICE lies. A path that names no image of the data set stays as it is: :func:`outside` lists them.
 
     Raises:
         ValueError: if the manifest cannot be read or names an image twice.
     """
     split = Split.read(manifest)
-    known = {_key(entry.path): entry.path for entry in entries}
-    sides = [[_find(path, known) for path in side] for side in (split.train, split.val, split.test)]
+    exact = {entry.path for entry in entries}
+    known = _by_ending(entries)
+    sides = [
+        [path if path in exact else _find(path, known) for path in side]
+        for side in (split.train, split.val, split.test)
+    ]
     named = Counter(path for side in sides for path in side)
     twice = [path for path, count in named.items() if count > 1]
     if twice:
@@ -174,13 +181,28 @@ def split_file(entries: Sequence[Entry], manifest: Path) -> Split:
     return Split(*sides)
 
 
+def outside(split: Split, entries: Sequence[Entry]) -> list[str]:
+    """Return what a manifest names beyond the images of the data set."""
+    known = {entry.path for entry in entries}
+    return [path for side in vars(split).values() for path in side if path not in known]
+
+
+def _by_ending(entries: Sequence[Entry]) -> dict[tuple[str, ...], str]:
+    """From the parts of a path that tell an image, to the image; without parts that could mean two."""
+    keys = [(_parts(entry.path), entry.path) for entry in entries]
+    count = Counter(key for key, _ in keys)
+    # A name alone tells an image only where all lie in one folder.
+    least = 1 if all(len(key) == 1 for key, _ in keys) else 2
+    return {key: path for key, path in keys if count[key] == 1 and len(key) >= least}
+
+
 def _find(path: str, known: Mapping[tuple[str, ...], str]) -> str:
     """Return the image that a manifest's path ends with, or the path itself where there is none."""
-    key = _key(path)
-    return next((known[key[start:]] for start in range(len(key)) if key[start:] in known), path)
+    parts = _parts(path)
+    return next((known[parts[start:]] for start in range(len(parts)) if parts[start:] in known), path)
 
 
-def _key(path: str) -> tuple[str, ...]:
+def _parts(path: str) -> tuple[str, ...]:
     """Split a path of any system into its parts, behind SICE's folder where it has one.
 
     Letters with accents can be written in two ways, and systems differ in which they use.
@@ -244,7 +266,10 @@ def _from_manifest(entries: Sequence[Entry], root: Path, manifest: str, val_frac
 
 
 def shared_scenes(split: Split, entries: Sequence[Entry]) -> int:
-    """Count the test images whose scene also has a training or validation image: the random split's leak."""
+    """Count the test images whose scene also has a training or validation image: the random split's leak.
+
+    All images of the split must be among the entries.
+    """
     scene = {entry.path: entry.scene for entry in entries}
     seen = {scene[path] for path in (*split.train, *split.val)}
     return sum(scene[path] in seen for path in split.test)

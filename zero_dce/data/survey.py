@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import stat
-from collections import defaultdict
+from collections import Counter
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -13,6 +15,13 @@ from pathlib import Path
 from zero_dce.data.decode import Decoded, ImageReadError
 from zero_dce.data.index import printable
 from zero_dce.progress import progress_bar
+
+# A disk or a network that failed, or too many open files.
+PASSING = {errno.EIO, errno.EMFILE, errno.ENFILE, getattr(errno, "ESTALE", errno.EIO)}
+
+
+class SurveyError(ValueError):
+    """The system did not let a file be read; the message names it."""
 
 
 @dataclass(frozen=True)
@@ -58,6 +67,8 @@ def look_up(root: Path, path: str) -> FileState:
         return FileState(path, bad=error.strerror or str(error))
     if not stat.S_ISREG(state.st_mode):
         return FileState(path, bad="no regular file")
+    if not os.access(root / path, os.R_OK):
+        return FileState(path, bad="no permission to read it")
     return FileState(path, state.st_size, state.st_mtime_ns)
 
 
@@ -79,45 +90,62 @@ def survey(
 
     Returns:
         A record a file, in their order. A bad file gets one too and does not stop the others.
-    """
 
-    def examine(file: FileState) -> Record:
+    Raises:
+        SurveyError: if the system, and not a file's content, keeps it from being read.
+    """
+    sizes = Counter(file.size for file in files if not file.bad)
+
+    def examine(file: FileState) -> tuple[Record, str]:
+        """Return what reading shows and, where another file has as many bytes, their hash."""
         if file.bad:
-            return Record(file.path, file.bad)
+            return Record(file.path, file.bad), ""
         try:
             decoded = read(root / file.path)
-        except ImageReadError as error:
-            return Record(file.path, error.reason)
+            digest = _digest(root / file.path) if sizes[file.size] > 1 else ""
+        except (ImageReadError, OSError) as error:
+            return Record(file.path, _reason(error)), ""
         if keep:
             keep(file.path, decoded)
         brightness = float(decoded.pixels.mean()) / 255
-        return Record(file.path, None, decoded.notices, decoded.width, decoded.height, brightness)
+        return Record(file.path, None, decoded.notices, decoded.width, decoded.height, brightness), digest
 
     executor = ThreadPoolExecutor(max(1, threads))
     try:
         with progress_bar(total=len(files), desc="reading images", unit="image", delay=1) as bar:
-            records = []
-            for record in executor.map(examine, files):
-                records.append(record)
+            results = []
+            for result in executor.map(examine, files):
+                results.append(result)
                 bar.update()
     finally:
         # After Ctrl-C or a full disk the rest is not read.
         executor.shutdown(cancel_futures=True)
-    return _with_duplicates(root, files, records)
+    return _with_duplicates(results)
 
 
-def _with_duplicates(root: Path, files: Sequence[FileState], records: list[Record]) -> list[Record]:
-    """Note which files have the same bytes as an earlier one; only files of equal size are compared."""
-    by_size = defaultdict(list)
-    for number, (file, record) in enumerate(zip(files, records, strict=True)):
-        if not record.bad:
-            by_size[file.size].append(number)
+def _reason(error: ImageReadError | OSError) -> str:
+    """Say why a file is bad.
+
+    Raises:
+        SurveyError: if it is not the file's fault; such a reason must not be kept.
+    """
+    cause = error if isinstance(error, OSError) else error.__cause__
+    if isinstance(cause, OSError) and cause.errno in PASSING:
+        raise SurveyError(f"{error}. This need not be the file's fault: try again") from error
+    return error.reason if isinstance(error, ImageReadError) else error.strerror or str(error)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _with_duplicates(results: Sequence[tuple[Record, str]]) -> list[Record]:
+    """Note which files have the same bytes as an earlier one."""
     first: dict[str, str] = {}
-    for numbers in by_size.values():
-        for number in numbers if len(numbers) > 1 else []:
-            record = records[number]
-            with (root / record.path).open("rb") as stream:
-                earlier = first.setdefault(hashlib.file_digest(stream, "sha256").hexdigest(), record.path)
-            if earlier != record.path:
-                records[number] = replace(record, notices=[*record.notices, f"the same bytes as {printable(earlier)}"])
+    records = []
+    for record, digest in results:
+        earlier = first.setdefault(digest, record.path) if digest else record.path
+        notices = [] if earlier == record.path else [f"the same bytes as {printable(earlier)}"]
+        records.append(replace(record, notices=[*record.notices, *notices]))
     return records
