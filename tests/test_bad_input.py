@@ -238,6 +238,7 @@ def test_a_dirty_data_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsy
     assert "passed over: 1 .txt files, 1 links to folders that were read already" in log
     manifest = json.loads((run / "split.json").read_text(encoding="utf-8"))
     assert set(manifest["left_out"]) == set(bad)
+    assert sum(manifest["counts_before"].values()) == 14
     used = [*manifest["train"], *manifest["val"], *manifest["test"]]
     assert len(used) == 10
     assert not {*used} & {*bad}

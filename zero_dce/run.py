@@ -108,7 +108,7 @@ def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
         # The first one stays; a resumed part may have run elsewhere.
         environment = {**before, "resumed": [*before.get("resumed", []), environment]}
     else:
-        data.split.write(run / MANIFEST, data.left_out)
+        data.split.write(run / MANIFEST, counts_before=data.counts_before, left_out=data.left_out)
     write_json(run / ENVIRONMENT, environment)
     if (run / RESUMED).is_dir():
         _take_configuration(run)

@@ -120,9 +120,10 @@ def test_the_random_split_leaks_and_says_how_much() -> None:
 
 def test_manifest_round_trip(tmp_path: Path) -> None:
     split = make_split(entries_of(10, 4), tmp_path, 0.2, test_fraction=0.2)
-    split.write(tmp_path / "split.json", left_out={"x.JPG": "an empty file"})
+    split.write(tmp_path / "split.json", counts_before=split.counts(), left_out={"x.JPG": "an empty file"})
     written = json.loads((tmp_path / "split.json").read_text())
-    assert set(written) == {"train", "val", "test", "left_out"}
+    assert written["counts_before"] == {"train": 25, "val": 7, "test": 8}
+    assert written["left_out"] == {"x.JPG": "an empty file"}
     assert Split.read(tmp_path / "split.json") == split
     assert make_split(entries_of(10, 4), tmp_path, 0, method="file", manifest="split.json") == split
 

@@ -115,6 +115,7 @@ class ExposureDataModule(L.LightningDataModule):
         report_unusual(self.root, notes(records), self.left_out, self.hparams["on_bad"])
         self.brightness = {record.path: record.brightness for record in records if not record.bad}
         self.pairs = find_references(index, self.brightness)
+        self.counts_before = split.counts()
         self.split = split.without(self.left_out)
         check_sides(split, self.split, self.root)
         log.info("Data: %s: %s", self.root, describe_counts(index, split, self.split))

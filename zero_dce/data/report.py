@@ -88,8 +88,8 @@ def describe_counts(index: Index, before: Split, after: Split) -> str:
         before: the split as drawn or read.
         after: the split without files that cannot be used.
     """
-    sides = ", ".join(f"{len(paths)} {side}" for side, paths in vars(after).items())
-    used, named = (sum(map(len, vars(split).values())) for split in (after, before))
+    sides = ", ".join(f"{count} {side}" for side, count in after.counts().items())
+    used, named = (sum(split.counts().values()) for split in (after, before))
     text = f"{len(index.entries)} images found, {used} used ({sides})"
     if named > used:
         text += f", {named - used} left out"

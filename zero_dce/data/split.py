@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from zero_dce.checks import check_number
 from zero_dce.data.index import SICE_FOLDER, Entry
@@ -21,6 +21,8 @@ SICE_COUNTS = (3022, 3021)
 SICE_TRAIN_COUNT = 2422
 # Of one side: something must be left to train on.
 LARGEST_FRACTION = 0.99
+# What a manifest says beside its lists: why files are on none of them, and how many images each side had before.
+REMARKS = ("left_out", "counts_before")
 
 
 @dataclass(frozen=True)
@@ -35,23 +37,27 @@ class Split:
         """Leave out some images; the others stay where they are."""
         return Split(*([path for path in side if path not in paths] for side in (self.train, self.val, self.test)))
 
-    def write(self, file: Path, left_out: Mapping[str, str] | None = None) -> None:
-        """Write the manifest as JSON: ``train``, ``val``, ``test``, and where given ``left_out``, a reason a file."""
-        content = asdict(self) | ({} if left_out is None else {"left_out": left_out})
+    def counts(self) -> dict[str, int]:
+        """Return the number of images of each side."""
+        return {name: len(paths) for name, paths in vars(self).items()}
+
+    def write(self, file: Path, **remarks: Any) -> None:
+        """Write the manifest as JSON: ``train``, ``val``, ``test``, and remarks, of which REMARKS are known."""
         with atomic(file) as unfinished:
-            unfinished.write_text(json.dumps(content, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+            text = json.dumps({**asdict(self), **remarks}, indent=1, ensure_ascii=False)
+            unfinished.write_text(text + "\n", encoding="utf-8")
 
     @staticmethod
     def read(file: Path) -> Split:
-        """Read a manifest. Without ``val`` no image is for validation; ``left_out`` is not needed.
+        """Read a manifest. Without ``val`` no image is for validation; remarks are not needed.
 
         Raises:
             ValueError: if the file is missing or has another shape.
         """
         try:
             content = json.loads(file.read_text(encoding="utf-8"))
-            content.pop("left_out", None)
-            split = Split(**{"val": [], **content})
+            sides = {name: side for name, side in content.items() if name not in REMARKS}
+            split = Split(**{"val": [], **sides})
             if not all(isinstance(path, str) for side in vars(split).values() for path in [*side]):
                 raise TypeError("expected lists of paths")
             return split
