@@ -51,7 +51,7 @@ def report_unusual(root: Path, unusual: Sequence[tuple[str, str]], bad: Mapping[
     if on_bad == "error":
         raise BadImagesError(
             f"{table}\nRepair them or take them out, or train without them: data.on_bad=skip. "
-            f"All are listed by: python -m zero_dce.data.inspect {root}"
+            f"Each bad file by its name: python -m zero_dce.data.inspect {root}"
         )
     log.warning("%s\nThey are left out (data.on_bad=skip); split.json lists them", table)
 
