@@ -248,7 +248,8 @@ def test_the_command_line(tmp_path: Path) -> None:
     options["env"] = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
     bare = subprocess.run(command, cwd=tmp_path, **options)
     assert bare.returncode == 0
-    assert "pick" in bare.stdout
+    for name in ("pick", "dashboard"):
+        assert name in bare.stdout
     wrong = subprocess.run([*command, "pick", "nowhere", "--step", "1"], cwd=tmp_path, **options)
     assert wrong.returncode == 1
     assert wrong.stderr.startswith("FileNotFoundError: nowhere does not exist")
