@@ -79,7 +79,8 @@ class Run:
 class Server:
     """What the server holds, and its answers to the queries that W&B's client asks.
 
-    ``refuses`` makes it take no key; ``silent`` makes it accept connections and never answer.
+    ``refuses`` makes it take no key; ``silent`` makes it accept connections and never answer. ``read_only`` lets
+    nobody save a workspace.
     """
 
     def __init__(self, refuses: bool = False, silent: bool = False) -> None:
@@ -90,6 +91,7 @@ class Server:
         self.artifacts = Artifacts(PROJECT)
         # Saved workspaces: the mutation's variables.
         self.views: list[dict[str, Any]] = []
+        self.read_only = False
         self.address = ""
 
     def answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -152,6 +154,8 @@ class Server:
         return {"agentHeartbeat": {"agent": {"id": "agent"}, "commands": json.dumps(commands)}}
 
     def _upsert_view(self, variables: dict[str, Any]) -> dict[str, Any]:
+        if self.read_only:
+            raise RefusalError("permission denied")
         self.views.append(variables)
         return {"upsertView": {"view": {"id": "view", "name": variables["name"]}, "inserted": True}}
 

@@ -138,7 +138,7 @@ def test_a_projects_workspace(server: Server, tmp_path: Path) -> None:
     [
         (["--project", "zero_dce", "--sweep", "gone"], "someone/zero_dce, sweep gone has 0 runs in W&B"),
         (["--project", "zero_dce"], "someone/zero_dce has 1 runs in W&B, none with sample pictures"),
-        (["--project", "none"], "Could not find project"),
+        (["--project", "none"], "W&B did not list the runs of someone/none: Could not find project none. See the"),
     ],
 )
 def test_nothing_to_show(arguments: list[str], message: str, server: Server, tmp_path: Path) -> None:
@@ -148,6 +148,16 @@ def test_nothing_to_show(arguments: list[str], message: str, server: Server, tmp
     assert message in done.stderr
     assert "Traceback" not in done.stderr
     assert not server.views
+
+
+def test_a_project_that_others_may_only_read(server: Server, tmp_path: Path) -> None:
+    server.read_only = True
+    server.runs["a"] = Run("a", lines={0: {"samples/00": {}}})
+    done = dashboard(tmp_path, server.address, "--project", "zero_dce")
+    assert done.returncode == 1
+    assert done.stderr.startswith("ConnectionError: W&B did not save the workspace: ")
+    assert "permission denied" in done.stderr
+    assert "Traceback" not in done.stderr
 
 
 @pytest.mark.parametrize(("key", "message"), [(KEY, "cannot be reached"), ("", "has no API key")])

@@ -13,7 +13,7 @@ from typing import Any
 import wandb
 
 from zero_dce.loggers.connection import check_connection
-from zero_dce.review.upload import quiet_wandb
+from zero_dce.review.service import explain_refusal, quiet_wandb
 
 SECONDS = 20
 
@@ -32,20 +32,18 @@ def run(options: argparse.Namespace) -> None:
     Raises:
         ModuleNotFoundError: if the package for workspaces is not installed.
         ConnectionError: if W&B cannot be reached or refuses.
-        ValueError: if there are no runs with sample pictures.
+        ValueError: if there are no runs with sample pictures, or no default entity.
     """
     build: Any = _builder()
     quiet_wandb()
     check_connection()
-    try:
-        api = wandb.Api(timeout=SECONDS)
-        entity = options.entity or api.default_entity
-        keys, count = logged_keys(api, f"{entity}/{options.project}", options.sweep)
-        name = options.name or f"{options.sweep or options.project}: pictures per step, by loss weights"
-        workspace = build(entity, options.project, name, options.sweep, keys, count)
+    api = wandb.Api(timeout=SECONDS)
+    entity = options.entity or _default_entity(api)
+    keys, count = logged_keys(api, f"{entity}/{options.project}", options.sweep)
+    name = options.name or f"{options.sweep or options.project}: pictures per step, by loss weights"
+    workspace = build(entity, options.project, name, options.sweep, keys, count)
+    with explain_refusal("W&B did not save the workspace", "May you write to this project?"):
         workspace.save()
-    except wandb.errors.Error as error:
-        raise ConnectionError(f"W&B did not save the workspace: {error}") from error
     print(workspace.url)
 
 
@@ -61,9 +59,13 @@ def logged_keys(api: wandb.Api, path: str, group: str | None) -> tuple[set[str],
         The names of pictures, losses and measures in any of the runs, and how many runs there are.
 
     Raises:
-        ValueError: if there is no such project, or none of its runs has sample pictures.
+        ConnectionError: if there is no such project, or the server refuses.
+        ValueError: if none of the runs has sample pictures.
     """
-    runs = list(api.runs(path, filters={"group": group} if group else {}, lazy=False))
+    with explain_refusal(
+        f"W&B did not list the runs of {path}", "See the project's address for --entity and --project"
+    ):
+        runs = list(api.runs(path, filters={"group": group} if group else {}, lazy=False))
     keys = {str(key) for run in runs for key in run.summary.keys()}  # noqa: SIM118  # W&B's own mapping
     if not any(key.startswith("samples/") for key in keys):
         where = f"{path}, sweep {group}" if group else path
@@ -72,6 +74,14 @@ def logged_keys(api: wandb.Api, path: str, group: str | None) -> tuple[set[str],
             "offline runs by `python -m wandb sync SWEEP_DIR/wandb/offline-run-*`"
         )
     return keys, len(runs)
+
+
+def _default_entity(api: wandb.Api) -> str:
+    with explain_refusal("W&B did not say whose key this is", "Give --entity"):
+        entity = api.default_entity
+    if entity is None:
+        raise ValueError("W&B has no default entity for this key: give the user or team as --entity")
+    return str(entity)
 
 
 def _builder() -> Any:

@@ -170,9 +170,9 @@ def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
         "checkpoint_sha256": checksum,
         "note": note,
         "picked_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **{key: environment[key] for key in ("versions", "commit", "data_fingerprint")},
+        **{key: environment.get(key) for key in ("versions", "commit", "data_fingerprint")},
         # The code that later parts of a run ran with may be another.
-        "resumed": [{key: part[key] for key in ("versions", "commit")} for part in environment.get("resumed", [])],
+        "resumed": [{key: part.get(key) for key in ("versions", "commit")} for part in environment.get("resumed", [])],
     }
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -16,6 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from zero_dce.loggers.connection import check_connection
 from zero_dce.loggers.step_wandb import SECONDS_TO_CONNECT, SECONDS_TO_FINISH
+from zero_dce.review.service import explain_refusal, quiet_wandb
 
 KIND = "model"
 ALIAS = "picked"
@@ -75,11 +75,6 @@ def check_upload(config: DictConfig | ListConfig, run: Path) -> Target:
     return Target(logger.project, logger.get("entity"), artifact_name(run))
 
 
-def quiet_wandb() -> None:
-    """Leave it to the command to say what it did; must come before W&B is first used."""
-    os.environ.setdefault("WANDB_SILENT", "true")
-
-
 def artifact_name(run: Path) -> str:
     """Name an artifact by the sweep's folder: ``loss_weights-2026-11-23_10-00-00``.
 
@@ -112,14 +107,12 @@ def upload(folder: Path, target: Target, title: str, step: int, origin: Mapping[
     settings = wandb.Settings(
         silent=True, init_timeout=SECONDS_TO_CONNECT, finish_timeout=SECONDS_TO_FINISH, console="off"
     )
-    try:
-        with TemporaryDirectory(prefix="zero_dce_pick", ignore_cleanup_errors=True) as scratch:
-            aliases = [ALIAS, f"step-{step}"]
-            return _send(artifact, target, aliases, name=f"pick: {title}", dir=scratch, settings=settings)
-    except (wandb.errors.Error, ValueError) as error:
-        raise ConnectionError(
-            f"W&B did not take the artifact: {error}. {folder} is whole; to send it again, pick again with --overwrite"
-        ) from error
+    aliases = [ALIAS, f"step-{step}"]
+    with (
+        explain_refusal("W&B did not take the artifact", f"{folder} is whole; to send it, pick again with --overwrite"),
+        TemporaryDirectory(prefix="zero_dce_pick", ignore_cleanup_errors=True) as scratch,
+    ):
+        return _send(artifact, target, aliases, name=f"pick: {title}", dir=scratch, settings=settings)
 
 
 def _send(artifact: wandb.Artifact, target: Target, aliases: list[str], **options: Any) -> str:
