@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from zero_dce.curves import ITERATIONS, apply_curves
@@ -107,7 +107,9 @@ def save_weights(network: DCENet, file: Path, step: int) -> None:
     """
     # The format knows no memory layouts beside the plain one; the values stay the same, bit by bit.
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    save_file(state, file, {"network": NETWORK, "step": str(step), "format_version": FORMAT_VERSION})
+    content = save(state, {"network": NETWORK, "step": str(step), "format_version": FORMAT_VERSION})
+    # Written here: the package's own save_file leaves a file that only its owner can read.
+    file.write_bytes(content)
 
 
 def _find_file(path: Path) -> Path:

@@ -68,6 +68,17 @@ def test_a_pick_holds_everything(sweep: Path, capsys: pytest.CaptureFixture[str]
     assert timedelta(0) <= age + timedelta(seconds=1) < timedelta(minutes=5)
 
 
+def test_colleagues_can_read_all_of_it(sweep: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        main(["pick", str(sweep), "--run", "1", "--step", "2"])
+    finally:
+        os.umask(before)
+    parts = [file for file in (sweep / "picked").rglob("*") if file.is_file()]
+    assert {file.name: file.stat().st_mode & 0o777 for file in parts} == {file.name: 0o644 for file in parts}
+    assert (sweep / "picked").stat().st_mode & 0o777 == 0o755
+
+
 def test_measures_are_those_of_the_step(sweep: Path) -> None:
     main(["pick", str(sweep), "--run", "1", "--step", "2"])
     measures = read(sweep / "picked" / "measures.json")
