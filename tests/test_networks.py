@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch.nn import functional as F
 
 from zero_dce.module import ZeroDCE
-from zero_dce.networks import DCENet, load_weights
+from zero_dce.networks import DCENet, load_weights, save_weights
 
 
 def test_size_of_the_network() -> None:
@@ -127,3 +128,41 @@ def test_a_text_file_is_no_checkpoint(tmp_path: Path) -> None:
         load_weights(tmp_path / "text.pth")
     with pytest.raises(FileNotFoundError):
         load_weights(tmp_path / "missing.pth")
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"network": "zero_dce_pp"}, r"holds \{'network': 'zero_dce_pp'\}, expected \{'network': 'zero_dce'"),
+        ({"network": "zero_dce", "format_version": "2"}, "another version of this package"),
+    ],
+)
+def test_safetensors_of_another_kind(metadata: dict[str, str], message: str, tmp_path: Path) -> None:
+    save_file(DCENet().state_dict(), tmp_path / "other.safetensors", metadata)
+    with pytest.raises(ValueError, match=message):
+        load_weights(tmp_path / "other.safetensors")
+
+
+def test_safetensors_from_elsewhere(tmp_path: Path) -> None:
+    """Without metadata its keys decide, as with a checkpoint."""
+    state = DCENet().state_dict()
+    save_file(state, tmp_path / "plain.safetensors")
+    assert torch.equal(load_weights(tmp_path / "plain.safetensors").e_conv7.weight, state["e_conv7.weight"])
+    del state["e_conv3.bias"]
+    save_file(state, tmp_path / "less.safetensors")
+    with pytest.raises(ValueError, match=r"Missing keys: \['e_conv3.bias'\]"):
+        load_weights(tmp_path / "less.safetensors")
+
+
+@pytest.mark.parametrize("length", [0, 5, 1000, -1])
+def test_safetensors_cut_short(length: int, tmp_path: Path) -> None:
+    file = tmp_path / "cut.safetensors"
+    save_weights(DCENet(), file, 3)
+    file.write_bytes(file.read_bytes()[:length])
+    with pytest.raises(ValueError, match=r"cut\.safetensors is not a safetensors file that can be read"):
+        load_weights(file)
+
+
+def test_a_folder_without_weights(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"holds neither weights\.safetensors nor checkpoints/last\.ckpt"):
+        load_weights(tmp_path)

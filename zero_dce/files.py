@@ -1,13 +1,16 @@
-"""Files that are either whole or not there."""
+"""Files and folders that are either whole or not there."""
 
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 UNFINISHED = ".unfinished"
+# No name that a person would give: what is left under it is moved back or removed.
+REPLACED = ".before-overwriting"
 
 
 @contextmanager
@@ -22,3 +25,36 @@ def atomic(file: Path) -> Iterator[Path]:
         os.replace(unfinished, file)
     finally:
         unfinished.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_folder(folder: Path) -> Iterator[Path]:
+    """Give a new folder to fill. It gets its name when the block ends well, in the place of an earlier one.
+
+    A process killed in between leaves a folder ending in ``.unfinished``, which the next call clears away, and the
+    earlier folder, under its name or, in the moment of the exchange, ending in ``.before-overwriting``: the next call
+    restores that.
+    """
+    unfinished, replaced = (folder.with_name(folder.name + ending) for ending in (UNFINISHED, REPLACED))
+    restore_replaced(folder)
+    shutil.rmtree(unfinished, ignore_errors=True)
+    unfinished.mkdir(parents=True)
+    try:
+        yield unfinished
+        if folder.exists():
+            os.replace(folder, replaced)
+        os.replace(unfinished, folder)
+    finally:
+        shutil.rmtree(unfinished, ignore_errors=True)
+        restore_replaced(folder)
+
+
+def restore_replaced(folder: Path) -> None:
+    """Undo half an exchange of :func:`atomic_folder`: the earlier folder gets its name back, or goes."""
+    replaced = folder.with_name(folder.name + REPLACED)
+    if not replaced.exists():
+        return
+    if folder.exists():
+        shutil.rmtree(replaced)
+    else:
+        os.replace(replaced, folder)

@@ -1,4 +1,4 @@
-"""DCE-Net, which estimates the curve maps, and the loading of published weights into it."""
+"""DCE-Net, which estimates the curve maps, and the files that its weights are in."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from zero_dce.curves import ITERATIONS, apply_curves
@@ -15,6 +17,11 @@ from zero_dce.curves import ITERATIONS, apply_curves
 WIDTH = 32
 # conv5 to conv7 see two feature maps side by side (skip connections).
 SKIP_LAYERS = ("e_conv5", "e_conv6", "e_conv7")
+# The weights alone, as a picked checkpoint's folder holds them.
+WEIGHTS_FILE = "weights.safetensors"
+LAST_CHECKPOINT = "checkpoints/last.ckpt"
+# Written into the file, so that it says by itself what it is.
+NETWORK, FORMAT_VERSION = "zero_dce", "1"
 
 
 class DCENet(nn.Module):
@@ -72,28 +79,80 @@ def load_weights(path: str | os.PathLike[str]) -> DCENet:
     concatenates the skip connections the other way round, so its input channels are swapped here.
 
     Args:
-        path: the checkpoint. It is read with ``weights_only=True``: no code in it can run.
+        path: a checkpoint; a ``.safetensors`` file; the folder that ``python -m zero_dce.review pick`` wrote; or a
+            run's folder, for its last checkpoint. A checkpoint is read with ``weights_only=True``: no code in it can
+            run. A ``.safetensors`` file holds none.
 
     Returns:
         The network in evaluation mode, on the CPU.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: if there is no such file, or no weights in the folder.
         ValueError: if the file is no checkpoint, or its keys are of no known layout.
     """
-    if not Path(path).is_file():
+    file = _find_file(Path(path))
+    content = _read_safetensors(file) if file.suffix == ".safetensors" else _read_checkpoint(file)
+    network = DCENet()
+    network.load_state_dict(_to_dce_net_layout(content, file))
+    return network.eval()
+
+
+def save_weights(network: DCENet, file: Path, step: int) -> None:
+    """Write the weights alone as ``.safetensors``, with the network's name and the step in its metadata.
+
+    Args:
+        network: on any device.
+        file: where to.
+        step: how many optimizer steps the weights were trained for.
+    """
+    # The format knows no memory layouts beside the plain one; the values stay the same, bit by bit.
+    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
+    content = save(state, {"network": NETWORK, "step": str(step), "format_version": FORMAT_VERSION})
+    # Written here: the package's own save_file leaves a file that only its owner can read.
+    file.write_bytes(content)
+
+
+def _find_file(path: Path) -> Path:
+    if path.is_dir():
+        found = next((path / name for name in (WEIGHTS_FILE, LAST_CHECKPOINT) if (path / name).is_file()), None)
+        if found is None:
+            raise FileNotFoundError(
+                f"{path} holds neither {WEIGHTS_FILE} nor {LAST_CHECKPOINT}; expected a picked folder or the folder of "
+                "one run. Of a sweep's folder give picked/ or one of its runs"
+            )
+        return found
+    if not path.is_file():
         raise FileNotFoundError(
-            f"{path} does not exist; expected a checkpoint of this package, the authors' or the report's"
+            f"{path} does not exist; expected a checkpoint of this package, the authors' or the report's, a "
+            ".safetensors file, a picked folder or a run's folder"
         )
+    return path
+
+
+def _read_checkpoint(file: Path) -> object:
     try:
-        content = torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(file, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
         raise ValueError(
-            f"{path} is not a PyTorch checkpoint that can be read with weights_only=True: {error}"
+            f"{file} is not a PyTorch checkpoint that can be read with weights_only=True: {error}"
         ) from error
-    network = DCENet()
-    network.load_state_dict(_to_dce_net_layout(content, path))
-    return network.eval()
+
+
+def _read_safetensors(file: Path) -> dict[str, Tensor]:
+    try:
+        with safe_open(file, framework="pt") as opened:
+            metadata = opened.metadata() or {}
+            state = {key: opened.get_tensor(key) for key in opened.keys()}  # noqa: SIM118  # it has no iterator
+    except SafetensorError as error:
+        raise ValueError(f"{file} is not a safetensors file that can be read, perhaps cut short: {error}") from error
+    expected = {"network": NETWORK, "format_version": FORMAT_VERSION}
+    # A file from elsewhere may say nothing; its keys are looked at next.
+    other = {name: metadata[name] for name, value in expected.items() if metadata.get(name, value) != value}
+    if other:
+        raise ValueError(
+            f"{file} says that it holds {other}, expected {expected}: it needs another version of this package"
+        )
+    return state
 
 
 def _to_dce_net_layout(content: object, path: str | os.PathLike[str]) -> dict[str, Tensor]:

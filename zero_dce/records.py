@@ -52,8 +52,13 @@ def describe_environment(data_fingerprint: str) -> dict[str, Any]:
 
 def resume_command(run: Path, steps: int | None = None) -> str:
     """Return the command that trains a run on, to its end or to ``steps``, quoted for the shell and for Hydra."""
-    resume = f"resume={run}" if re.fullmatch(r"[\w./:\\-]+", str(run)) else shlex.quote(f'resume="{run}"')
+    resume = path_override("resume", run)
     return f"python -m zero_dce.train {resume}" + ("" if steps is None else f" trainer.max_steps={steps}")
+
+
+def path_override(key: str, path: Path) -> str:
+    """Return ``key=path``, quoted for the shell and for Hydra where the path needs it."""
+    return f"{key}={path}" if re.fullmatch(r"[\w./:\\-]+", str(path)) else shlex.quote(f'{key}="{path}"')
 
 
 def _finite(content: Any) -> Any:

@@ -14,6 +14,8 @@ from typing import Any
 
 import yaml
 
+from tests.helpers.wandb_artifacts import Artifacts, RefusalError
+
 KEY = "0123456789" * 4
 ENTITY = "someone"
 PROJECT = {"id": "p", "name": "zero_dce", "entity": {"id": "e", "name": ENTITY}}
@@ -27,6 +29,7 @@ class Run:
     config: dict[str, Any] = field(default_factory=dict)
     group: str | None = None
     display_name: str | None = None
+    job_type: str | None = None
     tags: list[str] = field(default_factory=list)
     sweep: str | None = None
     # By the line number that the client gave: a line sent again replaces the first.
@@ -43,6 +46,7 @@ class Run:
         self.config |= {key: item["value"] for key, item in json.loads(variables.get("config") or "{}").items()}
         self.group = variables.get("groupName") or self.group
         self.display_name = variables.get("displayName") or self.display_name
+        self.job_type = variables.get("jobType") or self.job_type
         self.tags = variables.get("tags") or self.tags
         self.sweep = variables.get("sweep") or self.sweep
 
@@ -65,11 +69,18 @@ class Run:
             "wandbConfig": json.dumps({"t": 1}),
         }
 
+    def summarise(self) -> dict[str, Any]:
+        """What a list of runs says beside."""
+        last = {key: value for row in self.rows for key, value in row.items()}
+        told = {"summaryMetrics": json.dumps(last), "systemMetrics": "{}", "state": "finished", "group": self.group}
+        return {**told, "user": {"name": ENTITY, "username": ENTITY}, "createdAt": "2026-01-01T00:00:00Z"}
+
 
 class Server:
     """What the server holds, and its answers to the queries that W&B's client asks.
 
-    ``refuses`` makes it take no key; ``silent`` makes it accept connections and never answer.
+    ``refuses`` makes it take no key; ``silent`` makes it accept connections and never answer. ``read_only`` lets
+    nobody save a workspace.
     """
 
     def __init__(self, refuses: bool = False, silent: bool = False) -> None:
@@ -77,6 +88,10 @@ class Server:
         self.runs: dict[str, Run] = {}
         self.sweep: dict[str, Any] = {}
         self.left: list[dict[str, Any]] = []
+        self.artifacts = Artifacts(PROJECT)
+        # Saved workspaces: the mutation's variables.
+        self.views: list[dict[str, Any]] = []
+        self.read_only = False
         self.address = ""
 
     def answer(self, query: str, variables: dict[str, Any]) -> dict[str, Any]:
@@ -88,6 +103,9 @@ class Server:
             "SweepWithRuns": self._describe_sweep,
             "createAgent": lambda _: {"createAgent": {"agent": {"id": "agent"}}},
             "agentHeartbeat": self._next_run,
+            **self.artifacts.answers,
+            "upsertView(": self._upsert_view,
+            "query Runs(": self._list_runs,
             "viewer": self._viewer,
         }
         known = next((method for word, method in answers.items() if word in query), None)
@@ -135,6 +153,22 @@ class Server:
                 ]
         return {"agentHeartbeat": {"agent": {"id": "agent"}, "commands": json.dumps(commands)}}
 
+    def _upsert_view(self, variables: dict[str, Any]) -> dict[str, Any]:
+        if self.read_only:
+            raise RefusalError("permission denied")
+        self.views.append(variables)
+        return {"upsertView": {"view": {"id": "view", "name": variables["name"]}, "inserted": True}}
+
+    def _list_runs(self, variables: dict[str, Any]) -> dict[str, Any]:
+        if variables["project"] != PROJECT["name"]:
+            return {"project": None}
+        group = json.loads(variables["filters"]).get("group")
+        runs = [run for run in self.runs.values() if group in (None, run.group)]
+        edges = [{"node": {**run.describe(), **run.summarise(), "projectId": "1"}, "cursor": run.name} for run in runs]
+        page = {"endCursor": None, "hasNextPage": False}
+        project = {"internalId": "1", "runCount": len(runs), "readOnly": False}
+        return {"project": {**project, "runs": {"edges": edges, "pageInfo": page}}}
+
     def stream(self, run: str, body: dict[str, Any]) -> None:
         history = body.get("files", {}).get("wandb-history.jsonl", {"offset": 0, "content": []})
         for number, line in enumerate(history["content"], start=history["offset"]):
@@ -156,15 +190,21 @@ class _Handler(BaseHTTPRequestHandler):
             if self.state.silent:
                 threading.Event().wait(30)
             request = json.loads(body)
-            self._reply({"data": self.state.answer(request["query"], request.get("variables") or {})})
+            try:
+                self._reply({"data": self.state.answer(request["query"], request.get("variables") or {})})
+            except RefusalError as refusal:
+                self._reply({"data": None, "errors": [{"message": str(refusal)}]})
             return
         if self.path.endswith("/file_stream"):
             self.state.stream(self.path.split("/")[-2], json.loads(body))
         self._reply({})
 
     def do_PUT(self) -> None:
-        _, _, run, name = self.path.split("/", 3)
-        self.state.runs[run].files[name] = self._body()
+        _, place, owner, name = self.path.split("/", 3)
+        if place == "artifacts":
+            self.state.artifacts.put(f"{owner}/{name}", self._body())
+        else:
+            self.state.runs[owner].files[name] = self._body()
         self._reply({})
 
     def do_GET(self) -> None:
@@ -202,7 +242,7 @@ def serve(**options: bool) -> Iterator[Server]:
     """Run a server for the time of a test; its ``address`` is for WANDB_BASE_URL."""
     server = Server(**options)
     http = _QuietServer(("127.0.0.1", 0), type("Handler", (_Handler,), {"state": server}))
-    server.address = f"http://127.0.0.1:{http.server_address[1]}"
+    server.address = server.artifacts.address = f"http://127.0.0.1:{http.server_address[1]}"
     thread = threading.Thread(target=http.serve_forever, daemon=True)
     thread.start()
     try:

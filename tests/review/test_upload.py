@@ -1,0 +1,128 @@
+"""A pick as a W&B artifact, against a small server on loopback."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.wandb_server import KEY, Server, serve
+from zero_dce.review.upload import artifact_name
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serve() as running:
+        yield running
+
+
+def pick(sweep: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "zero_dce.review", "pick", str(sweep), "--run", "1", "--step", "2", *arguments]
+    known = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(sweep), "WANDB_API_KEY": KEY}
+    return subprocess.run(
+        command, env=known | environment, cwd=sweep, capture_output=True, text=True, timeout=200, check=False
+    )
+
+
+def make_online(sweep: Path) -> None:
+    """Let the run's configuration say that it was logged online."""
+    file = sweep / "1" / ".hydra" / "config.yaml"
+    text = file.read_text()
+    assert "mode: offline" in text
+    file.write_text(text.replace("mode: offline", "mode: online"))
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+
+
+@pytest.mark.parametrize("asked", [True, False], ids=["asked for", "the run was logged online"])
+def test_the_folder_arrives_byte_for_byte(asked: bool, server: Server, sweep: Path) -> None:
+    if not asked:
+        make_online(sweep)
+    done = pick(sweep, "--note", "calm sky", *(["--upload"] if asked else []), WANDB_BASE_URL=server.address)
+    assert done.returncode == 0, done.stderr
+    assert "in W&B: someone/zero_dce/grid-today:v0" in done.stdout
+    assert done.stderr == ""
+    (artifact,) = server.artifacts.all
+    files = contents(sweep / "picked")
+    assert len(files) == 8
+    assert artifact.files == files
+    digests = {name: entry["digest"] for name, entry in artifact.manifest["contents"].items()}
+    assert digests == {name: base64.b64encode(hashlib.md5(data).digest()).decode() for name, data in files.items()}
+    assert (artifact.name, artifact.kind, artifact.project) == ("grid-today", "model", "zero_dce")
+    assert {"picked", "step-2"} <= set(artifact.aliases) <= {"picked", "step-2", "latest"}
+    assert artifact.committed
+    assert (artifact.metadata["name"], artifact.metadata["note"]) == ("exp=10", "calm sky")
+    (run,) = server.runs.values()
+    assert run.name == artifact.run
+    assert (run.display_name, run.job_type, run.exit_code) == ("pick: run 1 (exp=10) at step 2", "pick", 0)
+    assert not run.rows, "the sweep's plots stay as they were"
+    assert not list(sweep.glob("**/wandb/run-*")), "nothing is left beside the offline runs"
+
+
+def test_offline_runs_are_not_sent(server: Server, sweep: Path) -> None:
+    done = pick(sweep, WANDB_BASE_URL=server.address)
+    assert done.returncode == 0, done.stderr
+    make_online(sweep)
+    done = pick(sweep, "--overwrite", "--no-upload", WANDB_BASE_URL=server.address)
+    assert done.returncode == 0, done.stderr
+    assert not server.runs
+    assert not server.artifacts.all
+
+
+@pytest.mark.parametrize(
+    ("key", "address", "message"),
+    [(KEY, "http://127.0.0.1:9", "cannot be reached"), ("", "http://127.0.0.1:9", "has no API key")],
+)
+def test_without_a_server_it_says_so_in_seconds(key: str, address: str, message: str, sweep: Path) -> None:
+    began = time.monotonic()
+    done = pick(sweep, "--upload", WANDB_BASE_URL=address, WANDB_API_KEY=key)
+    assert time.monotonic() - began < 30, "most of it is Python's start"
+    assert done.returncode == 1
+    assert re.match(rf"ConnectionError: W&B .*{message}.*--no-upload picks without sending", done.stderr), done.stderr
+    assert "Traceback" not in done.stderr
+    assert not (sweep / "picked").exists()
+
+
+def test_a_server_that_refuses_the_artifact(server: Server, sweep: Path) -> None:
+    server.artifacts.refuses = True
+    done = pick(sweep, "--upload", WANDB_BASE_URL=server.address)
+    assert done.returncode == 1
+    assert "ConnectionError: W&B did not take the artifact" in done.stderr
+    assert "artifacts are not for you" in done.stderr
+    assert f"{sweep / 'picked'} is whole" in done.stderr
+    assert "Traceback" not in done.stderr
+    (run,) = server.runs.values()
+    assert run.exit_code == 1, "closed, and as failed"
+
+
+def test_a_run_that_was_not_logged_to_wandb(sweep: Path) -> None:
+    file = sweep / "1" / ".hydra" / "config.yaml"
+    text = file.read_text()
+    file.write_text(re.sub(r"^logger:\n(  .*\n)+", "logger: {}\n", text, flags=re.MULTILINE))
+    done = pick(sweep, "--upload")
+    assert done.returncode == 1
+    assert "was not logged to W&B, so there is no project to send to" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("run", "name"),
+    [
+        ("/runs/loss_weights/2026-11-23_10-00-00/3", "loss_weights-2026-11-23_10-00-00"),
+        ("/runs/night, 天空/a=b/3", "night-a-b"),
+        (f"/{'a' * 200}/{'b' * 100}/0", "a" * 27 + "-" + "b" * 100),
+    ],
+)
+def test_names_that_wandb_takes(run: str, name: str) -> None:
+    assert artifact_name(Path(run)) == name

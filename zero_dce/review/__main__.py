@@ -1,0 +1,38 @@
+"""What a person does with a sweep: ``python -m zero_dce.review pick`` keeps a checkpoint, and so on."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from types import ModuleType
+
+from zero_dce.review import dashboard, pick
+
+# Each module has add_arguments(parser) and run(options).
+COMMANDS: dict[str, ModuleType] = {"dashboard": dashboard, "pick": pick}
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(prog="python -m zero_dce.review", description="Look at a sweep, and choose.")
+    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
+    for name, module in COMMANDS.items():
+        text = (module.__doc__ or "").strip()
+        module.add_arguments(commands.add_parser(name, help=text.partition("\n")[0], description=text))
+    options = parser.parse_args(arguments)
+    if options.command is None:
+        parser.print_help()
+        return
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Names in any script, also where the system's encoding lacks them.
+        sys.stdout.reconfigure(errors="replace")
+    try:
+        COMMANDS[options.command].run(options)
+    except (OSError, ValueError, ModuleNotFoundError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+if __name__ == "__main__":
+    main()

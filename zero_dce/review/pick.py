@@ -1,0 +1,213 @@
+"""Keep one checkpoint of a sweep: its weights, configuration, measures and sample pictures, in one folder.
+
+``python -m zero_dce.review pick SWEEP_DIR --run 3 --step 3000`` writes ``SWEEP_DIR/picked/``. The folder is all that is
+needed later: ``load_weights("picked")`` and ``model.weights=picked`` take it as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from omegaconf import OmegaConf
+
+from zero_dce.callbacks.samples import pictures_folder
+from zero_dce.files import atomic_folder, restore_replaced
+from zero_dce.loggers.metrics_file import Rows, read_rows
+from zero_dce.networks import WEIGHTS_FILE, load_weights, save_weights
+from zero_dce.records import ENVIRONMENT, path_override, read_json, write_json
+from zero_dce.review.upload import check_upload, should_upload, upload
+from zero_dce.sweep_plan import run_name
+
+PICKED = "picked"
+CONFIGURATION, MEASURES, ORIGIN, SAMPLES = "config.yaml", "measures.json", "origin.json", "samples"
+PARTS = {WEIGHTS_FILE, CONFIGURATION, MEASURES, ORIGIN, SAMPLES}
+# Where Hydra keeps what a run was composed from.
+COMPOSED = Path(".hydra") / "config.yaml"
+STAGES = ("train", "val")
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A checkpoint that a person chose.
+
+    Args:
+        run: the run's folder.
+        step: the optimizer steps done.
+        checkpoint: the file.
+    """
+
+    run: Path
+    step: int
+    checkpoint: Path
+
+    def __str__(self) -> str:
+        """Name it as a person would."""
+        return f"run {self.run.name} ({run_name(self.run)}) at step {self.step}"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this command's arguments."""
+    parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="a sweep's folder, or a single run's")
+    parser.add_argument("--run", dest="name", metavar="N", help="the run's number; not with a single run's folder")
+    parser.add_argument("--step", type=int, required=True, metavar="N", help="the checkpoint's step")
+    parser.add_argument("--note", default="", metavar="TEXT", help="why this one; kept in origin.json")
+    parser.add_argument("--output", type=Path, metavar="DIR", help=f"default: SWEEP_DIR/{PICKED}")
+    parser.add_argument("--overwrite", action="store_true", help="replace an earlier pick")
+    parser.add_argument(
+        "--upload",
+        action=argparse.BooleanOptionalAction,
+        help="send the folder to W&B, as an artifact of the run's project; default: where the run was logged online",
+    )
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the folder, and send it where that is asked for.
+
+    Raises:
+        OSError: if something is missing, in the way or cannot be written, or W&B cannot be reached.
+        ValueError: if the checkpoint is none of the network's, or the arguments contradict each other.
+    """
+    choice = choose(options.sweep, options.name, options.step)
+    folder: Path = (options.output or options.sweep / PICKED).resolve()
+    check_free(folder, options.overwrite)
+    config = OmegaConf.load(choice.run / COMPOSED)
+    target = check_upload(config, choice.run) if should_upload(config, options.upload) else None
+    origin = describe_origin(choice, options.sweep, options.note)
+    write_pick(choice, origin, folder)
+    print(f"Picked {choice}: {folder}")
+    if not (folder / SAMPLES).is_dir():
+        print(f"  without pictures: {pictures_folder(choice.run, choice.step)} does not exist")
+    print(f"  train on from it: python -m zero_dce.train {path_override('model.weights', folder)}")
+    if target:
+        print(f"  in W&B: {upload(folder, target, str(choice), choice.step, origin)}")
+
+
+def choose(folder: Path, name: str | None, step: int) -> Choice:
+    """Find the checkpoint of a run in a sweep's folder, or in the run's own.
+
+    Args:
+        folder: a sweep's, or a single run's.
+        name: the run's folder in the sweep; ``None`` for a single run.
+        step: the optimizer steps done.
+
+    Raises:
+        FileNotFoundError: if there is no such run or step; the message lists those that there are.
+        ValueError: if a name is given for a single run.
+    """
+    run_folder = _find_run(folder, name)
+    steps = saved_checkpoints(run_folder)
+    if step not in steps:
+        there = ", ".join(map(str, sorted(steps))) or "none"
+        raise FileNotFoundError(f"{run_folder} has no checkpoint of step {step}; there are: {there}")
+    return Choice(run_folder, step, steps[step])
+
+
+def saved_checkpoints(run: Path) -> dict[int, Path]:
+    """Return a run's checkpoints by their steps."""
+    files = {file.stem.removeprefix("step-"): file for file in (run / "checkpoints").glob("step-*.ckpt")}
+    return {int(step): file for step, file in files.items() if step.isdecimal()}
+
+
+def _find_run(folder: Path, name: str | None) -> Path:
+    if not folder.is_dir():
+        raise FileNotFoundError(f"{folder} does not exist; expected the folder of a sweep or of a single run")
+    if (folder / COMPOSED).is_file():
+        if name is not None:
+            raise ValueError(f"{folder} is the folder of a single run: leave out --run {name}")
+        return folder.resolve()
+    runs = {place.parents[1].name: place.parents[1] for place in folder.glob(f"*/{COMPOSED.as_posix()}")}
+    if not runs:
+        raise FileNotFoundError(f"{folder} holds no runs; expected the folder of a sweep or of a single run")
+    if name not in runs:
+        there = ", ".join(f"{key} ({run_name(runs[key])})" for key in sorted(runs, key=lambda key: (len(key), key)))
+        given = "--run is missing" if name is None else f"--run {name}: there is no such run"
+        raise FileNotFoundError(f"{given}; {folder} holds: {there}")
+    return runs[name].resolve()
+
+
+def check_free(folder: Path, overwrite: bool) -> None:
+    """Return if a pick can be written to a folder.
+
+    Raises:
+        FileExistsError: if it holds an earlier pick that is not to be replaced, or anything that is no pick.
+    """
+    restore_replaced(folder)
+    if not folder.exists():
+        return
+    strangers = sorted({part.name for part in folder.iterdir()} - PARTS) if folder.is_dir() else [folder.name]
+    if strangers:
+        raise FileExistsError(f"{folder} holds what is no pick ({', '.join(strangers)}): choose another --output DIR")
+    if not overwrite:
+        origin = read_json(folder / ORIGIN) or {}
+        what = "run {run} ({name}) at step {step}, picked {picked_at}".format_map(origin) if origin else "a pick"
+        raise FileExistsError(f"{folder} already holds {what}: add --overwrite, or keep both with --output DIR")
+
+
+def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
+    """Say where a pick came from.
+
+    Raises:
+        FileNotFoundError: if the run's folder lacks what each run writes before it trains.
+    """
+    environment = read_json(choice.run / ENVIRONMENT)
+    if environment is None:
+        raise FileNotFoundError(f"{choice.run / ENVIRONMENT} does not exist: {choice.run} is no whole run's folder")
+    with choice.checkpoint.open("rb") as stream:
+        checksum = hashlib.file_digest(stream, "sha256").hexdigest()
+    return {
+        "sweep": str(sweep.resolve()),
+        "run": choice.run.name,
+        "name": run_name(choice.run),
+        "step": choice.step,
+        "checkpoint": str(choice.checkpoint),
+        "checkpoint_sha256": checksum,
+        "note": note,
+        "picked_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        **{key: environment.get(key) for key in ("versions", "commit", "data_fingerprint")},
+        # The code that later parts of a run ran with may be another.
+        "resumed": [{key: part.get(key) for key in ("versions", "commit")} for part in environment.get("resumed", [])],
+    }
+
+
+def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
+    """Write the folder: whole, or not at all.
+
+    Raises:
+        OSError: if it cannot be written.
+        ValueError: if the checkpoint is none of the network's.
+    """
+    network = load_weights(choice.checkpoint)
+    with atomic_folder(folder) as unfinished:
+        save_weights(network, unfinished / WEIGHTS_FILE, choice.step)
+        shutil.copyfile(choice.run / COMPOSED, unfinished / CONFIGURATION)
+        write_json(unfinished / MEASURES, measures_at(read_rows(choice.run / "metrics.csv"), choice.step))
+        pictures = pictures_folder(choice.run, choice.step)
+        if pictures.is_dir():
+            shutil.copytree(pictures, unfinished / SAMPLES)
+        write_json(unfinished / ORIGIN, origin)
+
+
+def measures_at(rows: Rows, step: int) -> dict[str, Any]:
+    """Return what was measured at a step, or last before it: training is logged more often than validation.
+
+    Args:
+        rows: of ``metrics.csv``.
+        step: the optimizer steps done.
+
+    Returns:
+        ``step``, and for ``train`` and ``val`` the ``step`` of the row (``None`` without one) and its ``measures``.
+    """
+    return {"step": step} | {stage: _last_row(rows, f"{stage}/", step) for stage in STAGES}
+
+
+def _last_row(rows: Rows, prefix: str, step: int) -> dict[str, Any]:
+    measures = {at: {name: row[name] for name in row if name.startswith(prefix)} for at, row in rows.items()}
+    last = max((at for at in measures if at <= step and measures[at]), default=None)
+    return {"step": last, "measures": {} if last is None else measures[last]}

@@ -1,0 +1,32 @@
+"""W&B's messages and errors, as a command wants them: one line that says what to do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import wandb
+from wandb.sdk.lib.service.service_connection import WandbApiFailedError
+
+
+def quiet_wandb() -> None:
+    """Leave it to the command to say what it did; must come before W&B is first used."""
+    os.environ.setdefault("WANDB_SILENT", "true")
+
+
+@contextmanager
+def explain_refusal(failed: str, way_out: str) -> Iterator[None]:
+    """Turn what W&B's client raises when its server refuses into one kind of error.
+
+    Args:
+        failed: what did not happen.
+        way_out: what to do.
+
+    Raises:
+        ConnectionError: instead of W&B's errors.
+    """
+    try:
+        yield
+    except (wandb.errors.Error, WandbApiFailedError, ValueError) as error:
+        raise ConnectionError(f"{failed}: {error}. {way_out}") from error

@@ -1,0 +1,134 @@
+"""A picked checkpoint as a W&B artifact, in the project that its run was logged to."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import wandb
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from zero_dce.loggers.connection import check_connection
+from zero_dce.loggers.step_wandb import SECONDS_TO_CONNECT, SECONDS_TO_FINISH
+from zero_dce.review.service import explain_refusal, quiet_wandb
+
+KIND = "model"
+ALIAS = "picked"
+# A few megabytes.
+SECONDS_TO_SEND = 300
+# Of an artifact's name.
+MOST_CHARACTERS = 128
+
+
+@dataclass(frozen=True)
+class Target:
+    """Where an artifact goes.
+
+    Args:
+        project: the W&B project.
+        entity: the user or team; ``None`` is the user's own default.
+        name: the artifact's.
+    """
+
+    project: str
+    entity: str | None
+    name: str
+
+
+def should_upload(config: DictConfig | ListConfig, asked: bool | None) -> bool:
+    """Tell whether a pick goes to W&B: as asked for, otherwise where its run was logged online.
+
+    Args:
+        config: the run's.
+        asked: ``None`` where nothing was said.
+    """
+    return OmegaConf.select(config, "logger.wandb.mode") == "online" if asked is None else asked
+
+
+def check_upload(config: DictConfig | ListConfig, run: Path) -> Target:
+    """Return where the artifact of a run goes, if W&B can be reached.
+
+    Args:
+        config: the run's.
+        run: its folder.
+
+    Raises:
+        ConnectionError: if W&B cannot be reached.
+        ValueError: if the run was not logged to W&B.
+    """
+    logger = OmegaConf.select(config, "logger.wandb")
+    if logger is None:
+        raise ValueError(
+            f"{run} was not logged to W&B, so there is no project to send to. Pick without --upload, then "
+            f"`python -m wandb artifact put --type {KIND} --name PROJECT/NAME PICKED_FOLDER`"
+        )
+    quiet_wandb()
+    try:
+        check_connection()
+    except ConnectionError as error:
+        raise ConnectionError(f"{error}. --no-upload picks without sending") from error
+    return Target(logger.project, logger.get("entity"), artifact_name(run))
+
+
+def artifact_name(run: Path) -> str:
+    """Name an artifact by the sweep's folder: ``loss_weights-2026-11-23_10-00-00``.
+
+    >>> artifact_name(Path("runs/loss weights/today/3"))
+    'loss-weights-today'
+    """
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", "-".join(run.parent.parts[-2:]))[-MOST_CHARACTERS:]
+
+
+def upload(folder: Path, target: Target, title: str, step: int, origin: Mapping[str, Any]) -> str:
+    """Send a folder as one artifact, from a W&B run of its own, and wait until the server has it.
+
+    The training's own W&B run is left alone: it may still be training, or wait offline to be sent.
+
+    Args:
+        folder: what is sent, all of it.
+        target: where to.
+        title: the checkpoint, as a person names it.
+        step: its optimizer steps.
+        origin: where it came from; becomes the artifact's metadata.
+
+    Returns:
+        The artifact's full name with its version.
+
+    Raises:
+        ConnectionError: if the server does not take it.
+    """
+    artifact = wandb.Artifact(target.name, KIND, description=origin["note"] or title, metadata=dict(origin))
+    artifact.add_dir(str(folder), skip_cache=True, policy="immutable")
+    settings = wandb.Settings(
+        silent=True, init_timeout=SECONDS_TO_CONNECT, finish_timeout=SECONDS_TO_FINISH, console="off"
+    )
+    aliases = [ALIAS, f"step-{step}"]
+    with (
+        explain_refusal("W&B did not take the artifact", f"{folder} is whole; to send it, pick again with --overwrite"),
+        TemporaryDirectory(prefix="zero_dce_pick", ignore_cleanup_errors=True) as scratch,
+    ):
+        return _send(artifact, target, aliases, name=f"pick: {title}", dir=scratch, settings=settings)
+
+
+def _send(artifact: wandb.Artifact, target: Target, aliases: list[str], **options: Any) -> str:
+    run = wandb.init(
+        project=target.project,
+        entity=target.entity,
+        # Not one that an agent's environment names.
+        id=secrets.token_hex(4),
+        job_type="pick",
+        mode="online",
+        **options,
+    )
+    failed = True
+    try:
+        sent = run.log_artifact(artifact, aliases=aliases).wait(timeout=SECONDS_TO_SEND)
+        failed = False
+        return str(sent.qualified_name)
+    finally:
+        run.finish(exit_code=int(failed))
