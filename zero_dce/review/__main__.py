@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from zero_dce.review import dashboard, pick
+from zero_dce.review import dashboard, pick, rank
 
 # Each module has add_arguments(parser) and run(options).
-COMMANDS: dict[str, ModuleType] = {"dashboard": dashboard, "pick": pick}
+COMMANDS: dict[str, ModuleType] = {"dashboard": dashboard, "pick": pick, "rank": rank}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

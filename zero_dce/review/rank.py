@@ -1,0 +1,79 @@
+"""``python -m zero_dce.review rank VOTES``: the ranking that the page showed, from the votes it saved."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+from zero_dce.review.bradley_terry import Ranking, rank
+
+SHARES = {"left": 1.0, "right": 0.0, "equal": 0.5}
+VERDICTS = {
+    "best": "Enough was judged: the first is the best, with at least 95 %.",
+    "alike": "Enough was judged: the first two are alike (55 to 45 at most, with at least 95 %); either will do.",
+    "more": "More votes are needed: the first is not yet surely the best.",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the subcommand's arguments."""
+    parser.add_argument("votes", type=Path, help="the JSON file that the page's button saves")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Print the ranking.
+
+    Raises:
+        ValueError: if the file is no record of votes.
+    """
+    candidates, votes = read_votes(options.votes)
+    ranking = rank(len(candidates), [(left, right, SHARES[choice]) for left, right, choice in votes])
+    print(describe(candidates, votes, ranking))
+
+
+def read_votes(file: Path) -> tuple[list[str], list[tuple[int, int, str]]]:
+    """Read a record of votes.
+
+    Returns:
+        The candidates' names; and of each vote the numbers of the left and the right one, and the choice.
+
+    Raises:
+        ValueError: if the file is missing or has another shape; the message says what was expected.
+    """
+    try:
+        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        names = [f"run {one['run']}  {one['name']}  step {one['step']}" for one in content["candidates"]]
+        votes = [(int(vote["left"]), int(vote["right"]), str(vote["choice"])) for vote in content["votes"]]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{file} is no record of votes ({type(error).__name__}: {error}); expected the JSON file that the button "
+            "'save votes' of report.html writes"
+        ) from error
+    if not names:
+        raise ValueError(f"{file} names no candidates; expected two checkpoints or more")
+    for left, right, choice in votes:
+        if choice not in SHARES:
+            raise ValueError(f"{file}: a choice is {choice!r}; expected one of {', '.join(SHARES)}")
+        if not (0 <= left < len(names) and 0 <= right < len(names)) or left == right:
+            raise ValueError(f"{file}: a vote is between {left} and {right}; expected two of {len(names)} candidates")
+    return names, votes
+
+
+def describe(candidates: list[str], votes: list[tuple[int, int, str]], ranking: Ranking) -> str:
+    """Lay out the ranking: strengths with standard errors against the first, and the chance to beat the next."""
+    order = ranking.order()
+    judged = Counter(index for left, right, _ in votes for index in (left, right))
+    lines = [
+        f"{len(votes)} votes on {len(candidates)} checkpoints",
+        "      strength          judged  better than the next",
+    ]
+    for place, index in enumerate(order):
+        error = ranking.error(index, order[0]) if place else 0.0
+        behind = ranking.strengths[index] - ranking.strengths[order[0]]
+        strength = f"{behind:+.2f} ± {error:.2f}" if place else "best"
+        chance = f"{100 * ranking.probability(index, order[place + 1]):.0f} %" if place + 1 < len(order) else ""
+        lines.append(f"{place + 1:3}.  {strength:14}  {judged[index]:7}  {chance:>14}  {candidates[index]}")
+    return "\n".join([*lines, VERDICTS[ranking.verdict()]])
