@@ -10,7 +10,15 @@ import torch
 from zero_dce.configuration import quiet
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.losses import CompositeLoss
-from zero_dce.metrics import picture_measures
+from zero_dce.metrics import (
+    absolute_error,
+    brightened_bright,
+    colour_error,
+    entropy,
+    noise,
+    picture_measures,
+    ssim,
+)
 from zero_dce.module import NonFiniteLossError, ZeroDCE
 
 
@@ -54,6 +62,10 @@ def test_logs_losses_shares_total_and_measures(sice: Path, tmp_path: Path) -> No
         assert {
             f"{stage}/{name}" for name in ("brightness_out", "clipped_in", "clipped_out", "saturation_ratio")
         } <= set(logged)
+    assert 0 < logged["val/ssim"] < 1
+    assert 0 < logged["val/mae"] < 1 < logged["val/delta_e"]
+    assert 0 < logged["val/entropy_out"] < 8
+    assert not [name for name in logged if name.startswith("train/") and name.endswith(("ssim", "loe", "noise_out"))]
     assert logged["val/psnr"] - logged["val/psnr_input"] == pytest.approx(logged["val/psnr_gain"], abs=1e-4)
     assert not [name for name in logged if name.startswith("train/psnr")]
 
@@ -110,6 +122,27 @@ def test_references_count_only_where_they_are(monkeypatch: pytest.MonkeyPatch) -
     means = model.val_measures.compute()
     expected = picture_measures(batch["image"], model(batch["image"])[0])
     torch.testing.assert_close(means["brightness_out"], expected["brightness_out"].detach())
+
+
+def test_measures_of_validation_equal_the_functions_under_autocast() -> None:
+    model = ZeroDCE(loss={"exp": {"target": 0.3}})
+    batch = batch_of(4)
+    batch["image"] *= torch.tensor([0.2, 0.5, 0.8, 1.0]).view(4, 1, 1, 1)
+    batch["reference"] = batch["image"].sqrt()
+    batch["has_reference"] = torch.tensor([True, True, False, True])
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        model.validation_step(batch, 0)
+        enhanced = model(batch["image"])[0]
+    changed, compared = model.val_changes.compute(), model.val_comparisons.compute()
+    for side, pictures in (("in", batch["image"]), ("out", enhanced)):
+        torch.testing.assert_close(changed[f"noise_{side}"], noise(pictures).mean())
+        torch.testing.assert_close(changed[f"entropy_{side}"], entropy(pictures).mean())
+    # Two of the four are brighter than the loss's own target.
+    bright = brightened_bright(batch["image"], enhanced, target=0.3).mean()
+    torch.testing.assert_close(changed["brightened_bright"], bright)
+    output, reference = (pictures[[0, 1, 3]] for pictures in (enhanced, batch["reference"]))
+    for name, measure in (("ssim", ssim), ("mae", absolute_error), ("delta_e", colour_error)):
+        torch.testing.assert_close(compared[name], measure(output, reference).mean())
 
 
 def test_a_checkpoint_loads_anywhere(tmp_path: Path) -> None:

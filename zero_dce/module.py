@@ -11,7 +11,16 @@ from torch import Tensor
 
 from zero_dce.checks import check_number
 from zero_dce.losses import CompositeLoss, LossTerms
-from zero_dce.metrics import MEASURE_NAMES, NamedMeans, PSNRGain, picture_measures, with_saturation_ratio
+from zero_dce.metrics import (
+    COMPARISONS,
+    MEASURE_NAMES,
+    NamedMeans,
+    PictureMeans,
+    PSNRGain,
+    changes,
+    picture_measures,
+    with_saturation_ratio,
+)
 from zero_dce.networks import DCENet, load_weights
 
 NETWORKS = {"zero_dce": DCENet}
@@ -64,6 +73,8 @@ class ZeroDCE(L.LightningModule):
         self.val_losses = NamedMeans(CompositeLoss.NAMES)
         self.val_measures = NamedMeans(MEASURE_NAMES)
         self.val_psnr = PSNRGain()
+        self.val_changes = PictureMeans(changes(target=self.loss.options["exp"].get("target", 0.6)))
+        self.val_comparisons = PictureMeans(COMPARISONS)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 24 x H x W, [-1, 1])."""
@@ -91,18 +102,22 @@ class ZeroDCE(L.LightningModule):
         size = len(batch["image"])
         self.val_losses.update(losses.terms, size)
         self.val_measures.update(picture_measures(batch["image"], enhanced), size)
+        self.val_changes.update(batch["image"], enhanced)
         if "reference" in batch:
             known = batch["has_reference"]
-            self.val_psnr.update(batch["image"][known], enhanced[known], batch["reference"][known])
+            output, reference = enhanced[known], batch["reference"][known]
+            self.val_psnr.update(batch["image"][known], output, reference)
+            self.val_comparisons.update(output, reference)
 
     def on_validation_epoch_end(self) -> None:
         """Log the measures of the whole validation set."""
         # torchmetrics has gathered the values over all processes; sync_dist averages equal numbers.
         self._log(_loss_values(LossTerms(self.val_losses.compute(), self.loss.weights)), "val")
         self._log(with_saturation_ratio(self.val_measures.compute()), "val")
+        self._log(self.val_changes.compute(), "val")
         if self.val_psnr.update_called:
-            self._log(self.val_psnr.compute(), "val")
-        for metric in (self.val_losses, self.val_measures, self.val_psnr):
+            self._log({**self.val_psnr.compute(), **self.val_comparisons.compute()}, "val")
+        for metric in (self.val_losses, self.val_measures, self.val_psnr, self.val_changes, self.val_comparisons):
             metric.reset()
         self.log("step", float(self.global_step), sync_dist=True)
 

@@ -18,6 +18,7 @@ from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
+from zero_dce.callbacks.washout import WashOutAlarm
 from zero_dce.configuration import RESUMED
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
@@ -67,6 +68,7 @@ class Result:
             "seed": self.config.seed,
             "last_step": self.trainer.global_step if self.trainer else 0,
             "measures": self._measures(),
+            "washout": self._washout(),
             **self._training_times(),
             "wall_time_s": self.earlier_s + time.time() - self.started,
             "peak_memory_mb": peak_memory_mb(),
@@ -82,6 +84,11 @@ class Result:
         """The last validation's measures, and the last logged training losses."""
         logged = self.trainer.callback_metrics if self.trainer else {}
         return {name: float(value) for name, value in sorted(logged.items()) if name.startswith(("val/", "train/"))}
+
+    def _washout(self) -> dict[str, float] | None:
+        """From which step pictures faded, where they did."""
+        callbacks = self.trainer.callbacks if self.trainer else []  # type: ignore[attr-defined]
+        return next((callback.mark for callback in callbacks if isinstance(callback, WashOutAlarm)), None)
 
     def _training_times(self) -> dict[str, float | None]:
         """When training began and ended, in seconds since 1970; validation and pictures lie in between."""

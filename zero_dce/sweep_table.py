@@ -20,10 +20,12 @@ COLUMNS = {
     "val/psnr_gain": "gain dB",
     "val/psnr_gain_se": "± s.e.",
     "val/psnr_improved": "improved",
+    "val/ssim": "SSIM",
     "val/brightness_in": "bright in",
     "val/brightness_out": "out",
     "val/saturation_ratio": "saturation",
     "val/clipped_out": "clipped",
+    "val/loe": "LOE",
     **{f"val/{name}": name for name in CompositeLoss.NAMES},
 }
 Row = dict[str, Any]

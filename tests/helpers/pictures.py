@@ -6,7 +6,14 @@ import csv
 from pathlib import Path
 
 import numpy as np
+import torch
 from PIL import Image
+from torch import Tensor
+
+
+def pixels(*values: tuple[float, float, float]) -> Tensor:
+    """One row of pixels as a batch of one."""
+    return torch.tensor(values).T.reshape(1, 3, 1, len(values))
 
 
 def make_picture(seed: int, brightness: float, width: int = 48, height: int = 32) -> Image.Image:

@@ -20,8 +20,19 @@ def read_pairs(root: Path) -> dict[str, str]:
         ValueError: if a column or a value is missing, or a file it names does not exist.
     """
     file = root / PAIRS_FILE
-    if not file.is_file():
-        return {}
+    return read_pairs_file(file, root) if file.is_file() else {}
+
+
+def read_pairs_file(file: Path, root: Path) -> dict[str, str]:
+    """Read a file like ``pairs.csv`` that lies anywhere.
+
+    Returns:
+        From path to reference path, both relative to the root, with forward slashes.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a column or a value is missing, or a file it names does not exist.
+    """
     # Spreadsheets write a mark at the start.
     with file.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)

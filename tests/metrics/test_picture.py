@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+import torch
+
+from tests.helpers.pictures import pixels
+from zero_dce.metrics import brightened_bright, brightened_by, brightness, clipped_share, entropy, noise, saturation
+
+
+def test_brightness_by_hand() -> None:
+    assert brightness(pixels((0.0, 0.3, 0.6), (1.0, 1.0, 1.0))).item() == pytest.approx(0.65)
+
+
+def test_clipped_counts_what_saves_as_255() -> None:
+    image = pixels((1.0, 0.0, 0.0), (254.6 / 255, 0.1, 0.1), (254.4 / 255, 0.1, 0.1), (0.5, 0.5, 0.5))
+    assert clipped_share(image).item() == pytest.approx(0.5)
+
+
+def test_saturation_by_hand() -> None:
+    assert saturation(pixels((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (1.0, 0.0, 0.0), (0.4, 0.3, 0.2))).item() == (
+        pytest.approx((0 + 0 + 1 + 0.5) / 4)
+    )
+
+
+def test_entropy_by_hand() -> None:
+    grey = [(level / 255,) * 3 for level in (10, 10, 20, 30)]
+    assert entropy(pixels(*grey)).item() == pytest.approx(0.5 * 1 + 2 * 0.25 * 2)
+    assert entropy(pixels(*[(0.4, 0.4, 0.4)] * 5)).item() == 0
+    every = torch.arange(256).div(255).expand(2, 3, 4, 256)
+    torch.testing.assert_close(entropy(every), torch.tensor([8.0, 8.0]))
+
+
+def test_entropy_is_that_of_the_luminance() -> None:
+    # 0.299, 0.587 and 0.114 of 255: three tones; pure red and a grey of level 76 are one.
+    tones = pixels((1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0))
+    assert entropy(tones).item() == pytest.approx(math.log2(3))
+    assert entropy(pixels((1.0, 0.0, 0.0), (76 / 255,) * 3)).item() == 0
+
+
+def test_a_batch_is_measured_picture_by_picture() -> None:
+    torch.manual_seed(0)
+    batch = torch.rand(3, 3, 20, 30) * torch.tensor([0.2, 0.6, 1.0]).view(3, 1, 1, 1)
+    for measure in (entropy, noise):
+        torch.testing.assert_close(measure(batch), torch.cat([measure(picture[None]) for picture in batch]))
+
+
+@pytest.mark.parametrize("sigma", [2 / 255, 0.02, 0.1])
+def test_noise_of_known_strength(sigma: float) -> None:
+    """On a gradient with edges along rows and columns; 65,536 samples give the mean to 1 %."""
+    generator = torch.Generator().manual_seed(1)
+    picture = torch.linspace(0.2, 0.6, 256).expand(1, 3, 256, 256).clone()
+    picture[..., :100, :] += 0.2
+    noisy = picture + sigma * torch.randn(picture.shape, generator=generator)
+    assert noise(noisy).item() == pytest.approx(sigma, rel=0.02)
+    assert noise(picture).item() == pytest.approx(0, abs=1e-6)
+
+
+def test_noise_by_hand() -> None:
+    """One bright pixel in the middle: the mask answers 4 there, 2 beside it, 1 at the corners."""
+    picture = torch.zeros(1, 3, 7, 7)
+    picture[:, :, 3, 3] = 0.1
+    assert noise(picture).item() == pytest.approx(0.1 * 16 / 25 * math.sqrt(math.pi / 2) / 6)
+    assert noise(torch.zeros(1, 3, 2, 9)).isnan()
+
+
+def test_bright_pictures_that_were_brightened() -> None:
+    image = torch.tensor([0.7, 0.7, 0.5, 0.65]).view(4, 1, 1, 1).expand(4, 3, 2, 2)
+    enhanced = image + torch.tensor([0.1, -0.1, 0.3, 0.05]).view(4, 1, 1, 1)
+    assert brightened_bright(image, enhanced).tolist() == [1, 0, 0, 1]
+    by = brightened_by(image, enhanced)
+    torch.testing.assert_close(by, torch.tensor([0.1, torch.nan, torch.nan, 0.05]), equal_nan=True)
+    assert brightened_bright(image, enhanced, target=0.68).tolist() == [1, 0, 0, 0]
+    assert brightened_bright(image, image).tolist() == [0, 0, 0, 0], "as bright as before is not brighter"

@@ -1,0 +1,101 @@
+"""Measure checkpoints on pictures: ``python -m zero_dce.evaluate --weights FILE_OR_DIR ... --images DIR``.
+
+A row a checkpoint, beside what a person has without any network: the input as it is and a gamma curve. Each value is
+the mean over the pictures with a bootstrap 95 % interval.
+
+With references: ``--pairs CSV --root DIR`` (columns ``low`` and ``reference``, paths below the root), or
+``--low DIR --high DIR`` (two folders with the same names). Without: ``--images DIR``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from zero_dce.checks import check_number
+from zero_dce.evaluation.bootstrap import RESAMPLES, SEED
+from zero_dce.evaluation.measure import Row, measure_rows
+from zero_dce.evaluation.pictures import Pair, find_images, fingerprint, listed_pairs, match_folders
+from zero_dce.evaluation.table import describe, format_tables
+from zero_dce.evaluation.weights import load_networks
+from zero_dce.records import describe_environment, write_json
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    try:
+        pairs = _find(options, parser)
+        if options.longest is not None:
+            check_number("--longest", options.longest, least=1, whole=True)
+        evaluate(options.weights, pairs, options.longest, options.json)
+    except (OSError, ValueError, MemoryError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+def evaluate(weights: Sequence[Path], pairs: Sequence[Pair], longest: int | None, json: Path | None) -> None:
+    """Measure, print the tables and write the JSON.
+
+    Raises:
+        OSError: if a file is missing, or the JSON cannot be written.
+        ValueError: if a picture or a checkpoint cannot be used.
+    """
+    if json is not None and not json.parent.is_dir():
+        raise FileNotFoundError(f"the folder {json.parent} of --json does not exist")
+    networks = load_networks(weights)
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    rows = measure_rows(networks, pairs, longest, device)
+    print(describe(pairs, longest, device))
+    print(format_tables(rows))
+    if json is not None:
+        write_json(json, _record(rows, pairs, longest, device))
+        print(f"\nvalues of each picture: {json}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m zero_dce.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--weights", type=Path, nargs="+", required=True, metavar="FILE_OR_DIR", help="checkpoints, or folders of runs"
+    )
+    parser.add_argument("--pairs", type=Path, metavar="CSV", help="which picture has which reference; needs --root")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="what the paths in --pairs are relative to")
+    parser.add_argument("--low", type=Path, metavar="DIR", help="dark pictures; needs --high")
+    parser.add_argument("--high", type=Path, metavar="DIR", help="their references, of the same names")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="pictures without references")
+    parser.add_argument("--longest", type=int, metavar="N", help="shrink to this many pixels on the longer side")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the values of each picture")
+    return parser
+
+
+def _find(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[Pair]:
+    given = {name for name in ("pairs", "root", "low", "high", "images") if getattr(options, name) is not None}
+    if given == {"pairs", "root"}:
+        return listed_pairs(options.pairs, options.root)
+    if given == {"low", "high"}:
+        return match_folders(options.low, options.high)
+    if given == {"images"}:
+        return find_images(options.images)
+    return parser.error("give one of: --pairs CSV --root DIR; --low DIR --high DIR; --images DIR")
+
+
+def _record(rows: Sequence[Row], pairs: Sequence[Pair], longest: int | None, device: torch.device) -> dict[str, object]:
+    return {
+        "pictures": [{"image": pair.name, "reference": pair.reference_name} for pair in pairs],
+        "longest": longest,
+        "precision": "float32",
+        "device": str(device),
+        "bootstrap": {"seed": SEED, "resamples": RESAMPLES, "percent": 95},
+        "rows": [row.record() for row in rows],
+        **describe_environment(fingerprint(pairs)),
+    }
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Measuring checkpoints on pictures: which pictures, which rows, means with their intervals."""

@@ -1,0 +1,77 @@
+"""What a person reads: one row a method, means with their intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+
+from zero_dce.evaluation.bootstrap import RESAMPLES, SEED
+from zero_dce.evaluation.measure import Row
+from zero_dce.evaluation.pictures import Pair
+
+# A table each, narrow enough for a screen: a measure's name and its heading.
+GROUPS = {
+    "against the reference": {
+        "psnr": "PSNR dB",
+        "ssim": "SSIM",
+        "mae": "MAE",
+        "mae_rgb_sum": "MAE, sum over RGB of 255",
+        "delta_e": "colour error CIEDE2000",
+    },
+    "of the picture": {
+        "brightness": "brightness",
+        "saturation": "saturation",
+        "clipped": "clipped",
+        "entropy": "entropy, bits",
+    },
+    "of what enhancement did to it": {
+        "noise": "noise",
+        "loe": "LOE",
+        "piqe": "PIQE",
+        "brightened_bright": "bright ones brightened",
+        "brightened_by": "by",
+    },
+}
+
+
+def describe(pairs: Sequence[Pair], longest: int | None, device: torch.device) -> str:
+    """Say what was measured, and how."""
+    known = pairs[0].reference is not None
+    lines = [
+        f"{len(pairs)} pictures {'with' if known else 'without'} references, "
+        f"{'at full size' if longest is None else f'at most {longest} pixels long'}, float32 on {device}",
+        f"mean [bootstrap 95 % interval over pictures: {RESAMPLES:,} resamples, seed {SEED}]",
+    ]
+    if not known:
+        lines.append("no row 'gamma best': without references there is nothing to choose the gamma by")
+    return "\n".join(lines)
+
+
+def format_tables(rows: Sequence[Row]) -> str:
+    """Lay the rows out as aligned tables, one a group of measures; measures without values are left out."""
+    return "\n".join(text for title, columns in GROUPS.items() if (text := _table(title, columns, rows)) is not None)
+
+
+def _table(title: str, columns: dict[str, str], rows: Sequence[Row]) -> str | None:
+    shown = [name for name in columns if any(row.summary(name) for row in rows)]
+    if not shown:
+        return None
+    lines = [[title, *(columns[name] for name in shown)]]
+    lines += [[_label(row), *(_cell(row, name) for name in shown)] for row in rows]
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+    return "\n".join(["", *text])
+
+
+def _label(row: Row) -> str:
+    return f"{row.name} ({row.details['gamma']:g})" if row.name == "gamma best" else row.name
+
+
+def _cell(row: Row, measure: str) -> str:
+    summary = row.summary(measure)
+    if summary is None:
+        return "-"
+    interval = summary["interval"]
+    mean = f"{summary['mean']:.4g}"
+    return mean if interval is None else f"{mean} [{interval[0]:.4g}, {interval[1]:.4g}]"

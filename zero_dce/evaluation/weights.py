@@ -1,0 +1,61 @@
+"""The checkpoints that are measured."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from zero_dce.callbacks.checkpoints import LAST
+from zero_dce.networks import DCENet, load_weights
+
+
+def load_networks(paths: Sequence[Path]) -> dict[str, DCENet]:
+    """Load checkpoints; the folder of a run means its last checkpoint.
+
+    Returns:
+        From the path as it was given to the network, in the order given.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds no weights that fit, or is given twice.
+    """
+    networks: dict[str, DCENet] = {}
+    for path in paths:
+        if str(path) in networks:
+            raise ValueError(f"--weights names {path} twice")
+        networks[str(path)] = _load(path)
+    return networks
+
+
+def weights_hash(network: DCENet) -> str:
+    """Hash the parameters: equal for equal weights, whatever file they came from."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]
+
+
+def drop_denormals(network: DCENet) -> None:
+    """Set weights to 0 that are too small for a float's full precision, below 1.2e-38.
+
+    Weight decay leaves such ones in filters that died; in the authors' checkpoint they are a quarter of all. They
+    change no output, and make convolutions 50 times slower on common processors.
+    """
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter[parameter.abs() < torch.finfo(parameter.dtype).tiny] = 0
+
+
+def _load(path: Path) -> DCENet:
+    last = path / "checkpoints" / LAST
+    try:
+        return load_weights(last if last.is_file() else path)
+    except (OSError, ValueError):
+        raise
+    except Exception as error:
+        # A damaged file can make the unpickler stumble in many ways.
+        raise ValueError(f"{path} cannot be read as weights ({type(error).__name__}: {error})") from error

@@ -1,0 +1,61 @@
+"""Measures of pictures, with and without reference.
+
+Each measure is a function of batches, B x 3 x H x W in [0, 1], that gives a value a picture; one that does not exist is
+NaN. :class:`PictureMeans` averages such functions over a data set.
+"""
+
+from zero_dce.metrics.colour import ciede2000, colour_error, to_lab
+from zero_dce.metrics.means import (
+    CHANGES,
+    COMPARISONS,
+    MEASURE_NAMES,
+    MEASURES,
+    NamedMeans,
+    PictureMeans,
+    changes,
+    picture_measures,
+    with_saturation_ratio,
+)
+from zero_dce.metrics.noise import noise
+from zero_dce.metrics.order import lightness_order_error
+from zero_dce.metrics.picture import (
+    CLIP_LEVEL,
+    brightened_bright,
+    brightened_by,
+    brightness,
+    clipped_share,
+    entropy,
+    saturation,
+)
+from zero_dce.metrics.piqe import piqe
+from zero_dce.metrics.reference import PSNRGain, absolute_error, psnr, ssim, summed_absolute_error
+
+__all__ = [
+    "CHANGES",
+    "CLIP_LEVEL",
+    "COMPARISONS",
+    "MEASURES",
+    "MEASURE_NAMES",
+    "NamedMeans",
+    "PSNRGain",
+    "PictureMeans",
+    "absolute_error",
+    "brightened_bright",
+    "brightened_by",
+    "brightness",
+    "changes",
+    "ciede2000",
+    "clipped_share",
+    "colour_error",
+    "entropy",
+    "lightness_order_error",
+    "noise",
+    "picture_measures",
+    "piqe",
+    "psnr",
+    "saturation",
+    "ssim",
+    "summed_absolute_error",
+    "to_lab",
+    "with_saturation_ratio",
+]

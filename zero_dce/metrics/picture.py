@@ -1,0 +1,122 @@
+"""What one picture is like: brightness, highlights, colour, tones; and whether a bright one was brightened."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+# A value at or above this rounds to 255 when the picture is saved in 8 bits.
+CLIP_LEVEL = 254.5 / 255
+LEVELS = 256
+# The luminance of ITU-R BT.601, which most published code means by grey.
+LUMINANCE = (0.299, 0.587, 0.114)
+
+
+def brightness(image: Tensor) -> Tensor:
+    """Mean over RGB and all pixels, one value an image.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+
+    Returns:
+        Shape B, range [0, 1].
+    """
+    return image.mean(dim=(1, 2, 3))
+
+
+def clipped_share(image: Tensor) -> Tensor:
+    """Share of pixels with a blown highlight: a channel that rounds to 255 of 255.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+
+    Returns:
+        Shape B, range [0, 1].
+    """
+    return (image.amax(dim=1) >= CLIP_LEVEL).float().mean(dim=(1, 2))
+
+
+def saturation(image: Tensor) -> Tensor:
+    """Mean HSV saturation, ``(max - min) / max`` over the channels of a pixel; 0 for a black pixel.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+
+    Returns:
+        Shape B, range [0, 1].
+    """
+    highest, lowest = image.amax(dim=1), image.amin(dim=1)
+    safe = torch.where(highest > 0, highest, torch.ones_like(highest))
+    return ((highest - lowest) / safe).mean(dim=(1, 2))
+
+
+def entropy(image: Tensor) -> Tensor:
+    """Entropy of the luminance histogram: how evenly the 256 tones are used.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+
+    Returns:
+        Shape B, in bits, range [0, 8]; 0 where all pixels have one tone.
+    """
+    tones = to_levels(luminance(image)).long()
+    share = histograms(tones, LEVELS) / tones[0].numel()
+    bits: Tensor = -torch.special.xlogy(share, share).sum(dim=1) / math.log(2)
+    return bits
+
+
+def brightened_bright(image: Tensor, enhanced: Tensor, target: float = 0.6) -> Tensor:
+    """Tell which pictures were brightened though they were brighter than the exposure target already.
+
+    Args:
+        image: the input, expected shape B x 3 x H x W, range [0, 1].
+        enhanced: its enhancement, same shape and range.
+        target: the well-exposed level, that of the exposure loss.
+
+    Returns:
+        Shape B, 1 for such a picture and 0 for any other: the mean is the share of all pictures.
+    """
+    before, after = brightness(image), brightness(enhanced)
+    return ((before > target) & (after > before)).float()
+
+
+def brightened_by(image: Tensor, enhanced: Tensor, target: float = 0.6) -> Tensor:
+    """By how much the pictures of :func:`brightened_bright` became brighter.
+
+    Args:
+        image: the input, expected shape B x 3 x H x W, range [0, 1].
+        enhanced: its enhancement, same shape and range.
+        target: the well-exposed level, that of the exposure loss.
+
+    Returns:
+        Shape B, in (0, 1]; NaN for all other pictures.
+    """
+    gain = brightness(enhanced) - brightness(image)
+    return torch.where(brightened_bright(image, enhanced, target) > 0, gain, torch.nan)
+
+
+def luminance(image: Tensor) -> Tensor:
+    """From B x 3 x H x W to the luminance of ITU-R BT.601, B x H x W; the range stays."""
+    red, green, blue = (weight * channel for weight, channel in zip(LUMINANCE, image.unbind(dim=1), strict=True))
+    return red + green + blue
+
+
+def to_levels(values: Tensor) -> Tensor:
+    """Round [0, 1] to the whole numbers 0 to 255 that an 8-bit file has, as uint8."""
+    return (values.clamp(0, 1) * (LEVELS - 1)).round().to(torch.uint8)
+
+
+def histograms(values: Tensor, bins: int) -> Tensor:
+    """Count the whole numbers 0 to ``bins`` - 1 in each picture.
+
+    Args:
+        values: int64, shape B x ...
+        bins: how many numbers there are.
+
+    Returns:
+        int64, shape B x bins.
+    """
+    offsets = bins * torch.arange(len(values), device=values.device)[:, None]
+    return torch.bincount((values.flatten(1) + offsets).flatten(), minlength=bins * len(values)).view(-1, bins)

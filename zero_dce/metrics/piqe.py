@@ -1,0 +1,90 @@
+"""PIQE: blocking and noise in a picture, without reference and without trained parameters."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zero_dce.metrics.picture import luminance, to_levels
+
+BLOCK = 16
+# Of a block's edge: so many pixels in a row that hardly vary are a visible artefact.
+SEGMENT = 6
+# Least variance of a block that counts, and least standard deviation of a segment.
+ACTIVE = 0.1
+FLAT = 0.1
+BLUR, SIGMA = 7, 7 / 6
+
+
+def piqe(image: Tensor) -> Tensor:
+    """Perception based image quality evaluator (PIQE): 0 is best, 100 worst.
+
+    N. Venkatanath, D. Praneeth, M. Chandrasekhar Bh, S. S. Channappayya and S. S. Medasani, "Blind image quality
+    evaluation using perception based features", NCC 2015, in the details (rounding, padding, the columns that count as
+    a block's surround) as the published code. The luminance is stretched to 255 and normalised by its local mean and
+    deviation. Of the blocks of 16 x 16 pixels that have structure, those with a flat piece of edge count as blocky and
+    those whose middle varies otherwise than the rest as noisy.
+
+    It is made for pictures at the size at which they are looked at. A picture without structure scores 100.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1]; computed in float64.
+
+    Returns:
+        Shape B, range [0, 100]; NaN for a picture with a side below 16 pixels.
+    """
+    if min(image.shape[-2:]) < BLOCK:
+        return image.new_full((len(image),), torch.nan)
+    blocks = _blocks(_normalise(_stretch(image)))
+    variance = blocks.flatten(2).var(dim=2)
+    active = variance > ACTIVE
+    damage = _blocky(blocks) * (1 - variance) + _noisy(blocks, variance.sqrt()) * variance
+    return (100 * ((damage * active).sum(dim=1) + 1) / (active.sum(dim=1) + 1)).to(image.dtype)
+
+
+def _stretch(image: Tensor) -> Tensor:
+    """Luminance in whole numbers 0 to 255, the brightest pixel at 255, mirrored to a multiple of the block's side."""
+    grey = to_levels(luminance(image)).double()
+    grey = (255 * grey / grey.amax(dim=(1, 2), keepdim=True).clamp_min(1)).round()
+    rows, columns = (torch.arange(-(-side // BLOCK) * BLOCK, device=image.device) for side in grey.shape[1:])
+    height, width = grey.shape[1:]
+    rows = torch.where(rows < height, rows, 2 * height - 1 - rows)
+    columns = torch.where(columns < width, columns, 2 * width - 1 - columns)
+    return grey[:, rows][:, :, columns]
+
+
+def _normalise(grey: Tensor) -> Tensor:
+    mean = _blur(grey)
+    deviation = (_blur(grey.square()) - mean.square()).abs().sqrt()
+    return (grey - mean) / (deviation + 1)
+
+
+def _blur(grey: Tensor) -> Tensor:
+    distance = torch.arange(BLUR, dtype=grey.dtype, device=grey.device) - BLUR // 2
+    weights = torch.exp(-distance.square() / (2 * SIGMA**2))
+    weights = weights / weights.sum()
+    padded = F.pad(grey[:, None], (BLUR // 2,) * 4, mode="replicate")
+    return F.conv2d(F.conv2d(padded, weights.view(1, 1, 1, -1)), weights.view(1, 1, -1, 1))[:, 0]
+
+
+def _blocks(values: Tensor) -> Tensor:
+    """From B x H x W to B x blocks x 16 x 16."""
+    return values.unfold(1, BLOCK, BLOCK).unfold(2, BLOCK, BLOCK).flatten(1, 2)
+
+
+def _blocky(blocks: Tensor) -> Tensor:
+    """Tell which blocks have a flat segment in an edge."""
+    edges = torch.stack((blocks[..., 0, :], blocks[..., -1, :], blocks[..., :, 0], blocks[..., :, -1]), dim=2)
+    return (edges.unfold(3, SEGMENT, 1).std(dim=4) < FLAT).any(dim=3).any(dim=2)
+
+
+def _noisy(blocks: Tensor, deviation: Tensor) -> Tensor:
+    """Tell which blocks are noisy: the ratio of the middle's deviation to the surround's is near the whole block's."""
+    middle = blocks[..., BLOCK // 2 - 1 : BLOCK // 2 + 1]
+    # Not the columns beside the middle: the published code takes the first column of it out, and then the one that has
+    # moved to the second one's number.
+    surround = blocks[..., [column for column in range(BLOCK) if column not in (BLOCK // 2 - 1, BLOCK // 2 + 1)]]
+    ratio = middle.flatten(2).std(dim=2) / surround.flatten(2).std(dim=2)
+    ratio = torch.where(ratio.isnan(), 0.0, ratio)
+    return deviation > 2 * (deviation - ratio).abs() / torch.maximum(deviation, ratio)

@@ -1,0 +1,122 @@
+"""How near a picture is to its reference."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
+
+# A picture equal to its reference, whose PSNR is infinite, counts as this.
+MOST_DB = 100.0
+# Side of the window of SSIM.
+WINDOW = 11
+
+
+def psnr(image: Tensor, reference: Tensor) -> Tensor:
+    """Peak signal-to-noise ratio, torchmetrics'.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+        reference: same shape and range.
+
+    Returns:
+        Shape B, in dB, at most 100: for equal pictures.
+    """
+    values = peak_signal_noise_ratio(image, reference, data_range=1.0, dim=(1, 2, 3), reduction="none")
+    return torch.as_tensor(values).reshape(len(image)).clamp_max(MOST_DB)
+
+
+def ssim(image: Tensor, reference: Tensor) -> Tensor:
+    """Structural similarity, torchmetrics': a Gaussian window of 11 x 11, the mean over the channels.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+        reference: same shape and range.
+
+    Returns:
+        Shape B, range [-1, 1], 1 for equal pictures; NaN for pictures with a side below 11 pixels.
+    """
+    if min(image.shape[-2:]) < WINDOW:
+        return image.new_full((len(image),), torch.nan)
+    # The same numbers in a third of the time on a CPU.
+    image, reference = (picture.contiguous(memory_format=torch.channels_last) for picture in (image, reference))
+    # Autocast would convolve in 16 bits, whose rounding is larger than the variances of dark pictures.
+    with torch.autocast(image.device.type, enabled=False):
+        values = structural_similarity_index_measure(image, reference, data_range=1.0, reduction="none")
+    return torch.as_tensor(values).reshape(len(image))
+
+
+def absolute_error(image: Tensor, reference: Tensor) -> Tensor:
+    """Mean absolute error over RGB and all pixels.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+        reference: same shape and range.
+
+    Returns:
+        Shape B, range [0, 1].
+    """
+    return (image - reference).abs().mean(dim=(1, 2, 3))
+
+
+def summed_absolute_error(image: Tensor, reference: Tensor) -> Tensor:
+    """Absolute error on the scale 0 to 255, summed over RGB and averaged over pixels: the Zero-DCE paper's "MAE".
+
+    The paper's table has 98.78 for SICE Part2, more than a third of what is possible for a mean over RGB at a PSNR of
+    16.57 dB; it fits a sum.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+        reference: same shape and range.
+
+    Returns:
+        Shape B, range [0, 765].
+    """
+    return 3 * 255 * absolute_error(image, reference)
+
+
+class PSNRGain(Metric):
+    """PSNR to a reference before and after enhancement, an image each, and how surely it rose.
+
+    ``update`` takes input, enhanced image and reference, B x 3 x H x W in [0, 1] each. ``compute`` returns, in dB,
+    ``psnr_input``, ``psnr``, ``psnr_gain`` and the standard error ``psnr_gain_se`` of the gain's mean, and
+    ``psnr_improved``, the share of images that came nearer to their reference. The PSNR itself is torchmetrics';
+    a picture equal to its reference counts as 100 dB. Without any image, ``compute`` returns an empty dictionary;
+    the standard error of a single image is NaN.
+    """
+
+    full_state_update = False
+    sums: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        # The sums of: PSNR in, PSNR out, gain, gain squared, gain above 0.
+        self.add_state("sums", torch.zeros(5), dist_reduce_fx="sum")
+        self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")
+
+    def update(self, image: Tensor, enhanced: Tensor, reference: Tensor) -> None:
+        """Add a batch."""
+        before, after = psnr(image, reference), psnr(enhanced, reference)
+        gain = after - before
+        self.sums += torch.stack(
+            [part.sum() for part in (before, after, gain, gain.square(), (gain > 0).to(gain.dtype))]
+        )
+        self.count += len(image)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Return the five measures over all images so far."""
+        if self.count == 0:
+            return {}
+        before, after, gain, gain_squared, improved = (self.sums / self.count).unbind()
+        variance = (gain_squared - gain.square()).clamp_min(0) * self.count / (self.count - 1)
+        error = (variance / self.count).sqrt()
+        values = {
+            "psnr_input": before,
+            "psnr": after,
+            "psnr_gain": gain,
+            "psnr_gain_se": error,
+            "psnr_improved": improved,
+        }
+        return {name: value.float() for name, value in values.items()}
