@@ -33,7 +33,7 @@ class MetricsFile(Logger):
     def __init__(self, folder: str, from_step: int = 0) -> None:
         super().__init__()
         self.file = Path(folder) / "metrics.csv"
-        self.rows: Rows = {step: row for step, row in _read_rows(self.file).items() if step <= from_step}
+        self.rows: Rows = {step: row for step, row in read_rows(self.file).items() if step <= from_step}
         self._saved = 0.0
 
     @property
@@ -86,7 +86,8 @@ class MetricsFile(Logger):
         self._saved = time.monotonic()
 
 
-def _read_rows(file: Path) -> Rows:
+def read_rows(file: Path) -> Rows:
+    """Return the rows of a run's ``metrics.csv`` by step; none where it does not exist."""
     if not file.is_file():
         return {}
     with file.open(newline="", encoding="utf-8") as stream:

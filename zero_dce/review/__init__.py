@@ -1,0 +1,1 @@
+"""Looking at what a sweep has left, and choosing a checkpoint from it."""
