@@ -38,10 +38,16 @@ def make_photographs(count: int, longest: int = 512) -> list[Image.Image]:
 
 
 class SweepMaker:
-    """Writes a sweep's folder run by run."""
+    """Writes a sweep's folder run by run; ``name`` is how the photographs' paths begin."""
 
-    def __init__(self, folder: Path, points: Sequence[dict[str, Any]], inputs: Sequence[Image.Image] = ()) -> None:
-        self.folder, self.points, self.inputs = folder, points, inputs
+    def __init__(
+        self,
+        folder: Path,
+        points: Sequence[dict[str, Any]],
+        inputs: Sequence[Image.Image] = (),
+        name: str = "scene/",
+    ) -> None:
+        self.folder, self.points, self.inputs, self.name = folder, points, inputs, name
         jobs = [[f"loss.weights.{name}={value}" for name, value in point.items()] for point in points]
         swept = [f"loss.weights.{name}" for name in points[0]] if points else []
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,7 +100,7 @@ class SweepMaker:
         folder.mkdir(parents=True, exist_ok=True)
         for place, before in enumerate(self.inputs):
             strength = min(0.9, 0.04 + 0.1 * math.log1p(step)) * (1 - 0.2 * (number % VARIANTS))
-            caption = f"step {step} · scene/{place}.JPG · brightness 0.10 → 0.50"
+            caption = f"step {step} · {self.name}{place}.JPG · brightness 0.10 → 0.50"
             self._save(folder / f"{place:02d}_input.png", (place,), before)
             self._save(folder / f"{place:02d}_output.png", (place, strength), before, strength, caption)
             self._save(

@@ -5,7 +5,7 @@ const area = byId("stage-area");
 const frame = byId("frame");
 const handle = byId("handle");
 const slider = byId("slider");
-const view = { side: "output", compare: true, zoom: 1, request: 0 };
+const view = { side: "output", compare: true, zoom: 1, request: 0, cell: null };
 
 function openViewer(run, step) {
   moveTo(run, step);
@@ -19,6 +19,7 @@ function openViewer(run, step) {
 async function showPicture() {
   const request = ++view.request;
   const { run, step } = state;
+  view.cell = [run, step];
   describePicture(run, step);
   const [shown, before] = await Promise.all([
     load(run, step, view.side),
@@ -91,12 +92,16 @@ function layOut() {
   if (!content?.size) return;
   const pixel = 1 / devicePixelRatio;
   const [width, height] = content.size.map((side) => side * view.zoom * pixel);
-  const onPixel = (value) => Math.max(0, Math.round(value / pixel) * pixel);
+  // Where the area itself lies between two pixels, all in it would.
+  area.style.marginTop = "0";
+  const { top } = area.getBoundingClientRect();
+  area.style.marginTop = `${Math.ceil(top / pixel) * pixel - top}px`;
+  const onPixel = (free) => Math.max(0, Math.round(free / 2 / pixel) * pixel);
   Object.assign(frame.style, {
     width: `${width}px`,
     height: `${height}px`,
-    left: `${onPixel((area.clientWidth - width) / 2)}px`,
-    top: `${onPixel((area.clientHeight - height) / 2)}px`,
+    left: `${onPixel(area.clientWidth - width)}px`,
+    top: `${onPixel(area.clientHeight - height)}px`,
   });
   byId("zoom").textContent = `${view.zoom}:1`;
   slide();
@@ -168,5 +173,9 @@ byId("compare").onclick = toggleCompare;
 byId("zoom-in").onclick = () => zoom(1);
 byId("zoom-out").onclick = () => zoom(-1);
 byId("close").onclick = () => viewer.close();
-viewer.onclose = focusCell;
+viewer.onclose = () => {
+  // The browser has given the focus back to the cell that was opened; the last one seen is the current one.
+  moveTo(...view.cell);
+  focusCell();
+};
 addEventListener("resize", () => viewer.open && layOut());
