@@ -270,6 +270,15 @@ def test_filter(report: Path, open_page: Open, text: str, left: list[int], says:
     expect(page.locator("#filter-says")).to_have_text(says)
 
 
+def test_the_keys_go_on_from_a_run_that_the_filter_shows(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    page.locator("#filter").fill("exp>=10")
+    page.keyboard.press("Escape")
+    assert focused(page) == "run 1 · exp=10 tv=200, step 20"
+    page.keyboard.press("ArrowUp")
+    assert focused(page) == "run 1 · exp=10 tv=200, step 20", "run 0 is not shown"
+
+
 def test_what_is_said_of_runs(report: Path, open_page: Open) -> None:
     page = open_page(report)
     row = [page.locator(f'.row[data-run="{number}"]') for number in range(5)]
@@ -296,7 +305,8 @@ def test_flags_stand_on_their_cells(tmp_path: Path, open_page: Open) -> None:
     expect(page.locator("#viewer-flags")).to_have_text("washed out 0.40")
     page.keyboard.press("Escape")
     page.keyboard.press("?")
-    expect(page.locator("#legend")).to_contain_text("saturation, output / input, below 0.6")
+    for legend in page.locator(".legend").all():
+        expect(legend).to_contain_text("saturation out / in below 0.6")
 
 
 def test_a_page_that_was_moved_alone_says_so(report: Path, tmp_path: Path, open_page: Open) -> None:

@@ -56,15 +56,15 @@ def describe_flags(targets: Iterable[float]) -> list[dict[str, str]]:
     """
     levels = " or ".join(f"{target:g}" for target in sorted(targets)) or "-"
     return [
-        {"kind": "washed", "name": "washed out", "rule": f"saturation, output / input, below {WASHED_OUT:g}"},
+        {"kind": "washed", "name": "washed out", "rule": f"saturation out / in below {WASHED_OUT:g}"},
         {
             "kind": "clipped",
             "name": "clipped",
-            "rule": f"pixels with a blown highlight grew by more than {100 * CLIPPED:g} % of the picture",
+            "rule": f"blown highlights grew by more than {100 * CLIPPED:g} % of the pixels",
         },
         {
             "kind": "brightened",
             "name": "brightened although bright",
-            "rule": f"input mean above the exposure target ({levels}), output brighter by more than {BRIGHTER:g}",
+            "rule": f"input mean above the target ({levels}), output higher by more than {BRIGHTER:g}",
         },
     ]

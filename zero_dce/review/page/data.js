@@ -119,5 +119,6 @@ runs.forEach((run, place) => {
 });
 
 function flagElements(flags) {
-  return flags.map((flag) => element("span", { class: `flag ${flag.kind}` }, flag.text));
+  const rule = (kind) => data.flags.find((flag) => flag.kind === kind).rule;
+  return flags.map((flag) => element("span", { class: `flag ${flag.kind}`, title: rule(flag.kind) }, flag.text));
 }

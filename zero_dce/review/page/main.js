@@ -27,6 +27,9 @@ function stepPicture(by) {
 function showRuns() {
   applyFilter();
   showRows();
+  // The keys go on from a run that is shown.
+  const next = state.visible.find((run) => run.steps.length);
+  if (next && state.run && !state.visible.includes(state.run)) moveTo(next, next.steps.at(-1));
   drawPlots();
 }
 
@@ -83,7 +86,9 @@ function buildChoices() {
   choice(byId("viewer-sides"), sides, view.side, showSide);
   byId("sort").replaceChildren(element("option", { value: "" }, "run"), ...numericFields.filter((name) => name !== "run").map((name) => element("option", { value: name }, name)));
   byId("fields").replaceChildren(...numericFields.map((name) => element("option", { value: `${name}>` })));
-  byId("legend").append(...data.flags.flatMap(({ kind, name, rule }) => [element("dt", {}, element("span", { class: `flag ${kind}` }, name)), element("dd", {}, rule)]));
+  for (const legend of document.querySelectorAll(".legend")) {
+    legend.append(...data.flags.flatMap(({ kind, name, rule }) => [element("dt", {}, element("span", { class: `flag ${kind}` }, name)), element("dd", {}, rule)]));
+  }
 }
 
 function summary() {
@@ -105,10 +110,10 @@ function setSize(pixels) {
   document.documentElement.style.setProperty("--cell", `${byId("size").value}px`);
 }
 
-// As large as the thumbnails are, or as lets all steps stand beside each other.
+// As large as the thumbnails are, or so that all steps stand beside each other.
 function fittingSize() {
   const free = grid.clientWidth - grid.querySelector(".corner").offsetWidth - 20;
-  return Math.max(120, free / Math.max(1, data.steps.length) - 8);
+  return Math.min(192, Math.max(120, free / Math.max(1, data.steps.length) - 8));
 }
 
 byId("size").oninput = (event) => setSize(event.target.value);

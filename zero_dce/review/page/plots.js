@@ -104,19 +104,21 @@ function series(run, points) {
 
 // Logarithmic down where values are given, and across where asked for.
 function plotOptions(box, logValues, logAcross) {
-  const colour = getComputedStyle(document.documentElement);
+  const style = getComputedStyle(document.documentElement);
+  // Of 14 px: larger on larger screens, as all text is.
+  const scale = parseFloat(style.fontSize) / 14;
   const axis = {
-    stroke: colour.getPropertyValue("--quiet"),
-    grid: { stroke: colour.getPropertyValue("--raised"), width: 1 },
+    stroke: style.getPropertyValue("--quiet"),
+    grid: { stroke: style.getPropertyValue("--raised"), width: 1 },
     ticks: { show: false },
     // On a logarithmic axis uPlot would name powers of ten alone.
     filter: (_, splits) => splits,
-    font: "12px system-ui, sans-serif",
+    font: `${12 * scale}px system-ui, sans-serif`,
   };
   const numbers = (_, splits) => splits.map((value) => (value === null ? "" : Number(value.toPrecision(6)).toString()));
   return {
     width: box.clientWidth || 380,
-    height: 172,
+    height: 172 * scale,
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
     focus: { alpha: 0.15 },
@@ -125,8 +127,8 @@ function plotOptions(box, logValues, logAcross) {
       y: logValues ? { distr: 3, range: logRange(logValues) } : {},
     },
     axes: [
-      { ...axis, size: 28, space: 60, values: numbers },
-      { ...axis, size: 62, space: 26, values: numbers, ...(logValues && { splits: () => logSplits(...logRange(logValues)) }) },
+      { ...axis, size: 28 * scale, space: 60 * scale, values: numbers },
+      { ...axis, size: 62 * scale, space: 26 * scale, values: numbers, ...(logValues && { splits: () => logSplits(...logRange(logValues)) }) },
     ],
     series: [{}],
   };
