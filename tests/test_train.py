@@ -46,7 +46,7 @@ def test_the_runs_folder(finished: Path) -> None:
             f"samples/step-{step:06d}/{n:02d}_{side}.png"
             for step in (0, 2, 4)
             for n in (0, 1)
-            for side in ("input", "output")
+            for side in ("input", "output", "curves")
         ),
         "metrics.csv",
         "split.json",

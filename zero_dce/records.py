@@ -29,7 +29,7 @@ def is_first_process() -> bool:
 
 def write_json(file: Path, content: Any) -> None:
     """Write JSON atomically: the file is either whole or not there. NaN and infinity, which JSON lacks, become null."""
-    text = json.dumps(_finite(content), indent=1, ensure_ascii=False)
+    text = json.dumps(finite(content), indent=1, ensure_ascii=False)
     with atomic(file) as unfinished:
         unfinished.write_text(text + "\n", encoding="utf-8")
 
@@ -61,11 +61,12 @@ def path_override(key: str, path: Path) -> str:
     return f"{key}={path}" if re.fullmatch(r"[\w./:\\-]+", str(path)) else shlex.quote(f'{key}="{path}"')
 
 
-def _finite(content: Any) -> Any:
+def finite(content: Any) -> Any:
+    """Return the same with ``None`` for NaN and infinity, which JSON lacks."""
     if isinstance(content, dict):
-        return {key: _finite(value) for key, value in content.items()}
+        return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
-        return [_finite(value) for value in content]
+        return [finite(value) for value in content]
     return None if isinstance(content, float) and not math.isfinite(content) else content
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import statistics
 import sys
 import time
@@ -19,6 +20,7 @@ from zero_dce.data.decode import Pixels, decode_within
 from zero_dce.estimate import estimate_run
 from zero_dce.pictures import contact_sheet
 from zero_dce.records import is_first_process, resume_command, write_json
+from zero_dce.review.report import REPORT, write_report
 from zero_dce.sweep_plan import PLAN, plan_jobs, swept_keys
 from zero_dce.sweep_table import Row, format_table, group_seeds, read_sweep, write_csv
 
@@ -83,7 +85,17 @@ def finish_sweep() -> None:
         _write_sheet(folder, rows)
     except OSError as error:
         sys.exit(f"{folder / TABLE} and {SHEET} could not be written: {error}. The runs keep their own results")
+    _write_report(folder)
     _say(_next_steps(folder, rows))
+
+
+def _write_report(folder: Path) -> None:
+    """Write the page to choose from; whatever goes wrong with it, the sweep's own result is to be seen."""
+    try:
+        write_report(folder)
+    except Exception as error:
+        again = shlex.join(["python", "-m", "zero_dce.review", "report", str(folder)])
+        _say(f"{REPORT} could not be written ({type(error).__name__}: {error}). Again: {again}")
 
 
 def _summary(rows: Sequence[Row]) -> Iterator[str]:
@@ -138,6 +150,8 @@ def _thumbnails(files: Iterable[Path]) -> list[Pixels]:
 
 def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
     lines = [f"Results: {folder}", f"  the table: {folder / TABLE}"]
+    if (folder / REPORT).is_file():
+        lines.append(f"  choose by eye, in a browser: {folder / REPORT}")
     if (folder / SHEET).is_file():
         lines.append(f"  all runs side by side: {folder / SHEET}")
     if any((folder / "wandb").glob("offline-run-*")):

@@ -34,16 +34,19 @@ def swept_keys(config: DictConfig) -> list[str]:
 
 def point_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
     """Name a run by its swept values: ``exp=10 tv=200``."""
-    parser = OverridesParser.create()
-    parts = []
-    for override in parser.parse_overrides(list(overrides)):
+    return " ".join(f"{name}={value}" for name, value in point_values(overrides, swept).items())
+
+
+def point_values(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, Any]:
+    """Return a run's swept values by the short names of their keys."""
+    values: dict[str, Any] = {}
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
         key, value = str(override.key_or_group), override.value()
         if key in swept:
             # The last part says enough, but data.split.seed is not the seed that the table groups.
             short = key if key.endswith(".seed") else key.rpartition(".")[2]
-            values: dict[Any, Any] = value if isinstance(value, dict) else {short: value}
-            parts += [f"{name}={item}" for name, item in values.items()]
-    return " ".join(parts)
+            values |= value if isinstance(value, dict) else {key if short in values else short: value}
+    return values
 
 
 def run_name(run: Path) -> str:

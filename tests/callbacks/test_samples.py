@@ -4,9 +4,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
 from tests.helpers.pictures import make_picture
-from zero_dce.callbacks.samples import SamplePictures, spread
+from zero_dce.callbacks.samples import SamplePictures, curve_picture, spread
 
 
 def candidates(scenes: int, frames: int) -> list[str]:
@@ -55,3 +56,17 @@ def test_wrong_options(options: dict[str, Any], message: str, tmp_path: Path) ->
 def test_missing_folder_of_photographs(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError, match=r"night does not exist.*callbacks\.samples\.images"):
         SamplePictures(str(tmp_path), 1, images=str(tmp_path / "night"))
+
+
+def test_curve_picture_shows_the_mean_with_the_papers_sign() -> None:
+    maps = torch.zeros(24, 1, 3)
+    # Red brightens in all iterations, green darkens in half of them, blue is left alone; r = -A.
+    maps[0::3, 0, 0] = -1.0
+    maps[1:12:3, 0, 1] = 1.0
+    picture = curve_picture(maps)
+    assert picture.shape == (1, 3, 3)
+    assert picture[0].tolist() == [[255, 128, 128], [128, 64, 128], [128, 128, 128]]
+
+
+def test_curve_picture_of_one_map_for_all_iterations() -> None:
+    assert curve_picture(torch.full((3, 1, 1), -0.5)).tolist() == [[[191, 191, 191]]]

@@ -1,15 +1,78 @@
-"""A small sweep to look at."""
+"""A browser, where the system has one, and a small sweep to look at."""
 
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, Page, Playwright, sync_playwright
 
 from tests.helpers.runs import run_apart, tiny
 
 GRID = ["+sweep=loss_weights", "loss.weights.exp=3,10", "loss.weights.tv=200", "hydra.sweep.dir=grid/today"]
+
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+# Without its sandbox it also runs as root; one colour profile gives one result on every machine.
+ARGUMENTS = ["--no-sandbox", "--force-color-profile=srgb", "--window-size=1280,900"]
+
+
+Open = Callable[..., Page]
+
+
+class Browsers:
+    """One browser for each number of screen pixels to a CSS pixel.
+
+    The number is given to the browser at its start, as a system does. Emulated for a page alone, pictures would lie on
+    CSS pixels instead of the screen's.
+    """
+
+    def __init__(self, playwright: Playwright, program: str) -> None:
+        self._playwright, self._program = playwright, program
+        self._started: dict[float, Browser] = {}
+
+    def get(self, scale: float) -> Browser:
+        if scale not in self._started:
+            arguments = [*ARGUMENTS, f"--force-device-scale-factor={scale}"]
+            self._started[scale] = self._playwright.chromium.launch(executable_path=self._program, args=arguments)
+        return self._started[scale]
+
+
+@pytest.fixture(scope="package")
+def browsers() -> Iterator[Browsers]:
+    """Chromium without a window.
+
+    It ends with this folder's tests: while it runs, its event loop stands in the way of other tests' own.
+    """
+    program = next(filter(None, map(shutil.which, NAMES)), None)
+    if program is None:
+        pytest.skip(f"there is no {' or '.join(NAMES)} (on Debian: apt-get install chromium)")
+    with sync_playwright() as playwright:
+        yield Browsers(playwright, program)
+
+
+@pytest.fixture
+def open_page(browsers: Browsers) -> Iterator[Open]:
+    """Opens a page's file as by double-click; an error of its scripts fails the test."""
+    errors: list[str] = []
+    contexts = []
+
+    def open_(file: Path, scale: float = 1.0) -> Page:
+        context = browsers.get(scale).new_context(no_viewport=True)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("pageerror", lambda error: errors.append(str(error)))
+        page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
+        page.goto(file.as_uri())
+        page.wait_for_selector("html[data-ready]")
+        return page
+
+    yield open_
+    for context in contexts:
+        context.close()
+    assert errors == []
 
 
 @pytest.fixture(scope="module")

@@ -13,10 +13,12 @@ from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.trainer.states import TrainerFn
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
+from torch import Tensor
 
 from zero_dce.checks import check_number
 from zero_dce.data.decode import Pixels, decode_within
 from zero_dce.data.index import find_folder
+from zero_dce.files import atomic
 from zero_dce.pictures import side_by_side, to_image, to_pixels
 
 # A tenth larger files than the usual 6, in a fifth of the time.
@@ -28,9 +30,10 @@ CAPTION = "Description"
 class SamplePictures(L.Callback):
     """Enhance fixed pictures at step 0, every N steps and at the end; save them and send them to the loggers.
 
-    Files are ``samples/step-000300/00_input.png`` and ``00_output.png``, in true proportions. The pictures are spread
-    from dark to bright over the validation side, one a scene where there are enough, and are the same in every run on
-    the same data. Or they are all photographs of a folder of your own, from dark to bright.
+    Files are ``samples/step-000300/00_input.png``, ``00_output.png`` and ``00_curves.png``, in true proportions; the
+    last shows what the network does where, see :func:`curve_picture`. The pictures are spread from dark to bright over
+    the validation side, one a scene where there are enough, and are the same in every run on the same data.
+    Or they are all photographs of a folder of your own, from dark to bright.
 
     Args:
         folder: the run's folder.
@@ -102,23 +105,49 @@ class SamplePictures(L.Callback):
         folder = pictures_folder(self.run, step)
         folder.mkdir(parents=True, exist_ok=True)
         for number, (path, before) in enumerate(self.pictures):
-            after = enhance(trainer, module, before)
+            after, curves = enhance(trainer, module, before)
             caption = f"step {step} · {path} · brightness {before.mean() / 255:.2f} → {after.mean() / 255:.2f}"
             information = PngInfo()
             information.add_itxt(CAPTION, caption)
-            options: dict[str, Any] = {"compress_level": PNG_EFFORT, "pnginfo": information}
-            Image.fromarray(before).save(folder / f"{number:02d}_input.png", **options)
-            Image.fromarray(after).save(folder / f"{number:02d}_output.png", **options)
+            for side, pixels in (("input", before), ("curves", curves), ("output", after)):
+                _save(folder / f"{number:02d}_{side}.png", pixels, information)
             send_picture(trainer.loggers, f"samples/{number:02d}", side_by_side(before, after), caption, step)
         self._written = step
 
 
-def enhance(trainer: L.Trainer, module: L.LightningModule, pixels: Pixels) -> Pixels:
-    """Enhance one picture, uint8 H x W x 3, at the run's precision; the module's mode is kept."""
+def _save(file: Path, pixels: Pixels, information: PngInfo) -> None:
+    # Whole or not there: the pictures are looked at while runs go on, and after a kill.
+    with atomic(file) as unfinished:
+        Image.fromarray(pixels).save(unfinished, "PNG", compress_level=PNG_EFFORT, pnginfo=information)
+
+
+def enhance(trainer: L.Trainer, module: L.LightningModule, pixels: Pixels) -> tuple[Pixels, Pixels]:
+    """Enhance one picture, uint8 H x W x 3, at the run's precision; the module's mode is kept.
+
+    Returns:
+        The enhanced picture and the picture of its curve maps, uint8 H x W x 3 each.
+    """
     image = to_image(pixels)[None].to(module.device)
     with torch.no_grad(), trainer.precision_plugin.forward_context():
-        enhanced, _ = module(image)
-    return to_pixels(enhanced[0])
+        enhanced, curve_maps = module(image)
+    return to_pixels(enhanced[0]), curve_picture(curve_maps[0])
+
+
+def curve_picture(curve_maps: Tensor) -> Pixels:
+    """Show one image's curve maps: for each channel the mean of A over the iterations, from [-1, 1] to 0 to 255.
+
+    A has the sign of the paper's equation 2, so lighter than mid grey brightens, darker darkens, and mid grey leaves
+    the picture as it is.
+
+    Args:
+        curve_maps: expected shape 3n x H x W, range [-1, 1], in the sign convention of
+            :func:`zero_dce.curves.apply_curves`, where r = -A.
+
+    Returns:
+        uint8 H x W x 3, one colour channel for each of the picture's.
+    """
+    mean = -curve_maps.float().reshape(-1, 3, *curve_maps.shape[1:]).mean(dim=0)
+    return to_pixels((mean + 1) / 2)
 
 
 def spread(paths: Sequence[str], count: int) -> list[str]:

@@ -1,1 +1,1 @@
-"""What a person does with a sweep: choose a checkpoint and keep it, look at all runs side by side."""
+"""Looking at what a sweep has left, and choosing a checkpoint from it."""

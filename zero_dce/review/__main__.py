@@ -1,4 +1,4 @@
-"""What a person does with a sweep: ``python -m zero_dce.review pick`` keeps a checkpoint, and so on."""
+"""Look at a sweep and choose from it: ``python -m zero_dce.review report SWEEP_DIR``, and so on."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import sys
 from collections.abc import Sequence
 from types import ModuleType
 
-from zero_dce.review import dashboard, pick, rank
+from zero_dce.review import dashboard, pick, rank, report
 
 # Each module has add_arguments(parser) and run(options).
-COMMANDS: dict[str, ModuleType] = {"dashboard": dashboard, "pick": pick, "rank": rank}
+COMMANDS: dict[str, ModuleType] = {"report": report, "pick": pick, "rank": rank, "dashboard": dashboard}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

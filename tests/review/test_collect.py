@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.sweeps import SweepMaker, make_pictures
+from zero_dce.records import read_json, write_json
+from zero_dce.review.collect import collect
+
+
+@pytest.fixture
+def maker(tmp_path: Path) -> SweepMaker:
+    return SweepMaker(tmp_path / "sweep", [{"exp": 3}, {"exp": 10}, {"exp": 30}], make_pictures(2))
+
+
+def test_every_kind_of_run(maker: SweepMaker) -> None:
+    maker.run(0, [0, 10, 20], washout={"from_step": 10, "threshold": 0.5})
+    maker.run(1, [0, 15], state=None)
+    finished, unfinished, missing = collect(maker.folder).runs
+    assert (finished.row["state"], finished.washout, finished.target) == ("finished", 10, 0.6)
+    assert finished.steps == [0, 10, 20]
+    assert finished.checkpoints == [10, 20]
+    assert [picture.number for picture in finished.pictures[20]] == ["00", "01"]
+    assert set(finished.pictures[20][0].files) == {"input", "output", "curves"}
+    assert unfinished.row["state"] == "unfinished"
+    assert unfinished.row["weights"]["exp"] == 10, "as configured, before there is a result"
+    assert unfinished.row["step"] == 15
+    assert unfinished.row["measures"]["val/psnr_gain"] == 2.0, "the last that metrics.csv has"
+    assert (missing.row["state"], missing.steps, missing.swept) == ("not started", [], {"exp": 30})
+    sweep = collect(maker.folder)
+    assert sweep.steps == [0, 10, 15, 20]
+    assert sweep.numbers == ["00", "01"]
+
+
+def test_washout_may_be_null_or_absent(maker: SweepMaker) -> None:
+    maker.run(0, [0, 10], washout=None)
+    maker.run(1, [0, 10])
+    assert [run.washout for run in collect(maker.folder).runs] == [None, None, None]
+
+
+def test_a_run_that_is_being_written(maker: SweepMaker) -> None:
+    run = maker.run(0, [0, 10], state=None)
+    (run / "metrics.csv").unlink()
+    (run / ".hydra" / "config.yaml").write_text('{"loss": {"weights": {"spa"')
+    (run / "samples" / "step-000020").mkdir()
+    (run / "samples" / "step-000010" / "00_output.png.unfinished").write_bytes(b"half")
+    (run / "checkpoints" / "step-000020.ckpt.unfinished").write_bytes(b"half")
+    collected = collect(maker.folder).runs[0]
+    assert collected.row["weights"] is None
+    assert collected.row["step"] is None
+    assert collected.checkpoints == [10]
+    assert collected.pictures[20] == []
+
+
+def test_the_exposure_target_is_the_runs_own(maker: SweepMaker) -> None:
+    run = maker.run(0, [0])
+    config = read_json(run / ".hydra" / "config.yaml")
+    config["loss"]["exp"]["target"] = 0.4
+    write_json(run / ".hydra" / "config.yaml", config)
+    assert collect(maker.folder).runs[0].target == 0.4
+
+
+def test_other_folders_are_refused(maker: SweepMaker, tmp_path: Path) -> None:
+    run = maker.run(0, [0])
+    alone = tmp_path / "train" / "0"
+    (alone / ".hydra").mkdir(parents=True)
+    for folder, message in (
+        (tmp_path / "nowhere", r"nowhere does not exist; expected the folder of a sweep, which holds sweep\.json"),
+        (tmp_path, "is not the folder of a sweep; expected"),
+        (run, f"is one run of the sweep {maker.folder}; expected"),
+        (alone, "is the folder of a single run, whose pictures are in .*samples; expected"),
+    ):
+        with pytest.raises(FileNotFoundError, match=message):
+            collect(folder)

@@ -1,0 +1,172 @@
+"""What a sweep's folder holds: runs, steps, pictures, weights, losses and measures. No pixels are read here."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from omegaconf import DictConfig, OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
+
+from zero_dce.callbacks.samples import pictures_folder, saved_steps
+from zero_dce.loggers.metrics_file import Rows, read_rows
+from zero_dce.records import RESULT, read_json
+from zero_dce.sweep_plan import PLAN, point_values, run_overrides
+from zero_dce.sweep_table import Row, read_sweep
+
+# Of the exposure loss, where a run has not written its configuration yet: the default of zero_dce.losses.
+EXPOSURE_TARGET = 0.6
+SIDES = ("input", "output", "curves")
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A sample picture at one step.
+
+    Attributes:
+        number: which picture, as its files' names begin: ``00``.
+        files: by side, ``input``, ``output`` and ``curves``, those that are there; ``output`` always is.
+    """
+
+    number: str
+    files: Mapping[str, Path]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run of a sweep, also one that failed, goes on or never began.
+
+    Attributes:
+        row: what :func:`zero_dce.sweep_table.read_sweep` says of it; weights and measures are filled in as far as an
+            unfinished run has written them.
+        folder: of the run.
+        swept: its swept values.
+        target: the exposure level that its exposure loss pulls to.
+        washout: the step from which its outputs were washed out in validation, where that was measured.
+        checkpoints: the steps that can be picked.
+        pictures: by step.
+        metrics: the rows of ``metrics.csv``, by step.
+    """
+
+    row: Row
+    folder: Path
+    swept: dict[str, Any]
+    target: float
+    washout: int | None
+    checkpoints: list[int]
+    pictures: dict[int, list[Picture]]
+    metrics: Rows
+
+    @property
+    def number(self) -> int:
+        """The run's number in its sweep."""
+        return int(self.row["run"])
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps with pictures or a checkpoint."""
+        return sorted({*self.pictures, *self.checkpoints})
+
+
+@dataclass(frozen=True)
+class Sweep:
+    """A sweep's folder and its runs."""
+
+    folder: Path
+    runs: list[Run]
+
+    @property
+    def steps(self) -> list[int]:
+        """The steps that any run has pictures or a checkpoint of."""
+        return sorted({step for run in self.runs for step in run.steps})
+
+    @property
+    def numbers(self) -> list[str]:
+        """The numbers of all pictures."""
+        return sorted({picture.number for run in self.runs for part in run.pictures.values() for picture in part})
+
+
+def collect(folder: Path) -> Sweep:
+    """Return what a sweep's folder holds.
+
+    Raises:
+        FileNotFoundError: if it is not a sweep's folder; the message says what was expected.
+    """
+    folder = folder.resolve()
+    if not (folder / PLAN).is_file():
+        raise FileNotFoundError(f"{_what_is(folder)}; expected the folder of a sweep, which holds {PLAN}")
+    plan = read_json(folder / PLAN)
+    rows = read_sweep(folder)
+    runs = [_read_run(folder, row, job, plan["swept"]) for row, job in zip(rows, plan["jobs"], strict=True)]
+    return Sweep(folder, runs)
+
+
+def _what_is(folder: Path) -> str:
+    if not folder.is_dir():
+        return f"the folder {folder} does not exist"
+    if (folder / ".hydra").is_dir() and (folder.parent / PLAN).is_file():
+        return f"{folder} is one run of the sweep {folder.parent}"
+    if (folder / ".hydra").is_dir():
+        return f"{folder} is the folder of a single run, whose pictures are in {folder / 'samples'}"
+    return f"{folder} is not the folder of a sweep"
+
+
+def _read_run(sweep: Path, row: Row, job: list[str], swept: list[str]) -> Run:
+    folder = sweep / str(row["run"])
+    config = _read_config(folder)
+    metrics = read_rows(folder / "metrics.csv")
+    result = read_json(folder / RESULT) or {}
+    return Run(
+        row={
+            **row,
+            "weights": row["weights"] or _plain(OmegaConf.select(config, "loss.weights")),
+            "measures": row["measures"] or _last_values(metrics),
+            "step": max(metrics, default=None) if row["step"] is None else row["step"],
+        },
+        folder=folder,
+        swept=point_values(run_overrides(folder) or job, swept),
+        target=float(OmegaConf.select(config, "loss.exp.target", default=EXPOSURE_TARGET)),
+        washout=(result.get("washout") or {}).get("from_step"),
+        checkpoints=_checkpoint_steps(folder),
+        pictures={step: _pictures(folder, step) for step in saved_steps(folder)},
+        metrics=metrics,
+    )
+
+
+def _read_config(run: Path) -> DictConfig:
+    """Return a run's configuration; an empty one where it was not written, or is being written."""
+    with contextlib.suppress(OSError, YAMLError):
+        config = OmegaConf.load(run / ".hydra" / "config.yaml")
+        if isinstance(config, DictConfig):
+            return config
+    return OmegaConf.create({})
+
+
+def _plain(config: Any) -> Any:
+    return OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
+
+
+def _last_values(metrics: Rows) -> dict[str, float]:
+    """Return the last value of each loss and measure."""
+    values: dict[str, float] = {}
+    for step in sorted(metrics):
+        values |= {name: value for name, value in metrics[step].items() if name.startswith(("val/", "train/"))}
+    return values
+
+
+def _checkpoint_steps(run: Path) -> list[int]:
+    names = (file.stem.removeprefix("step-") for file in (run / "checkpoints").glob("step-*.ckpt"))
+    return sorted(int(name) for name in names if name.isdecimal())
+
+
+def _pictures(run: Path, step: int) -> list[Picture]:
+    folder = pictures_folder(run, step)
+    pictures = []
+    for output in sorted(folder.glob("*_output.png")):
+        number = output.name.partition("_")[0]
+        files = {side: folder / f"{number}_{side}.png" for side in SIDES}
+        pictures.append(Picture(number, {side: file for side, file in files.items() if file.is_file()}))
+    return pictures

@@ -1,0 +1,181 @@
+// One picture in true pixels, with a slider between before and after.
+
+const viewer = byId("viewer");
+const area = byId("stage-area");
+const frame = byId("frame");
+const handle = byId("handle");
+const slider = byId("slider");
+const view = { side: "output", compare: true, zoom: 1, request: 0, cell: null };
+
+function openViewer(run, step) {
+  moveTo(run, step);
+  view.side = state.side === "input" ? "output" : state.side;
+  if (!viewer.open) viewer.showModal();
+  area.focus();
+  showPicture();
+}
+
+// Loads both sides before it shows either, so that moving on does not flicker; zoom, place and slider stay.
+async function showPicture() {
+  const request = ++view.request;
+  const { run, step } = state;
+  view.cell = [run, step];
+  describePicture(run, step);
+  const [shown, before] = await Promise.all([
+    load(run, step, view.side),
+    view.compare && view.side !== "input" ? load(run, step, "input") : null,
+  ]);
+  if (request !== view.request) return;
+  place("shown", shown);
+  place("before", before);
+  handle.hidden = !before || !shown;
+  slider.disabled = handle.hidden;
+  byId("slider-label").style.visibility = handle.hidden ? "hidden" : "";
+  sayWhatLacks(run, step, shown, before);
+  layOut();
+  preload();
+}
+
+async function load(run, step, side) {
+  const source = fileOf(run, step, side);
+  if (!source) return null;
+  const image = new Image();
+  image.src = source;
+  try {
+    await image.decode();
+    return image;
+  } catch {
+    return null;
+  }
+}
+
+function place(name, loaded) {
+  const image = byId(name);
+  image.hidden = !loaded;
+  if (!loaded) return image.removeAttribute("src");
+  image.src = loaded.src;
+  image.alt = `${name === "before" ? "input" : view.side}, ${nameOf(state.run)}, step ${state.step}`;
+}
+
+function sayWhatLacks(run, step, shown, before) {
+  const box = byId("viewer-missing");
+  const lacking = [];
+  if (!shown) lacking.push(view.side);
+  if (view.compare && !before && view.side !== "input") lacking.push("input");
+  box.hidden = lacking.length === 0;
+  if (box.hidden) return;
+  const paths = lacking.map((side) => fileOf(run, step, side));
+  if (paths.every((path) => path === null)) {
+    box.textContent = cellOf(run, step)?.broken ?? `The run has not saved this: ${lacking.join(", ")}.`;
+    return;
+  }
+  sayMissing();
+  box.textContent = `Missing: ${paths.filter(Boolean).map(decodeURI).join(", ")}. Full pictures are not inside this page; it has to lie in the sweep's folder, ${data.folder}`;
+}
+
+function describePicture(run, step) {
+  const content = cellOf(run, step);
+  byId("viewer-title").textContent = `${nameOf(run)} · step ${step}`;
+  byId("viewer-flags").replaceChildren(...flagElements(content?.flags ?? []));
+  byId("after-name").textContent = SIDE_NAMES[view.side].toLowerCase();
+  const measures = ["psnr_gain", "saturation_ratio"].map((name) => [name, valueAt(run, step, name)]).filter(([, value]) => value !== null);
+  const numbers = measures.map(([name, value]) => `${name} ${short(value)}`).join("  ");
+  byId("viewer-measures").textContent = [content?.name, numbers && `validation: ${numbers}`].filter(Boolean).join("  ·  ");
+  fillCommand(byId("viewer-pick"), run, step);
+  mark(byId("viewer-sides"), view.side);
+  byId("compare").setAttribute("aria-pressed", String(view.compare));
+}
+
+// One pixel of the file is a whole number of pixels of the screen, and begins on one.
+function layOut() {
+  const content = cellOf(state.run, state.step);
+  if (!content?.size) return;
+  const pixel = 1 / devicePixelRatio;
+  const [width, height] = content.size.map((side) => side * view.zoom * pixel);
+  // Where the area itself lies between two pixels, all in it would.
+  area.style.marginTop = "0";
+  const { top } = area.getBoundingClientRect();
+  area.style.marginTop = `${Math.ceil(top / pixel) * pixel - top}px`;
+  const onPixel = (free) => Math.max(0, Math.round(free / 2 / pixel) * pixel);
+  Object.assign(frame.style, {
+    width: `${width}px`,
+    height: `${height}px`,
+    left: `${onPixel(area.clientWidth - width)}px`,
+    top: `${onPixel(area.clientHeight - height)}px`,
+  });
+  byId("zoom").textContent = `${view.zoom}:1`;
+  slide();
+}
+
+function slide() {
+  const part = Number(slider.value);
+  byId("before").style.clipPath = `inset(0 ${100 - part}% 0 0)`;
+  handle.style.left = `${part}%`;
+}
+
+function moveSlider(by) {
+  slider.value = Number(slider.value) + by;
+  slide();
+}
+
+function zoom(by) {
+  const before = view.zoom;
+  view.zoom = Math.min(8, Math.max(1, before + by));
+  // What is in the middle stays there.
+  const grown = view.zoom / before;
+  const x = (area.scrollLeft + area.clientWidth / 2) * grown - area.clientWidth / 2;
+  const y = (area.scrollTop + area.clientHeight / 2) * grown - area.clientHeight / 2;
+  layOut();
+  area.scrollTo(x, y);
+}
+
+function showSide(side) {
+  view.side = side;
+  showPicture();
+}
+
+function toggleCompare() {
+  view.compare = !view.compare;
+  showPicture();
+}
+
+// What the arrow keys may lead to next is decoded ahead.
+function preload() {
+  for (const move of ["left", "right", "up", "down"]) {
+    const next = neighbour(move);
+    if (next) load(...next, view.side);
+  }
+}
+
+function drag(target, moved) {
+  target.onpointerdown = (event) => {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    target.setPointerCapture(event.pointerId);
+    target.classList.add("dragging");
+    target.onpointermove = moved;
+    target.onpointerup = target.onpointercancel = () => {
+      target.onpointermove = null;
+      target.classList.remove("dragging");
+    };
+  };
+}
+
+drag(handle, (event) => {
+  const box = frame.getBoundingClientRect();
+  slider.value = (100 * (event.clientX - box.left)) / box.width;
+  slide();
+});
+drag(frame, (event) => area.scrollBy(-event.movementX, -event.movementY));
+slider.oninput = slide;
+byId("compare").onclick = toggleCompare;
+byId("zoom-in").onclick = () => zoom(1);
+byId("zoom-out").onclick = () => zoom(-1);
+byId("close").onclick = () => viewer.close();
+viewer.onclose = () => {
+  // The browser has given the focus back to the cell that was opened; the last one seen is the current one.
+  moveTo(...view.cell);
+  focusCell();
+};
+addEventListener("resize", () => viewer.open && layOut());

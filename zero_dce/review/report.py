@@ -1,0 +1,170 @@
+"""Write report.html, the page on which a checkpoint is chosen by eye.
+
+It opens by double-click, without a server or a network. Thumbnails, numbers and plots are inside; full pictures are
+loaded from the runs' folders beside it. It can be written at any time, also while runs go on.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shlex
+import time
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from string import Template
+from typing import Any
+from urllib.parse import quote
+
+from zero_dce.files import atomic
+from zero_dce.loggers.metrics_file import Rows
+from zero_dce.losses import CompositeLoss
+from zero_dce.records import finite
+from zero_dce.review.cells import Cell, CellReader
+from zero_dce.review.collect import Run, Sweep, collect
+from zero_dce.review.flags import describe_flags
+from zero_dce.sweep_plan import PLAN
+
+REPORT = "report.html"
+LOSSES = ("total", *CompositeLoss.NAMES)
+# In the order in which the browser reads them.
+SCRIPTS = ("data.js", "filter.js", "grid.js", "viewer.js", "plots.js", "main.js")
+# Points of a curve: more than a plot is wide, and 27 runs stay small.
+MOST_POINTS = 1000
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of this subcommand."""
+    parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help=f"a sweep's folder, which holds {PLAN}")
+    parser.add_argument("--output", type=Path, help=f"where the page goes; default: SWEEP_DIR/{REPORT}")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Write the page and say where it is."""
+    file = write_report(options.sweep, options.output)
+    print(f"{file} ({file.stat().st_size / 1e6:.1f} MB): open it in a browser")
+
+
+def write_report(folder: Path, output: Path | None = None) -> Path:
+    """Write the page of a sweep.
+
+    Args:
+        folder: the sweep's folder.
+        output: the page's file; ``None`` is ``report.html`` in the sweep's folder. Full pictures are loaded by their
+            path relative to it.
+
+    Returns:
+        The file.
+
+    Raises:
+        FileNotFoundError: if the folder is not a sweep's, or that of ``output`` does not exist.
+    """
+    sweep = collect(folder)
+    file = (output or sweep.folder / REPORT).resolve()
+    if not file.parent.is_dir():
+        raise FileNotFoundError(f"the folder {file.parent} does not exist: make it first, or choose another --output")
+    cells = list(CellReader(sweep).read())
+    page = build_page(sweep, cells, os.path.relpath(sweep.folder, file.parent))
+    with atomic(file) as unfinished:
+        unfinished.write_text(page, encoding="utf-8")
+    return file
+
+
+def build_page(sweep: Sweep, cells: Sequence[Cell], way: str) -> str:
+    """Return the page's HTML.
+
+    Args:
+        sweep: what the sweep's folder holds.
+        cells: its pictures.
+        way: from the page's folder to the sweep's.
+    """
+    thumbnails: dict[str, dict[str, str]] = {number: {} for number in sweep.numbers}
+    for cell in cells:
+        if cell.thumbnail:
+            thumbnails[cell.number][f"{cell.run}/{cell.step}"] = cell.thumbnail
+    # One element a picture, so that only the shown picture's thumbnails are parsed.
+    blocks = [_json_element("data", describe(sweep, cells, way))]
+    blocks += [_json_element(f"thumbnails-{number}", content) for number, content in thumbnails.items()]
+    return Template(_part("page/page.html")).substitute(
+        title=escape(f"{sweep.folder.parent.name} / {sweep.folder.name}"),
+        style=_part("uplot/uPlot.min.css") + _part("page/page.css"),
+        data="\n".join(blocks),
+        plotting=_part("uplot/uPlot.iife.min.js"),
+        licence=_part("uplot/LICENSE.txt"),
+        script="\n".join(_part(f"page/{name}") for name in SCRIPTS),
+    )
+
+
+def describe(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any]:
+    """Return everything but the thumbnails: what the page's scripts read."""
+    by_run: dict[int, dict[int, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
+    for cell in cells:
+        by_run[cell.run][cell.step][cell.number] = cell.content
+    return {
+        "folder": str(sweep.folder),
+        "root": "" if way == "." else quote(Path(way).as_posix()) + "/",
+        "written": time.strftime("%Y-%m-%d %H:%M"),
+        "pick": shlex.join(["python", "-m", "zero_dce.review", "pick", str(sweep.folder)]),
+        "steps": sweep.steps,
+        "numbers": sweep.numbers,
+        "losses": LOSSES,
+        "flags": describe_flags({run.target for run in sweep.runs}),
+        "runs": [_describe_run(run, by_run[run.number]) for run in sweep.runs],
+    }
+
+
+def _describe_run(run: Run, cells: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+    return {
+        "run": run.number,
+        "point": run.row["point"],
+        "swept": {name: _plain(value) for name, value in run.swept.items()},
+        "weights": run.row["weights"] or {},
+        "state": run.row["state"],
+        "error": run.row["error"],
+        "step": run.row["step"],
+        "washout": run.washout,
+        "measures": run.row["measures"],
+        "steps": run.steps,
+        "checkpoints": run.checkpoints,
+        "cells": cells,
+        "training": _curves(run.metrics, [f"train/{name}" for name in LOSSES]),
+        "validation": _curves(run.metrics, sorted(_names(run.metrics, "val/"))),
+    }
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, int | float | str) else str(value)
+
+
+def _names(metrics: Rows, prefix: str) -> set[str]:
+    return {name for row in metrics.values() for name in row if name.startswith(prefix) and "share/" not in name}
+
+
+def _curves(metrics: Rows, names: Sequence[str]) -> dict[str, Any]:
+    """Return the steps that have any of these values, and the values; evenly thinned where there are too many."""
+    steps = [step for step in sorted(metrics) if any(name in metrics[step] for name in names)]
+    steps = steps[:: max(1, -(-len(steps) // MOST_POINTS))]
+    values = {name.partition("/")[2]: [_short(metrics[step].get(name)) for step in steps] for name in names}
+    return {"steps": steps, "values": values}
+
+
+def _short(value: float | None) -> float | None:
+    return None if value is None else float(f"{value:.5g}")
+
+
+def _json_element(name: str, content: Any) -> str:
+    return f'<script type="application/json" id="{escape(name)}">{to_json(content)}</script>'
+
+
+def to_json(content: Any) -> str:
+    """Return JSON that can stand inside an HTML element: no text in it can end the element or begin another."""
+    text = json.dumps(finite(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def _part(name: str) -> str:
+    return files("zero_dce.review").joinpath(name).read_text(encoding="utf-8")
