@@ -32,7 +32,7 @@ from zero_dce.sweep_plan import PLAN
 REPORT = "report.html"
 LOSSES = ("total", *CompositeLoss.NAMES)
 # In the order in which the browser reads them.
-SCRIPTS = ("data.js", "filter.js", "grid.js", "viewer.js", "plots.js", "main.js")
+SCRIPTS = ("data.js", "filter.js", "grid.js", "viewer.js", "plots.js", "ranking.js", "judge.js", "main.js")
 # Points of a curve: more than a plot is wide, and 27 runs stay small.
 MOST_POINTS = 1000
 

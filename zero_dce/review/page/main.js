@@ -139,10 +139,18 @@ const SIDE_KEYS = { i: "input", o: "output", c: "curves" };
 const KEYS = {
   "[": () => stepPicture(-1),
   "]": () => stepPicture(1),
+  k: () => toggleCandidate(state.run, state.step),
   p: () => state.run && (canPick(state.run, state.step) ? copy(pickCommand(state.run, state.step)) : say(`step ${state.step} has no checkpoint to pick`)),
 };
 const GRID_KEYS = { g: togglePlots, "/": () => byId("filter").focus(), "?": () => byId("about").showModal() };
 const VIEWER_KEYS = { s: toggleCompare, ",": () => moveSlider(-2), ".": () => moveSlider(2), "+": () => zoom(1), "=": () => zoom(1), "-": () => zoom(-1) };
+
+function actionOf(pressed) {
+  if (judging.open) return JUDGE_KEYS[pressed];
+  if (pressed in ARROWS) return () => move(ARROWS[pressed]);
+  if (pressed in SIDE_KEYS) return () => (viewer.open ? showSide : chooseSide)(SIDE_KEYS[pressed]);
+  return (viewer.open ? VIEWER_KEYS : GRID_KEYS)[pressed] ?? KEYS[pressed];
+}
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("about").open) return;
@@ -151,11 +159,7 @@ addEventListener("keydown", (event) => {
   const own = event.target.matches("input[type=range]") && event.target !== slider && event.key in ARROWS;
   if (typing || own) return typing && event.key === "Escape" ? focusCell() : undefined;
   const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
-  const action =
-    (ARROWS[pressed] && (() => move(ARROWS[pressed]))) ??
-    (SIDE_KEYS[pressed] && (() => (viewer.open ? showSide : chooseSide)(SIDE_KEYS[pressed]))) ??
-    (viewer.open ? VIEWER_KEYS : GRID_KEYS)[pressed] ??
-    KEYS[pressed];
+  const action = actionOf(pressed);
   if (!action) return;
   event.preventDefault();
   action();

@@ -1,0 +1,145 @@
+// Two outputs of one picture side by side, without names: which is better? The answers rank the marked checkpoints.
+
+const judging = byId("judge");
+const candidates = []; // [run, step]
+const votes = []; // { left, right, picture, choice }, left and right are places in candidates
+const SHARES = { left: 1, right: 0, equal: 0.5 };
+const VERDICTS = {
+  best: "Enough was judged: the first is the best, with at least 95 %.",
+  alike: "Enough was judged: the first two are alike (55 to 45 at most, with at least 95 %); either will do.",
+  more: "More votes are needed: the first is not yet surely the best.",
+};
+let pair = null; // what is shown: { left, right, picture }
+
+const placeOf = (run, step) => candidates.findIndex(([other, at]) => other === run && at === step);
+const showCount = () => (byId("open-judge").textContent = candidates.length ? `Judge ${candidates.length}` : "Judge");
+
+// Votes name candidates by their place, so once there are votes the list stays as it is.
+function toggleCandidate(run, step) {
+  if (!run || !cellOf(run, step)) return;
+  if (votes.length) return say("There are votes already: save and discard them before you change the candidates");
+  const place = placeOf(run, step);
+  if (place < 0) candidates.push([run, step]);
+  else candidates.splice(place, 1);
+  cellElements.get(key(run, step)).classList.toggle("candidate", place < 0);
+  showCount();
+  say(`${nameOf(run)}, step ${step} is ${place < 0 ? "a candidate now" : "no candidate any more"}`);
+}
+
+// Without any marked one, the last step of each shown run.
+function openJudge() {
+  if (!candidates.length) {
+    for (const run of state.visible) {
+      const step = run.steps.filter((at) => Object.keys(run.cells[at] ?? {}).length).at(-1);
+      if (step !== undefined && step > 0) toggleCandidate(run, step);
+    }
+  }
+  if (candidates.length < 2) return say("Mark at least two checkpoints first: press K on a picture");
+  judging.showModal();
+  byId("judge-equal").focus();
+  nextPair();
+}
+
+// The pair that would tell most: uncertain which is better, and how far apart they are.
+function nextPair() {
+  const now = rankVotes(candidates.length, votes.map(({ left, right, choice }) => [left, right, SHARES[choice]]));
+  showRanking(now);
+  let best = null;
+  for (let one = 0; one < candidates.length; one++) {
+    for (let other = one + 1; other < candidates.length; other++) {
+      const pictures = common(one, other);
+      if (!pictures.length) continue;
+      const chance = now.probability(one, other);
+      // A little chance, so that equal pairs do not come in the order of the list.
+      const told = (chance * (1 - chance) + 0.01) * now.error(one, other) ** 2 * (1 + 0.05 * Math.random());
+      if (!best || told > best.told) best = { told, one, other, pictures };
+    }
+  }
+  if (!best) return showPair(null);
+  const picture = leastUsed(best.one, best.other, best.pictures);
+  const [left, right] = Math.random() < 0.5 ? [best.one, best.other] : [best.other, best.one];
+  showPair({ left, right, picture });
+}
+
+// Pictures that both have, and that are of the same photograph.
+function common(one, other) {
+  const [a, b] = [candidates[one], candidates[other]].map(([run, step]) => run.cells[step] ?? {});
+  return Object.keys(a).filter((number) => a[number].size && b[number]?.size && a[number].name === b[number].name);
+}
+
+function leastUsed(one, other, pictures) {
+  const used = (number) => votes.filter((vote) => vote.picture === number && [vote.left, vote.right].includes(one) && [vote.left, vote.right].includes(other)).length;
+  const least = Math.min(...pictures.map(used));
+  const free = pictures.filter((number) => used(number) === least);
+  return free[Math.floor(Math.random() * free.length)];
+}
+
+function showPair(shown) {
+  pair = shown;
+  byId("judge-missing").hidden = Boolean(shown);
+  if (!shown) return (byId("judge-missing").textContent = "No two candidates have a picture of the same photograph.");
+  for (const side of ["left", "right"]) {
+    const [run, step] = candidates[shown[side]];
+    const image = byId(`judge-${side}-picture`);
+    image.onerror = () => {
+      sayMissing();
+      byId("judge-missing").hidden = false;
+      byId("judge-missing").textContent = `Missing: ${decodeURI(fileOf(run, step, "output", shown.picture))}. Full pictures are not inside this page; it has to lie in the sweep's folder, ${data.folder}`;
+    };
+    image.src = fileOf(run, step, "output", shown.picture);
+  }
+}
+
+function vote(choice) {
+  if (!pair || !byId("judge-missing").hidden) return;
+  votes.push({ ...pair, choice });
+  nextPair();
+}
+
+function undoVote() {
+  const last = votes.pop();
+  if (!last) return;
+  showRanking(rankVotes(candidates.length, votes.map(({ left, right, choice }) => [left, right, SHARES[choice]])));
+  showPair({ left: last.left, right: last.right, picture: last.picture });
+}
+
+function discardVotes() {
+  votes.length = 0;
+  for (const [run, step] of candidates.splice(0)) cellElements.get(key(run, step)).classList.remove("candidate");
+  showCount();
+  judging.close();
+}
+
+function showRanking(now) {
+  const [first] = now.order;
+  const rows = now.order.map((place, rank) => {
+    const [run, step] = candidates[place];
+    const judged = votes.filter(({ left, right }) => left === place || right === place).length;
+    const behind = rank ? `${(now.strengths[place] - now.strengths[first]).toFixed(2)} ± ${now.error(place, first).toFixed(2)}` : "best";
+    const next = now.order[rank + 1];
+    const chance = next === undefined ? "" : `${Math.round(100 * now.probability(place, next))} %`;
+    const cells = [rank + 1, `${nameOf(run)}, step ${step}`, behind, judged, chance].map((text) => element("td", {}, String(text)));
+    return element("tr", {}, ...cells);
+  });
+  byId("judge-ranking").replaceChildren(...rows);
+  byId("judge-verdict").textContent = `${votes.length} votes. ${VERDICTS[now.verdict]}`;
+}
+
+function saveVotes() {
+  const named = candidates.map(([run, step]) => ({ run: run.run, name: run.point, step }));
+  const content = JSON.stringify({ sweep: data.folder, candidates: named, votes }, null, 1);
+  const link = element("a", { href: URL.createObjectURL(new Blob([content], { type: "application/json" })), download: "votes.json" });
+  link.click();
+  URL.revokeObjectURL(link.href);
+}
+
+const JUDGE_KEYS = { ArrowLeft: () => vote("left"), ArrowRight: () => vote("right"), ArrowDown: () => vote("equal"), "=": () => vote("equal"), Backspace: undoVote };
+
+for (const side of ["left", "right"]) byId(`judge-${side}`).onclick = () => vote(side);
+byId("judge-equal").onclick = () => vote("equal");
+byId("judge-undo").onclick = undoVote;
+byId("judge-save").onclick = saveVotes;
+byId("judge-discard").onclick = discardVotes;
+byId("judge-close").onclick = () => judging.close();
+byId("open-judge").onclick = openJudge;
+judging.onclose = focusCell;
