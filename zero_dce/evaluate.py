@@ -19,7 +19,7 @@ import torch
 from zero_dce.checks import check_number
 from zero_dce.evaluation.bootstrap import RESAMPLES, SEED
 from zero_dce.evaluation.measure import Row, measure_rows
-from zero_dce.evaluation.pictures import Pair, find_images, fingerprint, listed_pairs, match_folders
+from zero_dce.evaluation.pictures import Pair, check_sizes, find_images, fingerprint, listed_pairs, match_folders
 from zero_dce.evaluation.table import describe, format_tables
 from zero_dce.evaluation.weights import load_networks
 from zero_dce.records import describe_environment, write_json
@@ -47,6 +47,7 @@ def evaluate(weights: Sequence[Path], pairs: Sequence[Pair], longest: int | None
     """
     if json is not None and not json.parent.is_dir():
         raise FileNotFoundError(f"the folder {json.parent} of --json does not exist")
+    check_sizes(pairs, longest)
     networks = load_networks(weights)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rows = measure_rows(networks, pairs, longest, device)

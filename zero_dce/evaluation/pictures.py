@@ -6,9 +6,12 @@ import hashlib
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path, PurePosixPath
 
-from zero_dce.data.decode import Pixels, decode
+from PIL import Image
+
+from zero_dce.data.decode import Pixels, decode, within
 from zero_dce.data.index import find_folder
 from zero_dce.data.pairs import read_pairs_file
 
@@ -73,6 +76,28 @@ def find_images(folder: Path) -> list[Pair]:
     return [Pair(entry.path, folder / entry.path) for entry in find_folder(folder).entries]
 
 
+def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
+    """Return if every picture can be enhanced as a whole; a look at the files' heads, before anything is measured.
+
+    Raises:
+        ValueError: if one has more than 4 megapixels when it is shrunk to ``longest``.
+    """
+    for pair in pairs:
+        try:
+            with Image.open(pair.image) as picture:
+                width, height = _target(longest, *picture.size)
+        except (OSError, ValueError, SyntaxError):
+            # Decoding it will say what is wrong.
+            continue
+        if width * height > MOST_PIXELS:
+            enough = math.isqrt(MOST_PIXELS * max(width, height) // min(width, height)) // 100 * 100
+            raise ValueError(
+                f"{pair.image} has {width} x {height} pixels: it is enhanced as a whole, in 1.3 GB of memory a "
+                f"megapixel, and more than {MOST_PIXELS / 1e6:.0f} megapixels are refused. Measure all pictures "
+                f"smaller, with --longest {enough}"
+            )
+
+
 def read_picture(pair: Pair, longest: int | None) -> tuple[Pixels, Pixels | None]:
     """Decode a picture and its reference, uint8 H x W x 3.
 
@@ -81,7 +106,7 @@ def read_picture(pair: Pair, longest: int | None) -> tuple[Pixels, Pixels | None
         longest: shrink to at most this many pixels on the longer side; ``None`` keeps the size.
 
     Raises:
-        ImageReadError: if a file cannot be read, or has more than 4 megapixels and is not shrunk.
+        ImageReadError: if a file cannot be read.
         ValueError: if the picture and its reference have different sizes.
     """
     pixels = _read(pair.image, longest)
@@ -114,18 +139,11 @@ def _by_name(folder: Path) -> dict[str, str]:
 
 
 def _read(file: Path, longest: int | None) -> Pixels:
-    def keep(width: int, height: int) -> tuple[int, int]:
-        factor = 1.0 if longest is None else min(1.0, longest / max(width, height))
-        target = max(1, round(width * factor)), max(1, round(height * factor))
-        if math.prod(target) > MOST_PIXELS:
-            enough = math.isqrt(MOST_PIXELS * max(target) // min(target)) // 100 * 100
-            raise ValueError(
-                f"{target[0]} x {target[1]} pixels; a picture is enhanced as a whole, in 1.3 GB of memory a megapixel, "
-                f"and more than {MOST_PIXELS / 1e6:.0f} are refused. Measure it smaller, with --longest {enough}"
-            )
-        return target
+    return decode(file, partial(_target, longest)).pixels
 
-    return decode(file, keep).pixels
+
+def _target(longest: int | None, width: int, height: int) -> tuple[int, int]:
+    return (width, height) if longest is None else within(longest)(width, height)
 
 
 def _size(pixels: Pixels) -> str:
