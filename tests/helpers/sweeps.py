@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
@@ -115,8 +114,8 @@ class SweepMaker:
             return
         information = PngInfo()
         information.add_itxt("Description", caption)
-        pixels = 255 * (np.asarray(picture) / 255.0) ** (1 - strength)
-        Image.fromarray(pixels.round().astype(np.uint8)).save(file, compress_level=1, pnginfo=information)
+        levels = [round(255 * (level / 255) ** (1 - strength)) for level in range(256)]
+        picture.point(levels * 3).save(file, compress_level=1, pnginfo=information)
         self._made[same] = file
 
 
