@@ -16,9 +16,8 @@ from PIL import Image
 from tests.helpers.pictures import make_picture
 from zero_dce.evaluate import main
 from zero_dce.evaluation import pictures
-from zero_dce.evaluation.weights import drop_denormals
 from zero_dce.metrics import colour_error, lightness_order_error, psnr
-from zero_dce.networks import DCENet, load_weights
+from zero_dce.networks import DCENet, drop_denormals, load_weights
 from zero_dce.pictures import to_image
 
 

@@ -84,7 +84,8 @@ def load_weights(path: str | os.PathLike[str]) -> DCENet:
             run. A ``.safetensors`` file holds none.
 
     Returns:
-        The network in evaluation mode, on the CPU.
+        The network in evaluation mode, on the CPU. Weights too small to change an output are 0, see
+        :func:`drop_denormals`.
 
     Raises:
         FileNotFoundError: if there is no such file, or no weights in the folder.
@@ -94,7 +95,19 @@ def load_weights(path: str | os.PathLike[str]) -> DCENet:
     content = _read_safetensors(file) if file.suffix == ".safetensors" else _read_checkpoint(file)
     network = DCENet()
     network.load_state_dict(_to_dce_net_layout(content, file))
+    drop_denormals(network)
     return network.eval()
+
+
+def drop_denormals(network: DCENet) -> None:
+    """Set weights to 0 that are too small for a float's full precision, below 1.2e-38.
+
+    Weight decay leaves such ones in filters that died; in the authors' checkpoint they are a quarter of all. They
+    change no output, and make convolutions 50 times slower on common processors.
+    """
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter[parameter.abs() < torch.finfo(parameter.dtype).tiny] = 0
 
 
 def save_weights(network: DCENet, file: Path, step: int) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from zero_dce.evaluation.bootstrap import bootstrap_interval
 from zero_dce.evaluation.gamma import USUAL, BestGamma
 from zero_dce.evaluation.pictures import Pair, read_picture
-from zero_dce.evaluation.weights import drop_denormals, weights_hash
+from zero_dce.evaluation.weights import weights_hash
 from zero_dce.metrics import (
     absolute_error,
     brightened_bright,
@@ -109,7 +109,6 @@ def measure_rows(
         rows.append(_gamma_row("gamma best", gamma))
     for name, network in networks.items():
         details = {"weights_sha256": weights_hash(network)}
-        drop_denormals(network)
         enhance = partial(_enhance, network.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
         rows.append(Row(name, enhance, details))
     with progress_bar(total=len(pairs), desc="measuring", unit="picture", delay=1) as bar, torch.inference_mode():

@@ -6,9 +6,6 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
-from zero_dce.callbacks.checkpoints import LAST
 from zero_dce.networks import DCENet, load_weights
 
 
@@ -39,21 +36,9 @@ def weights_hash(network: DCENet) -> str:
     return digest.hexdigest()[:16]
 
 
-def drop_denormals(network: DCENet) -> None:
-    """Set weights to 0 that are too small for a float's full precision, below 1.2e-38.
-
-    Weight decay leaves such ones in filters that died; in the authors' checkpoint they are a quarter of all. They
-    change no output, and make convolutions 50 times slower on common processors.
-    """
-    with torch.no_grad():
-        for parameter in network.parameters():
-            parameter[parameter.abs() < torch.finfo(parameter.dtype).tiny] = 0
-
-
 def _load(path: Path) -> DCENet:
-    last = path / "checkpoints" / LAST
     try:
-        return load_weights(last if last.is_file() else path)
+        return load_weights(path)
     except (OSError, ValueError):
         raise
     except Exception as error:
