@@ -87,6 +87,30 @@ def test_killed_at_20_random_moments(sice: Path, tmp_path: Path, monkeypatch: py
     assert not list((run / "checkpoints").glob("*.unfinished"))
 
 
+def stop_at(run: Path, step: int) -> None:
+    """Leave a run as a kill right after a step would."""
+    for file in (run / "checkpoints").glob("step-*.ckpt"):
+        if int(file.stem.removeprefix("step-")) > step:
+            file.unlink()
+    shutil.copyfile(run / "checkpoints" / f"step-{step:06d}.ckpt", run / "checkpoints" / "last.ckpt")
+    (run / "result.json").unlink()
+
+
+@pytest.mark.parametrize("stops", [(6, 12), (6, 12, 18), (5, 6, 12, 13), (7, 12)])
+def test_killed_at_the_ends_of_epochs(
+    stops: tuple[int, ...], sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An epoch has 6 steps. The Trainer's count of epochs is wrong after two such stops in a row."""
+    options = [*tiny(sice, "logger=csv", "callbacks.samples=null"), "every_n_steps=1", "trainer.max_steps=20"]
+    options = [o for o in options if not o.startswith("callbacks.samples.")]
+    assert run_here(monkeypatch, tmp_path, *options, "hydra.run.dir=whole/0") == 0
+    run = Path(shutil.copytree(tmp_path / "whole", tmp_path / "parts")) / "0"
+    for step in stops:
+        stop_at(run, step)
+        assert run_here(monkeypatch, tmp_path, "resume=parts/0") == 0
+    assert_same_losses(run, tmp_path / "whole" / "0")
+
+
 @pytest.mark.parametrize("workers", [0, 2])
 @pytest.mark.parametrize("stop", [1, 3, 6, 8])
 def test_resume_continues_exactly(

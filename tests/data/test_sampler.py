@@ -66,21 +66,45 @@ def loader(workers: int = 0) -> ResumableDataLoader:
 @pytest.mark.parametrize("taken", [0, 1, 3])
 def test_loader_continues_behind_what_was_handed_out(workers: int, taken: int) -> None:
     first = loader(workers)
-    whole = list(loader())
+    reference = loader()
+    whole, next_epoch = list(reference), list(reference)
     iterator = iter(first)
     assert [next(iterator) for _ in range(taken)] == whole[:taken]
     state = first.state_dict()
-    assert state == {"samples": 3 * taken}, "what workers have prefetched does not count"
+    assert state == {"epoch": 0, "samples": 3 * taken}, "what workers have prefetched does not count"
 
     second = loader(workers)
     second.load_state_dict(state)
     assert second.state_dict() == state
     assert len(second) == 4
     assert list(second) == whole[taken:]
-    assert list(second) == whole, "only the first pass is shortened"
+    assert list(second) == next_epoch, "only the first pass is shortened"
 
 
-def test_loader_at_the_end_of_an_epoch_starts_a_whole_one() -> None:
+def test_loader_at_the_end_of_an_epoch_goes_on_with_the_next() -> None:
+    reference = loader()
+    epochs = [list(reference) for _ in range(3)]
+    assert len({str(epoch) for epoch in epochs}) == 3
+    assert reference.state_dict() == {"epoch": 2, "samples": 10}
     resumed = loader()
-    resumed.load_state_dict({"samples": 10})
-    assert len(list(resumed)) == 4
+    resumed.load_state_dict({"epoch": 1, "samples": 10})
+    assert list(resumed) == epochs[2]
+
+
+def test_a_pass_that_was_not_finished_begins_again() -> None:
+    """The Trainer opens a pass without using it when it resumes at the end of an epoch."""
+    twice = loader()
+    next(iter(twice))
+    assert list(twice) == list(loader())
+
+
+def test_processes_and_epochs_by_state() -> None:
+    """Resumed with another batch size, the position in samples counts."""
+    resumed = ResumableDataLoader(Numbers(), EpochSampler(10, 0, shuffle=True), 5)
+    resumed.load_state_dict({"epoch": 3, "samples": 6})
+    assert resumed.state_dict() == {"epoch": 4, "samples": 0}, "rounded up to the next batch, which is the next epoch"
+
+
+def test_a_state_without_its_epoch_is_refused() -> None:
+    with pytest.raises(ValueError, match=r"earlier version's.*model\.weights=FILE"):
+        loader().load_state_dict({"samples": 3})

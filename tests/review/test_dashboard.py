@@ -100,7 +100,8 @@ def assert_plots(plots: list[dict[str, Any]]) -> None:
     assert losses == ["train/total", *(f"train/{name}" for name in LOSSES)]
     assert shares == [f"train/share/{name}" for name in LOSSES]
     pictures = {f"{name}_{side}" for name in ("brightness", "clipped") for side in ("in", "out")} | {"saturation_ratio"}
-    gains = {"psnr", "psnr_input", "psnr_gain", "psnr_gain_se", "psnr_improved"}
+    pictures |= {"loe", "entropy_in", "entropy_out", "noise_in", "noise_out", "brightened_bright", "brightened_by"}
+    gains = {"psnr", "psnr_input", "psnr_gain", "psnr_gain_se", "psnr_improved", "ssim", "mae", "delta_e"}
     assert {*measures} == {f"val/{name}" for name in {"total", *LOSSES} | pictures | gains}
     assert len(measures) == len({*measures})
 

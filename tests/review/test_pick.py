@@ -54,7 +54,7 @@ def test_a_pick_holds_everything(sweep: Path, capsys: pytest.CaptureFixture[str]
     assert {part.name for part in picked.iterdir()} == FILES
     assert (picked / "config.yaml").read_bytes() == (run / ".hydra" / "config.yaml").read_bytes()
     pictures = {file.name: file.read_bytes() for file in (run / "samples" / "step-000002").iterdir()}
-    assert len(pictures) == 4
+    assert len(pictures) == 6, "input, output and curve map of two"
     assert {file.name: file.read_bytes() for file in (picked / "samples").iterdir()} == pictures
     origin, environment = read(picked / "origin.json"), read(run / "environment.json")
     checkpoint = run / "checkpoints" / "step-000002.ckpt"
@@ -86,8 +86,8 @@ def test_measures_are_those_of_the_step(sweep: Path) -> None:
     assert measures["step"] == measures["train"]["step"] == measures["val"]["step"] == 2
     both = {**measures["train"]["measures"], **measures["val"]["measures"]}
     assert len(both) > 25
-    # NaN, which JSON lacks, is null: the standard error of one gain.
-    assert {name for name, value in both.items() if value is None} == {"val/psnr_gain_se"}
+    # NaN, which JSON lacks, is null: the standard error of one gain, and by how much bright pictures rose: none was.
+    assert {name for name, value in both.items() if value is None} == {"val/psnr_gain_se", "val/brightened_by"}
     assert both == {
         name: None if value == "nan" else float(value) for name, value in row.items() if value and name != "step"
     }

@@ -56,7 +56,7 @@ def test_the_folder_arrives_byte_for_byte(asked: bool, server: Server, sweep: Pa
     assert done.stderr == ""
     (artifact,) = server.artifacts.all
     files = contents(sweep / "picked")
-    assert len(files) == 8
+    assert len(files) == 10
     assert artifact.files == files
     digests = {name: entry["digest"] for name, entry in artifact.manifest["contents"].items()}
     assert digests == {name: base64.b64encode(hashlib.md5(data).digest()).decode() for name, data in files.items()}

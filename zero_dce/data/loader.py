@@ -34,16 +34,24 @@ class ResumableDataLoader(DataLoader[Any]):
     ``load_state_dict`` the next pass begins behind them; passes after that are whole again. The sampler must give the
     same order again (:class:`zero_dce.data.sampler.EpochSampler`). The data set makes whole batches
     (:class:`zero_dce.data.dataset.PictureDataset`).
+
+    The loader counts epochs itself: the next one begins when all batches of a pass were handed out. The Trainer's own
+    count is one too low after a run was resumed at the end of an epoch and again at the end of the next.
     """
 
     def __init__(self, dataset: Any, sampler: Any, batch_size: int, **options: Any) -> None:
         self._resumable_batches = _SkippingBatchSampler(sampler, batch_size, drop_last=False)
-        self._handed_out, self._samples_a_batch, self._samples = 0, batch_size, len(sampler)
+        self._order, self._samples_a_batch, self._samples = sampler, batch_size, len(sampler)
+        self._handed_out = 0
+        self.epoch = 0
         super().__init__(dataset, batch_sampler=self._resumable_batches, collate_fn=_as_it_is, **options)
 
     def __iter__(self) -> Iterator[Any]:  # type: ignore[override]  # any iterator serves the Trainer
         """Yield the batches of one pass, from where the last state says."""
+        if self._handed_out == len(self):
+            self.epoch += 1
         self._handed_out = self._resumable_batches.skip
+        self._order.set_epoch(self.epoch)
         try:
             for batch in super().__iter__():
                 self._handed_out += 1
@@ -51,13 +59,23 @@ class ResumableDataLoader(DataLoader[Any]):
         except ImageReadError as error:
             # A worker's error brings its traceback along as text; what it says itself comes last.
             raise ImageReadError(str(error).strip().rpartition(f"{ImageReadError.__name__}: ")[2]) from error
-        self._handed_out = 0
 
     def state_dict(self) -> dict[str, int]:
-        """Return the position inside the current pass, in samples: a resumed run may have other batches."""
-        return {"samples": min(self._handed_out * self._samples_a_batch, self._samples)}
+        """Return the epoch and the position in it, in samples: a resumed run may have other batches."""
+        return {"epoch": self.epoch, "samples": min(self._handed_out * self._samples_a_batch, self._samples)}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
-        """Continue the next pass behind the samples of ``state``, at the next start of a batch."""
-        self._resumable_batches.skip = math.ceil(state["samples"] / self._samples_a_batch) % len(self)
-        self._handed_out = self._resumable_batches.skip
+        """Continue the next pass behind the samples of ``state``, at the next start of a batch.
+
+        Raises:
+            ValueError: if the state is an earlier version's.
+        """
+        if "epoch" not in state:
+            raise ValueError(
+                "the checkpoint is an earlier version's, which did not keep the epoch, and cannot be resumed exactly: "
+                "start a new run from its weights with model.weights=FILE"
+            )
+        batches = math.ceil(state["samples"] / self._samples_a_batch)
+        # What was whole is followed by the next epoch.
+        self.epoch = state["epoch"] + batches // len(self)
+        self._resumable_batches.skip = self._handed_out = batches % len(self)
