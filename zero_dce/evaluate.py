@@ -23,12 +23,14 @@ from zero_dce.evaluation.pictures import Pair, check_sizes, find_images, fingerp
 from zero_dce.evaluation.table import describe, format_tables
 from zero_dce.evaluation.weights import load_networks
 from zero_dce.records import describe_environment, write_json
+from zero_dce.terminal import print_any_name
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = _parser()
     options = parser.parse_args(arguments)
+    print_any_name()
     try:
         pairs = _find(options, parser)
         if options.longest is not None:

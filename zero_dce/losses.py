@@ -20,6 +20,8 @@ from zero_dce.curves import ITERATIONS
 
 Direction = Literal["left", "right", "up", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("left", "right", "up", "down")
+# Level E of the exposure loss: the paper, section 3.3, and the released code.
+EXPOSURE_TARGET = 0.6
 # Where a neighbour lies, as (dy, dx).
 _OFFSETS: dict[str, tuple[int, int]] = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 
@@ -74,7 +76,7 @@ def spatial_consistency_loss(
 def exposure_control_loss(
     enhanced: Tensor,
     *,
-    target: float = 0.6,
+    target: float = EXPOSURE_TARGET,
     region: int = 16,
     distance: Literal["squared", "absolute"] = "squared",
 ) -> Tensor:

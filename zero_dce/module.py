@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from zero_dce.checks import check_number
-from zero_dce.losses import CompositeLoss, LossTerms
+from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
 from zero_dce.metrics import (
     COMPARISONS,
     MEASURE_NAMES,
@@ -73,7 +73,7 @@ class ZeroDCE(L.LightningModule):
         self.val_losses = NamedMeans(CompositeLoss.NAMES)
         self.val_measures = NamedMeans(MEASURE_NAMES)
         self.val_psnr = PSNRGain()
-        self.val_changes = PictureMeans(changes(target=self.loss.options["exp"].get("target", 0.6)))
+        self.val_changes = PictureMeans(changes(target=self.loss.options["exp"].get("target", EXPOSURE_TARGET)))
         self.val_comparisons = PictureMeans(COMPARISONS)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -145,7 +144,10 @@ def _find_file(path: Path) -> Path:
 def _read_checkpoint(file: Path) -> object:
     try:
         return torch.load(file, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError) as error:
+    except OSError:
+        raise
+    except Exception as error:
+        # A damaged file can make the unpickler stumble in many ways.
         raise ValueError(
             f"{file} is not a PyTorch checkpoint that can be read with weights_only=True: {error}"
         ) from error

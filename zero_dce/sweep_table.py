@@ -12,6 +12,7 @@ from zero_dce.files import atomic
 from zero_dce.losses import CompositeLoss
 from zero_dce.records import RESULT, read_json
 from zero_dce.sweep_plan import PLAN, point_name, run_overrides
+from zero_dce.terminal import align
 
 # Measures in the printed table, with the heading that a person reads; result.json holds all of them.
 COLUMNS = {
@@ -88,10 +89,7 @@ def format_table(rows: Sequence[Row]) -> str:
         )
         cells = [_cell(row["measures"].get(name), row.get("spread", {}).get(name)) for name in shown]
         lines.append([str(row["run"]), weights, row["point"], row["state"], *cells])
-    widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-    )
+    return "\n".join(align(lines))
 
 
 def write_csv(file: Path, rows: Sequence[Row]) -> None:

@@ -141,9 +141,10 @@ def test_what_a_dead_process_left_does_not_count_as_full(root: Path, monkeypatch
     assert folder is not None
     leftover = folder.rename(folder.with_name(folder.name + ".unfinished"))
     free = SimpleNamespace(free=3 * 16 * 16 * 9)
-    monkeypatch.setattr(
-        module.shutil, "disk_usage", lambda path: SimpleNamespace(free=0) if leftover.exists() else free
-    )
+    # It is the leftover's pixels that take the room; an empty folder of that name takes none.
+    pixels = leftover / "pixels.bin"
+    assert pixels.stat().st_size == free.free
+    monkeypatch.setattr(module.shutil, "disk_usage", lambda path: SimpleNamespace(free=0) if pixels.exists() else free)
     assert open_here(root).folder == folder
 
 

@@ -8,7 +8,7 @@ import lightning as L
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 
-from zero_dce.progress import progress_bar
+from zero_dce.terminal import progress_bar
 
 
 class StepProgress(ProgressBar):

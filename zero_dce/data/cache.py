@@ -29,7 +29,7 @@ from torch import Tensor
 from zero_dce.data.decode import Decoded
 from zero_dce.data.fit import Fit
 from zero_dce.data.survey import FileState, Record, look_up, survey
-from zero_dce.files import UNFINISHED
+from zero_dce.files import atomic_folder
 
 log = logging.getLogger(__name__)
 VARIABLE = "ZERO_DCE_CACHE"
@@ -155,15 +155,12 @@ def _find(folder: Path) -> Cache | None:
 
 
 def _build(folder: Path, root: Path, files: Sequence[FileState], fit: Fit, threads: int, keep_pixels: bool) -> Cache:
-    unfinished = folder.with_name(folder.name + UNFINISHED)
-    # What a process left that died, or what was damaged.
-    for leftover in (unfinished, folder):
-        shutil.rmtree(leftover, ignore_errors=True)
-    if keep_pixels:
-        _check_room(folder.parent, files, fit)
-    unfinished.mkdir()
-    try:
-        slots: dict[str, Slot] = {}
+    # A damaged one, whose room is needed.
+    shutil.rmtree(folder, ignore_errors=True)
+    slots: dict[str, Slot] = {}
+    with atomic_folder(folder) as unfinished:
+        if keep_pixels:
+            _check_room(folder.parent, files, fit)
         with (unfinished / PIXELS).open("wb") as stream:
             keep = _writer(stream, slots) if keep_pixels else None
             records = survey(root, files, fit.read, threads, keep)
@@ -178,9 +175,6 @@ def _build(folder: Path, root: Path, files: Sequence[FileState], fit: Fit, threa
         with (unfinished / TABLE).open("wb") as stream:
             stream.write(json.dumps(table).encode("ascii"))
             _flush(stream)
-        unfinished.rename(folder)
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
     return Cache(records, slots, folder)
 
 

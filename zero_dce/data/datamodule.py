@@ -22,6 +22,7 @@ from zero_dce.data.report import check_sides, describe_counts, left_out, notes, 
 from zero_dce.data.sample import ensure_sample
 from zero_dce.data.sampler import EpochSampler
 from zero_dce.data.split import Split, make_split
+from zero_dce.data.survey import brightness_of
 
 log = logging.getLogger(__name__)
 CHOICES = {"layout": (*LAYOUTS,), "cache": PLACES, "cache_fallback": ("stop", "none"), "on_bad": ("error", "skip")}
@@ -113,7 +114,7 @@ class ExposureDataModule(L.LightningDataModule):
         records = self.cache.records
         self.left_out = left_out(index, split, records)
         report_unusual(self.root, notes(records), self.left_out, self.hparams["on_bad"])
-        self.brightness = {record.path: record.brightness for record in records if not record.bad}
+        self.brightness = brightness_of(records)
         self.pairs = find_references(index, self.brightness)
         self.counts_before = split.counts()
         self.split = split.without(self.left_out)

@@ -50,6 +50,10 @@ class Index:
         """Return every file once: the images first, then references that are no images of the set."""
         return [*dict.fromkeys([*(entry.path for entry in self.entries), *self.labels.values(), *self.pairs.values()])]
 
+    def what_else(self) -> str:
+        """Say what was passed over, and how often; empty where nothing was."""
+        return ", ".join(f"{count} {kind}" for kind, count in sorted(self.passed_over.items()))
+
 
 def find_sice(root: Path) -> Index:
     """List SICE Part1 as it comes: ``Dataset_Part1/<scene>/<n>.JPG``, and ``Label/<scene>.JPG`` as references.

@@ -7,7 +7,6 @@ sheet: a scene a row, darkest frame first.
 from __future__ import annotations
 
 import argparse
-import io
 import os
 import sys
 from collections import Counter, defaultdict
@@ -22,8 +21,9 @@ from zero_dce.data.index import LAYOUTS, SICE_FOLDER, Index
 from zero_dce.data.references import find_references
 from zero_dce.data.report import format_rows, left_out, notes
 from zero_dce.data.split import Split
-from zero_dce.data.survey import Record, look_up, survey
+from zero_dce.data.survey import Record, brightness_of, look_up, survey
 from zero_dce.pictures import contact_sheet
+from zero_dce.terminal import print_any_name
 
 CELL = 96
 # Pages that any viewer opens: at most about 3,000 x 6,000 pixels.
@@ -52,13 +52,12 @@ def describe(index: Index, records: Sequence[Record], references: Mapping[str, s
     sizes = Counter(f"{record.width} x {record.height}" for record in usable)
     steps = Counter(min(int(record.brightness * STEPS), STEPS - 1) for record in usable)
     spans = [f"{step / STEPS:.1f} to {(step + 1) / STEPS:.1f}" for step in range(STEPS)]
-    passed_over = ", ".join(f"{count} {kind}" for kind, count in sorted(index.passed_over.items()))
     lines = [f"{len(images)} images in {len(frames)} scenes"]
     lines += _bars("frames a scene", sorted(Counter(frames.values()).items()))
     lines += _bars(f"width x height ({len(sizes)} sizes)", sizes.most_common(MOST_SIZES))
     lines += _bars("mean brightness", [(spans[step], steps[step]) for step in range(STEPS)])
     lines.append(f"references: {len(index.labels)} labels; {len(references)} dark images have a reference")
-    lines.append(f"passed over: {passed_over or 'nothing'}")
+    lines.append(f"passed over: {index.what_else() or 'nothing'}")
     bad = left_out(index, Split([], [], []), records)
     for title, rows in (("unusual, and used", notes(records)), ("cannot be used", [*bad.items()])):
         lines += [f"{title}: {len(rows)}", *format_rows(rows, most=len(rows)).splitlines()]
@@ -129,7 +128,7 @@ def inspect(root: Path, layout: str, sheet: Path) -> None:
 
     files = [look_up(root, path) for path in index.files()]
     records = survey(root, files, partial(decode, resize=within(CELL)), min(THREADS, os.cpu_count() or 1), keep)
-    brightness = {record.path: record.brightness for record in records if not record.bad}
+    brightness = brightness_of(records)
     print(describe(index, records, find_references(index, brightness)))
     for file in write_sheets(sheet_rows(index, brightness), pixels, sheet):
         print(f"contact sheet: {file}")
@@ -144,9 +143,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.sheet.suffix.lower() not in Image.registered_extensions():
         parser.error(f"--sheet {options.sheet}: expected the name of an image, as contact_sheet.jpg")
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # The bars, and names in any script, also where the system's encoding lacks them.
-        sys.stdout.reconfigure(errors="replace")
+    print_any_name()
     root: Path = options.root
     is_sice = root.resolve().name == SICE_FOLDER or (root / SICE_FOLDER).is_dir()
     try:

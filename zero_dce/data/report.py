@@ -99,5 +99,5 @@ def describe_counts(index: Index, before: Split, after: Split) -> str:
     shared = shared_scenes(after, index.entries)
     text += f"; {shared} of {len(after.test)} test images share a scene with the training side"
     if index.passed_over:
-        text += "; passed over: " + ", ".join(f"{count} {kind}" for kind, count in sorted(index.passed_over.items()))
+        text += f"; passed over: {index.what_else()}"
     return text

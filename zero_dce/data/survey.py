@@ -14,7 +14,7 @@ from pathlib import Path
 
 from zero_dce.data.decode import Decoded, ImageReadError
 from zero_dce.data.index import printable
-from zero_dce.progress import progress_bar
+from zero_dce.terminal import progress_bar
 
 # A disk or a network that failed, or too many open files.
 PASSING = {errno.EIO, errno.EMFILE, errno.ENFILE, getattr(errno, "ESTALE", errno.EIO)}
@@ -70,6 +70,11 @@ def look_up(root: Path, path: str) -> FileState:
     if not os.access(root / path, os.R_OK):
         return FileState(path, bad="no permission to read it")
     return FileState(path, state.st_size, state.st_mtime_ns)
+
+
+def brightness_of(records: Sequence[Record]) -> dict[str, float]:
+    """Return the brightness of each usable file."""
+    return {record.path: record.brightness for record in records if not record.bad}
 
 
 def survey(

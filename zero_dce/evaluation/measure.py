@@ -35,7 +35,7 @@ from zero_dce.metrics import (
 from zero_dce.metrics.means import Measure
 from zero_dce.networks import DCENet
 from zero_dce.pictures import to_image
-from zero_dce.progress import progress_bar
+from zero_dce.terminal import progress_bar
 
 # Of the output alone, of input and output, of output and reference.
 OF_OUTPUT: dict[str, Measure] = {
@@ -76,9 +76,13 @@ class Row:
     details: dict[str, Any] = field(default_factory=dict)
     values: dict[str, list[float]] = field(default_factory=dict)
 
+    def known(self, measure: str) -> list[float]:
+        """Return the values of the pictures that have one."""
+        return [value for value in self.values.get(measure, ()) if not math.isnan(value)]
+
     def summary(self, measure: str) -> dict[str, Any] | None:
         """Return mean, interval and number of pictures of a measure; ``None`` where no picture has a value."""
-        known = [value for value in self.values.get(measure, ()) if not math.isnan(value)]
+        known = self.known(measure)
         if not known:
             return None
         return {"mean": statistics.fmean(known), "interval": bootstrap_interval(known), "pictures": len(known)}

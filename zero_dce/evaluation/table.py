@@ -9,6 +9,7 @@ import torch
 from zero_dce.evaluation.bootstrap import RESAMPLES, SEED
 from zero_dce.evaluation.measure import Row
 from zero_dce.evaluation.pictures import Pair
+from zero_dce.terminal import align
 
 # A table each, narrow enough for a screen: a measure's name and its heading.
 GROUPS = {
@@ -54,14 +55,12 @@ def format_tables(rows: Sequence[Row]) -> str:
 
 
 def _table(title: str, columns: dict[str, str], rows: Sequence[Row]) -> str | None:
-    shown = [name for name in columns if any(row.summary(name) for row in rows)]
+    shown = [name for name in columns if any(row.known(name) for row in rows)]
     if not shown:
         return None
     lines = [[title, *(columns[name] for name in shown)]]
     lines += [[_label(row), *(_cell(row, name) for name in shown)] for row in rows]
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    text = ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
-    return "\n".join(["", *text])
+    return "\n".join(["", *align(lines)])
 
 
 def _label(row: Row) -> str:

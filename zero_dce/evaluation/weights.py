@@ -23,7 +23,7 @@ def load_networks(paths: Sequence[Path]) -> dict[str, DCENet]:
     for path in paths:
         if str(path) in networks:
             raise ValueError(f"--weights names {path} twice")
-        networks[str(path)] = _load(path)
+        networks[str(path)] = load_weights(path)
     return networks
 
 
@@ -34,13 +34,3 @@ def weights_hash(network: DCENet) -> str:
         digest.update(name.encode())
         digest.update(value.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()[:16]
-
-
-def _load(path: Path) -> DCENet:
-    try:
-        return load_weights(path)
-    except (OSError, ValueError):
-        raise
-    except Exception as error:
-        # A damaged file can make the unpickler stumble in many ways.
-        raise ValueError(f"{path} cannot be read as weights ({type(error).__name__}: {error})") from error

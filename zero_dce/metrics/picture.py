@@ -7,6 +7,8 @@ import math
 import torch
 from torch import Tensor
 
+from zero_dce.losses import EXPOSURE_TARGET
+
 # A value at or above this rounds to 255 when the picture is saved in 8 bits.
 CLIP_LEVEL = 254.5 / 255
 LEVELS = 256
@@ -67,7 +69,7 @@ def entropy(image: Tensor) -> Tensor:
     return bits
 
 
-def brightened_bright(image: Tensor, enhanced: Tensor, target: float = 0.6) -> Tensor:
+def brightened_bright(image: Tensor, enhanced: Tensor, target: float = EXPOSURE_TARGET) -> Tensor:
     """Tell which pictures were brightened though they were brighter than the exposure target already.
 
     Args:
@@ -82,7 +84,7 @@ def brightened_bright(image: Tensor, enhanced: Tensor, target: float = 0.6) -> T
     return ((before > target) & (after > before)).float()
 
 
-def brightened_by(image: Tensor, enhanced: Tensor, target: float = 0.6) -> Tensor:
+def brightened_by(image: Tensor, enhanced: Tensor, target: float = EXPOSURE_TARGET) -> Tensor:
     """By how much the pictures of :func:`brightened_bright` became brighter.
 
     Args:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import argparse
-import io
 import sys
 from collections.abc import Sequence
 from types import ModuleType
 
 from zero_dce.review import dashboard, pick, rank, report
+from zero_dce.terminal import print_any_name
 
 # Each module has add_arguments(parser) and run(options).
 COMMANDS: dict[str, ModuleType] = {"report": report, "pick": pick, "rank": rank, "dashboard": dashboard}
@@ -25,9 +25,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.command is None:
         parser.print_help()
         return
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        # Names in any script, also where the system's encoding lacks them.
-        sys.stdout.reconfigure(errors="replace")
+    print_any_name()
     try:
         COMMANDS[options.command].run(options)
     except (OSError, ValueError, ModuleNotFoundError) as error:

@@ -13,12 +13,11 @@ from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it
 
 from zero_dce.callbacks.samples import pictures_folder, saved_steps
 from zero_dce.loggers.metrics_file import Rows, read_rows
+from zero_dce.losses import EXPOSURE_TARGET
 from zero_dce.records import RESULT, read_json
 from zero_dce.sweep_plan import PLAN, point_values, run_overrides
 from zero_dce.sweep_table import Row, read_sweep
 
-# Of the exposure loss, where a run has not written its configuration yet: the default of zero_dce.losses.
-EXPOSURE_TARGET = 0.6
 SIDES = ("input", "output", "curves")
 
 

@@ -11,6 +11,7 @@ const VERDICTS = {
 };
 let pair = null; // what is shown: { left, right, picture }
 
+const rankNow = () => rankVotes(candidates.length, votes.map(({ left, right, choice }) => [left, right, SHARES[choice]]));
 const placeOf = (run, step) => candidates.findIndex(([other, at]) => other === run && at === step);
 const showCount = () => (byId("open-judge").textContent = candidates.length ? `Judge ${candidates.length}` : "Judge");
 
@@ -42,7 +43,7 @@ function openJudge() {
 
 // The pair that would tell most: uncertain which is better, and how far apart they are.
 function nextPair() {
-  const now = rankVotes(candidates.length, votes.map(({ left, right, choice }) => [left, right, SHARES[choice]]));
+  const now = rankNow();
   showRanking(now);
   let best = null;
   for (let one = 0; one < candidates.length; one++) {
@@ -99,7 +100,7 @@ function vote(choice) {
 function undoVote() {
   const last = votes.pop();
   if (!last) return;
-  showRanking(rankVotes(candidates.length, votes.map(({ left, right, choice }) => [left, right, SHARES[choice]])));
+  showRanking(rankNow());
   showPair({ left: last.left, right: last.right, picture: last.picture });
 }
 

@@ -14,15 +14,13 @@ function rankVotes(count, votes) {
     wins[other][one] += 1 - share;
   }
   const strengths = new Array(count).fill(0);
-  let curvature;
   for (let turn = 0; turn < NEWTON_STEPS; turn++) {
-    const gradient = derivatives(strengths, wins).gradient;
-    curvature = derivatives(strengths, wins).curvature;
+    const { gradient, curvature } = derivatives(strengths, wins);
     const step = solve(curvature, gradient.map((value) => [value])).map(([value]) => value);
     step.forEach((value, place) => (strengths[place] += value));
     if (Math.max(...step.map(Math.abs)) < TOLERANCE) break;
   }
-  curvature = derivatives(strengths, wins).curvature;
+  const { curvature } = derivatives(strengths, wins);
   const identity = square(count).map((row, place) => row.map((_, column) => Number(place === column)));
   return ranking(strengths, solve(curvature, identity));
 }

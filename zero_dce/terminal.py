@@ -1,0 +1,31 @@
+"""What suits a terminal and a log file: progress bars, names in any script, aligned tables."""
+
+from __future__ import annotations
+
+import io
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from tqdm import tqdm
+
+# Without a terminal each refresh is a line in a log file.
+SECONDS_BETWEEN_LINES = 15.0
+
+
+def progress_bar(**options: Any) -> tqdm[Any]:
+    """Open a bar of tqdm; ``options`` are tqdm's. What takes less than a second shows none with ``delay=1``."""
+    terminal = sys.stderr.isatty()
+    return tqdm(mininterval=0.2 if terminal else SECONDS_BETWEEN_LINES, dynamic_ncols=terminal, **options)
+
+
+def print_any_name() -> None:
+    """Let names in any script and drawn bars be printed, also where the system's encoding lacks them."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
+
+
+def align(lines: Sequence[Sequence[str]]) -> list[str]:
+    """Lay out rows of cells, all of one length, in columns of one width each."""
+    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
+    return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
