@@ -1,0 +1,1 @@
+"""Photographs from and to files: pixels as stored, and everything else that the files hold."""
