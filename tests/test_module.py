@@ -20,6 +20,7 @@ from zero_dce.metrics import (
     ssim,
 )
 from zero_dce.module import NonFiniteLossError, ZeroDCE
+from zero_dce.networks import save_weights
 
 
 def batch_of(size: int = 2, **extra: Any) -> dict[str, Any]:
@@ -145,6 +146,14 @@ def test_measures_of_validation_equal_the_functions_under_autocast() -> None:
         torch.testing.assert_close(compared[name], measure(output, reference).mean())
 
 
+@pytest.mark.parametrize(("network", "other"), [("zero_dce", "zero_dce_pp"), ("zero_dce_pp", "zero_dce")])
+def test_weights_of_the_other_network_are_refused(network: str, other: str, tmp_path: Path) -> None:
+    save_weights(ZeroDCE(network).network, tmp_path / "a.safetensors", 0)
+    assert ZeroDCE(network, weights=str(tmp_path / "a.safetensors")).network.training
+    with pytest.raises(ValueError, match=rf"a\.safetensors holds .*, but .* '{other}', .*: add model={network}, or"):
+        ZeroDCE(other, weights=str(tmp_path / "a.safetensors"))
+
+
 def test_a_checkpoint_loads_anywhere(tmp_path: Path) -> None:
     weights = {"spa": 1.0, "exp": 3.0, "col": 5.0, "tv": 7.0}
     model = ZeroDCE(loss={"weights": weights}, learning_rate=2e-4)
@@ -161,7 +170,7 @@ def test_a_checkpoint_loads_anywhere(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"network": "unet"}, r"model\.network is 'unet'; expected one of zero_dce"),
+        ({"network": "unet"}, r"model\.network is 'unet'; expected one of zero_dce, zero_dce_pp"),
         ({"learning_rate": 0}, r"model\.learning_rate is 0"),
         ({"weight_decay": -1}, r"model\.weight_decay is -1"),
         ({"loss": {"weights": {"exp": 1}}}, r"loss\.weights has the names \['exp'\]"),

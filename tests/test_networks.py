@@ -5,23 +5,29 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import save_file
+from torch import Tensor
 from torch.nn import functional as F
 
+from zero_dce.curves import apply_curves
 from zero_dce.module import ZeroDCE
-from zero_dce.networks import DCENet, load_weights, save_weights
+from zero_dce.networks import CurveNet, DCENet, DCENetPP, load_weights, save_weights
+from zero_dce.weights import read_weights
+
+BOTH = pytest.mark.parametrize("network", [DCENet, DCENetPP])
 
 
-def test_size_of_the_network() -> None:
-    assert sum(parameter.numel() for parameter in DCENet().parameters()) == 79_416
+@pytest.mark.parametrize(("network", "parameters"), [(DCENet, 79_416), (DCENetPP, 10_561)])
+def test_size_of_the_networks(network: type[CurveNet], parameters: int) -> None:
+    assert sum(parameter.numel() for parameter in network().parameters()) == parameters
 
 
+@BOTH
 @pytest.mark.parametrize(("height", "width"), [(1, 1), (1, 9), (2, 3), (17, 5), (64, 96)])
-def test_any_picture_size(height: int, width: int) -> None:
+def test_any_picture_size(height: int, width: int, network: type[CurveNet]) -> None:
     image = torch.rand(2, 3, height, width)
-    enhanced, maps = DCENet()(image)
+    enhanced, maps = network()(image)
     assert enhanced.shape == image.shape
-    assert maps.shape == (2, 24, height, width)
+    assert maps.shape == (2, 24 if network is DCENet else 3, height, width)
     assert maps.abs().max() <= 1
 
 
@@ -36,20 +42,31 @@ def test_initialisation_is_the_released_codes() -> None:
     assert 0.5 * bound < network.e_conv2.bias.abs().max() <= bound
 
 
-def test_receptive_field_has_radius_7() -> None:
+def test_initialisation_of_zero_dce_pp_is_pytorchs() -> None:
     torch.manual_seed(0)
-    network = DCENet().double()
+    network = DCENetPP()
+    for layer, fan_in in ((network.e_conv5.depth_conv, 9), (network.e_conv5.point_conv, 64)):
+        bound = 1 / fan_in**0.5
+        for values in (layer.weight.detach(), layer.bias.detach()):
+            assert 0.8 * bound < values.abs().max() <= bound
+        assert layer.weight.detach().std() == pytest.approx(bound / 3**0.5, rel=0.1), "uniform"
+
+
+@BOTH
+def test_receptive_field_has_radius_7(network: type[CurveNet]) -> None:
+    torch.manual_seed(0)
     image = torch.rand(1, 3, 31, 31, dtype=torch.double, requires_grad=True)
-    network.estimate_curves(image)[0, :, 15, 15].sum().backward()
+    network().double().estimate_curves(image)[0, :, 15, 15].sum().backward()
     assert image.grad is not None
     touched = image.grad[0].abs().sum(0).nonzero()
     assert touched.min(0).values.tolist() == [8, 8]
     assert touched.max(0).values.tolist() == [22, 22]
 
 
-def test_maps_stay_float32_under_autocast() -> None:
+@pytest.mark.parametrize("network", [DCENet(), DCENetPP(), DCENetPP(3)])
+def test_maps_stay_float32_under_autocast(network: CurveNet) -> None:
     with torch.autocast("cpu", torch.bfloat16):
-        enhanced, maps = DCENet()(torch.rand(1, 3, 8, 8))
+        enhanced, maps = network(torch.rand(1, 3, 8, 8))
     assert maps.dtype == enhanced.dtype == torch.float32
 
 
@@ -66,9 +83,13 @@ def test_published_checkpoints(file: str, prefix: str, vectors: dict[str, np.nda
 
 
 @pytest.mark.shared
-def test_zero_dce_pp_checkpoint_is_refused_by_name(shared: Path) -> None:
-    with pytest.raises(ValueError, match=r"Zero-DCE\+\+ checkpoint"):
-        load_weights(shared / "weights" / "zero_dce_pp_official.pth")
+@pytest.mark.parametrize("factor", [1, 12])
+def test_published_zero_dce_pp(factor: int, vectors: dict[str, np.ndarray], shared: Path) -> None:
+    network = load_weights(shared / "weights" / "zero_dce_pp_official.pth", factor)
+    with torch.no_grad():
+        enhanced, maps = network(torch.from_numpy(vectors["x"])[:, :, :60, :96])
+    assert (maps - torch.from_numpy(vectors[f"plusplus_s{factor}_curve_maps"])).abs().max() <= 1e-5
+    assert (enhanced - torch.from_numpy(vectors[f"plusplus_s{factor}_enhanced"])).abs().max() <= 1e-5
 
 
 def test_report_layout_concatenates_the_other_way_round(tmp_path: Path) -> None:
@@ -79,7 +100,7 @@ def test_report_layout_concatenates_the_other_way_round(tmp_path: Path) -> None:
     torch.save(state, tmp_path / "report.pth")
     image = torch.rand(1, 3, 12, 12)
 
-    def conv(number: int, x: torch.Tensor) -> torch.Tensor:
+    def conv(number: int, x: Tensor) -> Tensor:
         return F.conv2d(x, state[f"conv{number}.weight"], state[f"conv{number}.bias"], padding=1)
 
     x1 = conv(1, image).relu()
@@ -92,77 +113,96 @@ def test_report_layout_concatenates_the_other_way_round(tmp_path: Path) -> None:
     torch.testing.assert_close(load_weights(tmp_path / "report.pth").estimate_curves(image), expected)
 
 
-def test_own_checkpoint_loads(tmp_path: Path) -> None:
-    module = ZeroDCE()
+def full_convolution(depth: Tensor, depth_bias: Tensor, point: Tensor, point_bias: Tensor) -> tuple[Tensor, Tensor]:
+    """The weight and bias of the one 3x3 convolution that a separable one amounts to inside a picture."""
+    weight = torch.einsum("oc,cyx->ocyx", point[:, :, 0, 0], depth[:, 0])
+    return weight, point_bias + point[:, :, 0, 0] @ depth_bias
+
+
+def test_separable_layers_are_what_they_should_be() -> None:
+    """An independent forward pass: each layer as one ordinary convolution, the curve iterations written out."""
+    torch.manual_seed(0)
+    network, image = DCENetPP(), torch.rand(2, 3, 9, 14)
+    state = {name: 2 * value for name, value in network.state_dict().items()}
+    network.load_state_dict(state)
+
+    def conv(number: int, x: Tensor) -> Tensor:
+        parts = [state[f"e_conv{number}.{part}"] for part in ("depth_conv.weight", "depth_conv.bias")]
+        parts += [state[f"e_conv{number}.{part}"] for part in ("point_conv.weight", "point_conv.bias")]
+        return F.conv2d(x, *full_convolution(*parts), padding=1)
+
+    x1 = conv(1, image).relu()
+    x2 = conv(2, x1).relu()
+    x3 = conv(3, x2).relu()
+    x4 = conv(4, x3).relu()
+    x5 = conv(5, torch.cat((x3, x4), 1)).relu()
+    x6 = conv(6, torch.cat((x2, x5), 1)).relu()
+    maps = conv(7, torch.cat((x1, x6), 1)).tanh()
+    expected = image
+    for _ in range(8):
+        expected = expected + maps * (expected**2 - expected)
+    enhanced, found = network(image)
+    torch.testing.assert_close(found, maps)
+    torch.testing.assert_close(enhanced, expected)
+
+
+def corner_aligned(values: Tensor, size: int) -> Tensor:
+    """Linear interpolation along the last axis: the outermost values stay where they are."""
+    at = torch.linspace(0, values.shape[-1] - 1, size, dtype=torch.double) if size > 1 else torch.zeros(1)
+    before = at.floor().long()
+    after = (before + 1).clamp(max=values.shape[-1] - 1)
+    return values[..., before] * (1 - at + before) + values[..., after] * (at - before)
+
+
+@pytest.mark.parametrize("factor", [2, 12])
+@pytest.mark.parametrize(("height", "width"), [(1, 1), (13, 17), (7, 100), (24, 36), (12, 1)])
+def test_any_picture_size_at_a_factor(height: int, width: int, factor: int) -> None:
+    """The map of the small picture, enlarged by hand, applied to the whole picture."""
+    torch.manual_seed(0)
+    network, image = DCENetPP(factor).double(), torch.rand(2, 3, height, width, dtype=torch.double)
+    enhanced, maps = network(image)
+    rows, columns = -(-height // factor), -(-width // factor)
+    small = F.interpolate(image, (rows, columns), mode="bilinear")
+    network.scale_factor = 1
+    expected = corner_aligned(network.estimate_curves(small), width)
+    expected = corner_aligned(expected.mT, height).mT
+    assert maps.shape == image.shape
+    torch.testing.assert_close(maps, expected)
+    torch.testing.assert_close(enhanced, apply_curves(image, expected))
+
+
+@pytest.mark.parametrize("factor", [0, -1, 1.5, True, "12"])
+def test_scale_factor_is_a_whole_number(factor: object) -> None:
+    with pytest.raises(ValueError, match=rf"scale_factor is {factor!r}; expected a whole number of at least 1"):
+        DCENetPP(factor)  # type: ignore[arg-type]
+
+
+def test_dce_net_has_no_scale_factor(tmp_path: Path) -> None:
+    torch.save(DCENet().state_dict(), tmp_path / "a.pth")
+    with pytest.raises(ValueError, match=r"scale_factor is 12, but .*a\.pth holds a DCE-Net"):
+        load_weights(tmp_path / "a.pth", 12)
+
+
+@BOTH
+def test_own_checkpoint_loads(network: type[CurveNet], tmp_path: Path) -> None:
+    module = ZeroDCE(network.NAME)
     torch.save({"state_dict": module.state_dict(), "global_step": 3}, tmp_path / "own.ckpt")
     loaded = load_weights(tmp_path / "own.ckpt")
+    assert type(loaded) is network
+    assert not loaded.training
     for name, value in module.network.state_dict().items():
         assert torch.equal(loaded.state_dict()[name], value)
 
 
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        (lambda state: state.pop("e_conv3.bias"), r"Missing keys: \['e_conv3.bias'\]"),
-        (lambda state: state.update(extra=torch.zeros(1)), r"unknown keys: \['extra'\]"),
-        (lambda state: state.update({"e_conv1.bias": torch.zeros(5)}), r"e_conv1.bias \(5,\) instead of \(32,\)"),
-    ],
-)
-def test_what_does_not_fit_is_named(change: object, message: str, tmp_path: Path) -> None:
-    state = DCENet().state_dict()
-    change(state)  # type: ignore[operator]
-    torch.save(state, tmp_path / "bad.pth")
-    with pytest.raises(ValueError, match=message):
-        load_weights(tmp_path / "bad.pth")
-
-
-def test_code_in_a_checkpoint_never_runs(tmp_path: Path) -> None:
-    torch.save({"e_conv1.weight": Path("x")}, tmp_path / "code.pth")
-    with pytest.raises(ValueError, match="weights_only=True"):
-        load_weights(tmp_path / "code.pth")
-
-
-def test_a_text_file_is_no_checkpoint(tmp_path: Path) -> None:
-    (tmp_path / "text.pth").write_text("hello")
-    with pytest.raises(ValueError, match=r"text\.pth is not a PyTorch checkpoint"):
-        load_weights(tmp_path / "text.pth")
-    with pytest.raises(FileNotFoundError):
-        load_weights(tmp_path / "missing.pth")
-
-
-@pytest.mark.parametrize(
-    ("metadata", "message"),
-    [
-        ({"network": "zero_dce_pp"}, r"holds \{'network': 'zero_dce_pp'\}, expected \{'network': 'zero_dce'"),
-        ({"network": "zero_dce", "format_version": "2"}, "another version of this package"),
-    ],
-)
-def test_safetensors_of_another_kind(metadata: dict[str, str], message: str, tmp_path: Path) -> None:
-    save_file(DCENet().state_dict(), tmp_path / "other.safetensors", metadata)
-    with pytest.raises(ValueError, match=message):
-        load_weights(tmp_path / "other.safetensors")
-
-
-def test_safetensors_from_elsewhere(tmp_path: Path) -> None:
-    """Without metadata its keys decide, as with a checkpoint."""
-    state = DCENet().state_dict()
-    save_file(state, tmp_path / "plain.safetensors")
-    assert torch.equal(load_weights(tmp_path / "plain.safetensors").e_conv7.weight, state["e_conv7.weight"])
-    del state["e_conv3.bias"]
-    save_file(state, tmp_path / "less.safetensors")
-    with pytest.raises(ValueError, match=r"Missing keys: \['e_conv3.bias'\]"):
-        load_weights(tmp_path / "less.safetensors")
-
-
-@pytest.mark.parametrize("length", [0, 5, 1000, -1])
-def test_safetensors_cut_short(length: int, tmp_path: Path) -> None:
-    file = tmp_path / "cut.safetensors"
-    save_weights(DCENet(), file, 3)
-    file.write_bytes(file.read_bytes()[:length])
-    with pytest.raises(ValueError, match=r"cut\.safetensors is not a safetensors file that can be read"):
-        load_weights(file)
-
-
-def test_a_folder_without_weights(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"holds neither weights\.safetensors nor checkpoints/last\.ckpt"):
-        load_weights(tmp_path)
+@BOTH
+def test_saved_weights_load_again(network: type[CurveNet], tmp_path: Path) -> None:
+    before = network().to(memory_format=torch.channels_last)
+    save_weights(before, tmp_path / "a.safetensors", 3)
+    assert read_weights(tmp_path / "a.safetensors").network == network.NAME
+    after = load_weights(tmp_path / "a.safetensors")
+    assert type(after) is network
+    image = torch.rand(1, 3, 20, 30)
+    for one, other in zip(before(image), after(image), strict=True):
+        torch.testing.assert_close(one, other)
+    for name, value in before.state_dict().items():
+        assert torch.equal(after.state_dict()[name], value)

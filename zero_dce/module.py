@@ -1,4 +1,4 @@
-"""The LightningModule: DCE-Net, the composite loss and the measures, in one shared step."""
+"""The LightningModule: a network, the composite loss and the measures, in one shared step."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from zero_dce.metrics import (
     picture_measures,
     with_saturation_ratio,
 )
-from zero_dce.networks import DCENet, load_weights
+from zero_dce.networks import NETWORKS, CurveNet, load_weights
+from zero_dce.weights import TITLES
 
-NETWORKS = {"zero_dce": DCENet}
 Batch = Mapping[str, Any]
 
 
@@ -38,7 +38,7 @@ class ZeroDCE(L.LightningModule):
     ``reference`` (like ``image``) and ``has_reference`` (B booleans). References serve measures only.
 
     Args:
-        network: which network; ``zero_dce`` is DCE-Net.
+        network: which network; ``zero_dce`` is DCE-Net, ``zero_dce_pp`` Zero-DCE++.
         loss: the arguments of :class:`zero_dce.losses.CompositeLoss`; ``None`` is the released code's loss.
         learning_rate: of Adam; the paper's 1e-4.
         weight_decay: of Adam; the released code's 1e-4.
@@ -47,7 +47,7 @@ class ZeroDCE(L.LightningModule):
     Raises:
         FileNotFoundError: if the checkpoint to start from does not exist.
         ValueError: if the network is unknown, a loss option is wrong, a number is out of its range, or the file to
-            start from is no checkpoint of the network.
+            start from is no checkpoint of this network.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class ZeroDCE(L.LightningModule):
         # where the weights that it began with are gone.
         self.save_hyperparameters(ignore=["weights"], logger=False)
         # channels_last is the layout that convolutions run fastest in, on the CPU and on GPUs.
-        self.network = NETWORKS[network]() if weights is None else load_weights(weights).train()
+        self.network = NETWORKS[network]() if weights is None else _load(weights, network)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
         self.loss = CompositeLoss(**(loss or {}))
         self.val_losses = NamedMeans(CompositeLoss.NAMES)
@@ -77,7 +77,7 @@ class ZeroDCE(L.LightningModule):
         self.val_comparisons = PictureMeans(COMPARISONS)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 24 x H x W, [-1, 1])."""
+        """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1])."""
         enhanced, curve_maps = self.network(image.contiguous(memory_format=torch.channels_last))
         return enhanced, curve_maps
 
@@ -146,6 +146,16 @@ class ZeroDCE(L.LightningModule):
         for name, value in values.items():
             on_bar = stage == "train" and name in CompositeLoss.NAMES
             self.log(f"{stage}/{name}", value.detach(), prog_bar=on_bar, sync_dist=True)
+
+
+def _load(weights: str, network: str) -> CurveNet:
+    loaded = load_weights(weights)
+    if network != loaded.NAME:
+        raise ValueError(
+            f"model.weights={weights} holds {TITLES[loaded.NAME]}, but model.network is {network!r}, "
+            f"{TITLES[network]}: add model={loaded.NAME}, or give other weights"
+        )
+    return loaded.train()
 
 
 def _loss_values(losses: LossTerms) -> dict[str, Tensor]:

@@ -33,7 +33,7 @@ from zero_dce.metrics import (
     summed_absolute_error,
 )
 from zero_dce.metrics.means import Measure
-from zero_dce.networks import DCENet
+from zero_dce.networks import CurveNet
 from zero_dce.pictures import to_image
 from zero_dce.terminal import progress_bar
 
@@ -94,7 +94,7 @@ class Row:
 
 
 def measure_rows(
-    networks: Mapping[str, DCENet], pairs: Sequence[Pair], longest: int | None, device: torch.device
+    networks: Mapping[str, CurveNet], pairs: Sequence[Pair], longest: int | None, device: torch.device
 ) -> list[Row]:
     """Measure the input, gamma curves and networks on all pictures, in float32.
 
@@ -155,6 +155,6 @@ def _curve(gamma: float, image: Tensor) -> Tensor:
     return image**gamma
 
 
-def _enhance(network: DCENet, image: Tensor) -> Tensor:
+def _enhance(network: CurveNet, image: Tensor) -> Tensor:
     enhanced: Tensor = network(image.contiguous(memory_format=torch.channels_last))[0]
     return enhanced

@@ -6,10 +6,10 @@ import hashlib
 from collections.abc import Sequence
 from pathlib import Path
 
-from zero_dce.networks import DCENet, load_weights
+from zero_dce.networks import CurveNet, load_weights
 
 
-def load_networks(paths: Sequence[Path]) -> dict[str, DCENet]:
+def load_networks(paths: Sequence[Path]) -> dict[str, CurveNet]:
     """Load checkpoints; the folder of a run means its last checkpoint.
 
     Returns:
@@ -19,7 +19,7 @@ def load_networks(paths: Sequence[Path]) -> dict[str, DCENet]:
         FileNotFoundError: if there is no such file.
         ValueError: if it holds no weights that fit, or is given twice.
     """
-    networks: dict[str, DCENet] = {}
+    networks: dict[str, CurveNet] = {}
     for path in paths:
         if str(path) in networks:
             raise ValueError(f"--weights names {path} twice")
@@ -27,7 +27,7 @@ def load_networks(paths: Sequence[Path]) -> dict[str, DCENet]:
     return networks
 
 
-def weights_hash(network: DCENet) -> str:
+def weights_hash(network: CurveNet) -> str:
     """Hash the parameters: equal for equal weights, whatever file they came from."""
     digest = hashlib.sha256()
     for name, value in sorted(network.state_dict().items()):

@@ -20,10 +20,11 @@ from omegaconf import OmegaConf
 from zero_dce.callbacks.samples import pictures_folder
 from zero_dce.files import atomic_folder, restore_replaced
 from zero_dce.loggers.metrics_file import Rows, read_rows
-from zero_dce.networks import WEIGHTS_FILE, load_weights, save_weights
+from zero_dce.networks import load_weights, save_weights
 from zero_dce.records import ENVIRONMENT, path_override, read_json, write_json
 from zero_dce.review.upload import check_upload, should_upload, upload
 from zero_dce.sweep_plan import run_name
+from zero_dce.weights import WEIGHTS_FILE
 
 PICKED = "picked"
 CONFIGURATION, MEASURES, ORIGIN, SAMPLES = "config.yaml", "measures.json", "origin.json", "samples"

@@ -1,0 +1,224 @@
+"""The files that weights are in, as NumPy arrays; PyTorch is imported only to read its own checkpoints."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, deserialize, safe_open
+
+# The networks' names in the configuration and in .safetensors files, and as a person calls them.
+DCE_NET, DCE_NET_PP = "zero_dce", "zero_dce_pp"
+TITLES = {DCE_NET: "DCE-Net", DCE_NET_PP: "Zero-DCE++"}
+WIDTH = 32
+# Of the seven layers; conv5 to conv7 see two feature maps side by side (skip connections).
+INPUTS = (3, WIDTH, WIDTH, WIDTH, 2 * WIDTH, 2 * WIDTH, 2 * WIDTH)
+SKIP_LAYERS = ("e_conv5", "e_conv6", "e_conv7")
+# Channels of the curve maps: three an iteration, or three for all iterations.
+MAPS = {DCE_NET: 24, DCE_NET_PP: 3}
+# The weights alone, as a picked checkpoint's folder holds them.
+WEIGHTS_FILE = "weights.safetensors"
+LAST_CHECKPOINT = "checkpoints/last.ckpt"
+# Written into the file, so that it says by itself what it is.
+FORMAT_VERSION = "1"
+# Floating-point numbers as .safetensors files name them, always little-endian. NumPy has no bfloat16: its 16 bits are
+# the upper half of a float32.
+DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
+
+# What cannot be a weight is kept as the name of its type, for the message.
+_State = dict[str, NDArray[np.float32] | str]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A network's weights.
+
+    Attributes:
+        network: ``zero_dce`` or ``zero_dce_pp``.
+        state: from the released code's parameter names (``e_conv1.weight``, ``e_conv1.depth_conv.weight``) to float32
+            arrays, in the order of the layers; shapes as in :func:`parameter_shapes`.
+    """
+
+    network: str
+    state: dict[str, NDArray[np.float32]]
+
+
+def read_weights(path: str | os.PathLike[str]) -> Weights:
+    """Read the weights of a DCE-Net or Zero-DCE++ from a checkpoint of this package, of the authors or of the report.
+
+    The layouts are told apart by their keys: ``network.e_conv1.weight`` in a Lightning checkpoint of this package,
+    ``e_conv1.weight`` in the authors' file, ``e_conv1.depth_conv.weight`` in the authors' of Zero-DCE++,
+    ``conv1.weight`` in the report's. The report's code concatenates the skip connections the other way round, so its
+    input channels are swapped here.
+
+    Args:
+        path: a checkpoint; a ``.safetensors`` file; the folder that ``python -m zero_dce.review pick`` wrote; or a
+            run's folder, for its last checkpoint. A checkpoint is read with ``weights_only=True``: no code in it can
+            run. A ``.safetensors`` file holds none, and is read without PyTorch.
+
+    Returns:
+        The weights, also those of lower precision as float32. Weights too small to change an output are 0, see
+        :func:`drop_denormals`.
+
+    Raises:
+        FileNotFoundError: if there is no such file, or no weights in the folder.
+        ValueError: if the file is no checkpoint, its keys are of no known layout, it says that it is something else,
+            or a weight is not finite.
+    """
+    file = _find_file(Path(path))
+    stored, metadata = _read_safetensors(file) if file.suffix == ".safetensors" else (_read_checkpoint(file), {})
+    stored = {key.removeprefix("network."): value for key, value in stored.items()}
+    network = DCE_NET_PP if any("depth_conv" in key for key in stored) else DCE_NET
+    _check_metadata(metadata, network, file)
+    of_report = "conv1.weight" in stored
+    if of_report:
+        stored = {f"e_{key}": value for key, value in stored.items()}
+    state = _check_state(stored, network, file)
+    if of_report:
+        _swap_skip_inputs(state)
+    return Weights(network, {name: drop_denormals(value) for name, value in state.items()})
+
+
+def parameter_shapes(network: str) -> dict[str, tuple[int, ...]]:
+    """Return the names and shapes of a network's parameters, in the order of the layers.
+
+    Args:
+        network: ``zero_dce``, or ``zero_dce_pp``, whose convolutions are a depthwise 3x3 and a pointwise 1x1 one.
+    """
+    shapes: dict[str, tuple[int, ...]] = {}
+    for number, inputs in enumerate(INPUTS, start=1):
+        layer, outputs = f"e_conv{number}", WIDTH if number < len(INPUTS) else MAPS[network]
+        if network == DCE_NET:
+            parts = {layer: (outputs, inputs, 3, 3)}
+        else:
+            parts = {f"{layer}.depth_conv": (inputs, 1, 3, 3), f"{layer}.point_conv": (outputs, inputs, 1, 1)}
+        for name, shape in parts.items():
+            shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
+    return shapes
+
+
+def drop_denormals(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the same with 0 for numbers that are too small for a float's full precision, below 1.2e-38.
+
+    Weight decay leaves such ones in filters that died; in the authors' DCE-Net they are a quarter of all weights. They
+    change no output, and make convolutions 50 times slower on common processors.
+
+    >>> drop_denormals(np.array([1e-40, 1e-30], dtype=np.float32)).tolist()[0]
+    0.0
+    """
+    return np.where(np.abs(values) < np.finfo(np.float32).tiny, np.float32(0), values)
+
+
+def _find_file(path: Path) -> Path:
+    if path.is_dir():
+        found = next((path / name for name in (WEIGHTS_FILE, LAST_CHECKPOINT) if (path / name).is_file()), None)
+        if found is None:
+            raise FileNotFoundError(
+                f"{path} holds neither {WEIGHTS_FILE} nor {LAST_CHECKPOINT}; expected a picked folder or the folder of "
+                "one run. Of a sweep's folder give picked/ or one of its runs"
+            )
+        return found
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"{path} does not exist; expected a checkpoint of this package, the authors' or the report's, a "
+            ".safetensors file, a picked folder or a run's folder"
+        )
+    return path
+
+
+def _read_checkpoint(file: Path) -> _State:
+    # Takes two seconds, which nobody waits for who reads a .safetensors file.
+    import torch
+
+    def to_numpy(value: Any) -> NDArray[np.float32] | str:
+        if not isinstance(value, torch.Tensor):
+            return type(value).__name__
+        plain = value.is_floating_point() and value.layout == torch.strided
+        return np.ascontiguousarray(value.detach().float().numpy()) if plain else str(value.dtype)
+
+    try:
+        content: object = torch.load(file, map_location="cpu", weights_only=True)
+    except OSError:
+        raise
+    except Exception as error:
+        # A damaged file can make the unpickler stumble in many ways.
+        raise ValueError(
+            f"{file} is not a PyTorch checkpoint that can be read with weights_only=True: {error}"
+        ) from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping):
+        raise ValueError(f"{file} holds a {type(content).__name__}, expected a mapping from parameter names to tensors")
+    return {str(key): to_numpy(value) for key, value in content.items()}
+
+
+def _read_safetensors(file: Path) -> tuple[_State, dict[str, str]]:
+    try:
+        with safe_open(file, framework="numpy") as opened:
+            metadata = opened.metadata() or {}
+        # Its own arrays are of NumPy's types alone.
+        stored = deserialize(file.read_bytes())  # type: ignore[no-untyped-call]  # missing in its stubs
+    except SafetensorError as error:
+        raise ValueError(f"{file} is not a safetensors file that can be read, perhaps cut short: {error}") from error
+    return {name: _to_float32(**tensor) for name, tensor in stored}, metadata
+
+
+def _to_float32(dtype: str, shape: list[int], data: bytearray) -> NDArray[np.float32] | str:
+    if dtype not in DTYPES:
+        return dtype
+    values: NDArray[Any] = np.frombuffer(data, DTYPES[dtype]).reshape(shape)
+    if dtype == "BF16":
+        values = (values.astype(np.uint32) << 16).view(np.float32)
+    # What does not fit becomes infinite, and is refused.
+    with np.errstate(over="ignore"):
+        return values.astype(np.float32)
+
+
+def _check_metadata(metadata: Mapping[str, str], network: str, file: Path) -> None:
+    # A file from elsewhere may say nothing; its keys are looked at next.
+    said, version = metadata.get("network", network), metadata.get("format_version", FORMAT_VERSION)
+    if said not in TITLES or version != FORMAT_VERSION:
+        raise ValueError(
+            f"{file} says that it holds the network {said!r} in format version {version!r}, expected "
+            f"{' or '.join(map(repr, TITLES))} in {FORMAT_VERSION!r}: it needs another version of this package"
+        )
+    if said != network:
+        raise ValueError(
+            f"{file} says that it holds {TITLES[said]} ({said}), but its keys are those of {TITLES[network]} "
+            f"({network}): one of the two is wrong. Write it again from the checkpoint"
+        )
+
+
+def _check_state(stored: _State, network: str, file: Path) -> dict[str, NDArray[np.float32]]:
+    """Return the weights in the order of the layers, if they are all there, of the right shape, and no others."""
+    expected = parameter_shapes(network)
+    missing, unknown = sorted(expected.keys() - stored.keys()), sorted(stored.keys() - expected.keys())
+    state: dict[str, NDArray[np.float32]] = {}
+    wrong = []
+    for key in expected.keys() & stored.keys():
+        value = stored[key]
+        if isinstance(value, str) or value.shape != expected[key]:
+            wrong.append(f"{key} {value if isinstance(value, str) else value.shape} instead of {expected[key]}")
+        else:
+            state[key] = value
+    if missing or unknown or wrong:
+        raise ValueError(
+            f"{file} does not fit {TITLES[network]}. Missing keys: {missing or 'none'}; unknown keys: "
+            f"{unknown or 'none'}; wrong shapes: {sorted(wrong) or 'none'}"
+        )
+    infinite = [key for key in expected if not np.isfinite(state[key]).all()]
+    if infinite:
+        raise ValueError(f"{file} holds weights that are not finite: {', '.join(infinite)}. Use an earlier checkpoint")
+    return {key: state[key] for key in expected}
+
+
+def _swap_skip_inputs(state: dict[str, NDArray[np.float32]]) -> None:
+    """Exchange the two halves of the input channels where the report concatenates (late, early)."""
+    for layer in SKIP_LAYERS:
+        late, early = np.split(state[f"{layer}.weight"], 2, axis=1)
+        state[f"{layer}.weight"] = np.concatenate((early, late), axis=1)
