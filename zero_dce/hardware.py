@@ -26,7 +26,7 @@ def best_precision(accelerator: str = "auto") -> str:
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
     if accelerator not in ("auto", "cpu"):
         return "32-true"
-    return "bf16-mixed" if _cpu_has_bfloat16() else "32-true"
+    return "bf16-mixed" if cpu_has_bfloat16() else "32-true"
 
 
 def describe_hardware() -> dict[str, Any]:
@@ -62,7 +62,8 @@ def peak_memory_mb() -> dict[str, float | None]:
     return {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, "gpu": gpu}
 
 
-def _cpu_has_bfloat16() -> bool:
+def cpu_has_bfloat16() -> bool:
+    """Tell whether the processor computes in bfloat16 itself."""
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 

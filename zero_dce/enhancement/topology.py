@@ -1,0 +1,80 @@
+"""The networks and the curves as a sequence of named operations, for every library that runs or stores them.
+
+A backend supplies the operations, either as nodes of a graph or carried out at once. :mod:`zero_dce.networks` has the
+same networks as PyTorch modules, for training; the tests compare the two.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol, TypeVar
+
+from zero_dce.weights import Weights
+
+Node = TypeVar("Node")
+ITERATIONS = 8
+
+
+class Operations(Protocol[Node]):
+    """What a backend must be able to do. All pictures and maps are B x C x H x W, float32."""
+
+    weights: Weights
+
+    def convolve(self, x: Node, layer: str, relu: bool = False) -> Node:
+        """Convolve with ``layer``'s weights, stride 1, zero padding to the same size; depthwise where its weight is."""
+
+    def concatenate(self, first: Node, second: Node) -> Node:
+        """Put channels behind each other."""
+
+    def tanh(self, x: Node) -> Node:
+        """Hyperbolic tangent, in float32."""
+
+    def split(self, maps: Node, parts: int) -> Sequence[Node]:
+        """Cut the channels into equal parts."""
+
+    def scale(self, x: Node, factor: float) -> Node:
+        """Multiply by a constant."""
+
+    def mean(self, parts: Sequence[Node]) -> Node:
+        """Average, element by element."""
+
+    def curve(self, x: Node, curve_map: Node) -> Node:
+        """Return ``x + r (x^2 - x)``, in float32."""
+
+
+def estimate_curves(operations: Operations[Node], image: Node) -> Node:
+    """Return the curve maps of an image in [0, 1]: 24 channels, or 3 of Zero-DCE++; range [-1, 1].
+
+    Zero-DCE paper (arXiv 2001.06826), section 3.2; Zero-DCE++ (arXiv 2103.00860).
+    """
+
+    def layer(number: int, x: Node, relu: bool = True) -> Node:
+        name = f"e_conv{number}"
+        if f"{name}.depth_conv.weight" in operations.weights.state:
+            x = operations.convolve(x, f"{name}.depth_conv")
+            return operations.convolve(x, f"{name}.point_conv", relu)
+        return operations.convolve(x, name, relu)
+
+    x1 = layer(1, image)
+    x2 = layer(2, x1)
+    x3 = layer(3, x2)
+    x4 = layer(4, x3)
+    x5 = layer(5, operations.concatenate(x3, x4))
+    x6 = layer(6, operations.concatenate(x2, x5))
+    return operations.tanh(layer(7, operations.concatenate(x1, x6), relu=False))
+
+
+def apply_curves(operations: Operations[Node], image: Node, curve_maps: Sequence[Node]) -> Node:
+    """Apply one curve map after the other, see :func:`zero_dce.curves.apply_curves`."""
+    for curve_map in curve_maps:
+        image = operations.curve(image, curve_map)
+    return image
+
+
+def separate_maps(operations: Operations[Node], curve_maps: Node, strength: float = 1.0) -> list[Node]:
+    """Return the curve map of each iteration, scaled by ``strength`` in [0, 1]; Zero-DCE++ has one for all."""
+    if strength != 1:
+        curve_maps = operations.scale(curve_maps, strength)
+    if operations.weights.network == "zero_dce_pp":
+        return [curve_maps] * ITERATIONS
+    return list(operations.split(curve_maps, ITERATIONS))
