@@ -79,7 +79,7 @@ def decode(path: Path, resize: Resize) -> Decoded:
         raise MemoryError(f"{path} does not fit in memory while it is decoded") from error
     except Exception as error:
         # A corrupt header makes Pillow's readers stumble in many ways: struct.error, IndexError, SyntaxError ...
-        reason = _reason(path, error)
+        reason = describe_error(path, error)
         raise ImageReadError(
             f"cannot read {path} as an image: {reason}. Repair it or take it out of the data set", reason
         ) from error
@@ -132,7 +132,7 @@ def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
     # JPEG only, and never below the size asked for; other formats ignore it. A CMYK file keeps its mode.
     file.draft("RGB", stored)
     small = _resizable(file).resize(stored, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    coloured, notice = _to_srgb(small, profile)
+    coloured, notice = to_srgb(small, profile)
     upright = coloured.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else coloured
     return Decoded(np.asarray(upright), width, height, notices + ([notice] if notice else []))
 
@@ -147,7 +147,7 @@ def _resizable(file: Image.Image) -> Image.Image:
     return file if file.mode in DIRECT_MODES else file.convert(BECOMES.get(file.mode, "RGB"))
 
 
-def _to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
+def to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
     """Convert to RGB by an embedded colour profile; a notice where the profile is of no use."""
     if profile:
         transform, notice = _transform(profile, picture.mode)
@@ -216,7 +216,8 @@ def _bits(file: Image.Image) -> int:
     return 16 if file.format != "BMP" and ";16" in f"{file.mode} {getattr(file, 'tile', '')}" else 8
 
 
-def _reason(path: Path, error: Exception) -> str:
+def describe_error(path: Path, error: Exception) -> str:
+    """Say in a few words why a file cannot be read, whatever the readers raised."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image" if path.stat().st_size else "an empty file"
     if isinstance(error, OSError) and error.strerror:
