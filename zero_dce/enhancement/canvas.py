@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from zero_dce.enhancement.pixels import LEVELS
+
 # Left, top, right, bottom, as Pillow's: the last two are outside.
 Box = tuple[int, int, int, int]
 # uint8, uint16 or float32.
@@ -38,8 +40,12 @@ class Canvas(Protocol):
     def write(self, box: Box, tile: Tile) -> None:
         """Put h x w x 3 of type ``dtype`` into a box; a grey picture takes its luma. Alpha stays as it is."""
 
-    def blank(self) -> Self:
-        """Give a picture of the same size and kind to write into, black, with the same alpha."""
+    def blank(self, size: tuple[int, int] | None = None) -> Self:
+        """Give a picture of the same kind to write into, black.
+
+        Args:
+            size: its width and height. ``None`` is the same size with the same alpha; else it is opaque.
+        """
 
 
 class PillowCanvas:
@@ -75,11 +81,14 @@ class PillowCanvas:
         # No mask: alpha is pasted like a colour.
         self.image.paste(Image.fromarray(pixels), box[:2])
 
-    def blank(self) -> PillowCanvas:
-        """Give a black picture of the same size and mode; with alpha it is a copy, so that alpha is in it."""
+    def blank(self, size: tuple[int, int] | None = None) -> PillowCanvas:
+        """Give a black picture of the same mode; of the same size with alpha it is a copy, so that alpha is in it."""
         if self.image.mode in ("RGB", "L"):
-            return PillowCanvas(Image.new(self.image.mode, self.image.size))
-        return PillowCanvas(self.image.copy())
+            return PillowCanvas(Image.new(self.image.mode, size or self.image.size))
+        if size is None:
+            return PillowCanvas(self.image.copy())
+        opaque = (0,) * (len(self.image.mode) - 1) + (255,)
+        return PillowCanvas(Image.new(self.image.mode, size, opaque))
 
     def _crop(self, box: Box) -> Tile:
         _check_box(self, box)
@@ -116,12 +125,14 @@ class ArrayCanvas:
         _check(self, box, tile)
         _put_rgb(self._view(box), tile)
 
-    def blank(self) -> ArrayCanvas:
-        """Give a picture of the same size and type, black but for alpha and further channels, which are copied."""
-        blank = np.zeros(self.pixels.shape, self.dtype)
+    def blank(self, size: tuple[int, int] | None = None) -> ArrayCanvas:
+        """Give a black picture of the same type; of the same size alpha and further channels are copied."""
+        width, height = size or (self.width, self.height)
+        blank = np.zeros((height, width, *self.pixels.shape[2:]), self.dtype)
         if self.pixels.ndim == 3:
             colours = 1 if self.pixels.shape[2] < 3 else 3
-            blank[..., colours:] = self.pixels[..., colours:]
+            opaque = LEVELS[self.dtype]
+            blank[..., colours:] = self.pixels[..., colours:] if size is None else opaque
         return ArrayCanvas(blank)
 
     def _view(self, box: Box) -> Tile:

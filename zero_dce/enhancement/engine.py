@@ -14,6 +14,7 @@ from zero_dce.enhancement.programs import enhancement
 from zero_dce.enhancement.tiles import Tile, plan_tiles
 from zero_dce.weights import Weights
 
+MODES = ("exact", "fast")
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 AnyCanvas = TypeVar("AnyCanvas", bound=Canvas)
@@ -41,6 +42,7 @@ class Enhancer:
         self,
         weights: Weights,
         *,
+        mode: str = "exact",
         backend: str = "auto",
         precision: str = "auto",
         strength: float = 1.0,
@@ -52,7 +54,7 @@ class Enhancer:
         self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile
         self._backends: dict[str, Backend] = {}
         self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
-        # Wrong options are said before a picture is decoded.
+        # Wrong options are said at once.
         self.backend_for(8)
 
     def backend_for(self, bits: int) -> Backend:
@@ -61,6 +63,10 @@ class Enhancer:
         if precision not in self._backends:
             self._backends[precision] = choose_backend(self._backend, self._weights, precision)
         return self._backends[precision]
+
+    def describe(self) -> str:
+        """Say what computed the pictures so far."""
+        return ", ".join(dict.fromkeys(f"{made.name} in {made.precision}" for made in self._backends.values()))
 
     def enhance(
         self,

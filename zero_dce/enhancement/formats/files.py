@@ -33,7 +33,9 @@ SUFFIXES = {
 }
 
 
-def read_picture(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
+def read_picture(
+    path: Path, max_megapixels: float = MAX_MEGAPIXELS, before_decoding: CheckSize | None = None
+) -> Picture:
     """Read a photograph: JPEG, PNG, TIFF, WebP or BMP, by its content and not by its name.
 
     16-bit PNG and TIFF files keep their 16 bits. Palettes, single bits, CMYK and Lab become RGB, RGBA or grey of
@@ -42,6 +44,7 @@ def read_picture(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
     Args:
         path: the file.
         max_megapixels: larger pictures are refused by their header, before anything is decoded.
+        before_decoding: is called with the width and height from the header of a picture that is not refused.
 
     Raises:
         ImageReadError: if the file is missing, truncated, too large, or no image that can be read.
@@ -50,7 +53,7 @@ def read_picture(path: Path, max_megapixels: float = MAX_MEGAPIXELS) -> Picture:
     try:
         with path.open("rb") as stream:
             format_ = _identify(stream)
-            content = READERS[format_](stream, _size_check(max_megapixels))
+            content = READERS[format_](stream, _size_check(max_megapixels, before_decoding))
     except MemoryError as error:
         raise MemoryError(f"{path} does not fit in memory while it is decoded") from error
     except Exception as error:
@@ -84,7 +87,7 @@ def save_picture(picture: Picture, canvas: Canvas, path: Path, quality: int = 95
         raise (OSError(error.errno, message) if error.errno else OSError(message)) from error
 
 
-def _size_check(max_megapixels: float) -> CheckSize:
+def _size_check(max_megapixels: float, before_decoding: CheckSize | None) -> CheckSize:
     def check(width: int, height: int) -> None:
         if width * height > max_megapixels * 1e6:
             raise ValueError(
@@ -93,6 +96,8 @@ def _size_check(max_megapixels: float) -> CheckSize:
             )
         if width < 1 or height < 1:
             raise ValueError(f"{width} x {height} pixels")
+        if before_decoding is not None:
+            before_decoding(width, height)
 
     return check
 

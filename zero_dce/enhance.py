@@ -1,0 +1,167 @@
+"""Enhance photographs of any size: ``python -m zero_dce.enhance INPUT ... --output DIR --weights FILE_OR_DIR``.
+
+INPUT is a file, a folder (with all below it) or a pattern such as 'photos/**/*.jpg'. JPEG, PNG, TIFF, WebP and BMP keep
+their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit.
+
+In Python, ``zero_dce.enhance(image)`` does the same with an array, a PIL image or a tensor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+from zero_dce.checks import check_number
+from zero_dce.enhancement.engine import MODES, Enhancer
+from zero_dce.enhancement.inputs import Job, find_jobs
+from zero_dce.enhancement.pipeline import Outcome, Pipeline
+from zero_dce.enhancement.results import Extras
+from zero_dce.enhancement.trained import TRAINED
+from zero_dce.terminal import print_any_name, progress_bar
+from zero_dce.weights import read_weights
+
+INTERRUPTED = 130
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    options = _parser().parse_args(arguments)
+    print_any_name()
+    try:
+        code = run(options)
+    except (OSError, ValueError, MemoryError, ModuleNotFoundError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    sys.exit(code)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Enhance all that is asked for, and say what became of it.
+
+    Returns:
+        The exit code: 0 if all went well, 1 if a file failed, 130 after an interrupt.
+
+    Raises:
+        OSError: if an input or the weights do not exist.
+        ValueError: if an option or the weights are wrong.
+        ModuleNotFoundError: if the backend is not installed.
+    """
+    check_number("--quality", options.quality, least=1, most=100, whole=True)
+    check_number("--max-megapixels", options.max_megapixels, open_=True)
+    extras = Extras(options.compare, options.maps, options.quality)
+    jobs = find_jobs(options.inputs, options.output)
+    jobs, present = _leave_out_present(jobs, extras, options)
+    enhancers: list[Enhancer] = []
+
+    def make_enhancer() -> Enhancer:
+        enhancers.append(_make_enhancer(options))
+        return enhancers[0]
+
+    begin = time.perf_counter()
+    code = 0
+    with progress_bar(total=len(jobs), desc="enhancing", bar_format=BAR, delay=1) as bar:
+        pipeline = Pipeline(jobs, extras, options.max_megapixels, bar.update)
+        try:
+            pipeline.run(make_enhancer)
+        except KeyboardInterrupt:
+            code = INTERRUPTED
+    _report(pipeline.outcomes, time.perf_counter() - begin, enhancers)
+    for job in present:
+        print(f"{job.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
+    if code:
+        left = len(jobs) - len(pipeline.outcomes)
+        print(
+            f"stopped: {left} of {len(jobs)} are left; the same command with --skip-existing goes on", file=sys.stderr
+        )
+    return code or int(bool(present) or any(outcome.error for outcome in pipeline.outcomes))
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m zero_dce.enhance", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders, patterns")
+    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder; never the input's")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        default=TRAINED,
+        metavar="FILE_OR_DIR",
+        help="a checkpoint, a .safetensors file, a picked or a run's folder; default: trained on the embedded sample",
+    )
+    parser.add_argument(
+        "--mode", choices=MODES, default="exact", help="fast: curves of a reduced picture, at full size"
+    )
+    parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the curves; default: 1")
+    parser.add_argument("--compare", action="store_true", help="also NAME_compare: before and after side by side")
+    parser.add_argument("--maps", action="store_true", help="also NAME_curves.png: the mean of the curve maps")
+    parser.add_argument("--overwrite", action="store_true", help="replace results of an earlier time")
+    parser.add_argument(
+        "--skip-existing", action="store_true", help="leave results of an earlier time, and do the rest"
+    )
+    parser.add_argument("--quality", type=int, default=95, metavar="N", help="of JPEG and lossy WebP; default: 95")
+    parser.add_argument("--max-megapixels", type=float, default=500, metavar="N", help="refuse larger; default: 500")
+    parser.add_argument("--backend", default="auto", metavar="NAME", help="openvino, onnxruntime, torch; default: auto")
+    parser.add_argument("--precision", default="auto", metavar="NAME", help="bfloat16, float32; default: auto")
+    parser.add_argument(
+        "--tile", type=int, metavar="N", help="side of a tile in pixels, default: what suits the backend"
+    )
+    return parser
+
+
+def _make_enhancer(options: argparse.Namespace) -> Enhancer:
+    return Enhancer(
+        read_weights(options.weights),
+        mode=options.mode,
+        backend=options.backend,
+        precision=options.precision,
+        strength=options.strength,
+        tile=options.tile,
+    )
+
+
+def _leave_out_present(jobs: list[Job], extras: Extras, options: argparse.Namespace) -> tuple[list[Job], list[Job]]:
+    """Return the jobs to do, and those that are not done since their results exist."""
+    if options.overwrite:
+        return jobs, []
+    present = [job for job in jobs if any(file.exists() for file in extras.files(job.output))]
+    if options.skip_existing:
+        finished = [job for job in present if job.output.exists()]
+        return [job for job in jobs if job not in finished], []
+    return [job for job in jobs if job not in present], present
+
+
+def _report(outcomes: Sequence[Outcome], seconds: float, enhancers: Sequence[Enhancer]) -> None:
+    done = [outcome for outcome in outcomes if not outcome.error]
+    for outcome in outcomes:
+        for notice in outcome.notices:
+            print(f"{outcome.job.input}: {notice}")
+    if done:
+        million = sum(outcome.pixels for outcome in done) / 1e6
+        print(
+            f"{len(done)} {'picture' if len(done) == 1 else 'pictures'}, {million:.1f} megapixels in {seconds:.1f} s "
+            f"({enhancers[0].describe()}): {done[0].job.output if len(done) == 1 else done[0].job.output.parent}"
+        )
+    for outcome in outcomes:
+        if outcome.error:
+            print(f"failed: {outcome.error}", file=sys.stderr)
+
+
+class _Callable(ModuleType):
+    """This module, which is the command, is at the same time the function ``zero_dce.enhance(image)``."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        from zero_dce.enhancement.interface import enhance
+
+        return enhance(*arguments, **options)
+
+
+sys.modules[__name__].__class__ = _Callable
+
+if __name__ == "__main__":
+    main()
