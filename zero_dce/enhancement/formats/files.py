@@ -99,6 +99,7 @@ def _size_check(max_megapixels: float) -> CheckSize:
 
 def _identify(stream: BinaryIO) -> str:
     start = stream.read(12)
+    stream.seek(0)
     if start.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if start.startswith(b"\x89PNG\r\n\x1a\n"):
