@@ -76,7 +76,7 @@ class BmpKept:
         kind = BITFIELDS if image.mode == "RGBA" else UNCOMPRESSED
         masks = struct.pack("<4I", *(MASKS if kind == BITFIELDS else (0, 0, 0, 0))) if colours else b""
         length = INFO + len(masks) + len(colours)
-        fields = (length, image.width, image.height, 1, bits, kind, size, *self.density, palette // 4, 0)
+        fields = (length, image.width, image.height, 1, bits, kind, size, *self.density, palette // 4, palette // 4)
         return struct.pack("<IiiHHIIiiII", *fields) + masks + colours
 
 

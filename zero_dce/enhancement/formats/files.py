@@ -104,6 +104,7 @@ def _size_check(max_megapixels: float, before_decoding: CheckSize | None) -> Che
 
 def _identify(stream: BinaryIO) -> str:
     start = stream.read(12)
+    stream.seek(0)
     if start.startswith(b"\xff\xd8\xff"):
         return "JPEG"
     if start.startswith(b"\x89PNG\r\n\x1a\n"):

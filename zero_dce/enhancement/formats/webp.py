@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, NamedTuple, cast
 
@@ -16,6 +17,8 @@ from zero_dce.enhancement.formats.ifd import size_of
 from zero_dce.enhancement.formats.picture import CheckSize, Content
 
 FRAME_HEADER = 16
+# The flag in the VP8X chunk.
+ALPHA = 0x10
 # How hard a lossless file is squeezed, 0 to 100; nothing is lost at any.
 EFFORT = 75
 
@@ -68,17 +71,20 @@ def read_webp(stream: BinaryIO, check_size: CheckSize) -> Content:
     import imagecodecs  # only where a WebP needs it
 
     chunks = _chunks(stream, 12, size_of(stream))
-    found = {chunk.kind: chunk.content for chunk in reversed(chunks)}
     frames = [content for kind, content in chunks if kind == b"ANMF"]
-    bitstream = _bitstream(frames[0][FRAME_HEADER:] if frames else None, found)
-    sizes = [_size(bitstream), *([_canvas_size(found[b"VP8X"])] if b"VP8X" in found else [])]
-    for size in sizes:
-        check_size(*size)
+    coded = _chunks(io.BytesIO(frames[0]), FRAME_HEADER, len(frames[0])) if frames else chunks
+    # Of several of a kind, which is not allowed, decoders take the first.
+    found = {chunk.kind: chunk.content for chunk in reversed(chunks)}
+    bitstream = _bitstream(coded)
+    size = _size(bitstream)
+    whole = _canvas_size(found[b"VP8X"]) if b"VP8X" in found else size
+    check_size(*size)
+    check_size(*whole)
     stream.seek(0)
-    pixels = imagecodecs.webp_decode(stream.read(), index=0)
-    image = Image.fromarray(_on_canvas(pixels, frames[0], sizes[-1]) if frames else pixels)
-    exif = found.get(b"EXIF", b"").removeprefix(PREFIX)
-    kept = WebpKept(drop_thumbnail(exif), found.get(b"ICCP", b""), found.get(b"XMP ", b""), bitstream.kind == b"VP8L")
+    pixels = imagecodecs.webp_decode(_still(coded, size) if frames else stream.read())
+    image = Image.fromarray(_on_canvas(pixels, frames[0], whole) if frames else pixels)
+    exif = drop_thumbnail(found.get(b"EXIF", b"").removeprefix(PREFIX))
+    kept = WebpKept(exif, found.get(b"ICCP", b""), found.get(b"XMP ", b""), bitstream.kind == b"VP8L")
     notices = [f"{len(frames)} frames: the first is taken"] if len(frames) > 1 else []
     return Content(PillowCanvas(image), kept, notices)
 
@@ -95,14 +101,22 @@ def _chunks(stream: BinaryIO, start: int, end: int) -> list[Chunk]:
     return chunks
 
 
-def _bitstream(frame: bytes | None, found: dict[bytes, bytes]) -> Chunk:
-    """Find the coded pixels, in an animation those of its first frame."""
-    if frame is not None:
-        found = dict(_chunks(io.BytesIO(frame), 0, len(frame)))
-    for kind in (b"VP8L", b"VP8 "):
-        if kind in found:
-            return Chunk(kind, found[kind])
+def _bitstream(chunks: Sequence[Chunk]) -> Chunk:
+    """Find the coded pixels."""
+    for chunk in chunks:
+        if chunk.kind in (b"VP8L", b"VP8 "):
+            return chunk
     raise ValueError("it holds no pixels")
+
+
+def _still(frame: Sequence[Chunk], size: tuple[int, int]) -> bytes:
+    """Make a file of one frame of an animation; alpha in a chunk of its own needs a header that says so."""
+    sides = b"".join((side - 1).to_bytes(3, "little") for side in size)
+    alpha = any(chunk.kind == b"ALPH" for chunk in frame)
+    body = b"WEBP"
+    for kind, content in ([Chunk(b"VP8X", bytes((ALPHA, 0, 0, 0)) + sides)] if alpha else []) + list(frame):
+        body += kind + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
+    return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
 def _size(bitstream: Chunk) -> tuple[int, int]:
