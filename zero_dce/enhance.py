@@ -65,7 +65,13 @@ def run(options: argparse.Namespace) -> int:
     begin = time.perf_counter()
     code = 0
     with progress_bar(total=len(jobs), desc="enhancing", bar_format=BAR, delay=1) as bar:
-        pipeline = Pipeline(jobs, extras, options.max_megapixels, bar.update)
+
+        def show(done: float) -> None:
+            # Not update(difference): the last sum would not be exactly the total.
+            bar.n = done
+            bar.update(0)
+
+        pipeline = Pipeline(jobs, extras, options.max_megapixels, show)
         try:
             pipeline.run(make_enhancer)
         except KeyboardInterrupt:

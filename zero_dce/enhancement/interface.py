@@ -65,7 +65,7 @@ def enhance(
     # A tensor can only come from a program that has imported PyTorch.
     torch = sys.modules.get("torch")
     if torch is not None and isinstance(image, torch.Tensor):
-        return _enhance_tensor(enhancer, image)  # type: ignore[return-value]
+        return _enhance_tensor(enhancer, image)  # type: ignore[no-any-return]
     raise TypeError(f"the image is a {type(image).__name__}; expected a NumPy array, a PIL image or a PyTorch tensor")
 
 

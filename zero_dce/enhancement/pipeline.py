@@ -41,7 +41,7 @@ class Pipeline:
         jobs: the files, and where their results go; folders are made.
         extras: what is written beside the results, and how.
         max_megapixels: larger pictures are refused before they are decoded.
-        progress: is called with the part of a file that was done since the last call.
+        progress: is called with the number of files done, the one in work in part.
 
     Attributes:
         outcomes: of the files that are finished, also after an interrupt.
@@ -64,9 +64,10 @@ class Pipeline:
         try:
             readings = deque(reader.submit(self._read, job) for job in self._jobs)
             enhancer = make_enhancer()
-            for job in self._jobs:
+            for number, job in enumerate(self._jobs):
                 # Nothing here holds on to a picture: it is free when it is written.
-                self._enhance(job, readings.popleft(), enhancer, writer)
+                self._enhance(job, number, readings.popleft(), enhancer, writer)
+                self._progress(number + 1)
         finally:
             self._room.stop()
             reader.shutdown(cancel_futures=True)
@@ -88,16 +89,25 @@ class Pipeline:
             self._room.give_back(taken)
             raise
 
-    def _enhance(self, job: Job, reading: Future[Picture], enhancer: Enhancer, writer: ThreadPoolExecutor) -> None:
+    def _enhance(
+        self, job: Job, number: int, reading: Future[Picture], enhancer: Enhancer, writer: ThreadPoolExecutor
+    ) -> None:
         try:
             picture = reading.result()
         except Exception as error:
             self._fail(job, error)
             return
         pixels = picture.width * picture.height
+        done = 0
+
+        def count(more: int) -> None:
+            nonlocal done
+            done += more
+            self._progress(number + done / pixels)
+
         try:
             maps = blank_map(picture) if self._extras.maps else None
-            enhanced = enhancer.enhance(picture.canvas, maps, lambda done: self._progress(done / pixels))
+            enhanced = enhancer.enhance(picture.canvas, maps, count)
         except BaseException as error:
             self._room.give_back(pixels)
             if not isinstance(error, Exception):

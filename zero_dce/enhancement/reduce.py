@@ -43,4 +43,5 @@ def block_means(pixels: Array, factor: int) -> Array:
     # The last row and column stand for what is missing.
     whole = np.pad(pixels, pad, mode="edge") if any(after for _, after in pad) else pixels
     blocks = whole.reshape(whole.shape[0] // factor, factor, -1, factor, pixels.shape[2])
-    return blocks.mean(axis=(1, 3), dtype=np.float32)
+    means: Array = blocks.mean(axis=(1, 3), dtype=np.float32)
+    return means

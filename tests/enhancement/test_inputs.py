@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from zero_dce.enhancement.inputs import Job, find_jobs
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for name in ("a.jpg", "b.PNG", "trip/a.jpg", "trip/day 2/c.tif", "trip/notes.txt"):
+        file = tmp_path / "photos" / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    monkeypatch.chdir(tmp_path)
+    return Path("photos")
+
+
+def names(jobs: list[Job]) -> dict[str, str]:
+    return {job.input.as_posix(): job.output.as_posix() for job in jobs}
+
+
+def test_a_file(photos: Path) -> None:
+    assert names(find_jobs(["photos/trip/a.jpg"], Path("out"))) == {"photos/trip/a.jpg": "out/a.jpg"}
+
+
+def test_a_folder_is_mirrored(photos: Path) -> None:
+    assert names(find_jobs(["photos"], Path("out"))) == {
+        "photos/a.jpg": "out/a.jpg",
+        "photos/b.PNG": "out/b.PNG",
+        "photos/trip/a.jpg": "out/trip/a.jpg",
+        "photos/trip/day 2/c.tif": "out/trip/day 2/c.tif",
+    }
+
+
+def test_a_pattern_is_mirrored_below_its_fixed_part(photos: Path) -> None:
+    found = find_jobs(["photos/**/*.jpg"], Path("out"))
+    assert names(found) == {"photos/a.jpg": "out/a.jpg", "photos/trip/a.jpg": "out/trip/a.jpg"}
+    assert names(find_jobs(["photos/t*/*.jpg"], Path("out"))) == {"photos/trip/a.jpg": "out/trip/a.jpg"}
+    assert names(find_jobs([f"{photos.resolve()}/*.PNG"], Path("out"))) == {
+        f"{photos.resolve().as_posix()}/b.PNG": "out/b.PNG"
+    }
+
+
+def test_a_file_with_the_signs_of_a_pattern_in_its_name(photos: Path) -> None:
+    (photos / "night[1].jpg").touch()
+    assert names(find_jobs(["photos/night[1].jpg"], Path("out"))) == {"photos/night[1].jpg": "out/night[1].jpg"}
+
+
+def test_a_file_named_twice_is_one(photos: Path) -> None:
+    assert len(find_jobs(["photos/a.jpg", "photos/a.jpg", "photos/a*"], Path("out"))) == 1
+
+
+def test_results_in_the_folder_are_no_inputs(photos: Path) -> None:
+    (photos / "out").mkdir()
+    (photos / "out" / "a.jpg").touch()
+    assert "photos/out/a.jpg" not in names(find_jobs(["photos"], photos / "out"))
+    assert "photos/out/a.jpg" not in names(find_jobs(["photos/**/*.jpg"], photos / "out"))
+
+
+@pytest.mark.parametrize("output", ["photos", "photos/../photos", "link"])
+def test_an_input_is_never_overwritten(output: str, photos: Path) -> None:
+    os.symlink("photos", "link", target_is_directory=True)
+    with pytest.raises(ValueError, match=r"the result of photos/a\.jpg would overwrite the input photos/a\.jpg"):
+        find_jobs(["photos/a.jpg"], Path(output))
+
+
+def test_not_even_another_input(photos: Path) -> None:
+    with pytest.raises(ValueError, match=r"photos/a\.jpg would overwrite the input photos/trip/a\.jpg"):
+        find_jobs(["photos/a.jpg", "photos/trip/a.jpg"], Path("photos/trip"))
+
+
+def test_two_results_of_one_name(photos: Path) -> None:
+    with pytest.raises(ValueError, match=r"photos/a\.jpg and photos/trip/a\.jpg would both become out/a\.jpg"):
+        find_jobs(["photos/a.jpg", "photos/trip/a.jpg"], Path("out"))
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("nowhere.jpg", r"nowhere\.jpg does not exist; expected a file, a folder, or a pattern"),
+        ("photos/*.gif", r"no file matches the pattern photos/\*\.gif"),
+        ("photos/empty", "no images in photos/empty: expected files ending in"),
+    ],
+)
+def test_nothing_there(text: str, message: str, photos: Path) -> None:
+    (photos / "empty").mkdir()
+    with pytest.raises(FileNotFoundError, match=message):
+        find_jobs([text], Path("out"))

@@ -1,0 +1,108 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+import zero_dce
+from tests.helpers.networks import make_weights
+from zero_dce.networks import make_network, save_weights
+
+
+@pytest.fixture(scope="module")
+def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    file = tmp_path_factory.mktemp("weights") / "weights.safetensors"
+    save_weights(make_network(make_weights()), file, 0)
+    return file
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
+
+
+def test_kinds_of_pictures_agree(weights: Path) -> None:
+    expected = zero_dce.enhance(PIXELS, weights, precision="float32")
+    assert expected.dtype == np.uint8
+    assert np.abs(expected.astype(int) - PIXELS).mean() > 1
+    image = zero_dce.enhance(Image.fromarray(PIXELS), weights, precision="float32")
+    assert np.array_equal(np.asarray(image), expected)
+    stored = torch.from_numpy(PIXELS).permute(2, 0, 1)
+    assert np.array_equal(zero_dce.enhance(stored, weights, precision="float32").permute(1, 2, 0).numpy(), expected)
+    batch = torch.stack((stored, stored.flip(2))).float() / 255
+    enhanced = zero_dce.enhance(batch, weights)
+    assert enhanced.shape == batch.shape
+    assert torch.equal((enhanced[0] * 255).round().permute(1, 2, 0).byte(), torch.from_numpy(expected))
+    sixteen = zero_dce.enhance(PIXELS.astype(np.uint16) * 257, weights)
+    assert np.abs(sixteen / 257 - expected).max() <= 0.51
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_floats_are_the_modules(dtype: type[np.floating], weights: Path) -> None:
+    image = (PIXELS / 255).astype(dtype)
+    with torch.no_grad():
+        expected, _ = make_network(make_weights())(torch.from_numpy(image).float().permute(2, 0, 1)[None])
+    enhanced = zero_dce.enhance(image, weights)
+    assert enhanced.dtype == dtype
+    assert np.abs(enhanced - expected[0].permute(1, 2, 0).numpy()).max() <= 1e-6
+
+
+def test_the_input_stays(weights: Path) -> None:
+    image, array, tensor = Image.fromarray(PIXELS), PIXELS.copy(), torch.from_numpy(PIXELS.copy()).permute(2, 0, 1)
+    image.info["dpi"] = (300, 300)
+    for picture in (array, tensor):
+        zero_dce.enhance(picture, weights)
+    assert zero_dce.enhance(image, weights).info == {"dpi": (300, 300)}
+    assert np.array_equal(np.asarray(image), PIXELS)
+    assert np.array_equal(array, PIXELS)
+    assert np.array_equal(tensor.permute(1, 2, 0).numpy(), PIXELS)
+
+
+def test_alpha_and_grey(weights: Path) -> None:
+    alpha = PIXELS[..., :1]
+    four = zero_dce.enhance(np.concatenate((PIXELS, alpha), axis=2), weights)
+    assert np.array_equal(four[..., 3:], alpha)
+    assert np.array_equal(four[..., :3], zero_dce.enhance(PIXELS, weights))
+    grey = zero_dce.enhance(PIXELS[..., 0], weights)
+    assert grey.shape == PIXELS.shape[:2]
+    for mode in ("L", "LA", "RGBA"):
+        picture = Image.fromarray(PIXELS).convert(mode)
+        assert zero_dce.enhance(picture, weights).mode == mode
+
+
+def test_the_weights_of_the_package_brighten_dark_pictures() -> None:
+    dark = (PIXELS // 8).astype(np.uint8)
+    assert zero_dce.enhance(dark).mean() > 1.5 * dark.mean()
+
+
+@pytest.mark.parametrize(
+    ("image", "error", "message"),
+    [
+        ("picture.jpg", TypeError, "the image is a str; expected a NumPy array, a PIL image or a PyTorch tensor"),
+        (Image.new("P", (2, 2)), ValueError, "mode RGB, L, RGBA or LA is needed; this one is of mode P"),
+        (PIXELS * 2.0, ValueError, r"values lie between 0 and 510; expected numbers in \[0, 1\]"),
+        (np.full((2, 2, 3), np.nan), ValueError, "values lie between nan and nan"),
+        (PIXELS.astype(np.int64), ValueError, "these are of shape .* and type int64"),
+        (np.zeros((0, 2, 3), np.uint8), ValueError, "these are of shape"),
+        (torch.zeros(4, 5), ValueError, r"the tensor is of shape \(4, 5\); expected 3 x H x W or B x 3 x H x W"),
+        (torch.zeros(1, 5, 5), ValueError, "expected 3 x H x W"),
+    ],
+)
+def test_what_is_no_picture(image: object, error: type[Exception], message: str) -> None:
+    with pytest.raises(error, match=message):
+        zero_dce.enhance(image)
+
+
+def test_the_name_is_a_module_and_a_function(weights: Path) -> None:
+    """Importing the command must not hide the function of its name."""
+    code = (
+        "import numpy as np, zero_dce, sys; from zero_dce.enhance import main; import zero_dce.enhance;"
+        f"print(zero_dce.enhance(np.zeros((2, 3, 3), np.uint8), {str(weights)!r}).shape, callable(main));"
+        "print([name for name in ('torch', 'lightning', 'hydra', 'omegaconf', 'wandb') if name in sys.modules])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    # With OpenVINO nothing of what trains is imported.
+    assert done.stdout.splitlines() == ["(2, 3, 3) True", "[]"]
