@@ -13,6 +13,7 @@ from zero_dce.enhancement.canvas import Canvas, PillowCanvas
 from zero_dce.enhancement.formats.exif import PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.enhancement.formats.photoshop import drop_previews
 from zero_dce.enhancement.formats.picture import CheckSize, Content
+from zero_dce.enhancement.formats.through import Through
 
 COMMENT = "COM"
 MARKERS = {COMMENT: 0xFE, **{f"APP{number}": 0xE0 + number for number in range(16)}}
@@ -65,7 +66,8 @@ class JpegKept:
             bytes((0xFF, MARKERS[name])) + (len(content) + 2).to_bytes(2) + content for name, content in self.segments
         )
         options = {"subsampling": self.subsampling} if image.mode == "RGB" else {}
-        image.save(stream, "JPEG", quality=quality, progressive=self.progressive, extra=extra, **options)
+        through = cast("BinaryIO", Through(stream))
+        image.save(through, "JPEG", quality=quality, progressive=self.progressive, extra=extra, **options)
         if self.density is not None:
             # The JFIF segment comes first: start, marker, length, name and version take 13 bytes.
             stream.seek(13)

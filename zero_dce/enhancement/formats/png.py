@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
@@ -23,6 +22,7 @@ from zero_dce.enhancement.formats.png_chunks import (
     write_start,
 )
 from zero_dce.enhancement.formats.png_rows import compress_rows
+from zero_dce.enhancement.formats.through import Through
 
 EXIF = b"eXIf"
 PALETTE = 3
@@ -113,21 +113,20 @@ def _write_16_bits(canvas: ArrayCanvas, stream: BinaryIO, chunks: Sequence[Chunk
     write_chunk(stream, b"IEND", b"")
 
 
-class _Inserted(io.RawIOBase):
+class _Inserted(Through):
     """A file into which chunks are written after the header that Pillow writes first."""
 
     def __init__(self, stream: BinaryIO, chunks: Sequence[Chunk]) -> None:
-        super().__init__()
-        self._stream = stream
+        super().__init__(stream)
         self._chunks = chunks
         # Signature, length, kind, content and checksum.
         self._left = len(SIGNATURE) + 4 + 4 + 13 + 4
 
     def write(self, content: bytes) -> int:  # type: ignore[override]
-        self._stream.write(content)
+        written = super().write(content)
         if self._left > 0:
-            self._left -= len(content)
+            self._left -= written
             if self._left == 0:
                 for chunk in self._chunks:
-                    write_chunk(self._stream, *chunk)
-        return len(content)
+                    write_chunk(self.stream, *chunk)
+        return written
