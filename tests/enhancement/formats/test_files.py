@@ -17,7 +17,7 @@ from tests.enhancement.formats.test_png import SIGNATURE, chunk
 from tests.helpers.photographs import copy_through, exif_block, pixels, round_trip
 from tests.test_bad_input import ISOLATED
 from zero_dce.data.decode import ImageReadError
-from zero_dce.enhancement.canvas import ArrayCanvas
+from zero_dce.enhancement.canvas import ArrayCanvas, PillowCanvas
 from zero_dce.enhancement.formats import read_picture, save_picture
 
 SUFFIXES = ["jpg", "png", "tif", "webp", "bmp"]
@@ -146,6 +146,16 @@ def test_a_canvas_of_another_kind_is_refused(tmp_path: Path) -> None:
     with pytest.raises(TypeError, match=r"a canvas like that of .*a\.png is needed"):
         save_picture(picture, ArrayCanvas(pixels((20, 30, 3))), tmp_path / "b.png")
     assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize(("suffix", "most"), [("jpg", 65500), ("webp", 16383)])
+def test_what_is_too_long_for_a_format(suffix: str, most: int, tmp_path: Path) -> None:
+    save(tmp_path / f"a.{suffix}", pixels((1, most, 3)))
+    picture, _ = round_trip(tmp_path / f"a.{suffix}")
+    canvas = PillowCanvas(Image.new("RGB", (1, most + 1)))
+    with pytest.raises(ValueError, match=f"file holds at most {most} pixels a side; this picture has 1 x {most + 1}"):
+        save_picture(picture, canvas, tmp_path / f"b.{suffix}")
+    assert not list(tmp_path.glob("b*"))
 
 
 def test_a_failure_while_writing_leaves_the_earlier_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -79,8 +79,9 @@ def _read_8_bits(pixels: BinaryIO, chunks: Chunks) -> PillowCanvas:
         file.info["transparency"] = _transparent_colour(chunks.transparency, chunks.header)
     file.load()
     alpha = "transparency" in file.info
-    mode = {"1": "LA" if alpha else "L", "P": "RGBA" if alpha else "RGB"}.get(file.mode, file.mode)
-    image: Image.Image = file.convert(mode + "A" if alpha and mode in ("L", "RGB") else mode)
+    mode = {"1": "L", "P": "RGB"}.get(file.mode, file.mode) + ("A" if alpha else "")
+    # Converting to the same mode would be a copy.
+    image: Image.Image = file if mode == file.mode else file.convert(mode)
     image.info.clear()
     return PillowCanvas(image)
 
