@@ -84,7 +84,15 @@ def test_however_the_pixels_lie_in_the_file(way: str, mode: str, dtype: str, tmp
 @pytest.mark.parametrize("tile", [None, (16, 32)])
 def test_jpeg_in_tiff(photometric: str, tile: tuple[int, int] | None, tmp_path: Path) -> None:
     values = pixels((48, 64, 3))
-    tifffile.imwrite(tmp_path / "a.tif", values, photometric=photometric, compression=("jpeg", 95), tile=tile, **PLAIN)
+    tifffile.imwrite(
+        tmp_path / "a.tif",
+        values,
+        photometric=photometric,
+        tile=tile,
+        compression="jpeg",
+        compressionargs={"level": 95},
+        **PLAIN,
+    )
     _, written = round_trip(tmp_path / "a.tif")
     new = tifffile.imread(written)
     with Image.open(tmp_path / "a.tif") as old:
@@ -200,7 +208,9 @@ def test_exif_and_gps_are_kept(order: str, tmp_path: Path) -> None:
     _, written = round_trip(tmp_path / "a.tif")
     with Image.open(tmp_path / "a.tif") as old, Image.open(written) as new:
         for number in (ExifTags.IFD.Exif, ExifTags.IFD.GPSInfo, ExifTags.IFD.Interop):
-            assert dict(new.getexif().get_ifd(number)) == dict(old.getexif().get_ifd(number))
+            before, after = (dict(file.getexif().get_ifd(number)) for file in (old, new))
+            assert before
+            assert after == {**before, **({40965: after[40965]} if 40965 in before else {})}, "a pointer may change"
         assert new.getexif().get_ifd(ExifTags.IFD.Exif)[37500] == bytes(range(200))
         assert new.getexif().get_ifd(ExifTags.IFD.GPSInfo)[2] == (52.0, 30.0, 0.0)
 

@@ -12,7 +12,8 @@ from zero_dce.data.decode import to_srgb
 from zero_dce.enhancement.canvas import Canvas, PillowCanvas
 from zero_dce.enhancement.formats.exif import PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.enhancement.formats.photoshop import drop_previews
-from zero_dce.enhancement.formats.picture import CheckSize, Content
+from zero_dce.enhancement.formats.picture import CheckSize, Content, check_sides
+from zero_dce.enhancement.formats.through import Through
 
 COMMENT = "COM"
 MARKERS = {COMMENT: 0xFE, **{f"APP{number}": 0xE0 + number for number in range(16)}}
@@ -24,6 +25,8 @@ LEFT_OUT = {"APP0": b"", "APP14": b"Adobe", "APP11": b""}
 MULTI_PICTURE = b"MPF\0"
 # As Pillow counts them; what Pillow cannot write becomes 4:4:4, which loses nothing.
 FULL_COLOUR = 0
+# libjpeg's limit, a little below that of the format.
+MOST = 65500
 
 Segment = tuple[str, bytes]
 
@@ -60,12 +63,14 @@ class JpegKept:
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Encode a canvas of 8 bits."""
+        check_sides(canvas, "JPEG", MOST)
         image = cast("PillowCanvas", canvas).image
         extra = b"".join(
             bytes((0xFF, MARKERS[name])) + (len(content) + 2).to_bytes(2) + content for name, content in self.segments
         )
         options = {"subsampling": self.subsampling} if image.mode == "RGB" else {}
-        image.save(stream, "JPEG", quality=quality, progressive=self.progressive, extra=extra, **options)
+        through = cast("BinaryIO", Through(stream))
+        image.save(through, "JPEG", quality=quality, progressive=self.progressive, extra=extra, **options)
         if self.density is not None:
             # The JFIF segment comes first: start, marker, length, name and version take 13 bytes.
             stream.seek(13)

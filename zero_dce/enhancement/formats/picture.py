@@ -13,6 +13,18 @@ from zero_dce.enhancement.canvas import Canvas
 CheckSize = Callable[[int, int], None]
 
 
+def check_sides(canvas: Canvas, format_: str, most: int) -> None:
+    """Return if a format can hold a picture of this size.
+
+    Raises:
+        ValueError: if a side is longer than the format allows.
+    """
+    if max(canvas.width, canvas.height) > most:
+        raise ValueError(
+            f"a {format_} file holds at most {most} pixels a side; this picture has {canvas.width} x {canvas.height}"
+        )
+
+
 class Kept(Protocol):
     """What a file of one format holds beside its pixels."""
 

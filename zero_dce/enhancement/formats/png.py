@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
@@ -23,6 +22,7 @@ from zero_dce.enhancement.formats.png_chunks import (
     write_start,
 )
 from zero_dce.enhancement.formats.png_rows import compress_rows
+from zero_dce.enhancement.formats.through import Through
 
 EXIF = b"eXIf"
 PALETTE = 3
@@ -79,8 +79,9 @@ def _read_8_bits(pixels: BinaryIO, chunks: Chunks) -> PillowCanvas:
         file.info["transparency"] = _transparent_colour(chunks.transparency, chunks.header)
     file.load()
     alpha = "transparency" in file.info
-    mode = {"1": "LA" if alpha else "L", "P": "RGBA" if alpha else "RGB"}.get(file.mode, file.mode)
-    image: Image.Image = file.convert(mode + "A" if alpha and mode in ("L", "RGB") else mode)
+    mode = {"1": "L", "P": "RGB"}.get(file.mode, file.mode) + ("A" if alpha else "")
+    # Converting to the same mode would be a copy.
+    image: Image.Image = file if mode == file.mode else file.convert(mode)
     image.info.clear()
     return PillowCanvas(image)
 
@@ -113,21 +114,20 @@ def _write_16_bits(canvas: ArrayCanvas, stream: BinaryIO, chunks: Sequence[Chunk
     write_chunk(stream, b"IEND", b"")
 
 
-class _Inserted(io.RawIOBase):
+class _Inserted(Through):
     """A file into which chunks are written after the header that Pillow writes first."""
 
     def __init__(self, stream: BinaryIO, chunks: Sequence[Chunk]) -> None:
-        super().__init__()
-        self._stream = stream
+        super().__init__(stream)
         self._chunks = chunks
         # Signature, length, kind, content and checksum.
         self._left = len(SIGNATURE) + 4 + 4 + 13 + 4
 
     def write(self, content: bytes) -> int:  # type: ignore[override]
-        self._stream.write(content)
+        written = super().write(content)
         if self._left > 0:
-            self._left -= len(content)
+            self._left -= written
             if self._left == 0:
                 for chunk in self._chunks:
-                    write_chunk(self._stream, *chunk)
-        return len(content)
+                    write_chunk(self.stream, *chunk)
+        return written

@@ -33,6 +33,9 @@ STRIP = 1 << 19
 # A larger picture may need 64-bit offsets.
 MOST = 0xF0000000
 
+# tifffile reports on standard error what it finds odd about tags, unless a program listens.
+logging.getLogger("tifffile").addHandler(logging.NullHandler())
+
 
 @dataclass(frozen=True)
 class TiffKept:
@@ -107,8 +110,6 @@ def _decode(stream: BinaryIO, found: TiffLayout) -> Tile:
     """Decode the first page: H x W, or H x W x channels; packed bits become a byte each."""
     import tifffile  # only where a TIFF needs it
 
-    # It reports on standard error what it finds odd about tags, unless a program listens.
-    logging.getLogger("tifffile").addHandler(logging.NullHandler())
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:
         pixels: Tile = file.pages.first.asarray()

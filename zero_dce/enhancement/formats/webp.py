@@ -14,13 +14,15 @@ from PIL import Image
 from zero_dce.enhancement.canvas import Canvas, PillowCanvas, Tile
 from zero_dce.enhancement.formats.exif import PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.enhancement.formats.ifd import size_of
-from zero_dce.enhancement.formats.picture import CheckSize, Content
+from zero_dce.enhancement.formats.picture import CheckSize, Content, check_sides
 
 FRAME_HEADER = 16
 # The flag in the VP8X chunk.
 ALPHA = 0x10
 # How hard a lossless file is squeezed, 0 to 100; nothing is lost at any.
 EFFORT = 75
+# Pixels a side (RFC 9649, section 2.7).
+MOST = 16383
 
 
 class Chunk(NamedTuple):
@@ -50,6 +52,7 @@ class WebpKept:
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Encode a canvas of 8 bits; what lies under full transparency is kept too."""
+        check_sides(canvas, "WebP", MOST)
         cast("PillowCanvas", canvas).image.save(
             stream,
             "WEBP",
