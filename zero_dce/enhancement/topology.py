@@ -78,3 +78,9 @@ def separate_maps(operations: Operations[Node], curve_maps: Node, strength: floa
     if operations.weights.network == "zero_dce_pp":
         return [curve_maps] * ITERATIONS
     return list(operations.split(curve_maps, ITERATIONS))
+
+
+def enhance(operations: Operations[Node], image: Node) -> tuple[Node, Node]:
+    """Return the enhanced image, in [0, 1], and its curve maps, see :func:`estimate_curves`."""
+    curve_maps = estimate_curves(operations, image)
+    return apply_curves(operations, image, separate_maps(operations, curve_maps)), curve_maps

@@ -1,0 +1,1 @@
+"""Networks as files that other programs run without this package."""
