@@ -97,28 +97,19 @@ def test_resume_as_the_other_network_is_refused(
     assert read_result(sweep / run)["last_step"] == 5
 
 
-@pytest.mark.parametrize(
-    ("run", "network", "other"), [("0", "zero_dce_pp", "zero_dce"), ("1", "zero_dce", "zero_dce_pp")]
-)
 def test_pick_and_train_on_from_it(
-    run: str,
-    network: str,
-    other: str,
-    sweep: Path,
-    sice: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
+    sweep: Path, sice: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    review(["pick", str(sweep), "--run", run, "--step", "4"])
+    review(["pick", str(sweep), "--run", "0", "--step", "4"])
     picked = sweep / "picked"
-    assert f'"network":"{network}"' in (picked / "weights.safetensors").read_bytes()[:200].decode("ascii", "replace")
-    state, checkpoint = load_weights(picked).state_dict(), load_weights(sweep / run).state_dict()
+    assert b'"network":"zero_dce_pp"' in (picked / "weights.safetensors").read_bytes()[:200]
+    state, checkpoint = load_weights(picked).state_dict(), load_weights(sweep / "0").state_dict()
     assert all(torch.equal(value, checkpoint[name]) for name, value in state.items())
     options = tiny(sice, f"model.weights={picked}", "trainer.max_steps=0", "logger=csv", "hydra.run.dir=again/0")
-    assert run_here(monkeypatch, sweep, *options, f"model={other}") == 1
-    assert f"add model={network}, or give other weights" in capsys.readouterr().err
+    assert run_here(monkeypatch, sweep, *options) == 1
+    assert "add model=zero_dce_pp, or give other weights" in capsys.readouterr().err
     shutil.rmtree(sweep / "again")
-    assert run_here(monkeypatch, sweep, *options, f"model={network}") == 0
+    assert run_here(monkeypatch, sweep, *options, "model=zero_dce_pp") == 0
     (row,) = read_metrics(sweep / "again" / "0")
     measures = json.loads((picked / "measures.json").read_text())["val"]["measures"]
     assert float(row["val/total"]) == measures["val/total"]
