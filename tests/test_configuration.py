@@ -110,6 +110,32 @@ def test_defaults_are_the_released_recipe() -> None:
     assert CompositeLoss(**official)(*pictures).terms == CompositeLoss()(*pictures).terms
 
 
+@pytest.mark.parametrize(
+    ("overrides", "network", "smoothness"),
+    [
+        ([], "zero_dce", 200),
+        (["model=zero_dce_pp"], "zero_dce_pp", 1600),
+        (["experiment=zero_dce_pp"], "zero_dce_pp", 1600),
+        (["experiment=zero_dce_pp", "model=zero_dce"], "zero_dce", 200),
+        (["model=zero_dce_pp", "loss=official"], "zero_dce_pp", 200),
+        (["experiment=zero_dce_pp", "loss=paper"], "zero_dce_pp", 20),
+        (["model=zero_dce", "loss=plusplus"], "zero_dce", 1600),
+        (["+sweep=loss_weights", "model=zero_dce_pp"], "zero_dce_pp", 1600),
+    ],
+)
+def test_a_model_brings_its_loss_unless_one_is_given(overrides: list[str], network: str, smoothness: float) -> None:
+    config = composed(*overrides)
+    assert config.model.network == network
+    assert config.loss.weights.tv == config.model.loss.weights.tv == smoothness
+
+
+def test_zero_dce_pp_is_its_released_recipe() -> None:
+    config = composed("experiment=zero_dce_pp", "data=sice", "data.root=x")
+    assert (config.data.size, config.data.batch_size, config.trainer.gradient_clip_val) == (512, 8, 0.1)
+    assert (config.model.learning_rate, config.model.weight_decay) == (1e-4, 1e-4)
+    assert {**config.loss.weights} == {"spa": 1.0, "exp": 10.0, "col": 5.0, "tv": 1600.0}
+
+
 def test_best_precision_is_one_of_two() -> None:
     assert best_precision("cpu") in ("bf16-mixed", "32-true")
     assert best_precision("mps") == "32-true"

@@ -16,6 +16,7 @@ from omegaconf import OmegaConf
 from zero_dce.callbacks.checkpoints import last_checkpoint
 from zero_dce.hardware import best_precision
 from zero_dce.sweep_plan import run_name
+from zero_dce.weights import DCE_NET_PP
 
 SICE_VARIABLE = "SICE_ROOT"
 # Beside .hydra, the configuration of a resumed part until it has begun.
@@ -36,6 +37,7 @@ def register_resolvers() -> None:
     """Register the resolvers that the YAML files use; must come before Hydra composes."""
     resolvers: dict[str, Callable[..., Any]] = {
         "default_data": default_data,
+        "default_loss": default_loss,
         "best_precision": best_precision,
         "at_most_cores": at_most_cores,
         "parent": lambda path: str(Path(path).parent),
@@ -49,6 +51,11 @@ def register_resolvers() -> None:
 def default_data() -> str:
     """Return which data configuration is the default: SICE where ``SICE_ROOT`` is set, else the embedded sample."""
     return "sice" if os.environ.get(SICE_VARIABLE) else "sample"
+
+
+def default_loss(model: str) -> str:
+    """Return which loss configuration a model is published with: Zero-DCE++ has its own smoothness weight."""
+    return "plusplus" if model == DCE_NET_PP else "official"
 
 
 def at_most_cores(workers: int) -> int:

@@ -35,12 +35,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         pairs = _find(options, parser)
         if options.longest is not None:
             check_number("--longest", options.longest, least=1, whole=True)
-        evaluate(options.weights, pairs, options.longest, options.json)
+        check_number("--scale-factor", options.scale_factor, least=1, whole=True)
+        evaluate(options.weights, pairs, options.longest, options.json, options.scale_factor)
     except (OSError, ValueError, MemoryError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 
 
-def evaluate(weights: Sequence[Path], pairs: Sequence[Pair], longest: int | None, json: Path | None) -> None:
+def evaluate(
+    weights: Sequence[Path], pairs: Sequence[Pair], longest: int | None, json: Path | None, scale_factor: int = 1
+) -> None:
     """Measure, print the tables and write the JSON.
 
     Raises:
@@ -50,7 +53,7 @@ def evaluate(weights: Sequence[Path], pairs: Sequence[Pair], longest: int | None
     if json is not None and not json.parent.is_dir():
         raise FileNotFoundError(f"the folder {json.parent} of --json does not exist")
     check_sizes(pairs, longest)
-    networks = load_networks(weights)
+    networks = load_networks(weights, scale_factor)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     rows = measure_rows(networks, pairs, longest, device)
     print(describe(pairs, longest, device))
@@ -73,6 +76,13 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--high", type=Path, metavar="DIR", help="their references, of the same names")
     parser.add_argument("--images", type=Path, metavar="DIR", help="pictures without references")
     parser.add_argument("--longest", type=int, metavar="N", help="shrink to this many pixels on the longer side")
+    parser.add_argument(
+        "--scale-factor",
+        type=int,
+        default=1,
+        metavar="N",
+        help="by how much smaller Zero-DCE++ sees the pictures; its authors test with 12 (default: 1)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the values of each picture")
     return parser
 

@@ -15,7 +15,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from zero_dce.callbacks.checkpoints import check_steps_left, last_checkpoint
+from zero_dce.callbacks.checkpoints import check_network, check_steps_left, last_checkpoint
 from zero_dce.configuration import check_quotes, config_folder, expand_resume, quiet, register_resolvers
 from zero_dce.failures import explain_full_disk, explain_out_of_memory, release_memory
 from zero_dce.preflight import check_online, check_run, check_single_process
@@ -38,7 +38,10 @@ def train(config: DictConfig) -> None:
     check_run(config, run)
     check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
-    from_step = 0 if checkpoint is None else check_steps_left(checkpoint, config.trainer.max_steps)
+    from_step = 0
+    if checkpoint is not None:
+        from_step = check_steps_left(checkpoint, config.trainer.max_steps)
+        check_network(checkpoint, config.model.network)
     with explain_full_disk(run), record_result(config, run) as result:
         L.seed_everything(config.seed, workers=True, verbose=False)
         data = hydra.utils.instantiate(config.data)

@@ -15,6 +15,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from zero_dce.callbacks.schedule import check_interval, is_due
 from zero_dce.files import UNFINISHED, atomic
 from zero_dce.loggers.metrics_file import MetricsFile
+from zero_dce.weights import TITLES, read_weights
 
 LAST = "last.ckpt"
 
@@ -137,6 +138,20 @@ def check_steps_left(checkpoint: Path, max_steps: int) -> int:
     if 0 <= max_steps <= step:
         raise ValueError(f"{checkpoint} has {step} steps already: give more than that as trainer.max_steps={2 * step}")
     return step
+
+
+def check_network(checkpoint: Path, network: str) -> None:
+    """Return if a checkpoint holds weights of the network that is to be trained on.
+
+    Raises:
+        ValueError: if it holds the other network's.
+    """
+    found = read_weights(checkpoint).network
+    if found != network:
+        raise ValueError(
+            f"{checkpoint} holds {TITLES[found]}, but model.network is {network!r}: resume without model=, or start a "
+            "new run without resume="
+        )
 
 
 def _require_finite(module: L.LightningModule, step: int) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor
 from zero_dce.evaluation.bootstrap import bootstrap_interval
 from zero_dce.evaluation.gamma import USUAL, BestGamma
 from zero_dce.evaluation.pictures import Pair, read_picture
-from zero_dce.evaluation.weights import weights_hash
+from zero_dce.evaluation.weights import describe_network
 from zero_dce.metrics import (
     absolute_error,
     brightened_bright,
@@ -67,7 +67,7 @@ class Row:
     Attributes:
         name: as it stands in the table.
         enhance: from pictures, B x 3 x H x W in [0, 1], to the same.
-        details: what identifies the method: a hash of the weights, or the gamma.
+        details: what identifies the method: the network and a hash of its weights, or the gamma.
         values: from a measure to one value a picture, NaN where a picture has none.
     """
 
@@ -112,9 +112,8 @@ def measure_rows(
         gamma, _ = _find_gamma(pairs, longest)
         rows.append(_gamma_row("gamma best", gamma))
     for name, network in networks.items():
-        details = {"weights_sha256": weights_hash(network)}
         enhance = partial(_enhance, network.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
-        rows.append(Row(name, enhance, details))
+        rows.append(Row(name, enhance, describe_network(network)))
     with progress_bar(total=len(pairs), desc="measuring", unit="picture", delay=1) as bar, torch.inference_mode():
         for pair in pairs:
             _measure_picture(rows, pair, longest, device)

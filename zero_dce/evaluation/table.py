@@ -64,7 +64,10 @@ def _table(title: str, columns: dict[str, str], rows: Sequence[Row]) -> str | No
 
 
 def _label(row: Row) -> str:
-    return f"{row.name} ({row.details['gamma']:g})" if row.name == "gamma best" else row.name
+    if row.name == "gamma best":
+        return f"{row.name} ({row.details['gamma']:g})"
+    factor = row.details.get("scale_factor", 1)
+    return row.name if factor == 1 else f"{row.name} (scale factor {factor})"
 
 
 def _cell(row: Row, measure: str) -> str:

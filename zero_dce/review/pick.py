@@ -73,7 +73,7 @@ def run(options: argparse.Namespace) -> None:
 
     Raises:
         OSError: if something is missing, in the way or cannot be written, or W&B cannot be reached.
-        ValueError: if the checkpoint is none of the network's, or the arguments contradict each other.
+        ValueError: if the checkpoint is of neither network, or the arguments contradict each other.
     """
     choice = choose(options.sweep, options.name, options.step)
     folder: Path = (options.output or options.sweep / PICKED).resolve()
@@ -182,7 +182,7 @@ def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
 
     Raises:
         OSError: if it cannot be written.
-        ValueError: if the checkpoint is none of the network's.
+        ValueError: if the checkpoint is of neither network.
     """
     network = load_weights(choice.checkpoint)
     with atomic_folder(folder) as unfinished:
