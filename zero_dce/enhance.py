@@ -103,6 +103,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mode", choices=MODES, default="exact", help="fast: curves of a reduced picture, at full size"
     )
+    parser.add_argument("--factor", type=int, default=4, metavar="N", help="of fast mode: side of a block; default: 4")
     parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the curves; default: 1")
     parser.add_argument("--compare", action="store_true", help="also NAME_compare: before and after side by side")
     parser.add_argument("--maps", action="store_true", help="also NAME_curves.png: the mean of the curve maps")
@@ -128,6 +129,7 @@ def _make_enhancer(options: argparse.Namespace) -> Enhancer:
         precision=options.precision,
         strength=options.strength,
         tile=options.tile,
+        factor=options.factor,
     )
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -62,7 +61,7 @@ def test_results_in_the_folder_are_no_inputs(photos: Path) -> None:
 
 @pytest.mark.parametrize("output", ["photos", "photos/../photos", "link"])
 def test_an_input_is_never_overwritten(output: str, photos: Path) -> None:
-    os.symlink("photos", "link", target_is_directory=True)
+    Path("link").symlink_to("photos", target_is_directory=True)
     with pytest.raises(ValueError, match=r"the result of photos/a\.jpg would overwrite the input photos/a\.jpg"):
         find_jobs(["photos/a.jpg"], Path(output))
 

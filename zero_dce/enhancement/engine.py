@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable
 from typing import TypeVar
 
 from zero_dce.checks import check_number
 from zero_dce.enhancement.backends import Backend, choose_backend
 from zero_dce.enhancement.canvas import Canvas
+from zero_dce.enhancement.fast.mode import FastMode
 from zero_dce.enhancement.pixels import map_pixels
 from zero_dce.enhancement.programs import enhancement
+from zero_dce.enhancement.threads import in_threads
 from zero_dce.enhancement.tiles import Tile, plan_tiles
 from zero_dce.weights import Weights
 
 MODES = ("exact", "fast")
-Item = TypeVar("Item")
-Result = TypeVar("Result")
 AnyCanvas = TypeVar("AnyCanvas", bound=Canvas)
 
 
 class Enhancer:
-    """Enhances pictures exactly as the network does on the whole picture at once.
+    """Enhances pictures tile by tile; memory beside the two pictures is that of a tile or two.
 
-    Pictures of the same size share what was prepared. Memory beside the two pictures is that of a tile or two.
+    Pictures of the same size share what was prepared.
 
     Args:
         weights: of either network, see :func:`zero_dce.weights.read_weights`.
+        mode: ``exact`` is what the network does on the whole picture at once; ``fast`` learns from a part of a large
+            picture how the network's curves depend on it, see :mod:`zero_dce.enhancement.fast`.
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
         precision: of the convolutions, ``bfloat16`` or ``float32``; ``auto`` is the quickest for 8-bit pictures, whose
             result it changes by one step at most, and ``float32`` for all others.
         strength: what curve maps are multiplied by, in [0, 1]; 0 changes nothing.
-        tile: the side of a tile in pixels; ``None`` is what suits the backend.
+        tile: the side of a tile of exact mode in pixels; ``None`` is what suits the backend.
+        factor: the side of a block of fast mode in pixels: larger is quicker and less like the exact result.
 
     Raises:
         ModuleNotFoundError: if the backend is not installed.
@@ -47,12 +49,18 @@ class Enhancer:
         precision: str = "auto",
         strength: float = 1.0,
         tile: int | None = None,
+        factor: int = 4,
     ) -> None:
+        if mode not in MODES:
+            raise ValueError(f"--mode is {mode!r}; expected one of {', '.join(MODES)}")
+        check_number("--factor", factor, least=1, most=32, whole=True)
         check_number("--strength", strength, most=1)
         if tile is not None:
             check_number("--tile", tile, least=1, whole=True)
         self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile
+        self._mode, self._strength, self._factor = mode, strength, factor
         self._backends: dict[str, Backend] = {}
+        self._fast: dict[int, FastMode] = {}
         self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
         # Wrong options are said at once.
         self.backend_for(8)
@@ -86,6 +94,17 @@ class Enhancer:
             The enhanced picture, of the same kind.
         """
         output = picture.blank()
+        bits = 8 * picture.dtype.itemsize
+        if self._mode == "fast" and FastMode.suits(picture):
+            fast = self._fast_for(bits)
+            fast.apply(picture, fast.estimate(picture), output, map_canvas, progress)
+        else:
+            self._enhance_exactly(picture, output, map_canvas, progress)
+        return output
+
+    def _enhance_exactly(
+        self, picture: Canvas, output: Canvas, map_canvas: Canvas | None, progress: Callable[[int], object]
+    ) -> None:
         backend = self.backend_for(8 * picture.dtype.itemsize)
         program = self._plain if map_canvas is None else self._with_map
 
@@ -99,13 +118,12 @@ class Enhancer:
         tiles = plan_tiles(picture.width, picture.height, self._tile or backend.tile)
         for pixels in in_threads(work, tiles, backend.workers):
             progress(pixels)
-        return output
 
-
-def in_threads(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """Do ``work`` on all items, on some threads at a time; the first error ends it and is raised."""
-    pool = ThreadPoolExecutor(workers)
-    try:
-        yield from pool.map(work, items)
-    finally:
-        pool.shutdown(cancel_futures=True)
+    def _fast_for(self, bits: int) -> FastMode:
+        if bits not in self._fast:
+            # Only the network tolerates bfloat16.
+            precise = choose_backend(self._backend, self._weights, "float32")
+            self._fast[bits] = FastMode(
+                self._weights.network, self._factor, self._strength, self.backend_for(bits), precise
+            )
+        return self._fast[bits]

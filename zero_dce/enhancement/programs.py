@@ -17,11 +17,14 @@ class Program:
         name: for messages and stored graphs.
         build: from a backend's operations and its inputs, B x C x H x W, pictures in [0, 1], to its outputs.
         picture_out: the first output is a picture, stored as the first input is; all other outputs are float32.
+        pictures: how many of the inputs are pictures or maps, H x W x C; the others are float32 arrays of a fixed
+            shape and are given to ``build`` as they are.
     """
 
     name: str
     build: Callable[[Operations[Any], Sequence[Any]], Sequence[Any]]
     picture_out: bool = True
+    pictures: int = 1
 
 
 def enhancement(strength: float, with_map: bool = False) -> Program:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from zero_dce.enhancement.pixels import Array
 from zero_dce.weights import Weights
 
 Node = TypeVar("Node")
@@ -40,6 +41,42 @@ class Operations(Protocol[Node]):
 
     def curve(self, x: Node, curve_map: Node) -> Node:
         """Return ``x + r (x^2 - x)``, in float32."""
+
+    def constant(self, value: Array) -> Node:
+        """Return a float32 array that is the same at each run."""
+
+    def add(self, first: Node, second: Node) -> Node:
+        """Add."""
+
+    def subtract(self, first: Node, second: Node) -> Node:
+        """Subtract."""
+
+    def multiply(self, first: Node, second: Node) -> Node:
+        """Multiply, element by element."""
+
+    def matmul(self, first: Node, second: Node) -> Node:
+        """Multiply matrices: the last two dimensions, the same for all before them."""
+
+    def relu(self, x: Node) -> Node:
+        """Return the larger of x and 0."""
+
+    def root(self, x: Node) -> Node:
+        """Square root."""
+
+    def absolute(self, x: Node) -> Node:
+        """Absolute value."""
+
+    def limit(self, x: Node, low: Node, high: Node) -> Node:
+        """Bring every value to the nearest in a range."""
+
+    def average(self, x: Node, size: int, stride: int) -> Node:
+        """Average over windows of ``size`` x ``size`` that lie wholly inside."""
+
+    def crop(self, x: Node, top: int, left: int, bottom: int, right: int) -> Node:
+        """Cut off so many rows and columns."""
+
+    def reshape(self, x: Node, *shape: int) -> Node:
+        """Give the same values another shape."""
 
 
 def estimate_curves(operations: Operations[Node], image: Node) -> Node:

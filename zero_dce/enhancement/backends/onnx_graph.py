@@ -29,7 +29,7 @@ class OnnxOperations:
         self.nodes: list[onnx.NodeProto] = []
         self.constants: dict[str, onnx.TensorProto] = {}
 
-    def add(self, operation: str, *inputs: str, **attributes: Any) -> str:
+    def node(self, operation: str, *inputs: str, **attributes: Any) -> str:
         """Add a node and return the name of its output."""
         (name,) = self._add(operation, inputs, 1, attributes)
         return name
@@ -39,30 +39,30 @@ class OnnxOperations:
         self.nodes.append(helper.make_node(operation, list(inputs), names, **attributes))
         return names
 
-    def constant(self, name: str, value: Array) -> str:
+    def stored(self, name: str, value: Array) -> str:
         """Store a constant once and return its name."""
         self.constants.setdefault(name, numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
 
     def number(self, value: float) -> str:
         """Store a float32 number."""
-        return self.constant(f"number_{value:.9g}", np.array(value, np.float32))
+        return self.stored(f"number_{value:.9g}", np.array(value, np.float32))
 
     def convolve(self, x: str, layer: str, relu: bool = False) -> str:
         """Add a convolution."""
         weight = self.weights.state[f"{layer}.weight"]
-        names = [self.constant(f"{layer}.{part}", self.weights.state[f"{layer}.{part}"]) for part in ("weight", "bias")]
+        names = [self.stored(f"{layer}.{part}", self.weights.state[f"{layer}.{part}"]) for part in ("weight", "bias")]
         groups = len(weight) if weight.shape[1] == 1 and weight.shape[2] > 1 else 1
-        y = self.add("Conv", x, *names, pads=[weight.shape[2] // 2] * 4, group=groups)
-        return self.add("Relu", y) if relu else y
+        y = self.node("Conv", x, *names, pads=[weight.shape[2] // 2] * 4, group=groups)
+        return self.node("Relu", y) if relu else y
 
     def concatenate(self, first: str, second: str) -> str:
         """Join channels."""
-        return self.add("Concat", first, second, axis=1)
+        return self.node("Concat", first, second, axis=1)
 
     def tanh(self, x: str) -> str:
         """Add a hyperbolic tangent."""
-        return self.add("Tanh", x)
+        return self.node("Tanh", x)
 
     def split(self, maps: str, parts: int) -> Sequence[str]:
         """Cut channels."""
@@ -70,39 +70,98 @@ class OnnxOperations:
 
     def scale(self, x: str, factor: float) -> str:
         """Multiply."""
-        return self.add("Mul", x, self.number(factor))
+        return self.node("Mul", x, self.number(factor))
 
     def mean(self, parts: Sequence[str]) -> str:
         """Average."""
-        return self.add("Mean", *parts)
+        return self.node("Mean", *parts)
 
     def curve(self, x: str, curve_map: str) -> str:
         """Add one step of the curve."""
-        return self.add("Add", x, self.add("Mul", curve_map, self.add("Sub", self.add("Mul", x, x), x)))
+        return self.node("Add", x, self.node("Mul", curve_map, self.node("Sub", self.node("Mul", x, x), x)))
+
+    def constant(self, value: Array) -> str:
+        """Store a constant."""
+        return self.stored(f"constant_{len(self.constants)}", value.astype(np.float32))
+
+    def add(self, first: str, second: str) -> str:
+        """Add a sum."""
+        return self.node("Add", first, second)
+
+    def subtract(self, first: str, second: str) -> str:
+        """Add a difference."""
+        return self.node("Sub", first, second)
+
+    def multiply(self, first: str, second: str) -> str:
+        """Add a product."""
+        return self.node("Mul", first, second)
+
+    def matmul(self, first: str, second: str) -> str:
+        """Add a product of matrices."""
+        return self.node("MatMul", first, second)
+
+    def relu(self, x: str) -> str:
+        """Add a ReLU."""
+        return self.node("Relu", x)
+
+    def root(self, x: str) -> str:
+        """Add a square root."""
+        return self.node("Sqrt", x)
+
+    def absolute(self, x: str) -> str:
+        """Add an absolute value."""
+        return self.node("Abs", x)
+
+    def limit(self, x: str, low: str, high: str) -> str:
+        """Add limits."""
+        return self.node("Min", self.node("Max", x, low), high)
+
+    def average(self, x: str, size: int, stride: int) -> str:
+        """Add an average over windows."""
+        return self.node("AveragePool", x, kernel_shape=[size] * 2, strides=[stride] * 2)
+
+    def crop(self, x: str, top: int, left: int, bottom: int, right: int) -> str:
+        """Cut off rows and columns; an end of 0 from behind would be the beginning."""
+        ends = [-cut if cut else np.iinfo(np.int64).max for cut in (bottom, right)]
+        return self.node("Slice", x, *(self._integers(values) for values in ([top, left], ends, [2, 3])))
+
+    def reshape(self, x: str, *shape: int) -> str:
+        """Change the shape."""
+        return self.node("Reshape", x, self._integers(shape))
+
+    def _integers(self, values: Sequence[int]) -> str:
+        return self.stored("integers_" + "_".join(map(str, values)), np.array(values, np.int64))
 
 
-def pixels_model(weights: Weights, program: Program, inputs: Sequence[tuple[int, np.dtype[Any]]]) -> onnx.ModelProto:
-    """Build a program on pictures as they are stored, 1 x H x W x C, of any size.
+def pixels_model(
+    weights: Weights, program: Program, inputs: Sequence[tuple[tuple[int, ...], np.dtype[Any]]]
+) -> onnx.ModelProto:
+    """Build a program on pictures as they are stored, 1 x H x W x C, of any size, and on other arrays.
 
     Args:
         weights: of the network.
         program: what to compute.
-        inputs: channels and type of each input.
+        inputs: shape and type of each input; of pictures only the number of channels matters.
     """
     operations = OnnxOperations(weights)
     names = [f"input_{index}" for index in range(len(inputs))]
-    images = [_from_pixels(operations, name, dtype) for name, (_, dtype) in zip(names, inputs, strict=True)]
-    outputs = list(program.build(operations, images))
+    pictures = program.pictures
+    images = [_from_pixels(operations, name, dtype) for name, (_, dtype) in zip(names, inputs[:pictures], strict=False)]
+    outputs = list(program.build(operations, [*images, *names[pictures:]]))
     first = inputs[0][1] if program.picture_out else np.dtype(np.float32)
     outputs[0] = _to_levels(operations, outputs[0], first)
-    results = [operations.add("Transpose", name, perm=[0, 2, 3, 1]) for name in outputs]
+    results = [operations.node("Transpose", name, perm=[0, 2, 3, 1]) for name in outputs]
     types = [first, *[np.dtype(np.float32)] * (len(outputs) - 1)]
     return finish(
         operations,
         program.name,
         [
-            helper.make_tensor_value_info(name, TYPES[dtype.name], [1, f"height_{name}", f"width_{name}", channels])
-            for name, (channels, dtype) in zip(names, inputs, strict=True)
+            helper.make_tensor_value_info(
+                name,
+                TYPES[dtype.name],
+                [1, f"height_{name}", f"width_{name}", shape[2]] if index < pictures else shape,
+            )
+            for index, (name, (shape, dtype)) in enumerate(zip(names, inputs, strict=True))
         ],
         [
             helper.make_tensor_value_info(name, TYPES[dtype.name], [1, "height", "width", None])
@@ -128,12 +187,12 @@ def finish(
 
 def _from_pixels(operations: OnnxOperations, name: str, dtype: np.dtype[Any]) -> str:
     if dtype != np.float32:
-        name = operations.scale(operations.add("Cast", name, to=TensorProto.FLOAT), 1 / LEVELS[dtype])
-    return operations.add("Transpose", name, perm=[0, 3, 1, 2])
+        name = operations.scale(operations.node("Cast", name, to=TensorProto.FLOAT), 1 / LEVELS[dtype])
+    return operations.node("Transpose", name, perm=[0, 3, 1, 2])
 
 
 def _to_levels(operations: OnnxOperations, name: str, dtype: np.dtype[Any]) -> str:
     if dtype == np.float32:
         return name
-    rounded = operations.add("Round", operations.scale(name, LEVELS[dtype]))
-    return operations.add("Cast", rounded, to=TYPES[dtype.name])
+    rounded = operations.node("Round", operations.scale(name, LEVELS[dtype]))
+    return operations.node("Cast", rounded, to=TYPES[dtype.name])

@@ -34,14 +34,16 @@ class ONNXRuntimeBackend:
 
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
         """Compute a program."""
-        key = (program, *((array.shape[2], array.dtype) for array in inputs))
+        key = (program, *(array.dtype for array in inputs))
         with self._lock:
             if key not in self._sessions:
-                model = pixels_model(self.weights, program, [(array.shape[2], array.dtype) for array in inputs])
+                model = pixels_model(self.weights, program, [(array.shape, array.dtype) for array in inputs])
                 self._sessions[key] = onnxruntime.InferenceSession(
                     model.SerializeToString(), providers=["CPUExecutionProvider"]
                 )
         session = self._sessions[key]
         names = [node.name for node in session.get_inputs()]
-        feed = {name: np.ascontiguousarray(array)[None] for name, array in zip(names, inputs, strict=True)}
+        arrays = [np.ascontiguousarray(array) for array in inputs]
+        arrays = [array[None] if index < program.pictures else array for index, array in enumerate(arrays)]
+        feed = dict(zip(names, arrays, strict=True))
         return tuple(output[0] for output in session.run(None, feed))

@@ -53,7 +53,7 @@ class OpenVINOBackend:
         with self._lock:
             if key not in self._graphs:
                 model = build_model(self.weights, program, [(array.shape, array.dtype) for array in inputs])
-                self._graphs[key] = _Graph(self._compile(model))
+                self._graphs[key] = _Graph(self._compile(model), program.pictures)
                 if len(self._graphs) > MOST_GRAPHS:
                     self._graphs.popitem(last=False)
             self._graphs.move_to_end(key)
@@ -78,9 +78,13 @@ def build_model(
         program: what to compute.
         inputs: shape H x W x C (-1 for any size) and type of each input.
     """
-    parameters = [ops.parameter([1, *shape], dtype) for shape, dtype in inputs]
-    images = [_from_pixels(node, dtype) for node, (_, dtype) in zip(parameters, inputs, strict=True)]
-    outputs = list(program.build(OpenVINOOperations(weights), images))
+    pictures = program.pictures
+    parameters = [
+        ops.parameter([1, *shape] if index < pictures else list(shape), dtype)
+        for index, (shape, dtype) in enumerate(inputs)
+    ]
+    images = [_from_pixels(node, dtype) for node, (_, dtype) in zip(parameters, inputs[:pictures], strict=False)]
+    outputs = list(program.build(OpenVINOOperations(weights), [*images, *parameters[pictures:]]))
     if program.picture_out:
         outputs[0] = _to_levels(outputs[0], inputs[0][1])
     return openvino.Model([ops.transpose(node, _constant(TO_CHANNELS_LAST)) for node in outputs], parameters)
@@ -89,8 +93,9 @@ def build_model(
 class _Graph:
     """A compiled model and its requests: one for each thread that computes at the same time."""
 
-    def __init__(self, model: openvino.CompiledModel) -> None:
+    def __init__(self, model: openvino.CompiledModel, pictures: int) -> None:
         self._model = model
+        self._pictures = pictures
         self._free: SimpleQueue[openvino.InferRequest] = SimpleQueue()
 
     def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
@@ -98,7 +103,10 @@ class _Graph:
             request = self._free.get_nowait()
         except Empty:
             request = self._model.create_infer_request()
-        request.infer([np.ascontiguousarray(array)[None] for array in inputs], share_inputs=True)
+        arrays = [np.ascontiguousarray(array) for array in inputs]
+        request.infer(
+            [array[None] if index < self._pictures else array for index, array in enumerate(arrays)], share_inputs=True
+        )
         outputs = tuple(tensor.data[0].copy() for tensor in request.output_tensors)
         self._free.put(request)
         return outputs
@@ -148,6 +156,55 @@ class OpenVINOOperations:
     def curve(self, x: Any, curve_map: Any) -> Any:
         """Add one step of the curve; OpenVINO makes one pass of all elementwise steps."""
         return ops.add(x, ops.multiply(curve_map, ops.subtract(ops.multiply(x, x), x)))
+
+    def constant(self, value: Array) -> Any:
+        """Add a constant."""
+        return _constant(value.astype(np.float32))
+
+    def add(self, first: Any, second: Any) -> Any:
+        """Add a sum."""
+        return ops.add(first, second)
+
+    def subtract(self, first: Any, second: Any) -> Any:
+        """Add a difference."""
+        return ops.subtract(first, second)
+
+    def multiply(self, first: Any, second: Any) -> Any:
+        """Add a product."""
+        return ops.multiply(first, second)
+
+    def matmul(self, first: Any, second: Any) -> Any:
+        """Add a product of matrices."""
+        return ops.matmul(first, second, False, False)
+
+    def relu(self, x: Any) -> Any:
+        """Add a ReLU."""
+        return ops.relu(x)
+
+    def root(self, x: Any) -> Any:
+        """Add a square root."""
+        return ops.sqrt(x)
+
+    def absolute(self, x: Any) -> Any:
+        """Add an absolute value."""
+        return ops.absolute(x)
+
+    def limit(self, x: Any, low: Any, high: Any) -> Any:
+        """Add limits."""
+        return ops.minimum(ops.maximum(x, low), high)
+
+    def average(self, x: Any, size: int, stride: int) -> Any:
+        """Add an average over windows."""
+        return ops.avg_pool(x, [stride] * 2, [0, 0], [0, 0], [size] * 2, True)
+
+    def crop(self, x: Any, top: int, left: int, bottom: int, right: int) -> Any:
+        """Cut off rows and columns; an end of 0 from behind would be the beginning."""
+        ends = [-cut if cut else np.iinfo(np.int64).max for cut in (bottom, right)]
+        return ops.slice(x, _constant([top, left]), _constant(ends), _constant([1, 1]), _constant([2, 3]))
+
+    def reshape(self, x: Any, *shape: int) -> Any:
+        """Change the shape."""
+        return ops.reshape(x, _constant(list(shape)), False)
 
 
 def _constant(value: Any) -> Any:

@@ -42,8 +42,9 @@ class PyTorchBackend:
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
         """Compute a program."""
         with torch.inference_mode():
-            nodes = [_from_pixels(array, self.device) for array in inputs]
-            outputs = list(program.build(self._operations, nodes))
+            images = [_from_pixels(array, self.device) for array in inputs[: program.pictures]]
+            others = [torch.from_numpy(array).to(self.device) for array in inputs[program.pictures :]]
+            outputs = list(program.build(self._operations, [*images, *others]))
             if program.picture_out:
                 outputs[0] = _to_levels(outputs[0], inputs[0].dtype)
             return tuple(node.permute(0, 2, 3, 1)[0].contiguous().cpu().numpy() for node in outputs)
@@ -63,6 +64,7 @@ class PyTorchOperations:
     def __init__(self, weights: Weights, dtype: torch.dtype, device: torch.device) -> None:
         self.weights = weights
         self.dtype = dtype
+        self.device = device
         self._state = {name: self._place(value, device) for name, value in weights.state.items()}
 
     def _place(self, value: Array, device: torch.device) -> Tensor:
@@ -101,6 +103,54 @@ class PyTorchOperations:
     def curve(self, x: Tensor, curve_map: Tensor) -> Tensor:
         """One step of the curve; a tile stays in the cache from step to step."""
         return torch.addcmul(x, curve_map, torch.addcmul(-x, x, x))
+
+    def constant(self, value: Array) -> Tensor:
+        """Return a tensor."""
+        return torch.from_numpy(value.astype(np.float32)).to(self.device)
+
+    def add(self, first: Tensor, second: Tensor) -> Tensor:
+        """Add."""
+        return first + second
+
+    def subtract(self, first: Tensor, second: Tensor) -> Tensor:
+        """Subtract."""
+        return first - second
+
+    def multiply(self, first: Tensor, second: Tensor) -> Tensor:
+        """Multiply."""
+        return first * second
+
+    def matmul(self, first: Tensor, second: Tensor) -> Tensor:
+        """Multiply matrices."""
+        return first @ second
+
+    def relu(self, x: Tensor) -> Tensor:
+        """Return the larger of x and 0."""
+        return x.relu()
+
+    def root(self, x: Tensor) -> Tensor:
+        """Square root."""
+        return x.sqrt()
+
+    def absolute(self, x: Tensor) -> Tensor:
+        """Absolute value."""
+        return x.abs()
+
+    def limit(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """Limit."""
+        return torch.clamp(x, low, high)
+
+    def average(self, x: Tensor, size: int, stride: int) -> Tensor:
+        """Average over windows."""
+        return F.avg_pool2d(x, size, stride)
+
+    def crop(self, x: Tensor, top: int, left: int, bottom: int, right: int) -> Tensor:
+        """Cut off, without a copy."""
+        return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
+
+    def reshape(self, x: Tensor, *shape: int) -> Tensor:
+        """Change the shape."""
+        return x.reshape(shape)
 
 
 def _from_pixels(array: Array, device: torch.device) -> Tensor:

@@ -1,0 +1,94 @@
+"""Fast mode as a whole: measure, calibrate, apply."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+
+from zero_dce.enhancement.backends import Backend
+from zero_dce.enhancement.canvas import Canvas
+from zero_dce.enhancement.fast.application import AROUND, application_program
+from zero_dce.enhancement.fast.blocks import BlockGrid, read_blocks, with_surroundings
+from zero_dce.enhancement.fast.calibration import Regression, calibrate
+from zero_dce.enhancement.fast.statistics import measure, statistics_program
+from zero_dce.enhancement.pixels import Array, map_pixels
+from zero_dce.enhancement.programs import Program, estimation
+from zero_dce.enhancement.threads import in_threads
+
+# Pixels on a side that are enhanced at once: they stay in a processor's cache with what is computed in between.
+SIDE = 192
+# Smaller pictures are computed exactly: that takes no longer.
+LEAST_PIXELS, LEAST_SIDE = 1 << 20, 96
+
+
+@dataclass(frozen=True)
+class Field:
+    """What tells the curve maps of all blocks of a picture: their statistics, rows x columns x 9, and a regression."""
+
+    grid: BlockGrid
+    statistics: Array
+    regression: Regression
+
+
+class FastMode:
+    """Estimates curve maps on blocks and applies them at full size.
+
+    Args:
+        network: ``zero_dce`` or ``zero_dce_pp``.
+        size: the side of a block in pixels.
+        strength: what curve maps are multiplied by.
+        network_backend: runs the network.
+        backend: runs all else, in float32.
+    """
+
+    def __init__(self, network: str, size: int, strength: float, network_backend: Backend, backend: Backend) -> None:
+        self._network, self._size = network, size
+        self._network_backend, self._backend = network_backend, backend
+        self._statistics, self._estimate = statistics_program(size), estimation(strength)
+        self._application = lru_cache(maxsize=16)(application_program)
+
+    @staticmethod
+    def suits(canvas: Canvas) -> bool:
+        """Tell whether a picture is large enough to gain anything."""
+        return canvas.width * canvas.height >= LEAST_PIXELS and min(canvas.width, canvas.height) >= LEAST_SIDE
+
+    def estimate(self, canvas: Canvas) -> Field:
+        """Measure a picture's blocks, and learn how the network's curve maps depend on them."""
+        grid = BlockGrid(canvas.width, canvas.height, self._size)
+        statistics = measure(canvas, grid, self._backend, self._statistics)
+        return Field(grid, statistics, calibrate(canvas, grid, statistics, self._network_backend, self._estimate))
+
+    def apply(
+        self,
+        canvas: Canvas,
+        field: Field,
+        output: Canvas,
+        map_canvas: Canvas | None,
+        progress: Callable[[int], object],
+    ) -> None:
+        """Enhance a picture; arguments as in :meth:`zero_dce.enhancement.engine.Enhancer.enhance`."""
+        grid, matrices = field.grid, field.regression.arrays()
+
+        def work(part: tuple[slice, slice]) -> None:
+            pixels = read_blocks(canvas, grid, *part)
+            around = with_surroundings(field.statistics, part, AROUND)
+            enhanced, *maps = self._backend.run(self._program(part, map_canvas), pixels, around, *matrices)
+            _write(output, grid, part, enhanced)
+            if map_canvas is not None:
+                _write(map_canvas, grid, part, map_pixels(maps[0]))
+
+        parts = list(grid.parts(max(1, SIDE // grid.size)))
+        for _ in in_threads(work, parts, self._backend.workers):
+            progress(canvas.width * canvas.height // len(parts))
+
+    def _program(self, part: tuple[slice, slice], map_canvas: Canvas | None) -> Program:
+        rows, columns = (span.stop - span.start for span in part)
+        return self._application(self._network, self._size, rows, columns, map_canvas is not None)
+
+
+def _write(canvas: Canvas, grid: BlockGrid, part: tuple[slice, slice], pixels: Array) -> None:
+    """Write the blocks of a part, as far as they lie in the picture."""
+    top, left = (span.start * grid.size for span in part)
+    bottom, right = min(top + len(pixels), canvas.height), min(left + len(pixels[0]), canvas.width)
+    canvas.write((left, top, right, bottom), pixels[: bottom - top, : right - left])
