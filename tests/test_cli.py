@@ -144,3 +144,22 @@ def test_a_loss_that_breaks_on_one_process_stops_both(sice: Path, tmp_path: Path
     result = read_result(tmp_path / "run" / "0")
     assert result["state"] == "failed"
     assert "the loss is not finite after" in result["error"] or "the weights are not finite" in result["error"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        ([], 0, "usage: zero-dce COMMAND"),
+        (["polish"], 1, "there is no command 'polish'"),
+        (["enhance", "--help"], 0, "--output DIR"),
+        (["export", "--help"], 0, "--format"),
+        (["evaluate", "--help"], 0, "--pairs CSV"),
+        (["review", "--help"], 0, "dashboard"),
+        (["train", "--help"], 0, "== Configuration groups =="),
+    ],
+)
+def test_the_console_script(arguments: list[str], code: int, message: str, tmp_path: Path) -> None:
+    script = [sys.executable, "-c", "from zero_dce.cli import main; main()", *arguments]
+    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    assert message in done.stdout + done.stderr

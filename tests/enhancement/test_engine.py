@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 import torch
@@ -142,3 +144,35 @@ def test_a_backend_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> Non
     with pytest.raises(ModuleNotFoundError, match=r"--backend openvino needs openvino: pip install"):
         Enhancer(NETWORKS["zero_dce"], backend="openvino")
     assert Enhancer(NETWORKS["zero_dce"]).backend_for(8).name == "onnxruntime"
+
+
+def test_pytorch_keeps_its_number_of_threads() -> None:
+    """A tile is computed on one core; what a program does beside or after it is not."""
+
+    def threads_elsewhere() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert Enhancer(NETWORKS["zero_dce"], backend="torch").backend_for(8).workers == 3
+        Enhancer(NETWORKS["zero_dce"], backend="torch", tile=16).enhance(ArrayCanvas(random_image(50, 70)))
+        assert torch.get_num_threads() == threads_elsewhere() == 3
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_each_tile_has_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+    tool = Enhancer(NETWORKS["zero_dce"], backend="torch", tile=16)
+    backend = tool.backend_for(32)
+    run = backend.run
+
+    def spy(*arguments: object) -> object:
+        seen.add(torch.get_num_threads())
+        return run(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backend, "run", spy)
+    tool.enhance(ArrayCanvas(random_image(50, 70)))
+    assert seen == {1}

@@ -116,7 +116,7 @@ class Enhancer:
             return tile.pixels
 
         tiles = plan_tiles(picture.width, picture.height, self._tile or backend.tile)
-        for pixels in in_threads(work, tiles, backend.workers):
+        for pixels in in_threads(work, tiles, backend):
             progress(pixels)
 
     def _fast_for(self, bits: int) -> FastMode:

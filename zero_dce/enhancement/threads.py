@@ -1,4 +1,4 @@
-"""The same work on many items, on a few threads."""
+"""The same work on many parts of a picture, on a backend's threads."""
 
 from __future__ import annotations
 
@@ -6,14 +6,20 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
+from zero_dce.enhancement.backends import Backend
+
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def in_threads(work: Callable[[Item], Result], items: Iterable[Item], workers: int) -> Iterator[Result]:
-    """Do ``work`` on all items, and yield its results in order; the first error ends it and is raised."""
-    pool = ThreadPoolExecutor(workers)
+def in_threads(work: Callable[[Item], Result], items: Iterable[Item], backend: Backend) -> Iterator[Result]:
+    """Do ``work``, which calls the backend, on all items and yield its results in order.
+
+    The first error ends it and is raised.
+    """
+    pool = ThreadPoolExecutor(backend.workers, initializer=backend.begin_thread)
     try:
         yield from pool.map(work, items)
     finally:
         pool.shutdown(cancel_futures=True)
+        backend.end_threads()

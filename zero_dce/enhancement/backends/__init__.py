@@ -37,6 +37,12 @@ class Backend(Protocol):
     tile: int
     workers: int
 
+    def begin_thread(self) -> None:
+        """Be called in each of these threads, before it calls :meth:`run`."""
+
+    def end_threads(self) -> None:
+        """Be called when they have ended."""
+
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
         """Compute a program.
 

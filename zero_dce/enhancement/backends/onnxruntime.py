@@ -32,6 +32,12 @@ class ONNXRuntimeBackend:
         """Return what convolutions are computed in; its CPU kernels know float32 alone."""
         return ("float32",)
 
+    def begin_thread(self) -> None:
+        """Nothing is kept for a thread."""
+
+    def end_threads(self) -> None:
+        """Nothing was."""
+
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
         """Compute a program."""
         key = (program, *(array.dtype for array in inputs))

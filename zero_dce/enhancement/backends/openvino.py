@@ -44,6 +44,12 @@ class OpenVINOBackend:
         capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return ("bfloat16", "float32") if "BF16" in capabilities else ("float32",)
 
+    def begin_thread(self) -> None:
+        """Nothing is kept for a thread."""
+
+    def end_threads(self) -> None:
+        """Nothing was."""
+
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
         """Compute a program."""
         return self._graph(program, inputs).run(inputs)

@@ -22,13 +22,14 @@ class PyTorchBackend:
     """Runs programs in PyTorch, see :class:`zero_dce.enhancement.backends.Backend`."""
 
     name = "torch"
-    # PyTorch splits each operation over the cores itself.
-    workers = 1
 
     def __init__(self, weights: Weights, precision: str, device: str | torch.device | None = None) -> None:
         self.precision = precision
         self.device = torch.device(device or default_device())
         self.tile = TILES.get(self.device.type, TILES["cuda"])
+        # A core a tile: tiles need not wait for each other, as cores that share one do after each of its operations.
+        self._threads = torch.get_num_threads()
+        self.workers = self._threads if self.device.type == "cpu" else 2
         self._operations = PyTorchOperations(weights, getattr(torch, precision), self.device)
 
     @staticmethod
@@ -38,6 +39,16 @@ class PyTorchBackend:
             half = ("bfloat16", "float16") if torch.cuda.is_bf16_supported(including_emulation=False) else ("float16",)
             return (*half, "float32")
         return ("bfloat16", "float32") if cpu_has_bfloat16() else ("float32",)
+
+    def begin_thread(self) -> None:
+        """Let this thread compute on one core."""
+        # A thread's number is settled at its first question; what is set before that is lost.
+        torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def end_threads(self) -> None:
+        """Let threads that are started later have as many cores as before."""
+        torch.set_num_threads(self._threads)
 
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
         """Compute a program."""

@@ -95,7 +95,8 @@ def choose_tiles(statistics: Array, side: int, count: int) -> list[Origin]:
 
     def distances(index: int) -> Floats:
         # The square of a difference, multiplied out: one pass over the tiles. Rounding leaves a little of nothing.
-        return (squares + squares[index] - 2 * looks @ looks[index]).clip(NOTHING) - NOTHING
+        found: Floats = (squares + squares[index] - 2 * looks @ looks[index]).clip(NOTHING) - NOTHING
+        return found
 
     distance = np.min([distances(index) for index in chosen], axis=0)
     distance[~inner.ravel()] = 0

@@ -79,7 +79,7 @@ class FastMode:
                 _write(map_canvas, grid, part, map_pixels(maps[0]))
 
         parts = list(grid.parts(max(1, SIDE // grid.size)))
-        for _ in in_threads(work, parts, self._backend.workers):
+        for _ in in_threads(work, parts, self._backend):
             progress(canvas.width * canvas.height // len(parts))
 
     def _program(self, part: tuple[slice, slice], map_canvas: Canvas | None) -> Program:

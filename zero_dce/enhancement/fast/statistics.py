@@ -47,6 +47,6 @@ def measure(
     def work(part: tuple[slice, slice]) -> None:
         (result[part],) = backend.run(program, read_blocks(canvas, grid, *part, before=1))
 
-    for _ in in_threads(work, grid.parts(max(1, SIDE // grid.size)), backend.workers):
+    for _ in in_threads(work, grid.parts(max(1, SIDE // grid.size)), backend):
         progress()
     return result

@@ -1,0 +1,31 @@
+"""The console script ``zero-dce COMMAND ...``: the same as ``python -m zero_dce.COMMAND ...``."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+
+COMMANDS = {
+    "train": ("zero_dce.train", "train, or sweep (Hydra overrides)"),
+    "review": ("zero_dce.review.__main__", "look at a sweep, and choose"),
+    "evaluate": ("zero_dce.evaluate", "measure checkpoints on pictures"),
+    "enhance": ("zero_dce.enhance", "enhance photographs"),
+    "export": ("zero_dce.export", "write a network for other programs"),
+}
+
+
+def main() -> None:
+    """Run the command that is named first."""
+    name = sys.argv[1] if len(sys.argv) > 1 else "--help"
+    if name in ("-h", "--help"):
+        print(_usage())
+        return
+    if name not in COMMANDS:
+        sys.exit(f"zero-dce: there is no command {name!r}\n{_usage()}")
+    del sys.argv[1]
+    import_module(COMMANDS[name][0]).main()
+
+
+def _usage() -> str:
+    lines = [f"  {name:10}{text}" for name, (_, text) in COMMANDS.items()]
+    return "\n".join(["usage: zero-dce COMMAND ...", *lines, "zero-dce COMMAND --help says more."])
