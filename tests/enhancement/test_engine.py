@@ -176,3 +176,19 @@ def test_each_tile_has_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(backend, "run", spy)
     tool.enhance(ArrayCanvas(random_image(50, 70)))
     assert seen == {1}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("precision", ["float32", "float16", "auto"])
+def test_on_a_gpu(network: str, precision: str) -> None:
+    image = random_image(300, 400)
+    tool = Enhancer(NETWORKS[network], backend="torch", precision=precision, tile=128)
+    assert tool.backend_for(8).device.type == "cuda"  # type: ignore[attr-defined]
+    stored = (image * 255).round().astype(np.uint8)
+    expected = whole(NETWORKS[network], stored.astype(np.float32) / 255)[0] * 255
+    difference = np.abs(tool.enhance(ArrayCanvas(stored)).pixels - expected)
+    assert difference.max() <= (0.51 if precision == "float32" else 6)
+    if precision == "float32":
+        assert np.abs(tool.enhance(ArrayCanvas(image)).pixels - whole(NETWORKS[network], image)[0]).max() <= 1e-5

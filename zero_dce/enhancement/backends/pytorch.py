@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 
 import numpy as np
 import torch
@@ -29,7 +30,9 @@ class PyTorchBackend:
         self.tile = TILES.get(self.device.type, TILES["cuda"])
         # A core a tile: tiles need not wait for each other, as cores that share one do after each of its operations.
         self._threads = torch.get_num_threads()
-        self.workers = self._threads if self.device.type == "cpu" else 2
+        self._exact_gpu = precision == "float32" and self.device.type == "cuda"
+        # On a GPU one tile is moved while another is computed; but a setting of the whole process has one user.
+        self.workers = self._threads if self.device.type == "cpu" else 1 if self._exact_gpu else 2
         self._operations = PyTorchOperations(weights, getattr(torch, precision), self.device)
 
     @staticmethod
@@ -52,7 +55,9 @@ class PyTorchBackend:
 
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
         """Compute a program."""
-        with torch.inference_mode():
+        # Left to itself, cuDNN rounds float32 to the 10 bits of TF32.
+        exactly = torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if self._exact_gpu else nullcontext()
+        with torch.inference_mode(), exactly:
             images = [_from_pixels(array, self.device) for array in inputs[: program.pictures]]
             others = [torch.from_numpy(array).to(self.device) for array in inputs[program.pictures :]]
             outputs = list(program.build(self._operations, [*images, *others]))
