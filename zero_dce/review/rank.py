@@ -1,4 +1,4 @@
-"""``python -m zero_dce.review rank VOTES``: the ranking that the page showed, from the votes it saved."""
+"""Rank checkpoints by the votes that the page saved, as the page did."""
 
 from __future__ import annotations
 
