@@ -50,6 +50,10 @@ def test_two_checkpoints_are_shown_without_their_names(report: Path, open_page: 
         assert page.evaluate(f"byId('judge-{side}-picture').decode().then(() => true)")
     above = page.locator("#judge > .bar, #judge-pictures").all_inner_texts()
     assert not any(word in text for text in above for word in ("run 0", "run 1", "run 2", "exp", "step"))
+    boxes = [page.locator(f"#judge-{side}-picture").bounding_box() for side in ("left", "right")]
+    assert boxes[0]
+    assert boxes[1]
+    assert 0 < boxes[1]["x"] - boxes[0]["x"] - boxes[0]["width"] < 20, "near each other"
 
 
 def test_keys_choose_and_the_votes_are_saved(report: Path, open_page: Open, tmp_path: Path) -> None:
@@ -80,7 +84,7 @@ def test_equal_undo_and_discard(report: Path, open_page: Open) -> None:
     open_judge(page)
     before = shown(page)
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#judge-verdict")).to_contain_text("1 votes")
+    expect(page.locator("#judge-verdict")).to_contain_text("1 vote.")
     page.keyboard.press("Backspace")
     expect(page.locator("#judge-verdict")).to_contain_text("0 votes")
     assert shown(page) == before
@@ -90,7 +94,40 @@ def test_equal_undo_and_discard(report: Path, open_page: Open) -> None:
     expect(page.locator("#said")).to_contain_text("There are votes already")
     open_judge(page)
     page.locator("#judge-discard").click()
+    expect(page.locator("#judge #said")).to_have_text("Not saved yet: 1 vote. To discard them, press again")
+    expect(page.locator("#judge-verdict")).to_contain_text("1 vote.")
+    page.locator("#judge-discard").click()
     expect(page.locator("#open-judge")).to_have_text("Judge")
+
+
+def test_votes_are_not_lost_by_accident(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    leave = "dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    open_judge(page)
+    assert page.evaluate(leave), "there is nothing to lose"
+    page.keyboard.press("ArrowDown")
+    assert not page.evaluate(leave)
+    with page.expect_download():
+        page.locator("#judge-save").click()
+    assert page.evaluate(leave), "a file has them"
+    page.keyboard.press("Backspace")
+    page.keyboard.press("ArrowLeft")
+    assert not page.evaluate(leave)
+    with page.expect_download():
+        page.locator("#judge-save").click()
+    page.locator("#judge-discard").click()
+    expect(page.locator("#judge")).to_be_hidden()
+
+
+def test_the_best_can_be_picked_from_the_ranking(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_judge(page)
+    best = page.locator("#judge-ranking tr").first
+    run = best.inner_text().split("run ")[1].split(" ")[0]
+    best.locator("button").click()
+    expect(page.locator("#judge #said")).to_contain_text(f"--run {run} --step 20")
+    assert page.evaluate("navigator.clipboard.readText()").endswith(f"--run {run} --step 20")
 
 
 def test_only_marked_checkpoints_are_judged(report: Path, open_page: Open) -> None:

@@ -10,8 +10,11 @@ const VERDICTS = {
   more: "More votes are needed: the first is not yet surely the best.",
 };
 let pair = null; // what is shown: { left, right, picture }
+let unsaved = false; // there are votes that no file has
+let asked = false; // whether they are to be discarded
 
 const rankNow = () => rankVotes(candidates.length, votes.map(({ left, right, choice }) => [left, right, SHARES[choice]]));
+const countOf = (count) => (count === 1 ? "1 vote" : `${count} votes`);
 const placeOf = (run, step) => candidates.findIndex(([other, at]) => other === run && at === step);
 const showCount = () => (byId("open-judge").textContent = candidates.length ? `Judge ${candidates.length}` : "Judge");
 
@@ -91,21 +94,34 @@ function showPair(shown) {
   }
 }
 
+// Says whether there are votes that no file has.
+function changed(now) {
+  unsaved = now;
+  asked = false;
+}
+
 function vote(choice) {
   if (!pair || !byId("judge-missing").hidden) return;
   votes.push({ ...pair, choice });
+  changed(true);
   nextPair();
 }
 
 function undoVote() {
   const last = votes.pop();
   if (!last) return;
+  changed(votes.length > 0);
   showRanking(rankNow());
   showPair({ left: last.left, right: last.right, picture: last.picture });
 }
 
 function discardVotes() {
+  if (unsaved && !asked) {
+    asked = true;
+    return say(`Not saved yet: ${countOf(votes.length)}. To discard them, press again`);
+  }
   votes.length = 0;
+  changed(false);
   for (const [run, step] of candidates.splice(0)) cellElements.get(key(run, step)).classList.remove("candidate");
   showCount();
   judging.close();
@@ -120,10 +136,10 @@ function showRanking(now) {
     const next = now.order[rank + 1];
     const chance = next === undefined ? "" : `${Math.round(100 * now.probability(place, next))} %`;
     const cells = [rank + 1, `${nameOf(run)}, step ${step}`, behind, judged, chance].map((text) => element("td", {}, String(text)));
-    return element("tr", {}, ...cells);
+    return element("tr", {}, ...cells, element("td", {}, ...pickButtons(run, step)));
   });
   byId("judge-ranking").replaceChildren(...rows);
-  byId("judge-verdict").textContent = `${votes.length} votes. ${VERDICTS[now.verdict]}`;
+  byId("judge-verdict").textContent = `${countOf(votes.length)}. ${VERDICTS[now.verdict]}`;
 }
 
 function saveVotes() {
@@ -132,7 +148,11 @@ function saveVotes() {
   const link = element("a", { href: URL.createObjectURL(new Blob([content], { type: "application/json" })), download: "votes.json" });
   link.click();
   URL.revokeObjectURL(link.href);
+  changed(false);
 }
+
+// The way out of the page is no way to lose an hour's judging.
+addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
 
 const JUDGE_KEYS = { ArrowLeft: () => vote("left"), ArrowRight: () => vote("right"), ArrowDown: () => vote("equal"), "=": () => vote("equal"), Backspace: undoVote };
 

@@ -142,7 +142,7 @@ const KEYS = {
   k: () => toggleCandidate(state.run, state.step),
   p: () => state.run && (canPick(state.run, state.step) ? copy(pickCommand(state.run, state.step)) : say(`step ${state.step} has no checkpoint to pick`)),
 };
-const GRID_KEYS = { g: togglePlots, "/": () => byId("filter").focus(), "?": () => byId("about").showModal() };
+const GRID_KEYS = { Enter: () => state.run && openViewer(state.run, state.step), g: togglePlots, "/": () => byId("filter").focus(), "?": () => byId("about").showModal() };
 const VIEWER_KEYS = { s: toggleCompare, ",": () => moveSlider(-2), ".": () => moveSlider(2), "+": () => zoom(1), "=": () => zoom(1), "-": () => zoom(-1) };
 
 function actionOf(pressed) {
@@ -152,6 +152,9 @@ function actionOf(pressed) {
   return (viewer.open ? VIEWER_KEYS : GRID_KEYS)[pressed] ?? KEYS[pressed];
 }
 
+// On a button, a link or a field the browser itself acts on Enter.
+const actsItself = (target) => target.matches("button, select, input, summary, a");
+
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("about").open) return;
   const typing = event.target.matches("select, input:not([type=range], [type=checkbox])");
@@ -160,7 +163,7 @@ addEventListener("keydown", (event) => {
   if (typing || own) return typing && event.key === "Escape" ? focusCell() : undefined;
   const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const action = actionOf(pressed);
-  if (!action) return;
+  if (!action || (pressed === "Enter" && actsItself(event.target))) return;
   event.preventDefault();
   action();
 });

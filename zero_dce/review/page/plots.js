@@ -150,7 +150,7 @@ function logSplits(low, high) {
     }
     return found.filter((value) => value >= low && value <= high);
   };
-  for (const digits of [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9]]) {
+  for (const digits of [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 6, 8]]) {
     const found = within(digits);
     if (found.length >= 3) return found;
   }
