@@ -40,7 +40,7 @@ MOST_POINTS = 1000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this subcommand."""
     parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help=f"a sweep's folder, which holds {PLAN}")
-    parser.add_argument("--output", type=Path, help=f"where the page goes; default: SWEEP_DIR/{REPORT}")
+    parser.add_argument("--output", type=Path, metavar="FILE", help=f"where the page goes; default: SWEEP_DIR/{REPORT}")
 
 
 def run(options: argparse.Namespace) -> None:
