@@ -160,7 +160,12 @@ addEventListener("keydown", (event) => {
   const typing = event.target.matches("select, input:not([type=range], [type=checkbox])");
   // The size has its own arrow keys; the slider's are those of the grid, and its own are comma and full stop.
   const own = event.target.matches("input[type=range]") && event.target !== slider && event.key in ARROWS;
-  if (typing || own) return typing && event.key === "Escape" ? focusCell() : undefined;
+  if (typing && event.key === "Escape") {
+    // A browser would empty the field without a word, and the filter would go on.
+    event.preventDefault();
+    return focusCell();
+  }
+  if (typing || own) return;
   const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const action = actionOf(pressed);
   if (!action || (pressed === "Enter" && actsItself(event.target))) return;
