@@ -119,6 +119,76 @@ def test_votes_are_not_lost_by_accident(report: Path, open_page: Open) -> None:
     expect(page.locator("#judge")).to_be_hidden()
 
 
+def save(page: Page, file: Path) -> None:
+    with page.expect_download() as download:
+        page.locator("#judge-save").click()
+    download.value.save_as(file)
+
+
+def test_saved_votes_are_loaded_to_judge_on(report: Path, open_page: Open, tmp_path: Path) -> None:
+    page = open_page(report)
+    for run, step in ((2, 10), (0, 20)):
+        page.locator(f'[data-run="{run}"] .picture[aria-label$=", step {step}"]').focus()
+        page.keyboard.press("k")
+    open_judge(page)
+    for key in ("ArrowLeft", "ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+    save(page, tmp_path / "votes.json")
+    ranking = page.locator("#judge-ranking").inner_text()
+    again = open_page(report)
+    open_judge(again)
+    again.locator("#judge-file").set_input_files(tmp_path / "votes.json")
+    expect(again.locator("#judge-verdict")).to_contain_text("3 votes.")
+    assert again.locator("#judge-ranking").inner_text() == ranking
+    expect(again.locator(".cell.candidate")).to_have_count(2)
+    again.locator("#judge-file").set_input_files(tmp_path / "votes.json")
+    expect(again.locator("#said")).to_contain_text("There are votes already")
+    save(again, tmp_path / "same.json")
+    assert (tmp_path / "same.json").read_text() == (tmp_path / "votes.json").read_text()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "{}",
+        '{"candidates": [{"run": 0, "name": "exp=4", "step": 20}, {"run": 1, "name": "exp=10", "step": 20}], "votes": []}',
+        '{"candidates": [{"run": 0, "name": "exp=3", "step": 21}, {"run": 1, "name": "exp=10", "step": 20}], "votes": []}',
+        '{"candidates": [{"run": 0, "name": "exp=3", "step": 20}], "votes": []}',
+        '{"candidates": [{"run": 0, "name": "exp=3", "step": 20}, {"run": 1, "name": "exp=10", "step": 20}],'
+        ' "votes": [{"left": 0, "right": 2, "picture": "00", "choice": "left"}]}',
+        '{"candidates": [{"run": 0, "name": "exp=3", "step": 20}, {"run": 1, "name": "exp=10", "step": 20}],'
+        ' "votes": [{"left": 0, "right": 1, "picture": "00", "choice": "both"}]}',
+    ],
+)
+def test_what_is_no_record_of_votes_is_not_loaded(report: Path, open_page: Open, tmp_path: Path, content: str) -> None:
+    (tmp_path / "votes.json").write_text(content)
+    page = open_page(report)
+    open_judge(page)
+    page.locator("#judge-file").set_input_files(tmp_path / "votes.json")
+    expect(page.locator("#judge #said")).to_contain_text("Not loaded")
+    expect(page.locator("#judge-verdict")).to_contain_text("0 votes.")
+    expect(page.locator("#open-judge")).to_have_text("Judge 3")
+
+
+def test_pairs_that_decide_come_first_and_none_twice(report: Path, open_page: Open) -> None:
+    """Of six pairs and two pictures each: all that the best is part of, before any is asked again."""
+    page = open_page(report)
+    for run, step in ((0, 20), (1, 20), (2, 20), (2, 10)):
+        page.locator(f'[data-run="{run}"] .picture[aria-label$=", step {step}"]').focus()
+        page.keyboard.press("k")
+    open_judge(page)
+    asked = []
+    for _ in range(12):
+        left, right = shown(page)
+        asked.append(frozenset((left, right)))
+        # Run 1 is the best; the others are alike.
+        page.keyboard.press({"1": "ArrowLeft"}.get(left[0], {"1": "ArrowRight"}.get(right[0], "ArrowDown")))
+    best = [pair for pair in asked if any(name[0] == "1" for name in pair)]
+    assert len(best) >= 6
+    assert len(set(best)) == 6, "each of its three pairs by both pictures"
+
+
 def test_the_best_can_be_picked_from_the_ranking(report: Path, open_page: Open) -> None:
     page = open_page(report)
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])

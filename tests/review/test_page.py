@@ -315,9 +315,9 @@ def test_flags_stand_on_their_cells(tmp_path: Path, open_page: Open) -> None:
     file.unlink()
     Image.new("RGB", (60, 40), (200, 160, 160)).save(file)
     page = open_page(write_report(tmp_path))
-    assert page.locator(".cell .flag").all_inner_texts() == ["washed out 0.40"]
+    assert page.locator(".cell .flag").all_inner_texts() == ["washed out 0.400"]
     cell(page, 0, 10).click()
-    expect(page.locator("#viewer-flags")).to_have_text("washed out 0.40")
+    expect(page.locator("#viewer-flags")).to_have_text("washed out 0.400")
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     for legend in page.locator(".legend").all():

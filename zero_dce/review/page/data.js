@@ -52,7 +52,8 @@ function fileOf(run, step, side, number = state.number) {
 }
 
 const canPick = (run, step) => run.checkpoints.includes(step);
-const pickCommand = (run, step) => `${data.pick} --run ${run.run} --step ${step}`;
+const pickParts = (run, step) => [data.pick, `--run ${run.run}`, `--step ${step}`];
+const pickCommand = (run, step) => pickParts(run, step).join(" ");
 
 function short(value) {
   if (typeof value !== "number") return value ?? "–";

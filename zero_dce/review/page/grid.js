@@ -83,7 +83,10 @@ function fillCommand(box, run, step) {
   const [button] = pickButtons(run, step);
   button.className = "";
   button.textContent = "Copy";
-  box.replaceChildren(button, element("code", { title: pickCommand(run, step) }, pickCommand(run, step)));
+  const [command, ...options] = pickParts(run, step);
+  // A line may end between options, not within one.
+  const parts = options.flatMap((option) => [" ", element("span", {}, option)]);
+  box.replaceChildren(button, element("code", { title: pickCommand(run, step) }, command, ...parts));
 }
 
 // Puts the chosen picture and side into every cell.
