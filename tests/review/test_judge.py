@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -147,22 +148,24 @@ def test_saved_votes_are_loaded_to_judge_on(report: Path, open_page: Open, tmp_p
     assert (tmp_path / "same.json").read_text() == (tmp_path / "votes.json").read_text()
 
 
+CANDIDATES = [{"run": 0, "name": "exp=3", "step": 20}, {"run": 1, "name": "exp=10", "step": 20}]
+VOTE = {"left": 0, "right": 1, "picture": "00", "choice": "left"}
+
+
 @pytest.mark.parametrize(
     "content",
     [
-        "{",
-        "{}",
-        '{"candidates": [{"run": 0, "name": "exp=4", "step": 20}, {"run": 1, "name": "exp=10", "step": 20}], "votes": []}',
-        '{"candidates": [{"run": 0, "name": "exp=3", "step": 21}, {"run": 1, "name": "exp=10", "step": 20}], "votes": []}',
-        '{"candidates": [{"run": 0, "name": "exp=3", "step": 20}], "votes": []}',
-        '{"candidates": [{"run": 0, "name": "exp=3", "step": 20}, {"run": 1, "name": "exp=10", "step": 20}],'
-        ' "votes": [{"left": 0, "right": 2, "picture": "00", "choice": "left"}]}',
-        '{"candidates": [{"run": 0, "name": "exp=3", "step": 20}, {"run": 1, "name": "exp=10", "step": 20}],'
-        ' "votes": [{"left": 0, "right": 1, "picture": "00", "choice": "both"}]}',
+        [],
+        {"candidates": CANDIDATES},
+        {"candidates": [{**CANDIDATES[0], "name": "exp=4"}, CANDIDATES[1]], "votes": []},
+        {"candidates": [{**CANDIDATES[0], "step": 21}, CANDIDATES[1]], "votes": []},
+        {"candidates": CANDIDATES[:1], "votes": []},
+        {"candidates": CANDIDATES, "votes": [{**VOTE, "right": 2}]},
+        {"candidates": CANDIDATES, "votes": [{**VOTE, "choice": "both"}]},
     ],
 )
-def test_what_is_no_record_of_votes_is_not_loaded(report: Path, open_page: Open, tmp_path: Path, content: str) -> None:
-    (tmp_path / "votes.json").write_text(content)
+def test_what_is_no_record_of_votes_is_not_loaded(report: Path, open_page: Open, tmp_path: Path, content: Any) -> None:
+    (tmp_path / "votes.json").write_text(json.dumps(content))
     page = open_page(report)
     open_judge(page)
     page.locator("#judge-file").set_input_files(tmp_path / "votes.json")
