@@ -4,6 +4,7 @@ import csv
 import importlib.metadata
 import json
 import math
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,8 @@ def pixels_of(file: Path) -> torch.Tensor:
 def table_rows(printed: str) -> dict[str, list[str]]:
     """From a row's name to its cells, of the first table."""
     block = printed.split("\n\n")[1].splitlines()
-    return {line.split("  ")[0]: [cell.strip() for cell in line.split("  ") if cell][1:] for line in block}
+    cells = [re.split(" {2,}", line) for line in block]
+    return {name: values for name, *values in cells}
 
 
 def run(capsys: pytest.CaptureFixture[str], *arguments: object) -> str:

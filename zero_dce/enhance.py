@@ -100,9 +100,7 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE_OR_DIR",
         help="a checkpoint, a .safetensors file, a picked or a run's folder; default: trained on the embedded sample",
     )
-    parser.add_argument(
-        "--mode", choices=MODES, default="exact", help="fast: curves learned from some tiles"
-    )
+    parser.add_argument("--mode", choices=MODES, default="exact", help="fast: curves learned from some tiles")
     parser.add_argument("--factor", type=int, default=4, metavar="N", help="of fast mode: side of a block; default: 4")
     parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the curves; default: 1")
     parser.add_argument("--compare", action="store_true", help="also NAME_compare: before and after side by side")

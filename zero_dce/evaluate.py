@@ -14,15 +14,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
-
 from zero_dce.checks import check_number
-from zero_dce.evaluation.bootstrap import RESAMPLES, SEED
-from zero_dce.evaluation.measure import Row, measure_rows
-from zero_dce.evaluation.pictures import Pair, check_sizes, find_images, fingerprint, listed_pairs, match_folders
-from zero_dce.evaluation.table import describe, format_tables
-from zero_dce.evaluation.weights import load_networks
-from zero_dce.records import describe_environment, write_json
+from zero_dce.evaluation.pictures import Pair, find_images, listed_pairs, match_folders
 from zero_dce.terminal import print_any_name
 
 
@@ -36,31 +29,12 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.longest is not None:
             check_number("--longest", options.longest, least=1, whole=True)
         check_number("--scale-factor", options.scale_factor, least=1, whole=True)
-        evaluate(options.weights, pairs, options.longest, options.json, options.scale_factor)
+        # Not at the top: help and most mistakes need no torch, whose import takes seconds.
+        from zero_dce.evaluation.compare import compare
+
+        compare(options.weights, pairs, options.longest, options.json, options.scale_factor)
     except (OSError, ValueError, MemoryError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
-
-
-def evaluate(
-    weights: Sequence[Path], pairs: Sequence[Pair], longest: int | None, json: Path | None, scale_factor: int = 1
-) -> None:
-    """Measure, print the tables and write the JSON.
-
-    Raises:
-        OSError: if a file is missing, or the JSON cannot be written.
-        ValueError: if a picture or a checkpoint cannot be used.
-    """
-    if json is not None and not json.parent.is_dir():
-        raise FileNotFoundError(f"the folder {json.parent} of --json does not exist")
-    check_sizes(pairs, longest)
-    networks = load_networks(weights, scale_factor)
-    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    rows = measure_rows(networks, pairs, longest, device)
-    print(describe(pairs, longest, device))
-    print(format_tables(rows))
-    if json is not None:
-        write_json(json, _record(rows, pairs, longest, device))
-        print(f"\nvalues of each picture: {json}")
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -96,18 +70,6 @@ def _find(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[
     if given == {"images"}:
         return find_images(options.images)
     return parser.error("give one of: --pairs CSV --root DIR; --low DIR --high DIR; --images DIR")
-
-
-def _record(rows: Sequence[Row], pairs: Sequence[Pair], longest: int | None, device: torch.device) -> dict[str, object]:
-    return {
-        "pictures": [{"image": pair.name, "reference": pair.reference_name} for pair in pairs],
-        "longest": longest,
-        "precision": "float32",
-        "device": str(device),
-        "bootstrap": {"seed": SEED, "resamples": RESAMPLES, "percent": 95},
-        "rows": [row.record() for row in rows],
-        **describe_environment(fingerprint(pairs)),
-    }
 
 
 if __name__ == "__main__":

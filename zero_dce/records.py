@@ -12,8 +12,6 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from lightning.fabric.utilities.rank_zero import rank_zero_only
-
 from zero_dce.files import atomic
 from zero_dce.hardware import describe_hardware
 
@@ -24,6 +22,9 @@ PACKAGES = ("torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "pi
 
 def is_first_process() -> bool:
     """Tell whether this is the process that writes files; true also before the process group is up."""
+    # Not at the top: what reads a run's folder has no use for Lightning, whose import takes seconds.
+    from lightning.fabric.utilities.rank_zero import rank_zero_only
+
     return int(getattr(rank_zero_only, "rank", 0)) == 0
 
 

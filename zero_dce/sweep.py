@@ -15,12 +15,12 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
-from zero_dce.callbacks.samples import pictures_folder, saved_steps
 from zero_dce.data.decode import Pixels, decode_within
 from zero_dce.estimate import estimate_run
 from zero_dce.pictures import contact_sheet
 from zero_dce.records import is_first_process, resume_command, write_json
 from zero_dce.review.report import REPORT, write_report
+from zero_dce.run_folder import pictures_folder, saved_steps
 from zero_dce.sweep_plan import PLAN, plan_jobs, swept_keys
 from zero_dce.sweep_table import Row, format_table, group_seeds, read_sweep, write_csv
 

@@ -6,7 +6,16 @@ import pytest
 import torch
 
 from tests.helpers.pictures import pixels
-from zero_dce.metrics import brightened_bright, brightened_by, brightness, clipped_share, entropy, noise, saturation
+from zero_dce.metrics import (
+    brightened_bright,
+    brightened_by,
+    brightness,
+    clipped_share,
+    entropy,
+    noise,
+    saturation,
+    saturation_ratio,
+)
 
 
 def test_brightness_by_hand() -> None:
@@ -22,6 +31,13 @@ def test_saturation_by_hand() -> None:
     assert saturation(pixels((0.0, 0.0, 0.0), (0.5, 0.5, 0.5), (1.0, 0.0, 0.0), (0.4, 0.3, 0.2))).item() == (
         pytest.approx((0 + 0 + 1 + 0.5) / 4)
     )
+
+
+def test_saturation_ratio_by_hand() -> None:
+    image = torch.cat([pixels((0.4, 0.3, 0.2)), pixels((0.2, 0.2, 0.2))])
+    enhanced = torch.cat([pixels((0.8, 0.6, 0.6)), pixels((0.4, 0.4, 0.4))])
+    ratio = saturation_ratio(image, enhanced)
+    torch.testing.assert_close(ratio, torch.tensor([0.25 / 0.5, torch.nan]), equal_nan=True)
 
 
 def test_entropy_by_hand() -> None:

@@ -30,7 +30,7 @@ def test_values_of_a_picture() -> None:
 
 def test_washed_out() -> None:
     # Saturation 0.5 becomes 0.25, half of it; 0.35 would be 0.7 of it.
-    assert texts(flat(80, 40, 40), flat(200, 150, 150)) == ["washed out 0.50"]
+    assert texts(flat(80, 40, 40), flat(200, 150, 150)) == ["washed out 0.500"]
     assert kinds(flat(80, 40, 40), flat(200, 130, 130)) == []
     assert kinds(flat(40, 40, 40), flat(150, 150, 150)) == [], "grey has no colours to fade"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from pathlib import Path
 from typing import Any
@@ -50,6 +51,10 @@ def test_two_checkpoints_are_shown_without_their_names(report: Path, open_page: 
         assert page.evaluate(f"byId('judge-{side}-picture').decode().then(() => true)")
     above = page.locator("#judge > .bar, #judge-pictures").all_inner_texts()
     assert not any(word in text for text in above for word in ("run 0", "run 1", "run 2", "exp", "step"))
+    boxes = [page.locator(f"#judge-{side}-picture").bounding_box() for side in ("left", "right")]
+    assert boxes[0]
+    assert boxes[1]
+    assert 0 < boxes[1]["x"] - boxes[0]["x"] - boxes[0]["width"] < 20, "near each other"
 
 
 def test_keys_choose_and_the_votes_are_saved(report: Path, open_page: Open, tmp_path: Path) -> None:
@@ -80,7 +85,7 @@ def test_equal_undo_and_discard(report: Path, open_page: Open) -> None:
     open_judge(page)
     before = shown(page)
     page.keyboard.press("ArrowDown")
-    expect(page.locator("#judge-verdict")).to_contain_text("1 votes")
+    expect(page.locator("#judge-verdict")).to_contain_text("1 vote.")
     page.keyboard.press("Backspace")
     expect(page.locator("#judge-verdict")).to_contain_text("0 votes")
     assert shown(page) == before
@@ -90,7 +95,112 @@ def test_equal_undo_and_discard(report: Path, open_page: Open) -> None:
     expect(page.locator("#said")).to_contain_text("There are votes already")
     open_judge(page)
     page.locator("#judge-discard").click()
+    expect(page.locator("#judge #said")).to_have_text("Not saved yet: 1 vote. To discard them, press again")
+    expect(page.locator("#judge-verdict")).to_contain_text("1 vote.")
+    page.locator("#judge-discard").click()
     expect(page.locator("#open-judge")).to_have_text("Judge")
+
+
+def test_votes_are_not_lost_by_accident(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    leave = "dispatchEvent(new Event('beforeunload', { cancelable: true }))"
+    open_judge(page)
+    assert page.evaluate(leave), "there is nothing to lose"
+    page.keyboard.press("ArrowDown")
+    assert not page.evaluate(leave)
+    with page.expect_download():
+        page.locator("#judge-save").click()
+    assert page.evaluate(leave), "a file has them"
+    page.keyboard.press("Backspace")
+    page.keyboard.press("ArrowLeft")
+    assert not page.evaluate(leave)
+    with page.expect_download():
+        page.locator("#judge-save").click()
+    page.locator("#judge-discard").click()
+    expect(page.locator("#judge")).to_be_hidden()
+
+
+def save(page: Page, file: Path) -> None:
+    with page.expect_download() as download:
+        page.locator("#judge-save").click()
+    download.value.save_as(file)
+
+
+def test_saved_votes_are_loaded_to_judge_on(report: Path, open_page: Open, tmp_path: Path) -> None:
+    page = open_page(report)
+    for run, step in ((2, 10), (0, 20)):
+        page.locator(f'[data-run="{run}"] .picture[aria-label$=", step {step}"]').focus()
+        page.keyboard.press("k")
+    open_judge(page)
+    for key in ("ArrowLeft", "ArrowDown", "ArrowRight"):
+        page.keyboard.press(key)
+    save(page, tmp_path / "votes.json")
+    ranking = page.locator("#judge-ranking").inner_text()
+    again = open_page(report)
+    open_judge(again)
+    again.locator("#judge-file").set_input_files(tmp_path / "votes.json")
+    expect(again.locator("#judge-verdict")).to_contain_text("3 votes.")
+    assert again.locator("#judge-ranking").inner_text() == ranking
+    expect(again.locator(".cell.candidate")).to_have_count(2)
+    again.locator("#judge-file").set_input_files(tmp_path / "votes.json")
+    expect(again.locator("#said")).to_contain_text("There are votes already")
+    save(again, tmp_path / "same.json")
+    assert (tmp_path / "same.json").read_text() == (tmp_path / "votes.json").read_text()
+
+
+CANDIDATES = [{"run": 0, "name": "exp=3", "step": 20}, {"run": 1, "name": "exp=10", "step": 20}]
+VOTE = {"left": 0, "right": 1, "picture": "00", "choice": "left"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        [],
+        {"candidates": CANDIDATES},
+        {"candidates": [{**CANDIDATES[0], "name": "exp=4"}, CANDIDATES[1]], "votes": []},
+        {"candidates": [{**CANDIDATES[0], "step": 21}, CANDIDATES[1]], "votes": []},
+        {"candidates": CANDIDATES[:1], "votes": []},
+        {"candidates": CANDIDATES, "votes": [{**VOTE, "right": 2}]},
+        {"candidates": CANDIDATES, "votes": [{**VOTE, "choice": "both"}]},
+    ],
+)
+def test_what_is_no_record_of_votes_is_not_loaded(report: Path, open_page: Open, tmp_path: Path, content: Any) -> None:
+    (tmp_path / "votes.json").write_text(json.dumps(content))
+    page = open_page(report)
+    open_judge(page)
+    page.locator("#judge-file").set_input_files(tmp_path / "votes.json")
+    expect(page.locator("#judge #said")).to_contain_text("Not loaded")
+    expect(page.locator("#judge-verdict")).to_contain_text("0 votes.")
+    expect(page.locator("#open-judge")).to_have_text("Judge 3")
+
+
+def test_pairs_that_decide_come_first_and_none_twice(report: Path, open_page: Open) -> None:
+    """Of six pairs and two pictures each: all that the best is part of, before any is asked again."""
+    page = open_page(report)
+    for run, step in ((0, 20), (1, 20), (2, 20), (2, 10)):
+        page.locator(f'[data-run="{run}"] .picture[aria-label$=", step {step}"]').focus()
+        page.keyboard.press("k")
+    open_judge(page)
+    asked = []
+    for _ in range(12):
+        left, right = shown(page)
+        asked.append(frozenset((left, right)))
+        # Run 1 is the best; the others are alike.
+        page.keyboard.press({"1": "ArrowLeft"}.get(left[0], {"1": "ArrowRight"}.get(right[0], "ArrowDown")))
+    best = [pair for pair in asked if any(name[0] == "1" for name in pair)]
+    assert len(best) >= 6
+    assert len(set(best)) == 6, "each of its three pairs by both pictures"
+
+
+def test_the_best_can_be_picked_from_the_ranking(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    open_judge(page)
+    best = page.locator("#judge-ranking tr").first
+    run = best.inner_text().split("run ")[1].split(" ")[0]
+    best.locator("button").click()
+    expect(page.locator("#judge #said")).to_contain_text(f"--run {run} --step 20")
+    assert page.evaluate("navigator.clipboard.readText()").endswith(f"--run {run} --step 20")
 
 
 def test_only_marked_checkpoints_are_judged(report: Path, open_page: Open) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import itertools
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -199,6 +201,18 @@ def test_arrow_keys_in_the_enlarged_view(report: Path, open_page: Open) -> None:
     expect(page.locator(":focus")).to_have_attribute("aria-label", "run 1 · exp=10 tv=200, step 10")
 
 
+def test_enter_enlarges_the_marked_cell_wherever_the_focus_is(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    page.keyboard.press("g")
+    page.keyboard.press("Enter")
+    expect(page.locator("#viewer-title")).to_have_text("run 0 · exp=3 tv=200 · step 20")
+    page.keyboard.press("Escape")
+    page.locator("#theme").focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    expect(page.locator("#viewer")).to_be_hidden()
+
+
 def test_everything_is_reached_by_tab(report: Path, open_page: Open) -> None:
     page = open_page(report)
     reached = set()
@@ -274,6 +288,7 @@ def test_the_keys_go_on_from_a_run_that_the_filter_shows(report: Path, open_page
     page = open_page(report)
     page.locator("#filter").fill("exp>=10")
     page.keyboard.press("Escape")
+    assert page.locator("#filter").input_value() == "exp>=10", "what is filtered by can be read"
     assert focused(page) == "run 1 · exp=10 tv=200, step 20"
     page.keyboard.press("ArrowUp")
     assert focused(page) == "run 1 · exp=10 tv=200, step 20", "run 0 is not shown"
@@ -282,7 +297,7 @@ def test_the_keys_go_on_from_a_run_that_the_filter_shows(report: Path, open_page
 def test_what_is_said_of_runs(report: Path, open_page: Open) -> None:
     page = open_page(report)
     row = [page.locator(f'.row[data-run="{number}"]') for number in range(5)]
-    expect(row[0]).to_contain_text("washed out from step 10")
+    expect(row[0]).to_contain_text("fades from step 10")
     expect(row[2]).to_contain_text("failed, step 15")
     expect(row[2]).to_contain_text("ValueError: no")
     expect(row[3]).to_contain_text("unfinished: running, or stopped")
@@ -300,13 +315,14 @@ def test_flags_stand_on_their_cells(tmp_path: Path, open_page: Open) -> None:
     file.unlink()
     Image.new("RGB", (60, 40), (200, 160, 160)).save(file)
     page = open_page(write_report(tmp_path))
-    assert page.locator(".cell .flag").all_inner_texts() == ["washed out 0.40"]
+    assert page.locator(".cell .flag").all_inner_texts() == ["washed out 0.400"]
     cell(page, 0, 10).click()
-    expect(page.locator("#viewer-flags")).to_have_text("washed out 0.40")
+    expect(page.locator("#viewer-flags")).to_have_text("washed out 0.400")
     page.keyboard.press("Escape")
     page.keyboard.press("?")
     for legend in page.locator(".legend").all():
         expect(legend).to_contain_text("saturation out / in below 0.6")
+    expect(page.locator("#about")).to_contain_text("fades from step N beside a run is another rule")
 
 
 def test_a_page_that_was_moved_alone_says_so(report: Path, tmp_path: Path, open_page: Open) -> None:
@@ -382,6 +398,38 @@ def test_copying_the_command(report: Path, open_page: Open) -> None:
     cell(page, 0, 0).focus()
     page.keyboard.press("p")
     expect(page.locator("#said")).to_have_text("step 0 has no checkpoint to pick")
+
+
+def test_what_is_said_is_seen_in_the_enlarged_view(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    cell(page, 1, 10).click()
+    page.keyboard.press("p")
+    # What is outside an open dialog lies below it.
+    expect(page.locator("#viewer #said.shown")).to_contain_text("Copied: python -m zero_dce.review pick")
+    page.keyboard.press("Escape")
+    page.keyboard.press("p")
+    expect(page.locator("body > #said.shown")).to_contain_text("Copied")
+
+
+def test_the_whole_command_can_be_read(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    hidden = "codes => codes.filter(c => c.scrollHeight > c.clientHeight + 1 || c.scrollWidth > c.clientWidth).length"
+    commands = page.locator(".head .pick code")
+    assert commands.count() == 3, "the runs with a checkpoint"
+    assert commands.evaluate_all(hidden) == 0
+
+
+def test_names_on_a_logarithmic_axis_have_room(report: Path, open_page: Open) -> None:
+    page = open_page(report)
+    for digits in range(10, 100):
+        for span in (2, 3, 8, 40, 1e3, 1e6):
+            low, high = digits / 1e4, digits / 1e4 * span
+            names = page.evaluate("([low, high]) => logSplits(low, high)", [low, high])
+            places = [math.log(name / low) / math.log(span) for name in names]
+            assert len(places) >= 2
+            # A tenth of the axis is the height of a name.
+            assert min(after - before for before, after in itertools.pairwise(places)) > 0.1, (low, high, names)
 
 
 def test_light_and_dark(report: Path, open_page: Open) -> None:

@@ -54,5 +54,5 @@ def test_wrong_records(changes: dict[str, Any], message: str, tmp_path: Path) ->
 
 
 def test_a_missing_record(tmp_path: Path) -> None:
-    with pytest.raises(SystemExit, match=r"votes\.json is no record of votes.*the button 'save votes'"):
+    with pytest.raises(SystemExit, match=r"votes\.json is no record of votes.*the button 'Save votes'"):
         main(["rank", str(tmp_path / "votes.json")])

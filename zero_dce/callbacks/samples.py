@@ -20,11 +20,10 @@ from zero_dce.data.decode import Pixels, decode_within
 from zero_dce.data.index import find_folder
 from zero_dce.files import atomic
 from zero_dce.pictures import side_by_side, to_image, to_pixels
+from zero_dce.run_folder import CAPTION, pictures_folder
 
 # A tenth larger files than the usual 6, in a fifth of the time.
 PNG_EFFORT = 1
-# The PNG text that holds a picture's caption, by the specification's name.
-CAPTION = "Description"
 
 
 class SamplePictures(L.Callback):
@@ -176,16 +175,6 @@ def send_picture(loggers: Iterable[Logger], key: str, pixels: Pixels, caption: s
             logger.log_image(key, [pixels], step=step, caption=[caption])
         elif isinstance(logger, TensorBoardLogger):
             logger.experiment.add_image(key, pixels, step, dataformats="HWC")
-
-
-def pictures_folder(run: Path, step: int) -> Path:
-    """Return where a run's folder holds the pictures of a step."""
-    return run / "samples" / f"step-{step:06d}"
-
-
-def saved_steps(run: Path) -> list[int]:
-    """Return the steps whose pictures a run's folder holds."""
-    return sorted(int(folder.name.removeprefix("step-")) for folder in (run / "samples").glob("step-*"))
 
 
 def send_saved(loggers: Sequence[Logger], run: Path, step: int) -> None:

@@ -29,6 +29,7 @@ from zero_dce.metrics import (
     piqe,
     psnr,
     saturation,
+    saturation_ratio,
     ssim,
     summed_absolute_error,
 )
@@ -47,6 +48,7 @@ OF_OUTPUT: dict[str, Measure] = {
     "piqe": piqe,
 }
 OF_CHANGE: dict[str, Measure] = {
+    "saturation_ratio": saturation_ratio,
     "loe": lightness_order_error,
     "brightened_bright": brightened_bright,
     "brightened_by": brightened_by,

@@ -27,6 +27,7 @@ GROUPS = {
         "entropy": "entropy, bits",
     },
     "of what enhancement did to it": {
+        "saturation_ratio": "saturation out / in",
         "noise": "noise",
         "loe": "LOE",
         "piqe": "PIQE",

@@ -14,10 +14,10 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import Logger
 
 from zero_dce.files import atomic
+from zero_dce.run_folder import Rows, read_rows
 
 # A long run has thousands of rows, all written each time.
 SECONDS_BETWEEN_SAVES = 2.0
-Rows = dict[int, dict[str, float]]
 
 
 class MetricsFile(Logger):
@@ -84,12 +84,3 @@ class MetricsFile(Logger):
             writer.writeheader()
             writer.writerows({"step": step, **self.rows[step]} for step in sorted(self.rows))
         self._saved = time.monotonic()
-
-
-def read_rows(file: Path) -> Rows:
-    """Read ``metrics.csv``: from step to its values by name; nothing where there is no file."""
-    if not file.is_file():
-        return {}
-    with file.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
-    return {int(row.pop("step")): {name: float(value) for name, value in row.items() if value} for row in rows}

@@ -13,10 +13,10 @@ import wandb
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import WandbLogger
 
-from zero_dce.callbacks.samples import saved_steps, send_saved
+from zero_dce.callbacks.samples import send_saved
 from zero_dce.files import atomic
-from zero_dce.loggers.metrics_file import Rows
 from zero_dce.records import is_first_process
+from zero_dce.run_folder import Rows, saved_steps
 
 log = logging.getLogger(__name__)
 # Of a server that answered a moment ago; W&B's own default is three times as long.

@@ -26,6 +26,7 @@ from zero_dce.metrics.picture import (
     clipped_share,
     entropy,
     saturation,
+    saturation_ratio,
 )
 from zero_dce.metrics.piqe import piqe
 from zero_dce.metrics.reference import PSNRGain, absolute_error, psnr, ssim, summed_absolute_error
@@ -54,6 +55,7 @@ __all__ = [
     "piqe",
     "psnr",
     "saturation",
+    "saturation_ratio",
     "ssim",
     "summed_absolute_error",
     "to_lab",

@@ -54,6 +54,22 @@ def saturation(image: Tensor) -> Tensor:
     return ((highest - lowest) / safe).mean(dim=(1, 2))
 
 
+def saturation_ratio(image: Tensor, enhanced: Tensor) -> Tensor:
+    """Mean saturation after, relative to before: below 1 colours fade.
+
+    The mean over pictures is not the measure of validation, which divides the means.
+
+    Args:
+        image: the input, expected shape B x 3 x H x W, range [0, 1].
+        enhanced: its enhancement, same shape and range.
+
+    Returns:
+        Shape B, at least 0; NaN for grey input, which has no colours to fade.
+    """
+    before, after = saturation(image), saturation(enhanced)
+    return torch.where(before > 0, after / before, torch.nan)
+
+
 def entropy(image: Tensor) -> Tensor:
     """Entropy of the luminance histogram: how evenly the 256 tones are used.
 

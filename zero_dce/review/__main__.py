@@ -5,29 +5,39 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Sequence
-from types import ModuleType
+from importlib import import_module
 
-from zero_dce.review import dashboard, pick, rank, report
 from zero_dce.terminal import print_any_name
 
-# Each module has add_arguments(parser) and run(options).
-COMMANDS: dict[str, ModuleType] = {"report": report, "pick": pick, "rank": rank, "dashboard": dashboard}
+# Each is a module beside this one with add_arguments(parser) and run(options), imported only when it is asked for: one
+# needs torch, another W&B, and the help neither. The texts are the first lines of the modules' own.
+COMMANDS = {
+    "report": "Write report.html, the page on which a checkpoint is chosen by eye.",
+    "pick": "Keep one checkpoint of a sweep: its weights, configuration, measures and sample pictures, in one folder.",
+    "rank": "Rank checkpoints by the votes that the page saved, as the page did.",
+    "dashboard": "Save a W&B workspace of a sweep: sample pictures by step and run, losses and measures.",
+}
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
+    given = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog="python -m zero_dce.review", description="Look at a sweep, and choose.")
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND")
-    for name, module in COMMANDS.items():
-        text = (module.__doc__ or "").strip()
-        module.add_arguments(commands.add_parser(name, help=text.partition("\n")[0], description=text))
-    options = parser.parse_args(arguments)
-    if options.command is None:
+    commands = parser.add_subparsers(metavar="COMMAND")
+    for name, text in COMMANDS.items():
+        command = commands.add_parser(name, help=text)
+        if given[:1] == [name]:
+            module = import_module(f"zero_dce.review.{name}")
+            command.description = module.__doc__
+            command.set_defaults(run=module.run)
+            module.add_arguments(command)
+    options = parser.parse_args(given)
+    if not given:
         parser.print_help()
         return
     print_any_name()
     try:
-        COMMANDS[options.command].run(options)
+        options.run(options)
     except (OSError, ValueError, ModuleNotFoundError) as error:
         sys.exit(f"{type(error).__name__}: {error}")
 

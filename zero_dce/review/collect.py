@@ -11,10 +11,9 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
 
-from zero_dce.callbacks.samples import pictures_folder, saved_steps
-from zero_dce.loggers.metrics_file import Rows, read_rows
 from zero_dce.losses import EXPOSURE_TARGET
 from zero_dce.records import RESULT, read_json
+from zero_dce.run_folder import Rows, pictures_folder, read_rows, saved_checkpoints, saved_steps
 from zero_dce.sweep_plan import PLAN, point_values, run_overrides
 from zero_dce.sweep_table import Row, read_sweep
 
@@ -129,7 +128,7 @@ def _read_run(sweep: Path, row: Row, job: list[str], swept: list[str]) -> Run:
         swept=point_values(run_overrides(folder) or job, swept),
         target=float(OmegaConf.select(config, "loss.exp.target", default=EXPOSURE_TARGET)),
         washout=(result.get("washout") or {}).get("from_step"),
-        checkpoints=_checkpoint_steps(folder),
+        checkpoints=list(saved_checkpoints(folder)),
         pictures={step: _pictures(folder, step) for step in saved_steps(folder)},
         metrics=metrics,
     )
@@ -154,11 +153,6 @@ def _last_values(metrics: Rows) -> dict[str, float]:
     for step in sorted(metrics):
         values |= {name: value for name, value in metrics[step].items() if name.startswith(("val/", "train/"))}
     return values
-
-
-def _checkpoint_steps(run: Path) -> list[int]:
-    names = (file.stem.removeprefix("step-") for file in (run / "checkpoints").glob("step-*.ckpt"))
-    return sorted(int(name) for name in names if name.isdecimal())
 
 
 def _pictures(run: Path, step: int) -> list[Picture]:

@@ -1,6 +1,7 @@
-"""Save a W&B workspace: sample pictures with the step to the right and a run a row, losses and measures below.
+"""Save a W&B workspace of a sweep: sample pictures by step and run, losses and measures.
 
-Runs are in the order of their loss weights. It shows what the server has: send offline runs first (`wandb sync`). The
+Each sample picture is a grid with the step to the right and a run a row, in the order of their loss weights; the plots
+stand below. It shows what the server has: send offline runs first (`wandb sync`). The
 command prints the workspace's address, and makes a new one each time.
 """
 

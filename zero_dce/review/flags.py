@@ -39,7 +39,7 @@ def find_flags(before: Values, after: Values, target: float) -> list[dict[str, s
     flags = []
     # Grey has no colours to fade.
     if before["saturation"] > 0 and (ratio := after["saturation"] / before["saturation"]) < WASHED_OUT:
-        flags.append({"kind": "washed", "text": f"washed out {ratio:.2f}"})
+        flags.append({"kind": "washed", "text": f"washed out {ratio:.3f}"})
     if (grown := after["clipped"] - before["clipped"]) > CLIPPED:
         flags.append({"kind": "clipped", "text": f"clipped +{100 * grown:.1f} %"})
     if before["brightness"] > target and after["brightness"] - before["brightness"] > BRIGHTER:

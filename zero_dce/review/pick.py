@@ -15,14 +15,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from zero_dce.callbacks.samples import pictures_folder
 from zero_dce.files import atomic_folder, restore_replaced
-from zero_dce.loggers.metrics_file import Rows, read_rows
 from zero_dce.networks import load_weights, save_weights
 from zero_dce.records import ENVIRONMENT, path_override, read_json, write_json
-from zero_dce.review.upload import check_upload, should_upload, upload
+from zero_dce.run_folder import Rows, pictures_folder, read_rows, saved_checkpoints
 from zero_dce.sweep_plan import run_name
 from zero_dce.weights import WEIGHTS_FILE
 
@@ -79,15 +77,35 @@ def run(options: argparse.Namespace) -> None:
     folder: Path = (options.output or options.sweep / PICKED).resolve()
     check_free(folder, options.overwrite)
     config = OmegaConf.load(choice.run / COMPOSED)
-    target = check_upload(config, choice.run) if should_upload(config, options.upload) else None
     origin = describe_origin(choice, options.sweep, options.note)
+    if not should_upload(config, options.upload):
+        _write(choice, origin, folder)
+        return
+    # Not at the top: most picks stay here, and W&B's and Lightning's imports take seconds.
+    from zero_dce.review.upload import check_upload, upload
+
+    target = check_upload(config, choice.run)
+    _write(choice, origin, folder)
+    print(f"  in W&B: {upload(folder, target, str(choice), choice.step, origin)}")
+
+
+def _write(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
+    """Write the folder and say what it holds."""
     write_pick(choice, origin, folder)
     print(f"Picked {choice}: {folder}")
     if not (folder / SAMPLES).is_dir():
         print(f"  without pictures: {pictures_folder(choice.run, choice.step)} does not exist")
     print(f"  train on from it: python -m zero_dce.train {path_override('model.weights', folder)}")
-    if target:
-        print(f"  in W&B: {upload(folder, target, str(choice), choice.step, origin)}")
+
+
+def should_upload(config: DictConfig | ListConfig, asked: bool | None) -> bool:
+    """Tell whether a pick goes to W&B: as asked for, otherwise where its run was logged online.
+
+    Args:
+        config: the run's.
+        asked: ``None`` where nothing was said.
+    """
+    return OmegaConf.select(config, "logger.wandb.mode") == "online" if asked is None else asked
 
 
 def choose(folder: Path, name: str | None, step: int) -> Choice:
@@ -105,15 +123,9 @@ def choose(folder: Path, name: str | None, step: int) -> Choice:
     run_folder = _find_run(folder, name)
     steps = saved_checkpoints(run_folder)
     if step not in steps:
-        there = ", ".join(map(str, sorted(steps))) or "none"
+        there = ", ".join(map(str, steps)) or "none"
         raise FileNotFoundError(f"{run_folder} has no checkpoint of step {step}; there are: {there}")
     return Choice(run_folder, step, steps[step])
-
-
-def saved_checkpoints(run: Path) -> dict[int, Path]:
-    """Return a run's checkpoints by their steps."""
-    files = {file.stem.removeprefix("step-"): file for file in (run / "checkpoints").glob("step-*.ckpt")}
-    return {int(step): file for step, file in files.items() if step.isdecimal()}
 
 
 def _find_run(folder: Path, name: str | None) -> Path:

@@ -1,4 +1,4 @@
-"""``python -m zero_dce.review rank VOTES``: the ranking that the page showed, from the votes it saved."""
+"""Rank checkpoints by the votes that the page saved, as the page did."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ VERDICTS = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the subcommand's arguments."""
-    parser.add_argument("votes", type=Path, help="the JSON file that the page's button saves")
+    parser.add_argument("votes", type=Path, metavar="VOTES", help="the JSON file that the page's button saves")
 
 
 def run(options: argparse.Namespace) -> None:
@@ -50,7 +50,7 @@ def read_votes(file: Path) -> tuple[list[str], list[tuple[int, int, str]]]:
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f"{file} is no record of votes ({type(error).__name__}: {error}); expected the JSON file that the button "
-            "'save votes' of report.html writes"
+            "'Save votes' of report.html writes"
         ) from error
     if not names:
         raise ValueError(f"{file} names no candidates; expected two checkpoints or more")

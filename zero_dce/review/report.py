@@ -21,12 +21,12 @@ from typing import Any
 from urllib.parse import quote
 
 from zero_dce.files import atomic
-from zero_dce.loggers.metrics_file import Rows
 from zero_dce.losses import CompositeLoss
 from zero_dce.records import finite
 from zero_dce.review.cells import Cell, CellReader
 from zero_dce.review.collect import Run, Sweep, collect
 from zero_dce.review.flags import describe_flags
+from zero_dce.run_folder import Rows
 from zero_dce.sweep_plan import PLAN
 
 REPORT = "report.html"
@@ -40,7 +40,7 @@ MOST_POINTS = 1000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this subcommand."""
     parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help=f"a sweep's folder, which holds {PLAN}")
-    parser.add_argument("--output", type=Path, help=f"where the page goes; default: SWEEP_DIR/{REPORT}")
+    parser.add_argument("--output", type=Path, metavar="FILE", help=f"where the page goes; default: SWEEP_DIR/{REPORT}")
 
 
 def run(options: argparse.Namespace) -> None:

@@ -40,16 +40,6 @@ class Target:
     name: str
 
 
-def should_upload(config: DictConfig | ListConfig, asked: bool | None) -> bool:
-    """Tell whether a pick goes to W&B: as asked for, otherwise where its run was logged online.
-
-    Args:
-        config: the run's.
-        asked: ``None`` where nothing was said.
-    """
-    return OmegaConf.select(config, "logger.wandb.mode") == "online" if asked is None else asked
-
-
 def check_upload(config: DictConfig | ListConfig, run: Path) -> Target:
     """Return where the artifact of a run goes, if W&B can be reached.
 

@@ -56,6 +56,7 @@ def _sections(keys: Collection[str]) -> list[workspaces.Section]:
         (key for key in keys if key.startswith("val/") and not key.startswith("val/share/")),
         key=lambda key: (known.index(key) if key in known else len(known), key),
     )
+    # Below each other: a section has panels of one size alone, and plots beside the grids would halve these.
     return [
         workspaces.Section(
             name="Sample pictures: input and output, step by step",

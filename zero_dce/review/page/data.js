@@ -52,15 +52,20 @@ function fileOf(run, step, side, number = state.number) {
 }
 
 const canPick = (run, step) => run.checkpoints.includes(step);
-const pickCommand = (run, step) => `${data.pick} --run ${run.run} --step ${step}`;
+const pickParts = (run, step) => [data.pick, `--run ${run.run}`, `--step ${step}`];
+const pickCommand = (run, step) => pickParts(run, step).join(" ");
 
 function short(value) {
   if (typeof value !== "number") return value ?? "–";
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 }
 
+const openDialogOrBody = () => document.querySelector("dialog[open]") ?? document.body;
+
 function say(text) {
   const box = byId("said");
+  // An open dialog covers all that is not in it.
+  openDialogOrBody().append(box);
   box.textContent = text;
   box.classList.add("shown");
   clearTimeout(say.timer);
@@ -75,7 +80,7 @@ async function copy(text) {
     // Without the right to write there: what a person would do by hand.
     const area = element("textarea");
     area.value = text;
-    (document.querySelector("dialog[open]") ?? document.body).append(area);
+    openDialogOrBody().append(area);
     area.select();
     const done = document.execCommand("copy");
     area.remove();

@@ -39,10 +39,13 @@ function head(run) {
   const lines = [name, element("div", { class: `state-${run.state.replace(" ", "-")}` }, stateText(run))];
   if (weights) lines.push(element("div", { class: "quiet numbers", title: "loss weights" }, weights));
   if (run.error) lines.push(element("div", { class: "error warning" }, run.error));
-  if (run.washout !== null) lines.push(element("div", { class: "warning" }, `washed out from step ${run.washout}`));
+  if (run.washout !== null) lines.push(element("div", { class: "warning", title: FADES }, `fades from step ${run.washout}`));
   lines.push(element("div", { class: "numbers sorted-by" }), element("div", { class: "pick" }));
   return element("div", { class: "head", role: "rowheader" }, ...lines);
 }
+
+// What the alarm says of a run; the flag "washed out" is of one picture.
+const FADES = "the wash-out alarm: of all validation pictures together, measured against this run's own best; ? says more";
 
 function stateText(run) {
   const text = { unfinished: "unfinished: running, or stopped" }[run.state] ?? run.state;
@@ -77,9 +80,13 @@ function fillCommand(box, run, step) {
     const why = step === 0 ? "step 0 is untrained: there is no checkpoint to pick" : `step ${step} has no checkpoint to pick`;
     return box.replaceChildren(element("span", { class: "quiet" }, why));
   }
-  const button = element("button", { "aria-label": `copy the command that picks run ${run.run}, step ${step}` }, "Copy");
-  button.onclick = () => copy(pickCommand(run, step));
-  box.replaceChildren(button, element("code", { title: pickCommand(run, step) }, pickCommand(run, step)));
+  const [button] = pickButtons(run, step);
+  button.className = "";
+  button.textContent = "Copy";
+  const [command, ...options] = pickParts(run, step);
+  // A line may end between options, not within one.
+  const parts = options.flatMap((option) => [" ", element("span", {}, option)]);
+  box.replaceChildren(button, element("code", { title: pickCommand(run, step) }, command, ...parts));
 }
 
 // Puts the chosen picture and side into every cell.
@@ -94,12 +101,18 @@ function fillCell(run, step) {
   const foot = flagElements(content?.flags ?? []);
   const value = valueAt(run, step, state.field);
   if (value !== null) foot.push(element("span", { class: "value" }, `${state.field} ${short(value)}`));
-  if (canPick(run, step)) {
-    const pick = element("button", { class: "copy", tabIndex: -1, title: pickCommand(run, step), "aria-label": `copy the command that picks run ${run.run}, step ${step}` }, "pick");
-    pick.onclick = () => copy(pickCommand(run, step));
-    foot.push(pick);
-  }
-  made.lastChild.replaceChildren(...foot);
+  const picks = pickButtons(run, step);
+  for (const button of picks) button.tabIndex = run === state.run && step === state.step ? 0 : -1;
+  made.lastChild.replaceChildren(...foot, ...picks);
+}
+
+// A button that copies the command; none where there is no checkpoint.
+function pickButtons(run, step) {
+  if (!canPick(run, step)) return [];
+  const label = `copy the command that picks run ${run.run}, step ${step}`;
+  const button = element("button", { class: "copy", title: pickCommand(run, step), "aria-label": label }, "pick");
+  button.onclick = () => copy(pickCommand(run, step));
+  return [button];
 }
 
 function picture(run, step, content) {

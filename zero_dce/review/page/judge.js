@@ -10,8 +10,11 @@ const VERDICTS = {
   more: "More votes are needed: the first is not yet surely the best.",
 };
 let pair = null; // what is shown: { left, right, picture }
+let unsaved = false; // there are votes that no file has
+let asked = false; // whether they are to be discarded
 
 const rankNow = () => rankVotes(candidates.length, votes.map(({ left, right, choice }) => [left, right, SHARES[choice]]));
+const countOf = (count) => (count === 1 ? "1 vote" : `${count} votes`);
 const placeOf = (run, step) => candidates.findIndex(([other, at]) => other === run && at === step);
 const showCount = () => (byId("open-judge").textContent = candidates.length ? `Judge ${candidates.length}` : "Judge");
 
@@ -41,10 +44,14 @@ function openJudge() {
   nextPair();
 }
 
+// What a pair without the first counts, beside one with it: the verdict is about the first.
+const OTHERS = 0.25;
+
 // The pair that would tell most: uncertain which is better, and how far apart they are.
 function nextPair() {
   const now = rankNow();
   showRanking(now);
+  const [first] = now.order;
   let best = null;
   for (let one = 0; one < candidates.length; one++) {
     for (let other = one + 1; other < candidates.length; other++) {
@@ -52,12 +59,15 @@ function nextPair() {
       if (!pictures.length) continue;
       const chance = now.probability(one, other);
       // A little chance, so that equal pairs do not come in the order of the list.
-      const told = (chance * (1 - chance) + 0.01) * now.error(one, other) ** 2 * (1 + 0.05 * Math.random());
+      let told = (chance * (1 - chance) + 0.01) * now.error(one, other) ** 2 * (1 + 0.05 * Math.random());
+      if (one !== first && other !== first) told *= OTHERS;
+      // To ask the same again tells little more.
+      told /= 1 + Math.min(...pictures.map((number) => timesJudged(number, one, other)));
       if (!best || told > best.told) best = { told, one, other, pictures };
     }
   }
   if (!best) return showPair(null);
-  const picture = leastUsed(best.one, best.other, best.pictures);
+  const picture = leastJudged(best.one, best.other, best.pictures);
   const [left, right] = Math.random() < 0.5 ? [best.one, best.other] : [best.other, best.one];
   showPair({ left, right, picture });
 }
@@ -68,10 +78,16 @@ function common(one, other) {
   return Object.keys(a).filter((number) => a[number].size && b[number]?.size && a[number].name === b[number].name);
 }
 
-function leastUsed(one, other, pictures) {
-  const used = (number) => votes.filter((vote) => vote.picture === number && [vote.left, vote.right].includes(one) && [vote.left, vote.right].includes(other)).length;
-  const least = Math.min(...pictures.map(used));
-  const free = pictures.filter((number) => used(number) === least);
+// How often a picture was judged: between two candidates, or at all.
+function timesJudged(number, ...between) {
+  return votes.filter((vote) => vote.picture === number && between.every((place) => [vote.left, vote.right].includes(place))).length;
+}
+
+// One that these two were not judged by yet; of several, one that was seen least.
+function leastJudged(one, other, pictures) {
+  const least = (values, count) => values.filter((value) => count(value) === Math.min(...values.map(count)));
+  const fresh = least(pictures, (number) => timesJudged(number, one, other));
+  const free = least(fresh, (number) => timesJudged(number));
   return free[Math.floor(Math.random() * free.length)];
 }
 
@@ -91,23 +107,58 @@ function showPair(shown) {
   }
 }
 
+// Says whether there are votes that no file has.
+function changed(now) {
+  unsaved = now;
+  asked = false;
+}
+
 function vote(choice) {
   if (!pair || !byId("judge-missing").hidden) return;
   votes.push({ ...pair, choice });
+  changed(true);
   nextPair();
 }
 
 function undoVote() {
   const last = votes.pop();
   if (!last) return;
+  changed(votes.length > 0);
   showRanking(rankNow());
   showPair({ left: last.left, right: last.right, picture: last.picture });
 }
 
-function discardVotes() {
-  votes.length = 0;
+// Takes over a file of saved votes, to judge on where it ended.
+async function loadVotes(file) {
+  if (votes.length) return say("There are votes already: save and discard them before you load others");
+  let content;
+  try {
+    content = JSON.parse(await file.text());
+    const found = content.candidates.map(({ run, name, step }) => [runs.find((each) => each.run === run && each.point === name), step]);
+    const known = content.votes.every(({ left, right, choice }) => found[left] && found[right] && left !== right && choice in SHARES);
+    if (!known || found.length < 2 || !found.every(([run, step]) => run?.cells[step])) throw new Error();
+    clearCandidates();
+    for (const [run, step] of found) toggleCandidate(run, step);
+  } catch {
+    return say("Not loaded: this is no file of votes on checkpoints of this sweep");
+  }
+  votes.push(...content.votes);
+  nextPair();
+}
+
+function clearCandidates() {
   for (const [run, step] of candidates.splice(0)) cellElements.get(key(run, step)).classList.remove("candidate");
   showCount();
+}
+
+function discardVotes() {
+  if (unsaved && !asked) {
+    asked = true;
+    return say(`Not saved yet: ${countOf(votes.length)}. To discard them, press again`);
+  }
+  votes.length = 0;
+  changed(false);
+  clearCandidates();
   judging.close();
 }
 
@@ -120,10 +171,10 @@ function showRanking(now) {
     const next = now.order[rank + 1];
     const chance = next === undefined ? "" : `${Math.round(100 * now.probability(place, next))} %`;
     const cells = [rank + 1, `${nameOf(run)}, step ${step}`, behind, judged, chance].map((text) => element("td", {}, String(text)));
-    return element("tr", {}, ...cells);
+    return element("tr", {}, ...cells, element("td", {}, ...pickButtons(run, step)));
   });
   byId("judge-ranking").replaceChildren(...rows);
-  byId("judge-verdict").textContent = `${votes.length} votes. ${VERDICTS[now.verdict]}`;
+  byId("judge-verdict").textContent = `${countOf(votes.length)}. ${VERDICTS[now.verdict]}`;
 }
 
 function saveVotes() {
@@ -132,7 +183,11 @@ function saveVotes() {
   const link = element("a", { href: URL.createObjectURL(new Blob([content], { type: "application/json" })), download: "votes.json" });
   link.click();
   URL.revokeObjectURL(link.href);
+  changed(false);
 }
+
+// The way out of the page is no way to lose an hour's judging.
+addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
 
 const JUDGE_KEYS = { ArrowLeft: () => vote("left"), ArrowRight: () => vote("right"), ArrowDown: () => vote("equal"), "=": () => vote("equal"), Backspace: undoVote };
 
@@ -140,6 +195,12 @@ for (const side of ["left", "right"]) byId(`judge-${side}`).onclick = () => vote
 byId("judge-equal").onclick = () => vote("equal");
 byId("judge-undo").onclick = undoVote;
 byId("judge-save").onclick = saveVotes;
+byId("judge-load").onclick = () => byId("judge-file").click();
+byId("judge-file").onchange = ({ target }) => {
+  loadVotes(target.files[0]);
+  // The same file may be chosen again.
+  target.value = "";
+};
 byId("judge-discard").onclick = discardVotes;
 byId("judge-close").onclick = () => judging.close();
 byId("open-judge").onclick = openJudge;

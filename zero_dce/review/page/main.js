@@ -142,7 +142,7 @@ const KEYS = {
   k: () => toggleCandidate(state.run, state.step),
   p: () => state.run && (canPick(state.run, state.step) ? copy(pickCommand(state.run, state.step)) : say(`step ${state.step} has no checkpoint to pick`)),
 };
-const GRID_KEYS = { g: togglePlots, "/": () => byId("filter").focus(), "?": () => byId("about").showModal() };
+const GRID_KEYS = { Enter: () => state.run && openViewer(state.run, state.step), g: togglePlots, "/": () => byId("filter").focus(), "?": () => byId("about").showModal() };
 const VIEWER_KEYS = { s: toggleCompare, ",": () => moveSlider(-2), ".": () => moveSlider(2), "+": () => zoom(1), "=": () => zoom(1), "-": () => zoom(-1) };
 
 function actionOf(pressed) {
@@ -152,15 +152,23 @@ function actionOf(pressed) {
   return (viewer.open ? VIEWER_KEYS : GRID_KEYS)[pressed] ?? KEYS[pressed];
 }
 
+// On a button, a link or a field the browser itself acts on Enter.
+const actsItself = (target) => target.matches("button, select, input, summary, a");
+
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("about").open) return;
   const typing = event.target.matches("select, input:not([type=range], [type=checkbox])");
   // The size has its own arrow keys; the slider's are those of the grid, and its own are comma and full stop.
   const own = event.target.matches("input[type=range]") && event.target !== slider && event.key in ARROWS;
-  if (typing || own) return typing && event.key === "Escape" ? focusCell() : undefined;
+  if (typing && event.key === "Escape") {
+    // A browser would empty the field without a word, and the filter would go on.
+    event.preventDefault();
+    return focusCell();
+  }
+  if (typing || own) return;
   const pressed = event.key.length === 1 ? event.key.toLowerCase() : event.key;
   const action = actionOf(pressed);
-  if (!action) return;
+  if (!action || (pressed === "Enter" && actsItself(event.target))) return;
   event.preventDefault();
   action();
 });

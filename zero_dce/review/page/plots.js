@@ -5,7 +5,9 @@ let stage = "training";
 const POINT = 9;
 // Values that span more than this are easier to compare on a logarithmic axis.
 const WIDE = 8;
-// Up to so many different values each get a name below the scatter.
+// Within this span both axes look the same, and round numbers are found on a linear one.
+const NARROW = 2;
+// Up to so many different weights each get a name below the scatter.
 const MOST_MARKS = 7;
 
 const swept = new Set(runs.flatMap((run) => Object.keys(run.swept)));
@@ -57,10 +59,11 @@ function lossChart(loss) {
   const wanted = byId("logarithmic").checked;
   const possible = values.every((value) => value > 0);
   const note = loss === "total" ? "weighted: not comparable between weights" : wanted && !possible ? "linear, it has values of 0" : "unweighted";
+  const logarithmic = wanted && possible && Math.max(...values) / Math.min(...values) >= NARROW;
   return chartBox(loss, note, (box) => {
     if (lines.length === 0) return null;
     const tables = lines.map((run) => [run[stage].steps, run[stage].values[loss]]);
-    const options = plotOptions(box, wanted && possible ? values : null, false);
+    const options = plotOptions(box, logarithmic ? values : null, false);
     options.series.push(...lines.map((run) => series(run, tables.every(([steps]) => steps.length < 3))));
     return linked(new uPlot(options, uPlot.join(tables), box), lines);
   });
@@ -81,7 +84,7 @@ function scatterChart() {
     const margin = log ? (high / low) ** 0.08 : (high - low) * 0.08 || Math.abs(low) * 0.1 || 1;
     options.scales.x.range = log ? [low / margin, high * margin] : [low - margin, high + margin];
     const marks = [...new Set(across)];
-    if (marks.length <= MOST_MARKS) options.axes[0].splits = () => marks;
+    if (hasOwnMeaning(x) && marks.length <= MOST_MARKS) options.axes[0].splits = () => marks;
     options.series.push(...shown.map((run) => ({ ...series(run, true), paths: () => null })));
     // A series a run, each with its one point, so that it can be marked and hidden like a curve.
     const table = [across, ...shown.map((run, place) => across.map((_, at) => (at === place ? run.fields[y] : null)))];
@@ -121,7 +124,7 @@ function plotOptions(box, logValues, logAcross) {
     height: 172 * scale,
     legend: { show: false },
     cursor: { drag: { x: false, y: false }, points: { show: false }, y: false },
-    focus: { alpha: 0.15 },
+    focus: { alpha: 0.3 },
     scales: {
       x: { time: false, distr: logAcross ? 3 : 1 },
       y: logValues ? { distr: 3, range: logRange(logValues) } : {},
@@ -150,11 +153,8 @@ function logSplits(low, high) {
     }
     return found.filter((value) => value >= low && value <= high);
   };
-  for (const digits of [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 5, 6, 7, 8, 9]]) {
-    const found = within(digits);
-    if (found.length >= 3) return found;
-  }
-  return [0.15, 0.5, 0.85].map((part) => Number((low * (high / low) ** part).toPrecision(3)));
+  const choices = [[1], [1, 2, 5], [1, 1.5, 2, 3, 4, 6, 8]].map(within);
+  return choices.find((found) => found.length >= 3) ?? choices.at(-1);
 }
 
 // The run whose line or point is nearest to the mouse is the one that is pointed at.
