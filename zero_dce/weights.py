@@ -147,8 +147,11 @@ def _read_checkpoint(file: Path) -> _State:
         raise
     except Exception as error:
         # A damaged file can make the unpickler stumble in many ways.
+        # What PyTorch says after its first line is advice to others.
+        reason = str(error).partition("\n")[0]
         raise ValueError(
-            f"{file} is not a PyTorch checkpoint that can be read with weights_only=True: {error}"
+            f"{file} is not a PyTorch checkpoint that can be read with weights_only=True: "
+            f"{type(error).__name__}: {reason}"
         ) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -88,3 +89,18 @@ def test_nothing_there(text: str, message: str, photos: Path) -> None:
     (photos / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=message):
         find_jobs([text], Path("out"))
+
+
+def test_a_folder_that_cannot_be_listed_is_named_at_the_end(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The superuser of a container may list everything: the refusal is made up."""
+    scan = os.scandir
+
+    def refuse(path: str) -> object:
+        if str(path).endswith("day 2"):
+            raise PermissionError(13, "Permission denied", str(path))
+        return scan(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    jobs = find_jobs(["photos"], Path("out"))
+    assert [job.problem for job in jobs if job.problem] == ["cannot list photos/trip/day 2: folder: Permission denied"]
+    assert len(jobs) == 4

@@ -12,10 +12,17 @@ from zero_dce.data.index import find_folder
 
 @dataclass(frozen=True)
 class Job:
-    """A file to enhance, and the file that the result becomes."""
+    """A file to enhance, and the file that the result becomes.
+
+    Attributes:
+        input: the file, or a folder that cannot be listed.
+        output: the result.
+        problem: why nothing can come of it.
+    """
 
     input: Path
     output: Path
+    problem: str | None = None
 
 
 def find_jobs(inputs: Sequence[str], output: Path) -> list[Job]:
@@ -32,31 +39,34 @@ def find_jobs(inputs: Sequence[str], output: Path) -> list[Job]:
         FileNotFoundError: if an input does not exist, or a folder or pattern holds no file.
         ValueError: if a result would overwrite an input, or two results have one name.
     """
-    jobs: dict[Path, Path] = {}
+    jobs: dict[Path, Job] = {}
     for text in inputs:
-        for file, name in _expand(text, output):
-            jobs.setdefault(file, output / name)
-    _check_apart(jobs)
-    return [Job(file, target) for file, target in jobs.items()]
+        for file, name, problem in _expand(text, output):
+            jobs.setdefault(file, Job(file, output / name, problem))
+    _check_apart({job.input: job.output for job in jobs.values()})
+    return list(jobs.values())
 
 
-def _expand(text: str, output: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield each file that an argument means, and the name of its result."""
+def _expand(text: str, output: Path) -> Iterator[tuple[Path, Path, str | None]]:
+    """Yield each file that an argument means, the name of its result, and what is wrong with it."""
     path = Path(text)
     if path.is_dir():
-        for entry in find_folder(path).entries:
+        found = find_folder(path)
+        for entry in found.entries:
             if not _is_below(path / entry.path, output):
-                yield path / entry.path, Path(entry.path)
+                yield path / entry.path, Path(entry.path), None
+        for name, reason in found.unreadable.items():
+            yield path / name, Path(name), f"cannot list {path / name}: {reason}"
     elif path.exists() or not glob.has_magic(text):
         if not path.exists():
             raise FileNotFoundError(f"{text} does not exist; expected a file, a folder, or a pattern such as '*.jpg'")
-        yield path, Path(path.name)
+        yield path, Path(path.name), None
     else:
         base = Path(*_fixed_part(path))
         files = [file for file in map(Path, sorted(glob.glob(text, recursive=True))) if file.is_file()]  # noqa: PTH207  # Path.glob takes no absolute pattern
         if not files:
             raise FileNotFoundError(f"no file matches the pattern {text}")
-        yield from ((file, file.relative_to(base)) for file in files if not _is_below(file, output))
+        yield from ((file, file.relative_to(base), None) for file in files if not _is_below(file, output))
 
 
 def _fixed_part(pattern: Path) -> list[str]:

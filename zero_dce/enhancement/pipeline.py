@@ -74,6 +74,8 @@ class Pipeline:
             writer.shutdown()
 
     def _read(self, job: Job) -> Picture:
+        if job.problem:
+            raise OSError(job.problem)
         taken = 0
 
         def take(width: int, height: int) -> None:
