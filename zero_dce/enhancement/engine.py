@@ -35,6 +35,9 @@ class Enhancer:
         tile: the side of a tile of exact mode in pixels; ``None`` is what suits the backend.
         factor: the side of a block of fast mode in pixels: larger is quicker and less like the exact result.
 
+    Attributes:
+        mode: as given.
+
     Raises:
         ModuleNotFoundError: if the backend is not installed.
         ValueError: if an argument is out of its range, or not to be had on this machine.
@@ -58,7 +61,7 @@ class Enhancer:
         if tile is not None:
             check_number("--tile", tile, least=1, whole=True)
         self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile
-        self._mode, self._strength, self._factor = mode, strength, factor
+        self.mode, self._strength, self._factor = mode, strength, factor
         self._backends: dict[str, Backend] = {}
         self._fast: dict[int, FastMode] = {}
         self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
@@ -95,8 +98,8 @@ class Enhancer:
         """
         output = picture.blank()
         bits = 8 * picture.dtype.itemsize
-        if self._mode == "fast" and FastMode.suits(picture):
-            fast = self._fast_for(bits)
+        if self.mode == "fast" and FastMode.suits(picture):
+            fast = self.fast_for(bits)
             fast.apply(picture, fast.estimate(picture), output, map_canvas, progress)
         else:
             self._enhance_exactly(picture, output, map_canvas, progress)
@@ -119,7 +122,8 @@ class Enhancer:
         for pixels in in_threads(work, tiles, backend):
             progress(pixels)
 
-    def _fast_for(self, bits: int) -> FastMode:
+    def fast_for(self, bits: int) -> FastMode:
+        """Return fast mode for pictures of so many bits a channel, whichever mode pictures are enhanced in."""
         if bits not in self._fast:
             # Only the network tolerates bfloat16.
             precise = choose_backend(self._backend, self._weights, "float32")

@@ -131,6 +131,20 @@ def fit(inputs: Floats, maps: Floats) -> Regression:
     return Regression(*(np.ascontiguousarray(np.atleast_2d(part).T, dtype=np.float32) for part in columns))
 
 
+def blend(first: Regression, second: Regression, weight: float) -> Regression:
+    """Return the regression whose maps are ``(1 - weight) * first + weight * second``, on what either was shown."""
+    shares = ((first, np.float32(1 - weight)), (second, np.float32(weight)))
+    return Regression(
+        np.minimum(first.low, second.low),
+        np.maximum(first.high, second.high),
+        np.concatenate((first.hidden, second.hidden)),
+        np.concatenate((first.hidden_bias, second.hidden_bias)),
+        np.concatenate([share * part.output for part, share in shares], axis=1),
+        shares[0][1] * first.direct + shares[1][1] * second.direct,
+        shares[0][1] * first.bias + shares[1][1] * second.bias,
+    )
+
+
 def _window(canvas: Canvas, grid: BlockGrid, origin: Origin, side: int) -> Array:
     top, left = (index * grid.size for index in origin)
     length = side * grid.size

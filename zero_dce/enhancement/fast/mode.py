@@ -21,6 +21,8 @@ SIDE = 192
 # Smaller pictures are computed exactly: that takes no longer.
 LEAST_PIXELS, LEAST_SIDE = 1 << 20, 96
 
+Part = tuple[slice, slice]
+
 
 @dataclass(frozen=True)
 class Field:
@@ -55,9 +57,17 @@ class FastMode:
 
     def estimate(self, canvas: Canvas) -> Field:
         """Measure a picture's blocks, and learn how the network's curve maps depend on them."""
+        grid, statistics = self.measure(canvas)
+        return Field(grid, statistics, self.calibrate(canvas, grid, statistics))
+
+    def measure(self, canvas: Canvas) -> tuple[BlockGrid, Array]:
+        """Return a picture's blocks and their statistics, rows x columns x 9."""
         grid = BlockGrid(canvas.width, canvas.height, self._size)
-        statistics = measure(canvas, grid, self._backend, self._statistics)
-        return Field(grid, statistics, calibrate(canvas, grid, statistics, self._network_backend, self._estimate))
+        return grid, measure(canvas, grid, self._backend, self._statistics)
+
+    def calibrate(self, canvas: Canvas, grid: BlockGrid, statistics: Array) -> Regression:
+        """Learn how the network's curve maps depend on statistics; arguments as :meth:`measure` takes and gives."""
+        return calibrate(canvas, grid, statistics, self._network_backend, self._estimate)
 
     def apply(
         self,
@@ -68,26 +78,33 @@ class FastMode:
         progress: Callable[[int], object],
     ) -> None:
         """Enhance a picture; arguments as in :meth:`zero_dce.enhancement.engine.Enhancer.enhance`."""
-        grid, matrices = field.grid, field.regression.arrays()
 
-        def work(part: tuple[slice, slice]) -> None:
-            pixels = read_blocks(canvas, grid, *part)
-            around = with_surroundings(field.statistics, part, AROUND)
-            enhanced, *maps = self._backend.run(self._program(part, map_canvas), pixels, around, *matrices)
-            _write(output, grid, part, enhanced)
+        def work(part: Part) -> None:
+            enhanced, *maps = self.enhance_part(canvas, field, part, map_canvas is not None)
+            _write(output, field.grid, part, enhanced)
             if map_canvas is not None:
-                _write(map_canvas, grid, part, map_pixels(maps[0]))
+                _write(map_canvas, field.grid, part, map_pixels(maps[0]))
 
-        parts = list(grid.parts(max(1, SIDE // grid.size)))
+        parts = self.parts(field.grid)
         for _ in in_threads(work, parts, self._backend):
             progress(canvas.width * canvas.height // len(parts))
 
-    def _program(self, part: tuple[slice, slice], map_canvas: Canvas | None) -> Program:
+    def parts(self, grid: BlockGrid) -> list[Part]:
+        """Return the parts of a picture that are enhanced one at a time, see :meth:`BlockGrid.parts`."""
+        return list(grid.parts(max(1, SIDE // grid.size)))
+
+    def enhance_part(self, canvas: Canvas, field: Field, part: Part, with_map: bool = False) -> tuple[Array, ...]:
+        """Return the pixels of a part, enhanced, and ``with_map`` their mean curve map; it may pass the edge."""
+        pixels = read_blocks(canvas, field.grid, *part)
+        around = with_surroundings(field.statistics, part, AROUND)
+        return self._backend.run(self._program(part, with_map), pixels, around, *field.regression.arrays())
+
+    def _program(self, part: Part, with_map: bool) -> Program:
         rows, columns = (span.stop - span.start for span in part)
-        return self._application(self._network, self._size, rows, columns, map_canvas is not None)
+        return self._application(self._network, self._size, rows, columns, with_map)
 
 
-def _write(canvas: Canvas, grid: BlockGrid, part: tuple[slice, slice], pixels: Array) -> None:
+def _write(canvas: Canvas, grid: BlockGrid, part: Part, pixels: Array) -> None:
     """Write the blocks of a part, as far as they lie in the picture."""
     top, left = (span.start * grid.size for span in part)
     bottom, right = min(top + len(pixels), canvas.height), min(left + len(pixels[0]), canvas.width)
