@@ -3,6 +3,10 @@
 INPUT is a file, a folder (with all below it) or a pattern such as 'photos/**/*.jpg'. JPEG, PNG, TIFF, WebP and BMP keep
 their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit.
 
+Video clips (.mp4 .mov .m4v .mkv .webm), given by name or pattern (of a folder only pictures are taken), keep their
+container, sound, subtitles, frame times, rotation and colour tags: pip install 'zero_dce[video]'. A clip that is cut
+short or damaged fails as a whole.
+
 In Python, ``zero_dce.enhance(image)`` does the same with an array, a PIL image or a tensor.
 """
 
@@ -22,6 +26,8 @@ from zero_dce.enhancement.inputs import Job, find_jobs
 from zero_dce.enhancement.pipeline import Outcome, Pipeline
 from zero_dce.enhancement.results import Extras
 from zero_dce.enhancement.trained import TRAINED
+from zero_dce.enhancement.video import is_clip
+from zero_dce.enhancement.video.reel import Reel
 from zero_dce.terminal import print_any_name, progress_bar
 from zero_dce.weights import read_weights
 
@@ -55,14 +61,18 @@ def run(options: argparse.Namespace) -> int:
     check_number("--max-megapixels", options.max_megapixels, open_=True)
     extras = Extras(options.compare, options.maps, options.quality)
     jobs = find_jobs(options.inputs, options.output)
+    _check_clips([job for job in jobs if is_clip(job.input)], options)
     jobs, present = _leave_out_present(jobs, extras, options)
+    clips = [job for job in jobs if is_clip(job.input)]
+    pictures = [job for job in jobs if not is_clip(job.input)]
     enhancers: list[Enhancer] = []
 
-    def make_enhancer() -> Enhancer:
-        enhancers.append(_make_enhancer(options))
-        return enhancers[0]
+    def make_enhancer(mode: str) -> Enhancer:
+        enhancers.append(_make_enhancer(options, mode))
+        return enhancers[-1]
 
     begin = time.perf_counter()
+    seconds = 0.0
     code = 0
     with progress_bar(total=len(jobs), desc="enhancing", bar_format=BAR, delay=1) as bar:
 
@@ -71,20 +81,27 @@ def run(options: argparse.Namespace) -> int:
             bar.n = done
             bar.update(0)
 
-        pipeline = Pipeline(jobs, extras, options.max_megapixels, show)
+        pipeline = Pipeline(pictures, extras, options.max_megapixels, show)
+        reel = Reel(clips, options.smoothing, options.max_megapixels, lambda done: show(len(pictures) + done))
         try:
-            pipeline.run(make_enhancer)
+            if pictures or not clips:
+                pipeline.run(lambda: make_enhancer(options.mode or "exact"))
+            seconds = time.perf_counter() - begin
+            if clips:
+                reel.run(lambda: make_enhancer(options.mode or "fast"))
         except KeyboardInterrupt:
+            seconds = seconds or time.perf_counter() - begin
             code = INTERRUPTED
-    _report(pipeline.outcomes, time.perf_counter() - begin, enhancers)
+    outcomes = [*pipeline.outcomes, *reel.outcomes]
+    _report(outcomes, seconds, enhancers)
     for job in present:
         print(f"{job.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
     if code:
-        left = len(jobs) - len(pipeline.outcomes)
+        left = len(jobs) - len(outcomes)
         print(
             f"stopped: {left} of {len(jobs)} are left; the same command with --skip-existing goes on", file=sys.stderr
         )
-    return code or int(bool(present) or any(outcome.error for outcome in pipeline.outcomes))
+    return code or int(bool(present) or any(outcome.error for outcome in outcomes))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -100,9 +117,19 @@ def _parser() -> argparse.ArgumentParser:
         metavar="FILE_OR_DIR",
         help="a checkpoint, a .safetensors file, a picked or a run's folder; default: trained on the embedded sample",
     )
-    parser.add_argument("--mode", choices=MODES, default="exact", help="fast: curves learned from some tiles")
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        help="fast: curves learned from some tiles; default: exact, for video fast",
+    )
     parser.add_argument("--factor", type=int, default=4, metavar="N", help="of fast mode: side of a block; default: 4")
     parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the curves; default: 1")
+    parser.add_argument(
+        "--smoothing",
+        type=float,
+        metavar="0..1",
+        help="of video in fast mode: how much curves are held steady against flicker; default: 0.9",
+    )
     parser.add_argument("--compare", action="store_true", help="also NAME_compare: before and after side by side")
     parser.add_argument("--maps", action="store_true", help="also NAME_curves.png: the mean of the curve maps")
     parser.add_argument("--overwrite", action="store_true", help="replace results of an earlier time")
@@ -119,16 +146,29 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _make_enhancer(options: argparse.Namespace) -> Enhancer:
+def _make_enhancer(options: argparse.Namespace, mode: str) -> Enhancer:
     return Enhancer(
         read_weights(options.weights),
-        mode=options.mode,
+        mode=mode,
         backend=options.backend,
         precision=options.precision,
         strength=options.strength,
         tile=options.tile,
         factor=options.factor,
     )
+
+
+def _check_clips(clips: Sequence[Job], options: argparse.Namespace) -> None:
+    """Refuse what the options ask of clips and cannot be had; ``--smoothing`` where there is nothing to smooth."""
+    if options.smoothing is not None:
+        check_number("--smoothing", options.smoothing, most=1)
+        if options.mode == "exact" and options.smoothing:
+            raise ValueError("--smoothing is for --mode fast: in exact mode every frame is enhanced for itself")
+        if not clips:
+            raise ValueError("--smoothing is for video clips, and there are only pictures: leave it out")
+    for name in ("compare", "maps"):
+        if clips and getattr(options, name):
+            raise ValueError(f"--{name} is for pictures, and {clips[0].input} is a video clip: enhance it by itself")
 
 
 def _leave_out_present(jobs: list[Job], extras: Extras, options: argparse.Namespace) -> tuple[list[Job], list[Job]]:
@@ -143,7 +183,7 @@ def _leave_out_present(jobs: list[Job], extras: Extras, options: argparse.Namesp
 
 
 def _report(outcomes: Sequence[Outcome], seconds: float, enhancers: Sequence[Enhancer]) -> None:
-    done = [outcome for outcome in outcomes if not outcome.error]
+    done = [outcome for outcome in outcomes if not outcome.error and not is_clip(outcome.job.input)]
     for outcome in outcomes:
         for notice in outcome.notices:
             print(f"{outcome.job.input}: {notice}")
