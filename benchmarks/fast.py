@@ -181,7 +181,7 @@ def compare(pixels: np.ndarray, weights: Weights, precise: Enhancer) -> dict[str
 
 def fast(pixels: np.ndarray, weights: Weights, factor: int) -> np.ndarray:
     enhancer = Enhancer(weights, mode="fast", factor=factor)
-    mode, canvas = enhancer._fast_for(8), ArrayCanvas(pixels)
+    mode, canvas = enhancer.fast_for(8), ArrayCanvas(pixels)
     output = canvas.blank()
     mode.apply(canvas, mode.estimate(canvas), output, None, int)
     return output.pixels
