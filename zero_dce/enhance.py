@@ -16,6 +16,7 @@ import argparse
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -63,17 +64,37 @@ def run(options: argparse.Namespace) -> int:
     jobs = find_jobs(options.inputs, options.output)
     _check_clips([job for job in jobs if is_clip(job.input)], options)
     jobs, present = _leave_out_present(jobs, extras, options)
-    clips = [job for job in jobs if is_clip(job.input)]
-    pictures = [job for job in jobs if not is_clip(job.input)]
+    done = _enhance_all(jobs, extras, options)
+    _report(done)
+    for job in present:
+        print(f"{job.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
+    if done.interrupted:
+        left = f"{len(jobs) - len(done.outcomes)} of {len(jobs)} are left"
+        print(f"stopped: {left}; the same command with --skip-existing goes on", file=sys.stderr)
+        return INTERRUPTED
+    return int(bool(present) or any(outcome.error for outcome in done.outcomes))
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What became of the files; ``seconds`` and ``how`` are of the pictures."""
+
+    outcomes: list[Outcome]
+    seconds: float
+    how: str
+    interrupted: bool
+
+
+def _enhance_all(jobs: Sequence[Job], extras: Extras, options: argparse.Namespace) -> _Done:
+    """Enhance pictures, then clips."""
+    pictures, clips = ([job for job in jobs if is_clip(job.input) == kind] for kind in (False, True))
     enhancers: list[Enhancer] = []
 
-    def make_enhancer(mode: str) -> Enhancer:
-        enhancers.append(_make_enhancer(options, mode))
+    def make_enhancer(default_mode: str) -> Enhancer:
+        enhancers.append(_make_enhancer(options, options.mode or default_mode))
         return enhancers[-1]
 
-    begin = time.perf_counter()
-    seconds = 0.0
-    code = 0
+    begin, seconds, interrupted = time.perf_counter(), 0.0, False
     with progress_bar(total=len(jobs), desc="enhancing", bar_format=BAR, delay=1) as bar:
 
         def show(done: float) -> None:
@@ -84,24 +105,16 @@ def run(options: argparse.Namespace) -> int:
         pipeline = Pipeline(pictures, extras, options.max_megapixels, show)
         reel = Reel(clips, options.smoothing, options.max_megapixels, lambda done: show(len(pictures) + done))
         try:
-            if pictures or not clips:
-                pipeline.run(lambda: make_enhancer(options.mode or "exact"))
+            if pictures:
+                pipeline.run(lambda: make_enhancer("exact"))
             seconds = time.perf_counter() - begin
             if clips:
-                reel.run(lambda: make_enhancer(options.mode or "fast"))
+                reel.run(lambda: make_enhancer("fast"))
         except KeyboardInterrupt:
+            interrupted = True
             seconds = seconds or time.perf_counter() - begin
-            code = INTERRUPTED
-    outcomes = [*pipeline.outcomes, *reel.outcomes]
-    _report(outcomes, seconds, enhancers)
-    for job in present:
-        print(f"{job.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
-    if code:
-        left = len(jobs) - len(outcomes)
-        print(
-            f"stopped: {left} of {len(jobs)} are left; the same command with --skip-existing goes on", file=sys.stderr
-        )
-    return code or int(bool(present) or any(outcome.error for outcome in outcomes))
+    how = enhancers[0].describe() if enhancers else ""
+    return _Done([*pipeline.outcomes, *reel.outcomes], seconds, how, interrupted)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -182,18 +195,17 @@ def _leave_out_present(jobs: list[Job], extras: Extras, options: argparse.Namesp
     return [job for job in jobs if job not in present], present
 
 
-def _report(outcomes: Sequence[Outcome], seconds: float, enhancers: Sequence[Enhancer]) -> None:
-    done = [outcome for outcome in outcomes if not outcome.error and not is_clip(outcome.job.input)]
-    for outcome in outcomes:
+def _report(work: _Done) -> None:
+    for outcome in work.outcomes:
         for notice in outcome.notices:
             print(f"{outcome.job.input}: {notice}")
+    done = [outcome for outcome in work.outcomes if not outcome.error and not is_clip(outcome.job.input)]
     if done:
         million = sum(outcome.pixels for outcome in done) / 1e6
-        print(
-            f"{len(done)} {'picture' if len(done) == 1 else 'pictures'}, {million:.1f} megapixels in {seconds:.1f} s "
-            f"({enhancers[0].describe()}): {done[0].job.output if len(done) == 1 else done[0].job.output.parent}"
-        )
-    for outcome in outcomes:
+        count = "1 picture" if len(done) == 1 else f"{len(done)} pictures"
+        where = done[0].job.output if len(done) == 1 else done[0].job.output.parent
+        print(f"{count}, {million:.1f} megapixels in {work.seconds:.1f} s ({work.how}): {where}")
+    for outcome in work.outcomes:
         if outcome.error:
             print(f"failed: {outcome.error}", file=sys.stderr)
 
