@@ -6,6 +6,7 @@ import pytest
 
 from tests.helpers.runs import read_metrics
 from zero_dce.loggers.metrics_file import MetricsFile
+from zero_dce.loggers.step_wandb import _supersede
 
 
 def test_a_row_a_step_and_new_columns_later(tmp_path: Path) -> None:
@@ -46,3 +47,15 @@ def test_saving_is_rationed_but_nothing_is_lost(tmp_path: Path, monkeypatch: pyt
     now += 10
     logger.save()
     assert len(read_metrics(tmp_path)) == 2
+
+
+def test_parts_that_began_in_the_same_second_are_all_kept(tmp_path: Path) -> None:
+    """W&B's folders are named by the second, and a short part of a run takes less."""
+    for content in ("first", "second", "third"):
+        (tmp_path / "offline-run-20300101_120000-abc").mkdir()
+        (tmp_path / "offline-run-20300101_120000-abc" / "run").write_text(content)
+        (tmp_path / "offline-run-20300101_120000-other").mkdir(exist_ok=True)
+        _supersede(tmp_path, "abc")
+    kept = sorted(tmp_path.glob("superseded-*"))
+    assert [(file / "run").read_text() for file in kept] == ["first", "second", "third"]
+    assert [file.name for file in tmp_path.glob("offline-run-*")] == ["offline-run-20300101_120000-other"]

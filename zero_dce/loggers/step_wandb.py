@@ -131,4 +131,8 @@ class StepWandbLogger(WandbLogger):
 
 def _supersede(folder: Path, run_id: str) -> None:
     for earlier in folder.glob(f"offline-run-*-{run_id}"):
-        earlier.rename(folder / f"{SUPERSEDED}{earlier.name}")
+        # W&B names folders by the second: two parts of a run that both began in one have the same name.
+        target, number = folder / f"{SUPERSEDED}{earlier.name}", 2
+        while target.exists():
+            target, number = folder / f"{SUPERSEDED}{earlier.name}-{number}", number + 1
+        earlier.rename(target)
