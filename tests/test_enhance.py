@@ -136,8 +136,22 @@ def test_an_input_stays_as_it_is(option: list[str], photos: Path, weights: Path)
 def test_where_nothing_can_be_written(photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     Path("out").touch()
     assert enhance(weights, "photos/a.png") == 1
-    assert "out" in capsys.readouterr().err
+    assert "--output out is a file; expected a folder" in capsys.readouterr().err
     assert Path("out").read_bytes() == b""
+
+
+def test_an_empty_output(photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert enhance(weights, "photos/a.png", output="") == 2
+    assert "is empty, perhaps an unset variable; expected a folder" in capsys.readouterr().err
+
+
+def test_what_an_earlier_time_left_out_is_made(photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert enhance(weights, "photos/a.png", "photos/trip/b.jpg") == 0
+    assert enhance(weights, "photos/a.png", "photos/trip/b.jpg", "--skip-existing", "--maps") == 0
+    assert files("out") == ["a.png", "a_curves.png", "b.jpg", "b_curves.png"]
+    capsys.readouterr()
+    assert enhance(weights, "photos/a.png", "photos/trip/b.jpg", "--skip-existing", "--maps") == 0
+    assert "2 of 2 results are there already" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (20000, 1), (1, 5000)])

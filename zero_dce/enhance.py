@@ -61,7 +61,9 @@ def run(options: argparse.Namespace) -> int:
     check_number("--quality", options.quality, least=1, most=100, whole=True)
     check_number("--max-megapixels", options.max_megapixels, open_=True)
     extras = Extras(options.compare, options.maps, options.quality)
-    jobs = find_jobs(options.inputs, options.output)
+    if options.output.exists() and not options.output.is_dir():
+        raise NotADirectoryError(f"--output {options.output} is a file; expected a folder")
+    jobs = find_jobs(options.inputs, options.output, extras.files)
     _check_clips([job for job in jobs if is_clip(job.input)], options)
     jobs, present = _leave_out_present(jobs, extras, options)
     done = _enhance_all(jobs, extras, options)
@@ -122,7 +124,7 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m zero_dce.enhance", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders, patterns")
-    parser.add_argument("--output", type=Path, required=True, metavar="DIR", help="a folder; never the input's")
+    parser.add_argument("--output", type=_folder, required=True, metavar="DIR", help="a folder; never the input's")
     parser.add_argument(
         "--weights",
         type=Path,
@@ -145,10 +147,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--compare", action="store_true", help="also NAME_compare: before and after side by side")
     parser.add_argument("--maps", action="store_true", help="also NAME_curves.png: the mean of the curve maps")
-    parser.add_argument("--overwrite", action="store_true", help="replace results of an earlier time")
-    parser.add_argument(
-        "--skip-existing", action="store_true", help="leave results of an earlier time, and do the rest"
-    )
+    earlier = parser.add_mutually_exclusive_group()
+    earlier.add_argument("--overwrite", action="store_true", help="replace results of an earlier time")
+    earlier.add_argument("--skip-existing", action="store_true", help="leave those that are complete, and do the rest")
     parser.add_argument("--quality", type=int, default=95, metavar="N", help="of JPEG and lossy WebP; default: 95")
     parser.add_argument("--max-megapixels", type=float, default=500, metavar="N", help="refuse larger; default: 500")
     parser.add_argument("--backend", default="auto", metavar="NAME", help="openvino, onnxruntime, torch; default: auto")
@@ -157,6 +158,12 @@ def _parser() -> argparse.ArgumentParser:
         "--tile", type=int, metavar="N", help="side of a tile in pixels, default: what suits the backend"
     )
     return parser
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty, perhaps an unset variable; expected a folder")
+    return Path(text)
 
 
 def _make_enhancer(options: argparse.Namespace, mode: str) -> Enhancer:
@@ -190,7 +197,9 @@ def _leave_out_present(jobs: list[Job], extras: Extras, options: argparse.Namesp
         return jobs, []
     present = [job for job in jobs if any(file.exists() for file in extras.files(job.output))]
     if options.skip_existing:
-        finished = [job for job in present if job.output.exists()]
+        finished = [job for job in present if all(file.is_file() for file in extras.files(job.output))]
+        if finished:
+            print(f"{len(finished)} of {len(jobs)} results are there already")
         return [job for job in jobs if job not in finished], []
     return [job for job in jobs if job not in present], present
 

@@ -70,7 +70,7 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         ValueError: if the file is no checkpoint, its keys are of no known layout, it says that it is something else,
             or a weight is not finite.
     """
-    file = _find_file(Path(path))
+    file = find_file(Path(path))
     stored, metadata = _read_safetensors(file) if file.suffix == ".safetensors" else (_read_checkpoint(file), {})
     stored = {key.removeprefix("network."): value for key, value in stored.items()}
     network = DCE_NET_PP if any("depth_conv" in key for key in stored) else DCE_NET
@@ -114,7 +114,12 @@ def drop_denormals(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.abs(values) < np.finfo(np.float32).tiny, np.float32(0), values)
 
 
-def _find_file(path: Path) -> Path:
+def find_file(path: Path) -> Path:
+    """Return the file that weights are read from: the path itself, or what a folder holds.
+
+    Raises:
+        FileNotFoundError: if there is none.
+    """
     if path.is_dir():
         found = next((path / name for name in (WEIGHTS_FILE, LAST_CHECKPOINT) if (path / name).is_file()), None)
         if found is None:

@@ -159,6 +159,10 @@ def test_pytorch_keeps_its_number_of_threads() -> None:
         assert Enhancer(NETWORKS["zero_dce"], backend="torch").backend_for(8).workers == 3
         Enhancer(NETWORKS["zero_dce"], backend="torch", tile=16).enhance(ArrayCanvas(random_image(50, 70)))
         assert torch.get_num_threads() == threads_elsewhere() == 3
+        tool = enhancer("zero_dce", "torch", 16)
+        torch.set_num_threads(2)
+        tool.enhance(ArrayCanvas(random_image(50, 70)))
+        assert torch.get_num_threads() == threads_elsewhere() == 2
     finally:
         torch.set_num_threads(before)
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from zero_dce.enhancement.inputs import Job, find_jobs
+from zero_dce.enhancement.results import Extras
 
 
 @pytest.fixture
@@ -104,3 +105,37 @@ def test_a_folder_that_cannot_be_listed_is_named_at_the_end(photos: Path, monkey
     jobs = find_jobs(["photos"], Path("out"))
     assert [job.problem for job in jobs if job.problem] == ["cannot list photos/trip/day 2: folder: Permission denied"]
     assert len(jobs) == 4
+
+
+def test_a_file_in_two_spellings_is_one(photos: Path) -> None:
+    assert (
+        len(find_jobs(["photos/a.jpg", "photos/../photos/a.jpg", str((photos / "a.jpg").resolve())], Path("out"))) == 1
+    )
+
+
+@pytest.mark.parametrize("inputs", ["photos", "photos/*.jpg"])
+@pytest.mark.parametrize("output", ["photos", "."])
+def test_nothing_but_results(inputs: str, output: str, photos: Path) -> None:
+    with pytest.raises(ValueError, match=r"all files of photos.* lie in the folder of the results"):
+        find_jobs([inputs], Path(output))
+
+
+def test_an_empty_argument(photos: Path) -> None:
+    with pytest.raises(ValueError, match="an input is empty, perhaps an unset variable"):
+        find_jobs([""], Path("out"))
+
+
+def test_further_files_of_a_result_count_too(photos: Path) -> None:
+    (photos / "a.png").touch()
+    maps = Extras(maps=True).files
+    with pytest.raises(ValueError, match=r"photos/a\.jpg and photos/a\.png would both become out/a_curves\.png"):
+        find_jobs(["photos/a.jpg", "photos/a.png"], Path("out"), maps)
+    (photos / "a_compare.jpg").touch()
+    with pytest.raises(ValueError, match=r"would both become out/a_compare\.jpg"):
+        find_jobs(["photos/a.jpg", "photos/a_compare.jpg"], Path("out"), Extras(compare=True).files)
+
+
+def test_a_pipe_is_named_and_not_waited_for(photos: Path) -> None:
+    os.mkfifo(photos / "pipe.jpg")
+    problems = [job.problem for job in find_jobs(["photos"], Path("out")) if job.problem]
+    assert problems == ["photos/pipe.jpg is a pipe or a device; expected a file"]

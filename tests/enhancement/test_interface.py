@@ -88,6 +88,12 @@ def test_the_weights_of_the_package_brighten_dark_pictures() -> None:
         (PIXELS.astype(np.int64), ValueError, "these are of shape .* and type int64"),
         (np.zeros((0, 2, 3), np.uint8), ValueError, "these are of shape"),
         (torch.zeros(4, 5), ValueError, r"the tensor is of shape \(4, 5\); expected 3 x H x W or B x 3 x H x W"),
+        (
+            torch.zeros(3, 5, 5, dtype=torch.int64),
+            ValueError,
+            "of type torch.int64 .*; expected uint8 or floating-point",
+        ),
+        (torch.zeros(0, 3, 5, 5), ValueError, "at least one pixel"),
         (torch.zeros(1, 5, 5), ValueError, "expected 3 x H x W"),
     ],
 )
@@ -106,3 +112,15 @@ def test_the_name_is_a_module_and_a_function(weights: Path) -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     # With OpenVINO nothing of what trains is imported.
     assert done.stdout.splitlines() == ["(2, 3, 3) True", "[]"]
+
+
+def test_weights_that_change_under_their_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A run that trains on writes its last checkpoint anew; a relative path means another file elsewhere."""
+    results = []
+    for folder, seed in (("one", 1), ("two", 2), ("two", 3)):
+        (tmp_path / folder).mkdir(exist_ok=True)
+        save_weights(make_network(make_weights(seed=seed)), tmp_path / folder / "w.safetensors", seed)
+        monkeypatch.chdir(tmp_path / folder)
+        results.append(zero_dce.enhance(PIXELS, "w.safetensors"))
+    assert not np.array_equal(results[0], results[1])
+    assert not np.array_equal(results[1], results[2])

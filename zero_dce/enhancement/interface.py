@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from functools import lru_cache
+from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
@@ -14,7 +15,7 @@ from zero_dce.enhancement.canvas import ArrayCanvas, PillowCanvas
 from zero_dce.enhancement.engine import Enhancer
 from zero_dce.enhancement.pixels import Array
 from zero_dce.enhancement.trained import TRAINED
-from zero_dce.weights import read_weights
+from zero_dce.weights import find_file, read_weights
 
 Picture = TypeVar("Picture")
 # Combinations of weights and options that stay prepared.
@@ -57,7 +58,10 @@ def enhance(
     >>> enhance(np.full((4, 6, 3), 20, dtype=np.uint8)).shape
     (4, 6, 3)
     """
-    enhancer = _prepare(os.fspath(weights or TRAINED), mode, strength, backend, precision)
+    file = find_file(Path(weights or TRAINED)).resolve()
+    # A run that trains on writes the same file anew.
+    state = file.stat()
+    enhancer = _prepare(file, (state.st_mtime_ns, state.st_size), mode, float(strength), backend, precision)
     if isinstance(image, Image.Image):
         return _enhance_image(enhancer, image)  # type: ignore[return-value]
     if isinstance(image, np.ndarray):
@@ -70,8 +74,8 @@ def enhance(
 
 
 @lru_cache(maxsize=PREPARED)
-def _prepare(weights: str, mode: str, strength: float, backend: str, precision: str) -> Enhancer:
-    return Enhancer(read_weights(weights), mode=mode, strength=strength, backend=backend, precision=precision)
+def _prepare(file: Path, _state: tuple[int, int], mode: str, strength: float, backend: str, precision: str) -> Enhancer:
+    return Enhancer(read_weights(file), mode=mode, strength=strength, backend=backend, precision=precision)
 
 
 def _enhance_image(enhancer: Enhancer, image: Image.Image) -> Image.Image:
@@ -96,6 +100,11 @@ def _enhance_tensor(enhancer: Enhancer, image: Any) -> Any:
     batch = image if image.dim() == 4 else image[None]
     if image.dim() not in (3, 4) or batch.shape[1] != 3:
         raise ValueError(f"the tensor is of shape {tuple(image.shape)}; expected 3 x H x W or B x 3 x H x W")
+    if not (batch.dtype == torch.uint8 or batch.is_floating_point()) or not batch.numel():
+        raise ValueError(
+            f"the tensor is of type {image.dtype} and shape {tuple(image.shape)}; expected uint8 or floating-point "
+            "numbers, and at least one pixel"
+        )
     stored = batch.detach().cpu()
     pixels = (stored if stored.dtype == torch.uint8 else stored.float()).permute(0, 2, 3, 1).numpy()
     enhanced = np.stack([_enhance_array(enhancer, picture) for picture in pixels])

@@ -131,6 +131,5 @@ class Pipeline:
     def _fail(self, job: Job, error: Exception) -> None:
         # Of a library's own error the message alone would say too little.
         known = isinstance(error, (OSError, ValueError))
-        self.outcomes.append(
-            Outcome(job, error=str(error) if known else f"{job.input}: {type(error).__name__}: {error}")
-        )
+        text = str(error) if known else f"{type(error).__name__}: {error}"
+        self.outcomes.append(Outcome(job, error=text if str(job.input) in text else f"{job.input}: {text}"))

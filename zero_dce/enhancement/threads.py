@@ -17,9 +17,10 @@ def in_threads(work: Callable[[Item], Result], items: Iterable[Item], backend: B
 
     The first error ends it and is raised.
     """
-    pool = ThreadPoolExecutor(backend.workers, initializer=backend.begin_thread)
+    workers = backend.workers
+    pool = ThreadPoolExecutor(workers, initializer=backend.begin_thread)
     try:
         yield from pool.map(work, items)
     finally:
         pool.shutdown(cancel_futures=True)
-        backend.end_threads()
+        backend.end_threads(workers)

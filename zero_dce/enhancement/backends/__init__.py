@@ -35,13 +35,16 @@ class Backend(Protocol):
     name: str
     precision: str
     tile: int
-    workers: int
+
+    @property
+    def workers(self) -> int:
+        """Return the number of threads."""
 
     def begin_thread(self) -> None:
         """Be called in each of these threads, before it calls :meth:`run`."""
 
-    def end_threads(self) -> None:
-        """Be called when they have ended."""
+    def end_threads(self, workers: int) -> None:
+        """Be called when these ``workers`` have ended."""
 
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
         """Compute a program.

@@ -47,7 +47,7 @@ class OpenVINOBackend:
     def begin_thread(self) -> None:
         """Nothing is kept for a thread."""
 
-    def end_threads(self) -> None:
+    def end_threads(self, workers: int) -> None:
         """Nothing was."""
 
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:

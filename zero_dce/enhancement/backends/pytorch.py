@@ -28,11 +28,7 @@ class PyTorchBackend:
         self.precision = precision
         self.device = torch.device(device or default_device())
         self.tile = TILES.get(self.device.type, TILES["cuda"])
-        # A core a tile: tiles need not wait for each other, as cores that share one do after each of its operations.
-        self._threads = torch.get_num_threads()
         self._exact_gpu = precision == "float32" and self.device.type == "cuda"
-        # On a GPU one tile is moved while another is computed; but a setting of the whole process has one user.
-        self.workers = self._threads if self.device.type == "cpu" else 1 if self._exact_gpu else 2
         self._operations = PyTorchOperations(weights, getattr(torch, precision), self.device)
 
     @staticmethod
@@ -43,15 +39,27 @@ class PyTorchBackend:
             return (*half, "float32")
         return ("bfloat16", "float32") if cpu_has_bfloat16() else ("float32",)
 
+    @property
+    def workers(self) -> int:
+        """Return the number of threads: on the CPU what PyTorch has now.
+
+        A core a tile: tiles need not wait for each other, as cores that share one do after each of its operations. On a
+        GPU one tile is moved while another is computed; but a setting of the whole process has one user.
+        """
+        return torch.get_num_threads() if self.device.type == "cpu" else 1 if self._exact_gpu else 2
+
     def begin_thread(self) -> None:
         """Let this thread compute on one core."""
+        if self.device.type != "cpu":
+            return
         # A thread's number is settled at its first question; what is set before that is lost.
         torch.get_num_threads()
         torch.set_num_threads(1)
 
-    def end_threads(self) -> None:
+    def end_threads(self, workers: int) -> None:
         """Let threads that are started later have as many cores as before."""
-        torch.set_num_threads(self._threads)
+        if self.device.type == "cpu":
+            torch.set_num_threads(workers)
 
     def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
         """Compute a program."""
