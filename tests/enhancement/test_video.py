@@ -384,10 +384,12 @@ def test_a_full_disk_leaves_no_half_clip(kind: str, weights: Path, capsys: pytes
 
 
 def test_a_folder_that_cannot_be_made(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    make_clip(Path("a.mp4"), still_frames(2))
-    Path("out").write_text("a file")
-    assert enhance(weights, "a.mp4") == 1
-    assert "failed: a.mp4: FileExistsError: [Errno 17] File exists: 'out'" in capsys.readouterr().err
+    Path("trip").mkdir()
+    make_clip(Path("trip/a.mp4"), still_frames(2))
+    Path("out").mkdir()
+    Path("out/trip").write_text("a file")
+    assert enhance(weights, "*/a.mp4") == 1
+    assert "failed: trip/a.mp4: FileExistsError: [Errno 17] File exists: 'out/trip'" in capsys.readouterr().err
 
 
 def test_ctrl_c_leaves_no_half_clip(tmp_path: Path, weights: Path) -> None:
