@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from torch import Tensor
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    # For the types alone: who only wants the number of iterations need not wait for PyTorch.
+    from torch import Tensor
 
 ITERATIONS = 8
 

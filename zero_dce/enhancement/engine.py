@@ -125,9 +125,9 @@ class Enhancer:
     def fast_for(self, bits: int) -> FastMode:
         """Return fast mode for pictures of so many bits a channel, whichever mode pictures are enhanced in."""
         if bits not in self._fast:
+            backend = self.backend_for(bits)
             # Only the network tolerates bfloat16.
-            precise = choose_backend(self._backend, self._weights, "float32")
-            self._fast[bits] = FastMode(
-                self._weights.network, self._factor, self._strength, self.backend_for(bits), precise
-            )
+            exact = backend.precision == "float32"
+            precise = backend if exact else choose_backend(self._backend, self._weights, "float32")
+            self._fast[bits] = FastMode(self._weights.network, self._factor, self._strength, backend, precise)
         return self._fast[bits]

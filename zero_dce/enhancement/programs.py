@@ -32,7 +32,7 @@ def enhancement(strength: float, with_map: bool = False) -> Program:
 
     def build(operations: Operations[Any], inputs: Sequence[Any]) -> list[Any]:
         (image,) = inputs
-        maps = separate_maps(operations, estimate_curves(operations, image), strength)
+        maps = separate_maps(operations, estimate_curves(operations, image, strength))
         enhanced = apply_curves(operations, image, maps)
         return [enhanced, operations.mean(maps)] if with_map else [enhanced]
 
@@ -44,7 +44,6 @@ def estimation(strength: float) -> Program:
 
     def build(operations: Operations[Any], inputs: Sequence[Any]) -> list[Any]:
         (image,) = inputs
-        maps = estimate_curves(operations, image)
-        return [maps if strength == 1 else operations.scale(maps, strength)]
+        return [estimate_curves(operations, image, strength)]
 
     return Program("estimate", build, picture_out=False)

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
+from zero_dce.curves import ITERATIONS
 from zero_dce.enhancement.pixels import Array
-from zero_dce.weights import Weights
+from zero_dce.weights import DCE_NET_PP, Weights
 
 Node = TypeVar("Node")
-ITERATIONS = 8
 
 
 class Operations(Protocol[Node]):
@@ -79,8 +79,15 @@ class Operations(Protocol[Node]):
         """Give the same values another shape."""
 
 
-def estimate_curves(operations: Operations[Node], image: Node) -> Node:
-    """Return the curve maps of an image in [0, 1]: 24 channels, or 3 of Zero-DCE++; range [-1, 1].
+def groups_of(weight: Array) -> int:
+    """Return the groups of a convolution with this weight: a channel a group where it is depthwise, else one."""
+    return len(weight) if weight.shape[1] == 1 and weight.shape[2] > 1 else 1
+
+
+def estimate_curves(operations: Operations[Node], image: Node, strength: float = 1.0) -> Node:
+    """Return the curve maps of an image in [0, 1], scaled by ``strength``: 24 channels, or 3 of Zero-DCE++.
+
+    The range is [-1, 1].
 
     Zero-DCE paper (arXiv 2001.06826), section 3.2; Zero-DCE++ (arXiv 2103.00860).
     """
@@ -98,7 +105,8 @@ def estimate_curves(operations: Operations[Node], image: Node) -> Node:
     x4 = layer(4, x3)
     x5 = layer(5, operations.concatenate(x3, x4))
     x6 = layer(6, operations.concatenate(x2, x5))
-    return operations.tanh(layer(7, operations.concatenate(x1, x6), relu=False))
+    curve_maps = operations.tanh(layer(7, operations.concatenate(x1, x6), relu=False))
+    return curve_maps if strength == 1 else operations.scale(curve_maps, strength)
 
 
 def apply_curves(operations: Operations[Node], image: Node, curve_maps: Sequence[Node]) -> Node:
@@ -108,11 +116,9 @@ def apply_curves(operations: Operations[Node], image: Node, curve_maps: Sequence
     return image
 
 
-def separate_maps(operations: Operations[Node], curve_maps: Node, strength: float = 1.0) -> list[Node]:
-    """Return the curve map of each iteration, scaled by ``strength`` in [0, 1]; Zero-DCE++ has one for all."""
-    if strength != 1:
-        curve_maps = operations.scale(curve_maps, strength)
-    if operations.weights.network == "zero_dce_pp":
+def separate_maps(operations: Operations[Node], curve_maps: Node) -> list[Node]:
+    """Return the curve map of each iteration; Zero-DCE++ has one for all."""
+    if operations.weights.network == DCE_NET_PP:
         return [curve_maps] * ITERATIONS
     return list(operations.split(curve_maps, ITERATIONS))
 

@@ -11,6 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zero_dce.enhancement.pixels import LEVELS, Array
 from zero_dce.enhancement.programs import Program
+from zero_dce.enhancement.topology import groups_of
 from zero_dce.weights import Weights
 
 # Old enough for every runtime of the last years; IR 8 goes with it.
@@ -52,8 +53,7 @@ class OnnxOperations:
         """Add a convolution."""
         weight = self.weights.state[f"{layer}.weight"]
         names = [self.stored(f"{layer}.{part}", self.weights.state[f"{layer}.{part}"]) for part in ("weight", "bias")]
-        groups = len(weight) if weight.shape[1] == 1 and weight.shape[2] > 1 else 1
-        y = self.node("Conv", x, *names, pads=[weight.shape[2] // 2] * 4, group=groups)
+        y = self.node("Conv", x, *names, pads=[weight.shape[2] // 2] * 4, group=groups_of(weight))
         return self.node("Relu", y) if relu else y
 
     def concatenate(self, first: str, second: str) -> str:

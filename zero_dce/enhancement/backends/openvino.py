@@ -14,6 +14,7 @@ from openvino import opset15 as ops
 
 from zero_dce.enhancement.pixels import LEVELS, Array
 from zero_dce.enhancement.programs import Program
+from zero_dce.enhancement.topology import groups_of
 from zero_dce.weights import Weights
 
 # Graphs kept, one a program and shape; each holds buffers. A camera's pictures have two shapes: upright and sideways.
@@ -128,7 +129,7 @@ class OpenVINOOperations:
         """Add a convolution."""
         weight, bias = (self.weights.state[f"{layer}.{name}"] for name in ("weight", "bias"))
         pad = [weight.shape[2] // 2] * 2
-        if weight.shape[1] == 1 and weight.shape[2] > 1:
+        if groups_of(weight) > 1:
             kernel = _constant(weight[:, None])
             y = ops.group_convolution(x, kernel, [1, 1], pad, pad, [1, 1])
         else:

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from zero_dce.enhancement.pixels import LEVELS, Array
 from zero_dce.enhancement.programs import Program
+from zero_dce.enhancement.topology import groups_of
 from zero_dce.hardware import cpu_has_bfloat16
 from zero_dce.weights import Weights
 
@@ -97,8 +98,7 @@ class PyTorchOperations:
 
     def convolve(self, x: Tensor, layer: str, relu: bool = False) -> Tensor:
         """Convolve."""
-        weight = self._state[f"{layer}.weight"]
-        groups = len(weight) if weight.shape[1] == 1 and weight.shape[2] > 1 else 1
+        weight, groups = self._state[f"{layer}.weight"], groups_of(self.weights.state[f"{layer}.weight"])
         y = F.conv2d(
             x.to(self.dtype), weight, self._state[f"{layer}.bias"], padding=weight.shape[2] // 2, groups=groups
         )

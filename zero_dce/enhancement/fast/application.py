@@ -7,10 +7,11 @@ from typing import Any
 
 import numpy as np
 
+from zero_dce.curves import ITERATIONS
 from zero_dce.enhancement.fast.calibration import Floats
 from zero_dce.enhancement.fast.statistics import STATISTICS
 from zero_dce.enhancement.programs import Program
-from zero_dce.enhancement.topology import ITERATIONS, Operations
+from zero_dce.enhancement.topology import Operations
 from zero_dce.weights import MAPS
 
 # Blocks around a part whose statistics are needed: one for enlarging its maps, one more for means over 3 x 3.

@@ -47,7 +47,7 @@ class BlockGrid:
                 yield slice(top, top + min(side, self.rows)), slice(left, left + min(side, self.columns))
 
 
-def read_blocks(canvas: Canvas, grid: BlockGrid, rows: slice, columns: slice, before: int = 0, after: int = 0) -> Array:
+def read_blocks(canvas: Canvas, grid: BlockGrid, rows: slice, columns: slice, before: int = 0) -> Array:
     """Read the pixels of some blocks; what lies outside the picture repeats its edge.
 
     Args:
@@ -56,14 +56,13 @@ def read_blocks(canvas: Canvas, grid: BlockGrid, rows: slice, columns: slice, be
         rows: which rows of blocks.
         columns: which columns of blocks.
         before: rows and columns of pixels above and to the left of them.
-        after: rows and columns of pixels below and to the right of them.
     """
     return read_beyond(
         canvas,
         columns.start * grid.size - before,
         rows.start * grid.size - before,
-        columns.stop * grid.size + after,
-        rows.stop * grid.size + after,
+        columns.stop * grid.size,
+        rows.stop * grid.size,
     )
 
 
