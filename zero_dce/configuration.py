@@ -135,7 +135,7 @@ def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
         return [*own, *place]
     keys = {_key(argument) for argument in own}
     settings = [setting for setting in plan["hydra"] if _key(setting) not in keys]
-    return [f"data={plan['data']}", *plan["overrides"], *settings, *own, *place]
+    return [*plan["overrides"], *settings, *own, *place]
 
 
 def _key(argument: str) -> str:
