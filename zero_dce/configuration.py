@@ -110,15 +110,24 @@ def expand_resume(arguments: list[str]) -> list[str]:
     overrides = [str(override) for override in OmegaConf.load(saved / "overrides.yaml")]
     settings = OmegaConf.load(saved / "hydra.yaml")
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
-    quoted = '"' + str(run).replace('"', '\\"') + '"'
-    if f"hydra.run.dir={quoted}" in arguments:
+    if f"hydra.run.dir={quoted(run)}" in arguments:
         # A further process of the same run gets the line of the first one, which is expanded already.
         return arguments
     own = [argument for argument in arguments if argument not in given]
     kept = [override for override in overrides if not override.startswith("resume=")]
     # What is refused must not change the run's own configuration, so Hydra writes this one beside it.
-    place = [f"resume={quoted}", f"hydra.run.dir={quoted}", f"hydra.output_subdir={RESUMED}", "hydra.mode=RUN"]
-    return [f"data={choice}", *kept, *own, *place]
+    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={RESUMED}"]
+    return [f"data={choice}", *kept, *own, *place, "hydra.mode=RUN"]
+
+
+def quoted(path: Path) -> str:
+    """Return a path as the value of an override."""
+    return '"' + str(path).replace('"', '\\"') + '"'
+
+
+def is_launched(hydra: Any) -> bool:
+    """Tell from Hydra's configuration whether this is a run of a sweep, in the sweep's process or in its own."""
+    return not OmegaConf.is_missing(hydra.job, "num")
 
 
 def quiet() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import lightning as L
@@ -10,11 +11,13 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
 from zero_dce.checks import check_number
+from zero_dce.launching.slurm_queue import check_commands
 from zero_dce.loggers.connection import check_connection
 from zero_dce.records import ENVIRONMENT, is_first_process
 
 log = logging.getLogger(__name__)
 FALLBACKS = ("stop", "offline")
+SLURM_LAUNCHER = "hydra_plugins.zero_dce.slurm_launcher.SlurmLauncher"
 LARGEST_SEED = 2**32 - 1  # NumPy's
 # Name and smallest value of whole numbers: what the Trainer does not check, or not in the user's words.
 TRAINER_NUMBERS = (
@@ -24,8 +27,13 @@ TRAINER_NUMBERS = (
 )
 
 
-def check_run(config: DictConfig, run: Path) -> None:
+def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
     """Refuse what cannot work before anything is written, and say first what data this is.
+
+    Args:
+        config: the run's configuration.
+        run: its folder.
+        launched: as a run of a sweep; one that was stopped before its first checkpoint is begun anew in its folder.
 
     Raises:
         ValueError: if a number of the Trainer is out of its range, a folder is given for the embedded sample, or the
@@ -46,8 +54,9 @@ def check_run(config: DictConfig, run: Path) -> None:
         log.warning(
             "Embedded sample data: these are NOT SICE results (for SICE set SICE_ROOT, or data=sice data.root=DIR)"
         )
-    if config.resume is None and (run / ENVIRONMENT).exists():
-        way_out = f", or continue it with resume={run}" if (run / "checkpoints" / LAST).exists() else ""
+    has_checkpoint = (run / "checkpoints" / LAST).exists()
+    if config.resume is None and (run / ENVIRONMENT).exists() and (has_checkpoint or not launched):
+        way_out = f", or continue it with resume={run}" if has_checkpoint else ""
         raise ValueError(f"{run} already holds a run: choose another hydra.run.dir{way_out}")
 
 
@@ -85,3 +94,24 @@ def check_single_process(trainer: L.Trainer, in_sweep: bool) -> None:
             f"a run of {count} processes does not work inside a sweep: each process would start the whole sweep again. "
             "Use trainer.devices=1, or start the runs one by one with hydra.mode=RUN"
         )
+
+
+def uses_slurm(config: DictConfig) -> bool:
+    """Tell whether a sweep's runs are jobs of a SLURM cluster, and this process only waits for them."""
+    return bool(config.hydra.launcher.get("_target_") == SLURM_LAUNCHER)
+
+
+def check_sweep(config: DictConfig) -> None:
+    """Refuse ways of starting a sweep that cannot work.
+
+    Raises:
+        ValueError: if srun started the sweep several times over, or its launcher lacks what it needs.
+    """
+    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
+    if "SLURM_STEP_ID" in os.environ and tasks > 1:
+        raise ValueError(
+            f"the sweep was started by srun {tasks} times over: each process would run all of it. Start it once, "
+            "without srun: hydra/launcher=slurm makes each of its runs a job, with a task for each device"
+        )
+    if uses_slurm(config):
+        check_commands()

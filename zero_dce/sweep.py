@@ -16,8 +16,9 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from zero_dce.data.decode import Pixels, decode_within
-from zero_dce.estimate import estimate_run
+from zero_dce.estimate import Estimate, estimate_run
 from zero_dce.pictures import contact_sheet
+from zero_dce.preflight import check_sweep, uses_slurm
 from zero_dce.records import is_first_process, resume_command, write_json
 from zero_dce.review.report import REPORT, write_report
 from zero_dce.run_folder import pictures_folder, saved_steps
@@ -42,6 +43,11 @@ class SweepOverview(Callback):
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Write the plan and print the number of runs and what they will take."""
+        try:
+            check_sweep(config)
+        except ValueError as error:
+            # Hydra turns a callback's exceptions into warnings, but not this one.
+            sys.exit(str(error))
         folder = Path(config.hydra.sweep.dir).resolve()
         _make_folder(folder, "hydra.sweep.dir")
         if (folder / PLAN).exists():
@@ -52,15 +58,13 @@ class SweepOverview(Callback):
         self.started, self.finished, self.count = time.monotonic(), 0, len(jobs)
         _say(f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}")
         try:
-            estimate = estimate_run(config)
+            # Of a cluster's nodes this machine tells nothing, and nobody trains on a login node.
+            estimate = estimate_run(config, timed=not uses_slurm(config))
         except Exception as error:
             # What is wrong stands in each run's own error; here it must not take the plan along.
             _say(f"No estimate of time and disk: {error}")
             return
-        _say(
-            f"About {_minutes(len(jobs) * estimate.seconds)} of training ({estimate.basis}) "
-            f"and {len(jobs) * estimate.megabytes:.0f} MB of disk."
-        )
+        _say(f"About {_cost(len(jobs), estimate)}.")
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
         """Print how far the sweep is."""
@@ -163,6 +167,13 @@ def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
         lines.append(f"  pictures per step: {run / 'samples'}, and so in each run's folder")
         lines.append(f"Next, train the one you like on: {resume_command(run, 10 * finished['step'])}")
     return "\n".join(lines)
+
+
+def _cost(count: int, estimate: Estimate) -> str:
+    disk = f"{count * estimate.megabytes:.0f} MB of disk"
+    if estimate.seconds is None:
+        return disk
+    return f"{_minutes(count * estimate.seconds)} of training ({estimate.basis}) and {disk}"
 
 
 def _minutes(seconds: float) -> str:

@@ -16,7 +16,14 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from zero_dce.callbacks.checkpoints import check_network, check_steps_left, last_checkpoint
-from zero_dce.configuration import check_quotes, config_folder, expand_resume, quiet, register_resolvers
+from zero_dce.configuration import (
+    check_quotes,
+    config_folder,
+    expand_resume,
+    is_launched,
+    quiet,
+    register_resolvers,
+)
 from zero_dce.failures import explain_full_disk, explain_out_of_memory, release_memory
 from zero_dce.preflight import check_online, check_run, check_single_process
 from zero_dce.records import is_first_process
@@ -34,8 +41,8 @@ def train(config: DictConfig) -> None:
         NonFiniteLossError: if a loss is NaN or infinite; the message names the term and the files.
     """
     run = Path(config.run_dir)
-    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    check_run(config, run)
+    in_sweep = is_launched(HydraConfig.get())
+    check_run(config, run, in_sweep)
     check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
     from_step = 0
@@ -55,7 +62,7 @@ def train(config: DictConfig) -> None:
             record_data(run, data, resumed=checkpoint is not None)
         with open_loggers(config, run, from_step) as loggers, explain_out_of_memory(config):
             trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers)
-            check_single_process(trainer, in_sweep)
+            check_single_process(trainer, HydraConfig.get().mode == RunMode.MULTIRUN)
             result.begin(trainer)
             if config.trainer.max_steps == 0:
                 measure(trainer, model, data)
