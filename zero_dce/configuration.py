@@ -15,7 +15,8 @@ from omegaconf import OmegaConf
 
 from zero_dce.callbacks.checkpoints import last_checkpoint
 from zero_dce.hardware import best_precision
-from zero_dce.sweep_plan import run_name
+from zero_dce.records import read_json
+from zero_dce.sweep_plan import PLAN, run_name
 from zero_dce.weights import DCE_NET_PP
 
 SICE_VARIABLE = "SICE_ROOT"
@@ -85,9 +86,9 @@ def check_quotes(arguments: list[str]) -> None:
 
 
 def expand_resume(arguments: list[str]) -> list[str]:
-    """Turn ``resume=RUN_DIR`` into the run's own command line, continued in its own folder.
+    """Turn ``resume=DIR`` into the command line of that run or sweep, continued in its own folder.
 
-    The run's overrides come first, so that those given now win. Its choice of data is repeated even where it came
+    The overrides of before come first, so that those given now win. The choice of data is repeated even where it came
     from the environment.
 
     Args:
@@ -102,7 +103,17 @@ def expand_resume(arguments: list[str]) -> list[str]:
     given = [argument for argument in arguments if argument.startswith("resume=") and argument != "resume=null"]
     if not given:
         return arguments
-    run = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
+    folder = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
+    own = [argument for argument in arguments if argument not in given]
+    if (folder / PLAN).is_file():
+        return _expand_sweep(folder, own)
+    if f"hydra.run.dir={quoted(folder)}" in arguments:
+        # A run of a sweep, or a further process of the same run, gets the line of the first one, expanded already.
+        return arguments
+    return _expand_run(folder, own)
+
+
+def _expand_run(run: Path, own: list[str]) -> list[str]:
     last_checkpoint(run)
     saved = run / ".hydra"
     if not (saved / "overrides.yaml").is_file():
@@ -110,14 +121,25 @@ def expand_resume(arguments: list[str]) -> list[str]:
     overrides = [str(override) for override in OmegaConf.load(saved / "overrides.yaml")]
     settings = OmegaConf.load(saved / "hydra.yaml")
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
-    if f"hydra.run.dir={quoted(run)}" in arguments:
-        # A further process of the same run gets the line of the first one, which is expanded already.
-        return arguments
-    own = [argument for argument in arguments if argument not in given]
     kept = [override for override in overrides if not override.startswith("resume=")]
     # What is refused must not change the run's own configuration, so Hydra writes this one beside it.
     place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={RESUMED}"]
     return [f"data={choice}", *kept, *own, *place, "hydra.mode=RUN"]
+
+
+def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
+    """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
+    plan = read_json(folder / PLAN)
+    place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
+    if any(not _key(argument).startswith(("hydra.", "hydra/", "-")) for argument in own):
+        return [*own, *place]
+    keys = {_key(argument) for argument in own}
+    settings = [setting for setting in plan["hydra"] if _key(setting) not in keys]
+    return [f"data={plan['data']}", *plan["overrides"], *settings, *own, *place]
+
+
+def _key(argument: str) -> str:
+    return argument.partition("=")[0].lstrip("+~")
 
 
 def quoted(path: Path) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 
 import lightning as L
@@ -11,12 +10,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
 from zero_dce.checks import check_number
+from zero_dce.launching.environment import check_not_inside
 from zero_dce.launching.slurm_queue import check_commands
 from zero_dce.loggers.connection import check_connection
 from zero_dce.records import ENVIRONMENT, is_first_process
 
 log = logging.getLogger(__name__)
 FALLBACKS = ("stop", "offline")
+# Where the classes of launchers are that sweeps work with: this package's, and Hydra's own of one process.
+LAUNCHERS = ("hydra_plugins.zero_dce.", "hydra._internal.core_plugins.basic_launcher.")
 SLURM_LAUNCHER = "hydra_plugins.zero_dce.slurm_launcher.SlurmLauncher"
 LARGEST_SEED = 2**32 - 1  # NumPy's
 # Name and smallest value of whole numbers: what the Trainer does not check, or not in the user's words.
@@ -82,36 +84,40 @@ def check_online(config: DictConfig) -> None:
         wandb.tags = [*wandb.tags, "offline fallback"]
 
 
-def check_single_process(trainer: L.Trainer, in_sweep: bool) -> None:
-    """Refuse several processes inside a sweep, before any is started.
+def check_single_process(trainer: L.Trainer, in_sweeps_process: bool) -> None:
+    """Refuse several processes inside the process that runs a sweep, before any is started.
 
     Raises:
-        ValueError: if a sweep asks for several processes a run.
+        ValueError: if a launcher that starts no fresh processes is to run several.
     """
     count = trainer.num_devices * trainer.num_nodes
-    if in_sweep and count > 1:
+    if in_sweeps_process and count > 1:
         raise ValueError(
-            f"a run of {count} processes does not work inside a sweep: each process would start the whole sweep again. "
-            "Use trainer.devices=1, or start the runs one by one with hydra.mode=RUN"
+            f"a run of {count} processes does not work inside a sweep's own process: each would start the whole sweep "
+            "again. Use hydra/launcher=sequential (the default) or local, which start fresh ones"
         )
-
-
-def uses_slurm(config: DictConfig) -> bool:
-    """Tell whether a sweep's runs are jobs of a SLURM cluster, and this process only waits for them."""
-    return bool(config.hydra.launcher.get("_target_") == SLURM_LAUNCHER)
 
 
 def check_sweep(config: DictConfig) -> None:
     """Refuse ways of starting a sweep that cannot work.
 
     Raises:
-        ValueError: if srun started the sweep several times over, or its launcher lacks what it needs.
+        ValueError: if several processes were started to run the sweep, the launcher is one that would start runs in
+            a way that does not go together with training, or it lacks what it needs.
     """
-    tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", "1"))
-    if "SLURM_STEP_ID" in os.environ and tasks > 1:
+    check_not_inside("the sweep")
+    launcher = config.hydra.launcher.get("_target_", "")
+    if not launcher.startswith(LAUNCHERS):
+        chosen = config.hydra.runtime.choices["hydra/launcher"]
         raise ValueError(
-            f"the sweep was started by srun {tasks} times over: each process would run all of it. Start it once, "
-            "without srun: hydra/launcher=slurm makes each of its runs a job, with a task for each device"
+            f"hydra/launcher={chosen} does not go together with training: its runs would share one process's devices, "
+            "and their results and failures get lost. Use hydra/launcher=local hydra.launcher.slots=N for N runs at a "
+            "time on this machine (on GPUs slots=null: as many as there are), or hydra/launcher=slurm on a cluster"
         )
     if uses_slurm(config):
         check_commands()
+
+
+def uses_slurm(config: DictConfig) -> bool:
+    """Tell whether a sweep's runs are jobs of a SLURM cluster, and this process only waits for them."""
+    return bool(config.hydra.launcher.get("_target_") == SLURM_LAUNCHER)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -15,14 +16,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from hydra.core.utils import JobReturn, filter_overrides
+from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
+from zero_dce.launching.environment import is_outer
+from zero_dce.launching.job import Job, hydra_settings, jobs_to_run
 from zero_dce.launching.slurm_queue import cancel, cancel_command, read_queue, why_no_accounting
 from zero_dce.launching.slurm_task import RunTask
-from zero_dce.launching.slurm_wait import Run, interruptible, wait_for
-from zero_dce.records import read_json, write_json
+from zero_dce.launching.slurm_wait import Submitted, interruptible, result_time, wait_for
+from zero_dce.records import read_json, resume_command, write_json
+from zero_dce.sweep_plan import PLAN, point_name
 
 if TYPE_CHECKING:
     from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
@@ -32,9 +36,6 @@ log = logging.getLogger(__name__)
 JOBS = "slurm_jobs.json"
 # Of a job that submitit's handler sends back into the queue before training has begun, where none can be saved.
 MOST_EARLY_REQUEUES = 20
-# What SLURM's commands are told by their user. All other variables of this name describe the job around the sweep.
-KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT")
-OF_A_PROCESS_GROUP = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "MASTER_ADDR", "MASTER_PORT", "NODE_RANK")
 
 
 @dataclass(frozen=True)
@@ -63,65 +64,57 @@ def launch(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]], firs
         CompactHydraException: if they cannot be submitted; then none is left in the queue.
         SystemExit: if the waiting is interrupted; the jobs go on, unless they are to be cancelled then.
     """
-    folder = Path(launcher.config.hydra.sweep.dir).resolve()
-    runs = [
-        Run(first + index, tuple(overrides), folder / str(first + index))
-        for index, overrides in enumerate(job_overrides)
-    ]
+    settings, folder = launcher.settings, Path(launcher.config.hydra.sweep.dir).resolve()
+    jobs, waiting = jobs_to_run(launcher.config, job_overrides, first, settings["retry_failed"])
     reason = why_no_accounting()
     if reason:
-        log.info("Why a job died is known for some minutes only: %s", reason)
+        log.info("Waiting goes by squeue and result.json; why a job died is known for some minutes only (%s)", reason)
+    submitted: list[Submitted] = []
     try:
         with interruptible():
             try:
-                _submit(launcher, folder, runs)
-            except (ValueError, RuntimeError) as error:
-                cancel_all(runs)
+                _submit(launcher, folder, waiting, submitted)
+            except (ValueError, RuntimeError, ConnectionError) as error:
+                if submitted:
+                    cancel(job.job for job in submitted)
                 raise CompactHydraException(f"The sweep was not submitted: {error}") from error
-            wait_for(runs, accounting=reason is None)
+            wait_for(submitted, accounting=reason is None)
     except KeyboardInterrupt as stop:
-        _leave(runs, folder, launcher.settings["cancel_on_interrupt"])
-        sys.exit(stop.args[0] if stop.args else 130)
-    return [run.returned() for run in runs]
+        _leave([job.job for job in submitted if not job.ended], folder, settings["cancel_on_interrupt"])
+        sys.exit(stop.args[0])
+    return [job.ended() for job in jobs]
 
 
-def cancel_all(runs: Sequence[Run]) -> None:
-    """Cancel the jobs of runs that were submitted."""
-    jobs = [run.job for run in runs if run.job]
-    if jobs:
-        cancel(jobs)
-
-
-def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[Run]) -> None:
-    """Submit each run, but for those whose job of an earlier time is still in the queue: these are waited for."""
-    earlier = read_json(folder / JOBS) or {}
+def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[Job], submitted: list[Submitted]) -> None:
+    """Submit each run, but for those whose job of an earlier time is in the queue still: these are waited for."""
+    earlier: dict[str, str] = read_json(folder / JOBS) or {}
     queue = read_queue() if earlier else {}
-    kinds: dict[Resources, list[Run]] = {}
+    kinds: dict[Resources, list[Job]] = {}
     for run in runs:
+        known = earlier.get(str(run.number), "")
+        if known in queue and not queue[known].ended:
+            submitted.append(Submitted(run, known, _log(launcher.settings, known)))
+            log.info("Run %d is in the queue already", run.number)
+            continue
         config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(run.overrides))
-        resources = Resources.of(config.trainer)
-        job = earlier.get(str(run.number))
-        if job in queue and not queue[job].ended:
-            run.job, run.log, run.stale = job, _log(launcher.settings, job), None
-            log.info("Run %d is in the queue already, as job %s", run.number, job)
-        else:
-            kinds.setdefault(resources, []).append(run)
+        kinds.setdefault(Resources.of(config.trainer), []).append(run)
     for resources, members in kinds.items():
-        _submit_array(launcher.settings, resources, members)
-        earlier |= {str(run.number): run.job for run in members}
-        write_json(folder / JOBS, earlier)
+        new = _submit_array(launcher, resources, members)
+        submitted += new
+        write_json(folder / JOBS, earlier := earlier | {str(job.run.number): job.job for job in new})
+    swept = read_json(folder / PLAN)["swept"]
+    for job in submitted:
+        log.info("Run %d is job %s: %s", job.run.number, job.job, point_name(job.run.overrides, swept))
 
 
-def _submit_array(settings: dict[str, Any], resources: Resources, runs: Sequence[Run]) -> None:
-    executor = _executor(settings, resources)
-    arguments = [(run.number, list(run.overrides), str(run.folder)) for run in runs]
-    for run in runs:
-        run.folder.mkdir(parents=True, exist_ok=True)
+def _submit_array(launcher: SlurmLauncher, resources: Resources, runs: Sequence[Job]) -> list[Submitted]:
+    executor = _executor(launcher.settings, resources)
+    settings = hydra_settings(launcher.config)
+    arguments = [(run.number, list(run.overrides), str(run.run), settings) for run in runs]
+    stale = [result_time(run) for run in runs]
     with _without_outer_job():
         jobs = executor.map_array(RunTask(), *zip(*arguments, strict=True))
-    for run, job in zip(runs, jobs, strict=True):
-        run.job, run.log = job.job_id, job.paths.stdout
-        log.info("Run %d is job %s: %s", run.number, run.job, " ".join(filter_overrides(run.overrides)))
+    return [Submitted(run, job.job_id, job.paths.stdout, old) for run, job, old in zip(runs, jobs, stale, strict=True)]
 
 
 def _executor(settings: dict[str, Any], resources: Resources) -> Any:
@@ -163,20 +156,14 @@ def _count(trainer: Any, name: str) -> int:
     except (TypeError, ValueError):
         number = 0
     if number < 1:
-        raise ValueError(
-            f"trainer.{name}={value}: a job needs to know how many to ask for, so give a whole number from 1 on"
-        )
+        raise ValueError(f"trainer.{name}={value}, but a job must say how many it needs: give a whole number from 1 on")
     return number
 
 
 @contextmanager
 def _without_outer_job() -> Iterator[None]:
     """Hide the variables of a job that this process may be in itself: sbatch would hand them on to the new jobs."""
-    hidden = {
-        name: value
-        for name, value in os.environ.items()
-        if name in OF_A_PROCESS_GROUP or (name.startswith("SLURM_") and name not in KEPT)
-    }
+    hidden = {name: value for name, value in os.environ.items() if is_outer(name)}
     for name in hidden:
         del os.environ[name]
     try:
@@ -185,17 +172,19 @@ def _without_outer_job() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def _leave(runs: Sequence[Run], folder: Path, cancel_jobs: bool) -> None:
+def _leave(jobs: Sequence[str], folder: Path, cancel_jobs: bool) -> None:
     """Say what becomes of the jobs when nobody waits for them any more."""
-    jobs = [run.job for run in runs if run.job and not run.ended]
     if not jobs:
         return
     if cancel_jobs:
         cancel(jobs)
         log.info("Cancelled %d jobs (hydra.launcher.cancel_on_interrupt=true)", len(jobs))
         return
-    log.info(
-        "Stopped waiting. %d jobs go on in SLURM (hydra.launcher.cancel_on_interrupt=true would cancel them).\n"
-        "  their state: squeue --me\n  to cancel them: %s\n  their results later: python -m zero_dce.review report %s",
-        *(len(jobs), " ".join(cancel_command(jobs)), folder),
-    )
+    lines = [
+        f"Stopped waiting; {len(jobs)} jobs go on in SLURM (hydra.launcher.cancel_on_interrupt=true cancels them)",
+        "  what they do: squeue --me",
+        f"  to cancel them: {' '.join(cancel_command(jobs))}",
+        f"  their results later: {shlex.join(['python', '-m', 'zero_dce.review', 'report', str(folder)])}",
+        f"  to wait for them again: {resume_command(folder)}",
+    ]
+    log.info("\n".join(lines))
