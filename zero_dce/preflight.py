@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
 from zero_dce.checks import check_number
+from zero_dce.cluster import is_requeued
 from zero_dce.loggers.connection import check_connection
 from zero_dce.records import ENVIRONMENT, is_first_process
 
@@ -46,8 +47,10 @@ def check_run(config: DictConfig, run: Path) -> None:
         log.warning(
             "Embedded sample data: these are NOT SICE results (for SICE set SICE_ROOT, or data=sice data.root=DIR)"
         )
-    if config.resume is None and (run / ENVIRONMENT).exists():
-        way_out = f", or continue it with resume={run}" if (run / "checkpoints" / LAST).exists() else ""
+    can_go_on = (run / "checkpoints" / LAST).exists()
+    # A SLURM job that was requeued before its first checkpoint begins its run again, by the same command.
+    if config.resume is None and (run / ENVIRONMENT).exists() and (can_go_on or not is_requeued()):
+        way_out = f", or continue it with resume={run}" if can_go_on else ""
         raise ValueError(f"{run} already holds a run: choose another hydra.run.dir{way_out}")
 
 
