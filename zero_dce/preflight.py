@@ -10,6 +10,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
 from zero_dce.checks import check_number
+from zero_dce.cluster import is_requeued
 from zero_dce.launching.environment import check_not_inside
 from zero_dce.launching.slurm_queue import check_commands
 from zero_dce.loggers.connection import check_connection
@@ -56,9 +57,11 @@ def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
         log.warning(
             "Embedded sample data: these are NOT SICE results (for SICE set SICE_ROOT, or data=sice data.root=DIR)"
         )
-    has_checkpoint = (run / "checkpoints" / LAST).exists()
-    if config.resume is None and (run / ENVIRONMENT).exists() and (has_checkpoint or not launched):
-        way_out = f", or continue it with resume={run}" if has_checkpoint else ""
+    can_go_on = (run / "checkpoints" / LAST).exists()
+    # A SLURM job that was requeued before its first checkpoint begins its run again, by the same command.
+    anew = launched or is_requeued()
+    if config.resume is None and (run / ENVIRONMENT).exists() and (can_go_on or not anew):
+        way_out = f", or continue it with resume={run}" if can_go_on else ""
         raise ValueError(f"{run} already holds a run: choose another hydra.run.dir{way_out}")
 
 
