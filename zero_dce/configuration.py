@@ -13,7 +13,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from zero_dce.callbacks.checkpoints import last_checkpoint
+from zero_dce.callbacks.checkpoints import LAST, last_checkpoint
+from zero_dce.cluster import is_requeued
 from zero_dce.hardware import best_precision
 from zero_dce.records import read_json
 from zero_dce.sweep_plan import PLAN, run_name
@@ -83,6 +84,26 @@ def check_quotes(arguments: list[str]) -> None:
                 "A value with a comma, blank, bracket or equals sign, as in a path, needs "
                 f"two pairs of quotes: '{key}=\"{value}\"'"
             ) from error
+
+
+def continue_requeued(arguments: list[str]) -> list[str]:
+    """Turn the command line of a SLURM job that was requeued, which is that of its start, into one that continues.
+
+    Args:
+        arguments: the command line without the program's name. A run is found again by its ``hydra.run.dir``.
+
+    Returns:
+        The same where the job was not requeued, is a sweep, resumes already, or has no checkpoint yet; else
+        ``resume=RUN_DIR`` with Hydra's own settings.
+    """
+    given = [argument for argument in arguments if argument.startswith("hydra.run.dir=")]
+    other = {"-m", "--multirun"} & {*arguments} or any(argument.startswith("resume=") for argument in arguments)
+    if not given or other or not is_requeued():
+        return arguments
+    run = given[-1].removeprefix("hydra.run.dir=")
+    if not (Path(run.strip("'\"")) / "checkpoints" / LAST).is_file():
+        return arguments
+    return [f"resume={run}", *(a for a in arguments if a.startswith("hydra.") and a not in given)]
 
 
 def expand_resume(arguments: list[str]) -> list[str]:

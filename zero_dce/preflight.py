@@ -10,7 +10,9 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
 from zero_dce.checks import check_number
+from zero_dce.cluster import is_requeued
 from zero_dce.launching.environment import check_not_inside
+from zero_dce.launching.slurm_queue import check_commands
 from zero_dce.loggers.connection import check_connection
 from zero_dce.records import ENVIRONMENT, is_first_process
 
@@ -18,6 +20,7 @@ log = logging.getLogger(__name__)
 FALLBACKS = ("stop", "offline")
 # Where the classes of launchers are that sweeps work with: this package's, and Hydra's own of one process.
 LAUNCHERS = ("hydra_plugins.zero_dce.", "hydra._internal.core_plugins.basic_launcher.")
+SLURM_LAUNCHER = "hydra_plugins.zero_dce.slurm_launcher.SlurmLauncher"
 LARGEST_SEED = 2**32 - 1  # NumPy's
 # Name and smallest value of whole numbers: what the Trainer does not check, or not in the user's words.
 TRAINER_NUMBERS = (
@@ -54,9 +57,11 @@ def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
         log.warning(
             "Embedded sample data: these are NOT SICE results (for SICE set SICE_ROOT, or data=sice data.root=DIR)"
         )
-    has_checkpoint = (run / "checkpoints" / LAST).exists()
-    if config.resume is None and (run / ENVIRONMENT).exists() and (has_checkpoint or not launched):
-        way_out = f", or continue it with resume={run}" if has_checkpoint else ""
+    can_go_on = (run / "checkpoints" / LAST).exists()
+    # A SLURM job that was requeued before its first checkpoint begins its run again, by the same command.
+    anew = launched or is_requeued()
+    if config.resume is None and (run / ENVIRONMENT).exists() and (can_go_on or not anew):
+        way_out = f", or continue it with resume={run}" if can_go_on else ""
         raise ValueError(f"{run} already holds a run: choose another hydra.run.dir{way_out}")
 
 
@@ -100,8 +105,8 @@ def check_sweep(config: DictConfig) -> None:
     """Refuse ways of starting a sweep that cannot work.
 
     Raises:
-        ValueError: if several processes were started to run the sweep, or the launcher is one that would start runs in
-            a way that does not go together with training.
+        ValueError: if several processes were started to run the sweep, the launcher is one that would start runs in
+            a way that does not go together with training, or it lacks what it needs.
     """
     check_not_inside("the sweep")
     launcher = config.hydra.launcher.get("_target_", "")
@@ -112,3 +117,10 @@ def check_sweep(config: DictConfig) -> None:
             "and their results and failures get lost. Use hydra/launcher=local hydra.launcher.slots=N for N runs at a "
             "time on this machine (on GPUs slots=null: as many as there are), or hydra/launcher=slurm on a cluster"
         )
+    if uses_slurm(config):
+        check_commands()
+
+
+def uses_slurm(config: DictConfig) -> bool:
+    """Tell whether a sweep's runs are jobs of a SLURM cluster, and this process only waits for them."""
+    return bool(config.hydra.launcher.get("_target_") == SLURM_LAUNCHER)

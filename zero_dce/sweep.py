@@ -25,7 +25,7 @@ from zero_dce.launching.job import is_left
 from zero_dce.launching.layout import expected_slots, threads
 from zero_dce.launching.processes import call_apart
 from zero_dce.pictures import contact_sheet
-from zero_dce.preflight import check_sweep
+from zero_dce.preflight import check_sweep, uses_slurm
 from zero_dce.records import is_first_process, read_json, resume_command, run_state, write_json
 from zero_dce.review.report import REPORT, write_report
 from zero_dce.run_folder import pictures_folder, saved_steps
@@ -78,7 +78,8 @@ class SweepOverview(Callback):
         _make_folder(folder, "hydra.sweep.dir")
         jobs = plan_jobs(config)
         left = _continue(config, folder, jobs) if config.resume else _begin(config, folder, jobs)
-        SweepOverview.progress = Progress(folder, left, in_turn=not config.resume and len(slots) == 1)
+        alone = len(slots) == 1 and not uses_slurm(config)
+        SweepOverview.progress = Progress(folder, left, in_turn=alone and not config.resume)
         _announce_cost(config, left, slots)
         SweepOverview.progress.started = time.monotonic()
 
@@ -146,16 +147,13 @@ def _announce_cost(config: DictConfig, count: int, slots: list[list[str] | None]
         # What is wrong stands in each run's own error; here it must not take the plan along.
         _say(f"No estimate of time and disk: {error}")
         return
-    at_a_time = f", {len(slots)} runs at a time" if len(slots) > 1 else ""
-    _say(
-        f"About {_minutes(count * estimate.seconds / len(slots))} of training ({estimate.basis}{at_a_time}) "
-        f"and {count * estimate.megabytes:.0f} MB of disk."
-    )
+    _say(f"About {_cost(count, estimate, len(slots))}.")
 
 
 def _estimate(config: DictConfig, slots: list[list[str] | None]) -> Estimate:
     if slots == [None]:
-        return estimate_run(config)
+        # Of a cluster's nodes this machine tells nothing, and nobody trains on a login node.
+        return estimate_run(config, timed=not uses_slurm(config))
     # Runs in processes of their own: what this one holds on a GPU, it would hold until the sweep's end.
     (environment,) = run_environments(1, slots[0])
     estimate: Estimate = call_apart(estimate_run, portable(config), environment=environment, threads=threads(slots, 1))
@@ -254,6 +252,14 @@ def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
         lines.append(f"  pictures per step: {run / 'samples'}, and so in each run's folder")
         lines.append(f"Next, train the one you like on: {resume_command(run, 10 * finished['step'])}")
     return "\n".join(lines)
+
+
+def _cost(count: int, estimate: Estimate, slots: int) -> str:
+    disk = f"{count * estimate.megabytes:.0f} MB of disk"
+    if estimate.seconds is None:
+        return disk
+    at_a_time = f", {slots} runs at a time" if slots > 1 else ""
+    return f"{_minutes(count * estimate.seconds / slots)} of training ({estimate.basis}{at_a_time}) and {disk}"
 
 
 def _minutes(seconds: float) -> str:

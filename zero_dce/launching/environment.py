@@ -9,7 +9,8 @@ from collections.abc import Sequence
 # What torchrun, srun and MPI tell their processes: a run inside would take itself for one of theirs.
 OUTER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "GROUP_WORLD_SIZE")
 OUTER_BEGINNINGS = ("MASTER_", "ROLE_", "TORCHELASTIC_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "JSM_")
-KEPT = ("SLURM_CONF",)
+# What SLURM's commands are told by their user.
+KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT")
 # How to tell that one of several processes is running: who starts them, what it sets in each, and their number.
 STARTERS = (("torchrun", "LOCAL_RANK", "WORLD_SIZE"), ("srun", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS"))
 GPUS = "CUDA_VISIBLE_DEVICES"

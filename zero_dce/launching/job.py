@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.utils import JobReturn, JobStatus
+from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
@@ -25,7 +26,7 @@ OF_THE_SWEEP = (
 )
 
 
-class RunError(RuntimeError):
+class RunError(CompactHydraException):
     """A run of a sweep did not finish; the message says which and why."""
 
 
