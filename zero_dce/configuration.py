@@ -193,6 +193,7 @@ WARNINGS = (
     "GPU available but not used",  # so is trainer.accelerator=cpu
     "could be decompression bomb DOS attack",  # said in the table of unusual images
     "smaller than the logging interval",  # steps are logged across epochs
+    "`srun` command is available",  # a run outside srun, as one of a sweep's, is meant as it is
 )
 MESSAGES = ("litlogger", "TPU available", "weights_only", "`Trainer.fit` stopped", "Tensor Cores")
 
