@@ -76,7 +76,7 @@ def test_finishing_writes_table_and_contact_sheet(
         samples.mkdir(parents=True)
         for name, level in (("00_input", 10), ("00_output", value)):
             Image.new("RGB", (40, 20), (level, level, level)).save(samples / f"{name}.png")
-    monkeypatch.setattr(sweep.SweepOverview, "folder", folder)
+    monkeypatch.setattr(sweep.SweepOverview, "progress", sweep.Progress(folder, 5))
     sweep.finish_sweep()
     printed = capsys.readouterr().out
     assert "Run 2 failed: ValueError: no" in printed
