@@ -191,6 +191,7 @@ WARNINGS = (
     "Total length of `list` across ranks is zero",  # data.val_fraction=0 is meant as it is
     "does not have many workers",  # data.num_workers is meant as it is
     "GPU available but not used",  # so is trainer.accelerator=cpu
+    "srun.* is available on your system but is not used",  # so is a run outside of SLURM, also on a login node
     "could be decompression bomb DOS attack",  # said in the table of unusual images
     "smaller than the logging interval",  # steps are logged across epochs
 )
