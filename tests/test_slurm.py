@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import signal
@@ -16,18 +15,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from omegaconf import OmegaConf
 
 from tests.helpers import slurm
 from tests.helpers.runs import read_metrics, read_result, run_here, tiny
 from tests.helpers.slurm import Cluster, running_cluster, why_not
 from tests.test_resume import assert_same_losses
-from zero_dce.launching import slurm_wait
+from zero_dce.launching import slurm_queue, slurm_wait
 from zero_dce.launching.slurm import Resources
 from zero_dce.records import read_json
 
 pytestmark = pytest.mark.slurm
 ROOT = Path(__file__).resolve().parents[1]
-SECONDS_TO_WAIT = 180.0
 ON_SLURM = [
     "hydra/launcher=slurm",
     "hydra.launcher.cpus_per_task=1",
@@ -37,7 +36,7 @@ ON_SLURM = [
     "hydra.mode=MULTIRUN",
 ]
 # Some ten milliseconds a step, and nothing beside: long enough to be met in the middle, quick to be done.
-STEPS = ["logger=csv", "callbacks.progress=null", "trainer.max_steps=600", "every_n_steps=100"]
+STEPS = ["logger=csv", "trainer.max_steps=200", "every_n_steps=20"]
 
 
 @pytest.fixture(scope="session")
@@ -145,7 +144,7 @@ def test_a_sweep_with_a_failing_run(
         ["learning_rate=0.0002", "finished"],
     ]
     assert "accounting storage is disabled" in printed.out, "said before anything is submitted"
-    assert f"Run 2 started on n1 (job {array}_2)" in printed.out or f"Run 2 started on n2 (job {array}_2)" in printed.out
+    assert re.search(rf"Run 2 started on n[12] \(job {array}_2\); log: /", printed.out)
     assert "without overflow; log: " in printed.out
     assert "run 1 failed: RuntimeError: value cannot be converted" in printed.err
     assert "of training" not in printed.out, "this machine's speed says nothing about the nodes'"
@@ -196,10 +195,10 @@ def test_a_requeued_job_continues(
     assert not (run / ".hydra_resumed").exists()
 
 
-def test_preempted_on_two_nodes(
-    cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_preempted_on_two_nodes(cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     processes = ["trainer=ddp", "trainer.devices=2", "+trainer.num_nodes=2", "data.batch_size=1"]
+    # Few steps: the order in which processes are summed up differs in the last bit, and that grows.
+    processes += ["trainer.max_steps=60", "every_n_steps=5"]
     run = tmp_path / "sweep" / "0"
 
     code = meanwhile(
@@ -212,3 +211,161 @@ def test_preempted_on_two_nodes(
     whole = [*quick(sice, *ON_SLURM, *processes), "hydra.sweep.dir=whole"]
     assert run_here(monkeypatch, tmp_path, *whole) == 0
     assert_same_losses(run, tmp_path / "whole" / "0")
+
+
+def test_a_killed_job_is_failed_and_the_other_finishes(
+    cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also without sacct, by which submitit waits."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name in ("sbatch", "srun", "squeue", "scancel", "scontrol"):
+        (programs / name).symlink_to(str(shutil.which(name)))
+    run = tmp_path / "sweep" / "1"
+
+    def kill() -> None:
+        # The step and not the job, which scancel would ask to end in peace first.
+        cluster.run(str(programs / "scancel"), "--signal=KILL", f"{job_of(run)}.0")
+
+    with monkeypatch.context() as patch:
+        patch.setenv("PATH", str(programs))
+        code = meanwhile(
+            kill,
+            (run / "checkpoints" / "last.ckpt").exists,
+            lambda: run_here(monkeypatch, tmp_path, *quick(sice, *ON_SLURM, "trainer.max_steps=4,1000000")),
+        )
+    printed = capsys.readouterr().out
+    assert code == 1
+    assert "there is no sacct" in printed
+    assert read_result(tmp_path / "sweep" / "0")["state"] == "finished"
+    result = read_result(run)
+    assert result["state"] == "failed"
+    assert re.match(rf"SLURM job {job_of(run)} ended before the run did, state FAILED; its log: ", result["error"])
+    assert Path(result["error"].partition("its log: ")[2]).is_file()
+    assert result["last_step"] >= 20
+    assert f"Run 1 failed: SLURM job {job_of(run)}" in printed
+
+
+def test_commands_that_are_missing_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    (tmp_path / "squeue").touch(mode=0o755)
+    assert run_here(monkeypatch, tmp_path, *ON_SLURM, "seed=1,2") == 1
+    assert "needs sbatch, srun, scancel, scontrol in PATH" in capsys.readouterr().err
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_without_submitit_it_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(slurm_queue, "NEEDED", ())
+    monkeypatch.setitem(sys.modules, "submitit", None)
+    assert run_here(monkeypatch, tmp_path, *ON_SLURM, "seed=1,2") == 1
+    assert "pip install 'zero_dce[slurm]'" in capsys.readouterr().err
+
+
+def test_jobs_go_on_without_the_one_who_waits(cluster: Cluster, sice: Path, tmp_path: Path) -> None:
+    """Ctrl-C leaves the jobs; who continues the sweep waits for the same ones, and may have them cancelled."""
+    # Held, so that they only wait: on GPUs that are none.
+    held = ["+hydra.launcher.additional_parameters.hold=true", "trainer.accelerator=gpu", "trainer.devices=2"]
+    started = start(tmp_path, *quick(sice, *ON_SLURM, *held, "seed=1,2"))
+    printed, code = interrupt(started, signal.SIGINT)
+    assert code == 130, printed
+    jobs = read_json(tmp_path / "sweep" / "slurm_jobs.json")
+    array = jobs["0"].partition("_")[0]
+    assert f"scancel {array}\n" in printed
+    assert f"python -m zero_dce.review report {tmp_path / 'sweep'}" in printed
+    assert "Traceback" not in printed
+    assert [cluster.state(job) for job in jobs.values()] == ["PENDING", "PENDING"]
+    assert "gres:gpu:2" in cluster.run("squeue", "--noheader", "--format=%b"), "though this machine has none"
+
+    started = start(tmp_path, "resume=sweep", "hydra.launcher.cancel_on_interrupt=true")
+    printed, code = interrupt(started, signal.SIGTERM)
+    assert code == 143, printed
+    assert "Run 1 is in the queue already" in printed
+    assert read_json(tmp_path / "sweep" / "slurm_jobs.json") == jobs
+    assert [cluster.state(job) for job in jobs.values()] == ["CANCELLED", "CANCELLED"]
+
+
+def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    """Start the command line in a process of its own."""
+    command = [sys.executable, "-u", "-m", "zero_dce.train", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+def interrupt(started: subprocess.Popen[str], number: int) -> tuple[str, int]:
+    """Send a signal when all jobs are submitted; returns what was printed and the exit code."""
+    assert started.stdout is not None
+    printed = []
+    try:
+        for line in started.stdout:
+            printed.append(line)
+            if "Run 1 is job" in line:
+                started.send_signal(number)
+        return "".join(printed), started.wait(60)
+    finally:
+        started.kill()
+        started.communicate()
+
+
+@pytest.mark.parametrize(
+    ("trainer", "expected"),
+    [
+        ({"devices": 1, "accelerator": "auto"}, Resources(1, 1, 1)),
+        ({"devices": "2", "accelerator": "gpu", "num_nodes": 3}, Resources(3, 2, 2)),
+        ({"devices": 4, "accelerator": "cpu"}, Resources(1, 4, 0)),
+    ],
+)
+def test_resources(trainer: dict[str, Any], expected: Resources) -> None:
+    assert Resources.of(OmegaConf.create(trainer)) == expected
+
+
+@pytest.mark.parametrize("devices", ["auto", -1, 0, "0,1", [0, 1]])
+def test_a_job_needs_a_number_of_devices(devices: Any) -> None:
+    with pytest.raises(ValueError, match="give a whole number"):
+        Resources.of(OmegaConf.create({"devices": devices, "accelerator": "auto"}))
+
+
+def test_a_sweep_that_is_refused_leaves_no_job(
+    cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The second kind of job asks for more CPUs than a node has; the first has been submitted by then."""
+    many = quick(sice, *ON_SLURM, "trainer.devices=1,2", "hydra.launcher.cpus_per_task=3")
+    assert run_here(monkeypatch, tmp_path, *many) == 1
+    assert "The sweep was not submitted: sbatch: error:" in capsys.readouterr().err
+    assert cluster.run("squeue", "--noheader") == ""
+
+
+def test_a_sweep_by_several_tasks_is_refused(cluster: Cluster, tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "zero_dce.train", *ON_SLURM, "seed=1,2"]
+    printed = cluster.run("srun", "--ntasks=2", f"--chdir={tmp_path}", *command, check=False)
+    assert "was started by srun 2 times over" in printed
+    assert not (tmp_path / "sweep").exists()
+
+
+def test_the_script_for_sbatch(cluster: Cluster, sice: Path, tmp_path: Path) -> None:
+    """Two nodes with two tasks each, sent back into the queue by its own signal."""
+    options = [o for o in quick(sice, "data.batch_size=1") if not o.startswith(("trainer.max", "every_n_steps"))]
+    options += ["trainer.max_steps=60", "every_n_steps=5"]
+    small = ["--gpus-per-node=0", "--cpus-per-task=1", "--mem=1G", f"--chdir={tmp_path}", "--parsable"]
+    export = f"--export=ALL,PYTHON={sys.executable},MASTER_ADDR=127.0.0.1"
+    script = str(ROOT / "sweeps" / "slurm.sbatch")
+    job = cluster.run("sbatch", *small, export, script, *options).strip()
+    run = tmp_path / "runs" / "slurm" / job / "0"
+    log = tmp_path / f"slurm-{job}.out"
+
+    def wait_for(reached: Callable[[], bool]) -> None:
+        while not reached():
+            assert cluster.state(job) in ("PENDING", "RUNNING", "COMPLETING"), log.read_text()[-3000:]
+            time.sleep(0.2)
+
+    wait_for((run / "checkpoints" / "last.ckpt").exists)
+    cluster.run("scancel", "--signal=USR1", job)
+    wait_for((run / "result.json").exists)
+    wait_for(lambda: read_result(run)["state"] != "interrupted")
+    assert read_result(run)["state"] == "finished", log.read_text()[-3000:]
+    assert [int(row["step"]) for row in read_metrics(run)] == list(range(1, 61))
+    assert len(read_json(run / "environment.json")["resumed"]) == 1
+    assert (run / "train_rank_3.log").is_file()
+    assert not (run / ".hydra_resumed").exists()
