@@ -22,8 +22,12 @@ from tests.helpers.runs import read_metrics, read_result, run_here, tiny
 from tests.helpers.slurm import Cluster, running_cluster, why_not
 from tests.test_resume import assert_same_losses
 from zero_dce.launching import slurm_queue, slurm_wait
+from zero_dce.launching.job import Job
 from zero_dce.launching.slurm import Resources
-from zero_dce.records import read_json
+from zero_dce.launching.slurm_queue import Entry
+from zero_dce.launching.slurm_wait import Submitted, wait_for
+from zero_dce.losses import CompositeLoss
+from zero_dce.records import read_json, write_json
 
 pytestmark = pytest.mark.slurm
 ROOT = Path(__file__).resolve().parents[1]
@@ -210,7 +214,12 @@ def test_preempted_on_two_nodes(cluster: Cluster, sice: Path, tmp_path: Path, mo
     assert len(read_json(run / "environment.json")["resumed"]) == 1
     whole = [*quick(sice, *ON_SLURM, *processes), "hydra.sweep.dir=whole"]
     assert run_here(monkeypatch, tmp_path, *whole) == 0
-    assert_same_losses(run, tmp_path / "whole" / "0")
+    rows, expected = read_metrics(run), read_metrics(tmp_path / "whole" / "0")
+    assert [row["step"] for row in rows] == [row["step"] for row in expected]
+    for name in ("train/total", *(f"{part}/{loss}" for part in ("train", "val") for loss in CompositeLoss.NAMES)):
+        assert [float(row[name] or 0) for row in rows] == pytest.approx(
+            [float(row[name] or 0) for row in expected], abs=1e-6
+        )
 
 
 def test_a_killed_job_is_failed_and_the_other_finishes(
@@ -309,6 +318,48 @@ def interrupt(started: subprocess.Popen[str], number: int) -> tuple[str, int]:
         started.communicate()
 
 
+def test_slurm_that_does_not_answer_is_waited_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One run writes its result meanwhile, the other is lost, but only by a queue that was seen without it."""
+    running = {"7_0": Entry("RUNNING", 0, "n1"), "7_1": Entry("RUNNING", 0, "n1")}
+    answers = iter([running, None, None, None, None, {"7_1": Entry("TIMEOUT", 0, "n1")}, {}])
+    jobs = [Submitted(Job(number, (), tmp_path / str(number)), f"7_{number}", Path("log")) for number in range(2)]
+
+    def answer() -> dict[str, Entry]:
+        queue = next(answers)
+        if queue is None:
+            write_json(tmp_path / "0" / "result.json", {"state": "finished", "error": None})
+            raise ConnectionError("no route")
+        return queue
+
+    (tmp_path / "0").mkdir()
+    monkeypatch.setattr(slurm_wait, "read_queue", answer)
+    monkeypatch.setattr(slurm_wait, "SECONDS_BETWEEN_LOOKS", 0)
+    with caplog.at_level("INFO", slurm_wait.__name__):
+        wait_for(jobs, accounting=False)
+    assert [job.run.ended().status.name for job in jobs] == ["COMPLETED", "FAILED"]
+    assert "state TIMEOUT (hydra.launcher.timeout_min" in read_result(tmp_path / "1")["error"]
+    assert [record.message for record in caplog.records if "nswer" in record.message] == [
+        "SLURM does not answer (no route); 2 runs are waited for all the same",
+        "SLURM answers again",
+    ]
+
+
+def test_an_interrupted_run_whose_job_is_gone_stays_interrupted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(slurm_wait, "read_queue", dict)
+    monkeypatch.setattr(slurm_wait, "SECONDS_BETWEEN_LOOKS", 0)
+    (tmp_path / "0").mkdir()
+    job = Submitted(Job(0, (), tmp_path / "0"), "7", Path("log"))
+    write_json(tmp_path / "0" / "result.json", {"state": "interrupted", "error": None, "last_step": 5})
+    wait_for([job], accounting=False)
+    result = read_result(tmp_path / "0")
+    assert (result["state"], result["last_step"]) == ("interrupted", 5)
+    assert "SLURM job 7 ended before the run did, state not known" in result["error"]
+
+
 @pytest.mark.parametrize(
     ("trainer", "expected"),
     [
@@ -355,15 +406,15 @@ def test_the_script_for_sbatch(cluster: Cluster, sice: Path, tmp_path: Path) -> 
     run = tmp_path / "runs" / "slurm" / job / "0"
     log = tmp_path / f"slurm-{job}.out"
 
-    def wait_for(reached: Callable[[], bool]) -> None:
-        while not reached():
-            assert cluster.state(job) in ("PENDING", "RUNNING", "COMPLETING"), log.read_text()[-3000:]
-            time.sleep(0.2)
+    def goes_on() -> bool:
+        time.sleep(0.2)
+        return cluster.state(job) in ("PENDING", "RUNNING", "COMPLETING")
 
-    wait_for((run / "checkpoints" / "last.ckpt").exists)
+    while not (run / "checkpoints" / "last.ckpt").exists():
+        assert goes_on(), log.read_text()[-3000:]
     cluster.run("scancel", "--signal=USR1", job)
-    wait_for((run / "result.json").exists)
-    wait_for(lambda: read_result(run)["state"] != "interrupted")
+    while goes_on():
+        pass
     assert read_result(run)["state"] == "finished", log.read_text()[-3000:]
     assert [int(row["step"]) for row in read_metrics(run)] == list(range(1, 61))
     assert len(read_json(run / "environment.json")["resumed"]) == 1
