@@ -18,9 +18,10 @@ import pytest
 from omegaconf import OmegaConf
 
 from tests.helpers import slurm
-from tests.helpers.runs import read_metrics, read_result, run_here, tiny
+from tests.helpers.runs import read_metrics, read_result, read_wandb, run_here, tiny, wandb_rows
 from tests.helpers.slurm import Cluster, running_cluster, why_not
 from tests.test_resume import assert_same_losses
+from zero_dce.callbacks.checkpoints import read_step
 from zero_dce.launching import slurm_queue, slurm_wait
 from zero_dce.launching.job import Job
 from zero_dce.launching.slurm import Resources
@@ -253,6 +254,30 @@ def test_a_killed_job_is_failed_and_the_other_finishes(
     assert Path(result["error"].partition("its log: ")[2]).is_file()
     assert result["last_step"] >= 20
     assert f"Run 1 failed: SLURM job {job_of(run)}" in printed
+
+
+def test_a_cancelled_job_keeps_its_last_step(
+    cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """SLURM signals all processes of a job, also W&B's own, which stops at once."""
+    options = [option for option in quick(sice) if option != "logger=csv"]
+    run = tmp_path / "sweep" / "0"
+    code = meanwhile(
+        lambda: cluster.run("scancel", job_of(run)),
+        (run / "checkpoints" / "last.ckpt").exists,
+        lambda: run_here(monkeypatch, tmp_path, *options, *ON_SLURM, "trainer.max_steps=1000000"),
+    )
+    printed = capsys.readouterr()
+    assert code == 1
+    result = read_result(run)
+    assert result["state"] == "interrupted", result["error"]
+    assert read_step(run / "checkpoints" / "last.ckpt") == result["last_step"] == len(read_metrics(run))
+    assert "state CANCELLED" in result["error"]
+    assert f"run 0 interrupted: SLURM job {job_of(run)} ended before the run did" in printed.err
+    last = result["last_step"] + 2
+    assert run_here(monkeypatch, tmp_path, "resume=sweep/0", f"trainer.max_steps={last}") == 0
+    rows = wandb_rows(read_wandb(tmp_path / "sweep" / "wandb"))
+    assert [row["_step"] for row in rows if "train/total" in row] == list(range(1, last + 1)), "W&B has it all"
 
 
 def test_commands_that_are_missing_are_named(
