@@ -17,7 +17,12 @@ def cluster_environment() -> ClusterEnvironment | None:
     Under SLURM the Trainer would requeue the job itself, with a checkpoint written inside the signal handler: that
     never returns when processes are in the middle of a step.
     """
-    return SLURMEnvironment(auto_requeue=False) if SLURMEnvironment.detect() else None
+    return SLURMEnvironment(auto_requeue=False) if _is_started_by_srun() else None
+
+
+def _is_started_by_srun() -> bool:
+    # As SLURMEnvironment.detect(), which also warns wherever srun is installed and not used.
+    return "SLURM_NTASKS" in os.environ and SLURMEnvironment.job_name() not in ("bash", "interactive")
 
 
 def with_cluster(trainer: DictConfig) -> dict[str, Any]:
@@ -38,7 +43,7 @@ def with_cluster(trainer: DictConfig) -> dict[str, Any]:
 
 def slurm_job() -> str | None:
     """Return the name by which SLURM requeues this job, also of one task of an array; ``None`` outside SLURM."""
-    if "SLURM_JOB_ID" not in os.environ or not SLURMEnvironment.detect():
+    if "SLURM_JOB_ID" not in os.environ or not _is_started_by_srun():
         return None
     array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
     return f"{array}_{task}" if array and task else os.environ["SLURM_JOB_ID"]

@@ -156,7 +156,7 @@ def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
         return [*own, *place]
     keys = {_key(argument) for argument in own}
     settings = [setting for setting in plan["hydra"] if _key(setting) not in keys]
-    return [f"data={plan['data']}", *plan["overrides"], *settings, *own, *place]
+    return [*plan["overrides"], *settings, *own, *place]
 
 
 def _key(argument: str) -> str:
@@ -223,6 +223,7 @@ WARNINGS = (
     "srun.* is available on your system but is not used",  # so is a run outside of SLURM, also on a login node
     "could be decompression bomb DOS attack",  # said in the table of unusual images
     "smaller than the logging interval",  # steps are logged across epochs
+    "`srun` command is available",  # a run outside srun, as one of a sweep's, is meant as it is
 )
 MESSAGES = ("litlogger", "TPU available", "weights_only", "`Trainer.fit` stopped", "Tensor Cores")
 

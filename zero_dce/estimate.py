@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import hydra
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 TIMED_STEPS = 2
 # Of the sample pictures on disk: PNG of photographs takes about this much of the raw pixels.
@@ -54,6 +54,21 @@ def estimate_run(config: DictConfig, timed: bool = True) -> Estimate:
             if per_step is None
             else f"{1000 * per_step:.0f} ms a step of {config.data.batch_size} images, measured, without decoding"
         ),
+    )
+
+
+def portable(config: DictConfig) -> DictConfig:
+    """Return what :func:`estimate_run` reads of a sweep's configuration, resolved: for another process."""
+    samples = config.callbacks.samples
+    trainer = ("max_steps", "accumulate_grad_batches", "accelerator", "precision")
+    return OmegaConf.create(
+        {
+            "model": OmegaConf.to_container(config.model, resolve=True),
+            "trainer": {name: config.trainer[name] for name in trainer},
+            "data": {name: config.data[name] for name in ("size", "batch_size")},
+            "callbacks": {"samples": samples and {name: samples[name] for name in ("count", "longest")}},
+            "every_n_steps": config.every_n_steps,
+        }
     )
 
 

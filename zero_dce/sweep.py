@@ -17,9 +17,13 @@ from hydra.core.utils import JobReturn
 from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
+from zero_dce.configuration import SICE_VARIABLE
 from zero_dce.data.decode import Pixels, decode_within
-from zero_dce.estimate import Estimate, estimate_run
+from zero_dce.estimate import Estimate, estimate_run, portable
+from zero_dce.launching.environment import run_environments
 from zero_dce.launching.job import is_left
+from zero_dce.launching.layout import expected_slots, threads
+from zero_dce.launching.processes import call_apart
 from zero_dce.pictures import contact_sheet
 from zero_dce.preflight import check_sweep, uses_slurm
 from zero_dce.records import is_first_process, read_json, resume_command, run_state, write_json
@@ -66,6 +70,7 @@ class SweepOverview(Callback):
         """Write the plan and print the number of runs and what they will take."""
         try:
             check_sweep(config)
+            slots = expected_slots(config)
         except ValueError as error:
             # Hydra turns a callback's exceptions into warnings, but not this one.
             sys.exit(str(error))
@@ -73,8 +78,9 @@ class SweepOverview(Callback):
         _make_folder(folder, "hydra.sweep.dir")
         jobs = plan_jobs(config)
         left = _continue(config, folder, jobs) if config.resume else _begin(config, folder, jobs)
-        SweepOverview.progress = Progress(folder, left, in_turn=not (config.resume or uses_slurm(config)))
-        _announce_cost(config, left)
+        alone = len(slots) == 1 and not uses_slurm(config)
+        SweepOverview.progress = Progress(folder, left, in_turn=alone and not config.resume)
+        _announce_cost(config, left, slots)
         SweepOverview.progress.started = time.monotonic()
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
@@ -101,6 +107,12 @@ def _begin(config: DictConfig, folder: Path, jobs: list[list[str]]) -> int:
 def _continue(config: DictConfig, folder: Path, jobs: list[list[str]]) -> int:
     """Add the points that a continued sweep has not seen, say what is left to do, and return how many runs that is."""
     plan = read_json(folder / PLAN)
+    choice = config.hydra.runtime.choices.data
+    if choice != plan["data"]:
+        sys.exit(
+            f"{folder} was begun with data={plan['data']} and now data={choice} is chosen: give data={plan['data']}, "
+            f"or {SICE_VARIABLE} in the environment as it was then"
+        )
     added, dropped = new_jobs(plan["jobs"], jobs), new_jobs(jobs, plan["jobs"])
     if len(added) == len(jobs):
         point = added[0] if added else []
@@ -126,17 +138,26 @@ def _continue(config: DictConfig, folder: Path, jobs: list[list[str]]) -> int:
     return sum(is_left(folder / str(number), retry) for number in numbers)
 
 
-def _announce_cost(config: DictConfig, count: int) -> None:
+def _announce_cost(config: DictConfig, count: int, slots: list[list[str] | None]) -> None:
     if not count:
         return
     try:
-        # Of a cluster's nodes this machine tells nothing, and nobody trains on a login node.
-        estimate = estimate_run(config, timed=not uses_slurm(config))
+        estimate = _estimate(config, slots)
     except Exception as error:
         # What is wrong stands in each run's own error; here it must not take the plan along.
         _say(f"No estimate of time and disk: {error}")
         return
-    _say(f"About {_cost(count, estimate)}.")
+    _say(f"About {_cost(count, estimate, len(slots))}.")
+
+
+def _estimate(config: DictConfig, slots: list[list[str] | None]) -> Estimate:
+    if slots == [None]:
+        # Of a cluster's nodes this machine tells nothing, and nobody trains on a login node.
+        return estimate_run(config, timed=not uses_slurm(config))
+    # Runs in processes of their own: what this one holds on a GPU, it would hold until the sweep's end.
+    (environment,) = run_environments(1, slots[0])
+    estimate: Estimate = call_apart(estimate_run, portable(config), environment=environment, threads=threads(slots, 1))
+    return estimate
 
 
 def finish_sweep() -> None:
@@ -233,11 +254,12 @@ def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
     return "\n".join(lines)
 
 
-def _cost(count: int, estimate: Estimate) -> str:
+def _cost(count: int, estimate: Estimate, slots: int) -> str:
     disk = f"{count * estimate.megabytes:.0f} MB of disk"
     if estimate.seconds is None:
         return disk
-    return f"{_minutes(count * estimate.seconds)} of training ({estimate.basis}) and {disk}"
+    at_a_time = f", {slots} runs at a time" if slots > 1 else ""
+    return f"{_minutes(count * estimate.seconds / slots)} of training ({estimate.basis}{at_a_time}) and {disk}"
 
 
 def _minutes(seconds: float) -> str:

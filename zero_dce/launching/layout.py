@@ -62,9 +62,23 @@ def lay_out(
     return Layout(
         slots=dealt,
         processes=processes,
-        threads=max(1, _cores() // (len(dealt) * most)),
+        threads=threads(dealt, most),
         overrides=[] if devices_per_run is None else [f"{DEVICES}={devices_per_run}"],
     )
+
+
+def expected_slots(config: DictConfig) -> list[list[str] | None]:
+    """Return the slots that a sweep will have if all runs are as its own configuration says.
+
+    Raises:
+        ValueError: if these need more GPUs than there are.
+    """
+    launcher = config.hydra.launcher
+    if "slots" not in launcher:
+        return [None]
+    gpus = visible_gpus(config.trainer.accelerator)
+    given = launcher.devices_per_run
+    return deal_out(gpus, launcher.slots, given or _processes(config.trainer, len(gpus)), narrow=given is not None)
 
 
 def _count(jobs: Sequence[Job], compose: Compose, gpus: int) -> dict[int, int]:
@@ -106,5 +120,7 @@ def _check_devices_per_run(count: int, jobs: Sequence[Job]) -> None:
                 )
 
 
-def _cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def threads(slots: Sequence[object], processes: int) -> int:
+    """Return how many threads PyTorch may use in each process, so that together they are no more than the cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // (len(slots) * processes))
