@@ -163,6 +163,35 @@ def _key(argument: str) -> str:
     return argument.partition("=")[0].lstrip("+~")
 
 
+def as_further_process(arguments: list[str]) -> list[str]:
+    """Let only the first of the processes that srun started write the run's configuration; others get their own log.
+
+    Args:
+        arguments: the command line for Hydra; a launcher's already says so.
+
+    Returns:
+        The same for the first process and outside of SLURM.
+
+    Raises:
+        ValueError: if the processes would not agree on the run's folder.
+    """
+    if "SLURM_STEP_ID" not in os.environ or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) < 2:
+        return arguments
+    if {"-m", "--multirun", "hydra.mode=MULTIRUN"} & {*arguments}:
+        # Refused later, in words about sweeps.
+        return arguments
+    if not any(argument.startswith("hydra.run.dir=") for argument in arguments):
+        raise ValueError(
+            "several processes of srun need to be told the run's folder, which each would name by its own clock: "
+            "hydra.run.dir=runs/train/$SLURM_JOB_ID/0"
+        )
+    rank = os.environ["SLURM_PROCID"]
+    if rank == "0":
+        return arguments
+    kept = [argument for argument in arguments if not argument.startswith("hydra.output_subdir=")]
+    return [*kept, f"hydra.job.name=train_rank_{rank}", "hydra.output_subdir=null"]
+
+
 def quoted(path: Path) -> str:
     """Return a path as the value of an override."""
     return '"' + str(path).replace('"', '\\"') + '"'
@@ -191,6 +220,7 @@ WARNINGS = (
     "Total length of `list` across ranks is zero",  # data.val_fraction=0 is meant as it is
     "does not have many workers",  # data.num_workers is meant as it is
     "GPU available but not used",  # so is trainer.accelerator=cpu
+    "srun.* is available on your system but is not used",  # so is a run outside of SLURM, also on a login node
     "could be decompression bomb DOS attack",  # said in the table of unusual images
     "smaller than the logging interval",  # steps are logged across epochs
     "`srun` command is available",  # a run outside srun, as one of a sweep's, is meant as it is

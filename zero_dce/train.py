@@ -19,6 +19,7 @@ from zero_dce.callbacks.checkpoints import check_network, check_steps_left, last
 from zero_dce.callbacks.interruption import Interruption
 from zero_dce.cluster import with_cluster
 from zero_dce.configuration import (
+    as_further_process,
     check_quotes,
     config_folder,
     continue_requeued,
@@ -103,7 +104,7 @@ def main() -> None:
     register_resolvers()
     try:
         check_quotes(sys.argv[1:])
-        sys.argv[1:] = expand_resume(continue_requeued(sys.argv[1:]))
+        sys.argv[1:] = as_further_process(expand_resume(continue_requeued(sys.argv[1:])))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(str(error))
     try:

@@ -6,6 +6,8 @@ import logging
 import os
 import secrets
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -63,6 +65,7 @@ class StepWandbLogger(WandbLogger):
         self._wandb_init.pop("anonymous", None)
         self._online = mode == "online"
         self._step, self._row = 0, dict[str, Any]()
+        self._gone = False
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
@@ -121,12 +124,32 @@ class StepWandbLogger(WandbLogger):
         if failed and self._online:
             self._row = {}
         self._send()
-        self.experiment.finish(exit_code=int(failed))
+        with self._without_its_process():
+            self.experiment.finish(exit_code=int(failed))
 
     def _send(self) -> None:
         if self._row:
-            self.experiment.log({**self._row, "trainer/global_step": self._step}, step=self._step)
+            with self._without_its_process():
+                self.experiment.log({**self._row, "trainer/global_step": self._step}, step=self._step)
         self._row = {}
+
+    @contextmanager
+    def _without_its_process(self) -> Iterator[None]:
+        """Let the run go on, and say so once, when W&B's own process is gone.
+
+        A cluster that ends a job sends SIGTERM to all of its processes. The run saves its step and stops; W&B's process
+        stops at once.
+        """
+        try:
+            yield
+        except ConnectionError as error:
+            if not self._gone:
+                log.warning(
+                    "W&B's own process has ended (%s): this run goes on without it. What W&B lacks is in the run's "
+                    "folder, and comes to W&B when the run is resumed",
+                    error,
+                )
+            self._gone = True
 
 
 def _supersede(folder: Path, run_id: str) -> None:
