@@ -16,6 +16,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from zero_dce.callbacks.checkpoints import check_network, check_steps_left, last_checkpoint
+from zero_dce.callbacks.processes import ProcessCheck
 from zero_dce.configuration import check_quotes, config_folder, expand_resume, quiet, register_resolvers
 from zero_dce.failures import explain_full_disk, explain_out_of_memory, release_memory
 from zero_dce.preflight import check_online, check_run, check_single_process
@@ -35,6 +36,7 @@ def train(config: DictConfig) -> None:
     """
     run = Path(config.run_dir)
     in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
+    processes = ProcessCheck(config)
     check_run(config, run)
     check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
@@ -47,7 +49,7 @@ def train(config: DictConfig) -> None:
         data = hydra.utils.instantiate(config.data)
         # A resumed run takes its weights from its own checkpoint.
         model = hydra.utils.instantiate(config.model, **({} if checkpoint is None else {"weights": None}))
-        callbacks = [result.timer, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
+        callbacks = [result.timer, processes, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
         data.prepare_data()
         data.setup()
         record_cache(config, data)
@@ -56,6 +58,7 @@ def train(config: DictConfig) -> None:
         with open_loggers(config, run, from_step) as loggers, explain_out_of_memory(config):
             trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers)
             check_single_process(trainer, in_sweep)
+            processes.check_start(trainer)
             result.begin(trainer)
             if config.trainer.max_steps == 0:
                 measure(trainer, model, data)
