@@ -15,6 +15,7 @@ from omegaconf import OmegaConf
 
 from zero_dce.callbacks.checkpoints import last_checkpoint
 from zero_dce.hardware import best_precision
+from zero_dce.records import is_first_process
 from zero_dce.sweep_plan import run_name
 from zero_dce.weights import DCE_NET_PP
 
@@ -116,8 +117,10 @@ def expand_resume(arguments: list[str]) -> list[str]:
         return arguments
     own = [argument for argument in arguments if argument not in given]
     kept = [override for override in overrides if not override.startswith("resume=")]
-    # What is refused must not change the run's own configuration, so Hydra writes this one beside it.
-    place = [f"resume={quoted}", f"hydra.run.dir={quoted}", f"hydra.output_subdir={RESUMED}", "hydra.mode=RUN"]
+    # What is refused must not change the run's own configuration, so Hydra writes this one beside it. It is the first
+    # process's alone: another one would write there while that one moves it.
+    subfolder = RESUMED if is_first_process() else "null"
+    place = [f"resume={quoted}", f"hydra.run.dir={quoted}", f"hydra.output_subdir={subfolder}", "hydra.mode=RUN"]
     return [f"data={choice}", *kept, *own, *place]
 
 

@@ -72,8 +72,8 @@ class ProcessCheck(L.Callback):
             if found != devices * nodes:
                 raise ValueError(
                     f"the run has {found} process{'' if found == 1 else 'es'}, but trainer.devices={devices} and "
-                    f"trainer.num_nodes={nodes} ask for {devices * nodes}: start {devices} on each of {nodes} nodes, as "
-                    f"with torchrun --nproc-per-node={devices} or srun --ntasks={devices * nodes}, or give "
+                    f"trainer.num_nodes={nodes} ask for {devices * nodes}: start {devices} a node, as with "
+                    f"torchrun --nproc-per-node={devices} or srun --ntasks={devices * nodes}, or give "
                     "trainer=ddp with the trainer.devices and trainer.num_nodes that were started"
                 )
 
@@ -104,7 +104,8 @@ def differences(facts: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, dict[
 def describe(different: Sequence[tuple[str, Mapping[str, Sequence[int]]]]) -> str:
     """Say what differs between processes and what to do."""
     lines = [
-        f"{name} is " + ", ".join(f"{value} on process {', '.join(map(str, ranks))}" for value, ranks in holders.items())
+        f"{name} is "
+        + ", ".join(f"{value} on process {', '.join(map(str, ranks))}" for value, ranks in holders.items())
         for name, holders in different[:NAMED]
     ]
     more = f"\n  and {len(different) - NAMED} more" if len(different) > NAMED else ""
@@ -124,7 +125,7 @@ def _versions() -> dict[str, str]:
 def _flat_configuration(config: DictConfig) -> dict[str, str]:
     """Return all options by their full names; the run's folder counts once, not wherever it is used."""
     named = config.copy()
-    named[RUN_FOLDER] = "/run"
+    named[RUN_FOLDER] = "/the/run/folder"
     settings: Any = OmegaConf.to_container(named, resolve=True)
     options = dict(_flatten(settings)) | {RUN_FOLDER: repr(config[RUN_FOLDER])}
     return {name: value for name, value in options.items() if name not in MACHINE_DEPENDENT}
