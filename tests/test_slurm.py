@@ -161,7 +161,7 @@ def test_runs_of_several_processes(
     cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two nodes with one and with two tasks each: one job for each kind."""
-    grid = ["trainer=ddp", "trainer.devices=1,2", "+trainer.num_nodes=2", "trainer.max_steps=3", "data.batch_size=1"]
+    grid = ["trainer=ddp", "trainer.devices=1,2", "trainer.num_nodes=2", "trainer.max_steps=3", "data.batch_size=1"]
     assert run_here(monkeypatch, tmp_path, *quick(sice, *ON_SLURM, *grid)) == 0
     sweep = tmp_path / "sweep"
     jobs = read_json(sweep / "slurm_jobs.json")
@@ -201,7 +201,7 @@ def test_a_requeued_job_continues(
 
 
 def test_preempted_on_two_nodes(cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    processes = ["trainer=ddp", "trainer.devices=2", "+trainer.num_nodes=2", "data.batch_size=1"]
+    processes = ["trainer=ddp", "trainer.devices=2", "trainer.num_nodes=2", "data.batch_size=1"]
     # Few steps: the order in which processes are summed up differs in the last bit, and that grows.
     processes += ["trainer.max_steps=60", "every_n_steps=5"]
     run = tmp_path / "sweep" / "0"

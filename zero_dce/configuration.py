@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from zero_dce.callbacks.checkpoints import LAST, last_checkpoint
 from zero_dce.cluster import is_requeued
 from zero_dce.hardware import best_precision
-from zero_dce.records import read_json
+from zero_dce.records import is_first_process, read_json
 from zero_dce.sweep_plan import PLAN, run_name
 from zero_dce.weights import DCE_NET_PP
 
@@ -143,8 +143,10 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
     settings = OmegaConf.load(saved / "hydra.yaml")
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
     kept = [override for override in overrides if not override.startswith("resume=")]
-    # What is refused must not change the run's own configuration, so Hydra writes this one beside it.
-    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={RESUMED}"]
+    # What is refused must not change the run's own configuration, so Hydra writes this one beside it. It is the first
+    # process's alone: another one would write there while that one moves it.
+    subfolder = RESUMED if is_first_process() else "null"
+    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={subfolder}"]
     return [f"data={choice}", *kept, *own, *place, "hydra.mode=RUN"]
 
 

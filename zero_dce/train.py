@@ -17,6 +17,7 @@ from omegaconf import DictConfig
 
 from zero_dce.callbacks.checkpoints import check_network, check_steps_left, last_checkpoint
 from zero_dce.callbacks.interruption import Interruption
+from zero_dce.callbacks.processes import ProcessCheck
 from zero_dce.cluster import with_cluster
 from zero_dce.configuration import (
     as_further_process,
@@ -49,6 +50,7 @@ def train(config: DictConfig) -> None:
     """
     run = Path(config.run_dir)
     in_sweep, in_sweeps_process = is_launched(HydraConfig.get()), HydraConfig.get().mode == RunMode.MULTIRUN
+    processes = ProcessCheck(config)
     check_run(config, run, in_sweep)
     check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
@@ -66,7 +68,7 @@ def train(config: DictConfig) -> None:
         data = hydra.utils.instantiate(config.data)
         # A resumed run takes its weights from its own checkpoint.
         model = hydra.utils.instantiate(config.model, **({} if checkpoint is None else {"weights": None}))
-        callbacks = [result.timer, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
+        callbacks = [result.timer, processes, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
         callbacks.append(Interruption(signals))
         data.prepare_data()
         data.setup()
@@ -77,6 +79,7 @@ def train(config: DictConfig) -> None:
             plugins = with_cluster(config.trainer)
             trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers, **plugins)
             check_single_process(trainer, in_sweeps_process)
+            processes.check_start(trainer)
             result.begin(trainer)
             if config.trainer.max_steps == 0:
                 measure(trainer, model, data)
