@@ -5,8 +5,10 @@ from __future__ import annotations
 import shlex
 import statistics
 import sys
+import tempfile
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -18,9 +20,11 @@ from omegaconf import DictConfig
 from zero_dce.data.decode import Pixels, decode_within
 from zero_dce.estimate import estimate_run
 from zero_dce.pictures import contact_sheet
-from zero_dce.records import is_first_process, resume_command, write_json
+from zero_dce.records import is_first_process, read_json, resume_command, write_json
 from zero_dce.review.report import REPORT, write_report
 from zero_dce.run_folder import pictures_folder, saved_steps
+from zero_dce.search.front import describe_front
+from zero_dce.search.plan import is_search, lock_folder, open_plan, read_search
 from zero_dce.sweep_plan import PLAN, plan_jobs, swept_keys
 from zero_dce.sweep_table import Row, format_table, group_seeds, read_sweep, write_csv
 
@@ -43,14 +47,9 @@ class SweepOverview(Callback):
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Write the plan and print the number of runs and what they will take."""
         folder = Path(config.hydra.sweep.dir).resolve()
-        _make_folder(folder, "hydra.sweep.dir")
-        if (folder / PLAN).exists():
-            sys.exit(f"{folder} already holds a sweep: choose another hydra.sweep.dir")
-        jobs = plan_jobs(config)
-        write_json(folder / PLAN, {"jobs": jobs, "swept": swept_keys(config)})
+        self.count = _begin_search(config, folder) if is_search(config) else _begin_grid(config, folder)
         SweepOverview.folder = folder
-        self.started, self.finished, self.count = time.monotonic(), 0, len(jobs)
-        _say(f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}")
+        self.started, self.finished = time.monotonic(), 0
         try:
             estimate = estimate_run(config)
         except Exception as error:
@@ -58,8 +57,8 @@ class SweepOverview(Callback):
             _say(f"No estimate of time and disk: {error}")
             return
         _say(
-            f"About {_minutes(len(jobs) * estimate.seconds)} of training ({estimate.basis}) "
-            f"and {len(jobs) * estimate.megabytes:.0f} MB of disk."
+            f"About {_minutes(self.count * estimate.seconds)} of training ({estimate.basis}) "
+            f"and {self.count * estimate.megabytes:.0f} MB of disk."
         )
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
@@ -72,6 +71,35 @@ class SweepOverview(Callback):
         _say(f"Run {self.finished} of {self.count} ended; about {_minutes(left)} left.")
 
 
+def _begin_grid(config: DictConfig, folder: Path) -> int:
+    """Write the plan and announce it; return the number of runs."""
+    _make_folder(folder, "hydra.sweep.dir")
+    if (folder / PLAN).exists():
+        sys.exit(f"{folder} already holds a sweep: choose another hydra.sweep.dir")
+    jobs = plan_jobs(config)
+    write_json(folder / PLAN, {"jobs": jobs, "swept": swept_keys(config)})
+    _say(f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}")
+    return len(jobs)
+
+
+def _begin_search(config: DictConfig, folder: Path) -> int:
+    """Write the plan of a new search, or check that of one to go on with; return how many runs are to come."""
+    try:
+        search = read_search(config)
+        _make_folder(folder, "hydra.sweep.dir")
+        begun = open_plan(folder, search)
+    except (ValueError, ModuleNotFoundError) as error:
+        # Hydra turns a callback's exceptions into warnings, but not this one.
+        sys.exit(str(error))
+    there = f", of which {begun} are there" if begun else ""
+    _say(
+        f"Search {config.sweep_name}: {search.n_trials} runs of {config.trainer.max_steps} steps{there}, in {folder}\n"
+        f"Searched: {', '.join(f'{key}={text}' for key, text in search.space.texts.items())}\n"
+        f"Objectives: {', '.join(f'{direction} {name}' for name, direction in search.objectives.items())}"
+    )
+    return max(0, search.n_trials - begun)
+
+
 def finish_sweep() -> None:
     """Print and write the table of the sweep that this process ran, whatever became of it; nothing without a sweep."""
     folder, SweepOverview.folder = SweepOverview.folder, None
@@ -80,12 +108,17 @@ def finish_sweep() -> None:
     rows = read_sweep(folder)
     for text in _summary(rows):
         _say(text)
-    try:
-        write_csv(folder / TABLE, rows)
-        _write_sheet(folder, rows)
-    except OSError as error:
-        sys.exit(f"{folder / TABLE} and {SHEET} could not be written: {error}. The runs keep their own results")
-    _write_report(folder)
+    objectives = read_json(folder / PLAN).get("objectives")
+    if objectives:
+        _say(describe_front(folder, rows, objectives))
+    # The other workers of a search may end at the same moment.
+    with lock_folder(folder) if objectives else nullcontext():
+        try:
+            write_csv(folder / TABLE, rows)
+            _write_sheet(folder, rows)
+        except OSError as error:
+            sys.exit(f"{folder / TABLE} and {SHEET} could not be written: {error}. The runs keep their own results")
+        _write_report(folder)
     _say(_next_steps(folder, rows))
 
 
@@ -121,8 +154,9 @@ def _make_folder(folder: Path, key: str) -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        write_json(folder / ".writable", True)
-        (folder / ".writable").unlink()
+        # Under a name of its own: several workers of a search may try it at once.
+        with tempfile.TemporaryFile(dir=folder):
+            pass
     except OSError as error:
         # Hydra turns a callback's exceptions into warnings, but not this one.
         sys.exit(f"the folder {folder} cannot be written: {error}. Choose another with {key}=DIR")
