@@ -17,8 +17,8 @@ def pareto_front(points: Sequence[Sequence[float | None]], directions: Sequence[
     dominate each other: of duplicates either all are on the front or none.
 
     Args:
-        points: a point a run, each with a value for each objective, in any unit. A point with ``None`` or NaN is neither
-            on the front nor keeps others from it; infinite values compare as numbers do.
+        points: a point a run, each with a value for each objective, in any unit. A point with ``None`` or NaN is
+            neither on the front nor keeps others from it; infinite values compare as numbers do.
         directions: of each objective, ``maximize`` or ``minimize``.
 
     Returns:

@@ -24,7 +24,7 @@ from zero_dce.records import is_first_process, read_json, resume_command, write_
 from zero_dce.review.report import REPORT, write_report
 from zero_dce.run_folder import pictures_folder, saved_steps
 from zero_dce.search.front import describe_front
-from zero_dce.search.plan import is_search, lock_folder, open_plan, read_search
+from zero_dce.search.plan import check_corners, is_search, lock_folder, open_plan, read_search
 from zero_dce.sweep_plan import PLAN, plan_jobs, swept_keys
 from zero_dce.sweep_table import Row, format_table, group_seeds, read_sweep, write_csv
 
@@ -86,6 +86,7 @@ def _begin_search(config: DictConfig, folder: Path) -> int:
     """Write the plan of a new search, or check that of one to go on with; return how many runs are to come."""
     try:
         search = read_search(config)
+        check_corners(config, search)
         _make_folder(folder, "hydra.sweep.dir")
         begun = open_plan(folder, search)
     except (ValueError, ModuleNotFoundError) as error:

@@ -18,7 +18,9 @@ class OptunaSweeper(Sweeper):
     begins, by :func:`zero_dce.search.plan.read_search`.
     """
 
-    def __init__(self, params: Mapping[str, str] | None, objectives: Mapping[str, str] | None, **options: Any) -> None:
+    def __init__(
+        self, params: Mapping[str, str] | None = None, objectives: Mapping[str, str] | None = None, **options: Any
+    ) -> None:
         self.params, self.objectives, self.options = params, objectives, options
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:

@@ -46,12 +46,14 @@ def check_objectives(objectives: Mapping[str, str | None] | None) -> dict[str, s
     if not kept:
         raise ValueError(
             "hydra.sweeper.objectives is empty; expected measures with maximize or minimize: "
-            "'hydra.sweeper.objectives={val/entropy_out:maximize,val/loe:minimize}'"
+            "'++hydra.sweeper.objectives={val/entropy_out:maximize,val/loe:minimize}'"
         )
     for name, direction in kept.items():
         if name not in NAMES:
             near = difflib.get_close_matches(name, NAMES, n=1)
             hint = f"Did you mean {near[0]}? " if near else ""
+            if name.startswith(("val/total", "val/share")):
+                hint = "Totals and shares under other weights cannot be compared. "
             raise ValueError(
                 f"hydra.sweeper.objectives names {name!r}, which no search can go by. {hint}Expected one of "
                 f"{', '.join(NAMES)}"

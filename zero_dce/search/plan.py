@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from filelock import FileLock
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.checks import check_number
@@ -46,7 +48,7 @@ class Search:
 
 def is_search(config: DictConfig) -> bool:
     """Tell whether a sweep is a search and not a grid."""
-    return "objectives" in config.hydra.sweeper
+    return str(config.hydra.sweeper._target_).endswith(".OptunaSweeper")
 
 
 def read_search(config: DictConfig) -> Search:
@@ -59,15 +61,30 @@ def read_search(config: DictConfig) -> Search:
     try:
         from zero_dce.search.space import read_space
     except ModuleNotFoundError as error:
-        if error.name != "optuna":
+        if not str(error.name).startswith("optuna"):
             raise
         raise ModuleNotFoundError("hydra/sweeper=optuna needs Optuna: pip install 'zero_dce[optuna]'") from error
     options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     del options["_target_"]
-    params, objectives = options.pop("params"), check_objectives(options.pop("objectives"))
+    params, objectives = options.pop("params", None), check_objectives(options.pop("objectives", None))
     space = read_space(params, config.hydra.overrides.task)
     _check_options(options)
     return Search(space, objectives, data=config.hydra.runtime.choices.data, **options)
+
+
+def check_corners(config: DictConfig, search: Search) -> None:
+    """Return if the ends of the search space make configurations: else an unknown key would be said in each run.
+
+    Raises:
+        ValueError: with Hydra's message.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    for corner in search.space.corners():
+        try:
+            loader.load_sweep_config(config, corner)
+        except HydraException as error:
+            cause = f" {error.__cause__}" if error.__cause__ else ""
+            raise ValueError(f"a run of this search cannot be composed: {error}{cause}") from error
 
 
 def _check_options(options: dict[str, Any]) -> None:

@@ -37,8 +37,6 @@ def sweep(sweeper: Sweeper) -> None:
     folder = Path(config.hydra.sweep.dir).resolve()
     try:
         search = read_search(config)
-        # An unknown key is to be said before the first run, not in each.
-        sweeper.validate_batch_is_legal(search.space.corners())
         open_plan(folder, search)
         with Worker(folder) as worker:
             study = Study(folder, search, worker)
