@@ -35,7 +35,7 @@ from zero_dce.preflight import check_online, check_run, check_single_process
 from zero_dce.records import is_first_process
 from zero_dce.requeue import requeue_when_stopped
 from zero_dce.run import measure, next_steps, open_loggers, record_cache, record_data, record_result
-from zero_dce.sweep import finish_sweep
+from zero_dce.sweep_end import finish_sweep
 
 
 def train(config: DictConfig) -> None:

@@ -1,0 +1,1 @@
+"""A search with Optuna for loss weights and other options: ``+sweep=optuna``."""
