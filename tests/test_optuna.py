@@ -217,7 +217,7 @@ def test_search_and_go_on(
     assert (folder / "report.html").is_file()
     assert (folder / "multirun.yaml").is_file()
     before = (folder / "0" / "result.json").read_bytes()
-    assert run_here(monkeypatch, tmp_path, *arguments, "hydra.sweeper.n_trials=3") == 0
+    assert run_here(monkeypatch, tmp_path, "resume=study", "hydra.sweeper.n_trials=3") == 0
     assert "3 runs of 4 steps, of which 2 are there" in capsys.readouterr().out
     assert (folder / "0" / "result.json").read_bytes() == before
     assert [trial.user_attrs["run"] for trial in trials_of(folder)] == [0, 1, 2]
@@ -378,7 +378,7 @@ def test_workers_take_turns_and_take_over(tmp_path: Path) -> None:
         storage=None,
         batch_size=None,
     )
-    assert open_plan(tmp_path, asked) == 0
+    assert open_plan(tmp_path, asked, {"data": "sample"}) == 0
     with Worker(tmp_path) as here, Worker(tmp_path) as there:
         one, two = Study(tmp_path, asked, here), Study(tmp_path, asked, there)
         (first,), others, (last,) = one.ask(1), two.ask(2), one.ask(1)

@@ -16,7 +16,16 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.helpers.runs import read_metrics, read_result, read_wandb, run_here, tiny, validated, wandb_rows
+from tests.helpers.runs import (
+    assert_same_losses,
+    read_metrics,
+    read_result,
+    read_wandb,
+    run_here,
+    tiny,
+    validated,
+    wandb_rows,
+)
 from zero_dce import train
 from zero_dce.module import ZeroDCE
 
@@ -52,18 +61,6 @@ def kill_in_training(folder: Path, arguments: list[str], seconds: float) -> None
     process.join(seconds)
     process.kill()
     process.join()
-
-
-def assert_same_losses(parts: Path, whole: Path) -> None:
-    """Each step is there once, with the losses and measures of the run that was never stopped."""
-    rows, expected = read_metrics(parts), read_metrics(whole)
-    assert [row["step"] for row in rows] == [row["step"] for row in expected]
-    for row, other in zip(rows, expected, strict=True):
-        # A part that ends at a step is validated there, a run that goes on may not be.
-        assert all(row[name] for name, value in other.items() if value), row["step"]
-        for name, value in other.items():
-            if value:
-                assert float(row[name]) == pytest.approx(float(value), abs=1e-6, nan_ok=True), (row["step"], name)
 
 
 def test_killed_at_20_random_moments(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,9 +13,11 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from zero_dce.callbacks.checkpoints import last_checkpoint
+from zero_dce.callbacks.checkpoints import LAST, last_checkpoint
+from zero_dce.cluster import is_requeued
 from zero_dce.hardware import best_precision
-from zero_dce.sweep_plan import run_name
+from zero_dce.records import read_json
+from zero_dce.sweep_plan import PLAN, run_name
 from zero_dce.weights import DCE_NET_PP
 
 SICE_VARIABLE = "SICE_ROOT"
@@ -84,10 +86,30 @@ def check_quotes(arguments: list[str]) -> None:
             ) from error
 
 
-def expand_resume(arguments: list[str]) -> list[str]:
-    """Turn ``resume=RUN_DIR`` into the run's own command line, continued in its own folder.
+def continue_requeued(arguments: list[str]) -> list[str]:
+    """Turn the command line of a SLURM job that was requeued, which is that of its start, into one that continues.
 
-    The run's overrides come first, so that those given now win. Its choice of data is repeated even where it came
+    Args:
+        arguments: the command line without the program's name. A run is found again by its ``hydra.run.dir``.
+
+    Returns:
+        The same where the job was not requeued, is a sweep, resumes already, or has no checkpoint yet; else
+        ``resume=RUN_DIR`` with Hydra's own settings.
+    """
+    given = [argument for argument in arguments if argument.startswith("hydra.run.dir=")]
+    other = {"-m", "--multirun"} & {*arguments} or any(argument.startswith("resume=") for argument in arguments)
+    if not given or other or not is_requeued():
+        return arguments
+    run = given[-1].removeprefix("hydra.run.dir=")
+    if not (Path(run.strip("'\"")) / "checkpoints" / LAST).is_file():
+        return arguments
+    return [f"resume={run}", *(a for a in arguments if a.startswith("hydra.") and a not in given)]
+
+
+def expand_resume(arguments: list[str]) -> list[str]:
+    """Turn ``resume=DIR`` into the command line of that run or sweep, continued in its own folder.
+
+    The overrides of before come first, so that those given now win. The choice of data is repeated even where it came
     from the environment.
 
     Args:
@@ -102,7 +124,17 @@ def expand_resume(arguments: list[str]) -> list[str]:
     given = [argument for argument in arguments if argument.startswith("resume=") and argument != "resume=null"]
     if not given:
         return arguments
-    run = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
+    folder = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
+    own = [argument for argument in arguments if argument not in given]
+    if (folder / PLAN).is_file():
+        return _expand_sweep(folder, own)
+    if f"hydra.run.dir={quoted(folder)}" in arguments:
+        # A run of a sweep, or a further process of the same run, gets the line of the first one, expanded already.
+        return arguments
+    return _expand_run(folder, own)
+
+
+def _expand_run(run: Path, own: list[str]) -> list[str]:
     last_checkpoint(run)
     saved = run / ".hydra"
     if not (saved / "overrides.yaml").is_file():
@@ -110,15 +142,35 @@ def expand_resume(arguments: list[str]) -> list[str]:
     overrides = [str(override) for override in OmegaConf.load(saved / "overrides.yaml")]
     settings = OmegaConf.load(saved / "hydra.yaml")
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
-    quoted = '"' + str(run).replace('"', '\\"') + '"'
-    if f"hydra.run.dir={quoted}" in arguments:
-        # A further process of the same run gets the line of the first one, which is expanded already.
-        return arguments
-    own = [argument for argument in arguments if argument not in given]
     kept = [override for override in overrides if not override.startswith("resume=")]
     # What is refused must not change the run's own configuration, so Hydra writes this one beside it.
-    place = [f"resume={quoted}", f"hydra.run.dir={quoted}", f"hydra.output_subdir={RESUMED}", "hydra.mode=RUN"]
-    return [f"data={choice}", *kept, *own, *place]
+    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={RESUMED}"]
+    return [f"data={choice}", *kept, *own, *place, "hydra.mode=RUN"]
+
+
+def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
+    """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
+    plan = read_json(folder / PLAN)
+    place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
+    if any(not _key(argument).startswith(("hydra.", "hydra/", "-")) for argument in own):
+        return [*own, *place]
+    keys = {_key(argument) for argument in own}
+    settings = [setting for setting in plan["hydra"] if _key(setting) not in keys]
+    return [*plan["overrides"], *settings, *own, *place]
+
+
+def _key(argument: str) -> str:
+    return argument.partition("=")[0].lstrip("+~")
+
+
+def quoted(path: Path) -> str:
+    """Return a path as the value of an override."""
+    return '"' + str(path).replace('"', '\\"') + '"'
+
+
+def is_launched(hydra: Any) -> bool:
+    """Tell from Hydra's configuration whether this is a run of a sweep, in the sweep's process or in its own."""
+    return not OmegaConf.is_missing(hydra.job, "num")
 
 
 def quiet() -> None:
@@ -141,6 +193,7 @@ WARNINGS = (
     "GPU available but not used",  # so is trainer.accelerator=cpu
     "could be decompression bomb DOS attack",  # said in the table of unusual images
     "smaller than the logging interval",  # steps are logged across epochs
+    "`srun` command is available",  # a run outside srun, as one of a sweep's, is meant as it is
 )
 MESSAGES = ("litlogger", "TPU available", "weights_only", "`Trainer.fit` stopped", "Tensor Cores")
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import hydra
 import torch
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 
 TIMED_STEPS = 2
 # Of the sample pictures on disk: PNG of photographs takes about this much of the raw pixels.
@@ -18,21 +18,25 @@ CURVES_PNG_RATIO = 0.13
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one run takes; ``basis`` says how the time was found."""
+    """What one run takes; ``basis`` says how the time was found, which is ``None`` where it was not asked for."""
 
-    seconds: float
+    seconds: float | None
     megabytes: float
     basis: str
 
 
-def estimate_run(config: DictConfig) -> Estimate:
+def estimate_run(config: DictConfig, timed: bool = True) -> Estimate:
     """Estimate a run's training time and disk use from its composed configuration.
 
     The time is that of a few training steps on random pixels, so decoding and validation come on top.
+
+    Args:
+        config: the run's.
+        timed: take those steps; runs on other machines take another time.
     """
     steps = int(config.trainer.max_steps)
     model = hydra.utils.instantiate(config.model)
-    per_step = _seconds_per_step(model.network, model.loss, config)
+    per_step = _seconds_per_step(model.network, model.loss, config) if timed else None
     batches = steps * int(config.trainer.accumulate_grad_batches)
     parameters = sum(parameter.numel() for parameter in model.parameters())
     # Weights and Adam's two moments, in float32.
@@ -43,9 +47,28 @@ def estimate_run(config: DictConfig) -> Estimate:
     pictures = raw * (2 * PNG_RATIO + CURVES_PNG_RATIO)
     sets = steps // int(config.every_n_steps) + 1
     return Estimate(
-        seconds=batches * per_step,
+        seconds=None if per_step is None else batches * per_step,
         megabytes=((sets + 1) * checkpoint + sets * pictures) / 1e6,
-        basis=f"{1000 * per_step:.0f} ms a step of {config.data.batch_size} images, measured, without decoding",
+        basis=(
+            "not measured"
+            if per_step is None
+            else f"{1000 * per_step:.0f} ms a step of {config.data.batch_size} images, measured, without decoding"
+        ),
+    )
+
+
+def portable(config: DictConfig) -> DictConfig:
+    """Return what :func:`estimate_run` reads of a sweep's configuration, resolved: for another process."""
+    samples = config.callbacks.samples
+    trainer = ("max_steps", "accumulate_grad_batches", "accelerator", "precision")
+    return OmegaConf.create(
+        {
+            "model": OmegaConf.to_container(config.model, resolve=True),
+            "trainer": {name: config.trainer[name] for name in trainer},
+            "data": {name: config.data[name] for name in ("size", "batch_size")},
+            "callbacks": {"samples": samples and {name: samples[name] for name in ("count", "longest")}},
+            "every_n_steps": config.every_n_steps,
+        }
     )
 
 

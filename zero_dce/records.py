@@ -40,6 +40,14 @@ def read_json(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
+def run_state(run: Path) -> str:
+    """Return what became of a run: ``finished``, ``failed``, ``interrupted``, ``unfinished`` or ``not started``."""
+    result = read_json(run / RESULT)
+    if result is not None:
+        return str(result["state"])
+    return "unfinished" if run.is_dir() else "not started"
+
+
 def describe_environment(data_fingerprint: str) -> dict[str, Any]:
     """Return what a result depends on beside the configuration: code, versions, hardware and data."""
     return {

@@ -10,7 +10,7 @@ from typing import Any
 
 from zero_dce.files import atomic
 from zero_dce.losses import CompositeLoss
-from zero_dce.records import RESULT, read_json
+from zero_dce.records import RESULT, read_json, run_state
 from zero_dce.sweep_plan import PLAN, point_name, run_overrides
 from zero_dce.terminal import align
 
@@ -107,8 +107,7 @@ def write_csv(file: Path, rows: Sequence[Row]) -> None:
 def _read_run(run: Path, job: Sequence[str], swept: Sequence[str]) -> Row:
     result = read_json(run / RESULT)
     if result is None:
-        state = "unfinished" if run.is_dir() else "not started"
-        result = {"state": state, "last_step": None, "measures": {}, "weights": None}
+        result = {"state": run_state(run), "last_step": None, "measures": {}, "weights": None}
     return {
         "run": int(run.name),
         "point": point_name(run_overrides(run) or job, swept),

@@ -16,10 +16,22 @@ from hydra.types import RunMode
 from omegaconf import DictConfig
 
 from zero_dce.callbacks.checkpoints import check_network, check_steps_left, last_checkpoint
-from zero_dce.configuration import check_quotes, config_folder, expand_resume, quiet, register_resolvers
+from zero_dce.callbacks.interruption import Interruption
+from zero_dce.cluster import with_cluster
+from zero_dce.configuration import (
+    check_quotes,
+    config_folder,
+    continue_requeued,
+    expand_resume,
+    is_launched,
+    quiet,
+    register_resolvers,
+)
 from zero_dce.failures import explain_full_disk, explain_out_of_memory, release_memory
+from zero_dce.interruption import StopSignals
 from zero_dce.preflight import check_online, check_run, check_single_process
 from zero_dce.records import is_first_process
+from zero_dce.requeue import requeue_when_stopped
 from zero_dce.run import measure, next_steps, open_loggers, record_cache, record_data, record_result
 from zero_dce.sweep import finish_sweep
 
@@ -32,30 +44,38 @@ def train(config: DictConfig) -> None:
         FileNotFoundError: if the data, or a checkpoint to resume from, is missing.
         MemoryError: if a batch does not fit; the message says how to go on.
         NonFiniteLossError: if a loss is NaN or infinite; the message names the term and the files.
+        Interrupted: if SIGTERM, SIGUSR1 or SIGUSR2 ended the run; under SLURM the last two requeue its job.
     """
     run = Path(config.run_dir)
-    in_sweep = HydraConfig.get().mode == RunMode.MULTIRUN
-    check_run(config, run)
+    in_sweep, in_sweeps_process = is_launched(HydraConfig.get()), HydraConfig.get().mode == RunMode.MULTIRUN
+    check_run(config, run, in_sweep)
     check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
     from_step = 0
     if checkpoint is not None:
         from_step = check_steps_left(checkpoint, config.trainer.max_steps)
         check_network(checkpoint, config.model.network)
-    with explain_full_disk(run), record_result(config, run) as result:
+    with (
+        StopSignals(pass_on=in_sweeps_process) as signals,
+        requeue_when_stopped(run, signals, in_sweeps_process),
+        explain_full_disk(run),
+        record_result(config, run) as result,
+    ):
         L.seed_everything(config.seed, workers=True, verbose=False)
         data = hydra.utils.instantiate(config.data)
         # A resumed run takes its weights from its own checkpoint.
         model = hydra.utils.instantiate(config.model, **({} if checkpoint is None else {"weights": None}))
         callbacks = [result.timer, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
+        callbacks.append(Interruption(signals))
         data.prepare_data()
         data.setup()
         record_cache(config, data)
         if is_first_process():
             record_data(run, data, resumed=checkpoint is not None)
         with open_loggers(config, run, from_step) as loggers, explain_out_of_memory(config):
-            trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers)
-            check_single_process(trainer, in_sweep)
+            plugins = with_cluster(config.trainer)
+            trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers, **plugins)
+            check_single_process(trainer, in_sweeps_process)
             result.begin(trainer)
             if config.trainer.max_steps == 0:
                 measure(trainer, model, data)
@@ -83,11 +103,13 @@ def main() -> None:
     register_resolvers()
     try:
         check_quotes(sys.argv[1:])
-        sys.argv[1:] = expand_resume(sys.argv[1:])
+        sys.argv[1:] = expand_resume(continue_requeued(sys.argv[1:]))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(str(error))
     try:
-        _compose_and_train()
+        # Also between the runs of a sweep.
+        with StopSignals():
+            _compose_and_train()
     finally:
         finish_sweep()
 

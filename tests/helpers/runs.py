@@ -71,6 +71,18 @@ def read_metrics(run: Path) -> list[dict[str, str]]:
         return list(csv.DictReader(stream))
 
 
+def assert_same_losses(parts: Path, whole: Path) -> None:
+    """Each step is there once, with the losses and measures of the run that was never stopped."""
+    rows, expected = read_metrics(parts), read_metrics(whole)
+    assert [row["step"] for row in rows] == [row["step"] for row in expected]
+    for row, other in zip(rows, expected, strict=True):
+        # A part that ends at a step is validated there, a run that goes on may not be.
+        assert all(row[name] for name, value in other.items() if value), row["step"]
+        for name, value in other.items():
+            if value:
+                assert float(row[name]) == pytest.approx(float(value), abs=1e-6, nan_ok=True), (row["step"], name)
+
+
 def validated(run: Path) -> list[int]:
     """The steps at which a run was validated."""
     return [int(row["step"]) for row in read_metrics(run) if row["val/exp"]]

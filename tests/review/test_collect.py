@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.helpers.sweeps import SweepMaker, make_pictures
+from tests.helpers.sweeps import OBJECTIVES, SweepMaker, make_pictures, make_search
 from zero_dce.records import read_json, write_json
 from zero_dce.review.collect import collect
 
@@ -73,3 +73,42 @@ def test_other_folders_are_refused(maker: SweepMaker, tmp_path: Path) -> None:
     ):
         with pytest.raises(FileNotFoundError, match=message):
             collect(folder)
+
+
+@pytest.mark.parametrize(("objectives", "front"), [(2, [0, 1, 2, 3]), (3, [0, 1, 2, 3, 4])])
+def test_the_front_of_a_search(tmp_path: Path, objectives: int, front: list[int]) -> None:
+    sweep = collect(make_search(tmp_path / "search", objectives))
+    assert dict(sweep.objectives) == dict(list(OBJECTIVES.items())[:objectives])
+    assert [run.number for run in sweep.runs if run.pareto] == front
+    assert [run.number for run in sweep.runs if run.pareto is False] == [*range(len(front), 10)]
+    not_counted = [run.number for run in sweep.runs if run.pareto is None]
+    assert not_counted == [10, 11, 12, 13], "faded, goes on, failed, never began"
+
+
+def test_a_run_that_lacks_an_objective_does_not_count(tmp_path: Path) -> None:
+    folder = make_search(tmp_path / "search")
+    for run, value in ((0, None), (1, float("nan"))):
+        result = read_json(folder / str(run) / "result.json")
+        write_json(folder / str(run) / "result.json", result | {"measures": {"val/entropy_out": value, "val/loe": 1.0}})
+    result = read_json(folder / "2" / "result.json")
+    del result["measures"]["val/loe"]
+    write_json(folder / "2" / "result.json", result)
+    runs = collect(folder).runs
+    assert [run.pareto for run in runs[:3]] == [None, None, None]
+    assert [run.number for run in runs if run.pareto] == [3, 5, 6, 8, 9], "who was behind them is the front now"
+
+
+def test_grids_and_searches_for_one_value_have_no_front(maker: SweepMaker, tmp_path: Path) -> None:
+    maker.run(0, [0, 10])
+    for folder in (maker.folder, make_search(tmp_path / "one", objectives=1)):
+        sweep = collect(folder)
+        assert sweep.objectives == {}
+        assert {run.pareto for run in sweep.runs} == {None}
+
+
+def test_a_direction_that_there_is_not(tmp_path: Path) -> None:
+    folder = make_search(tmp_path / "search")
+    plan = read_json(folder / "sweep.json")
+    write_json(folder / "sweep.json", plan | {"objectives": {"val/loe": "min", "val/entropy_out": "maximize"}})
+    with pytest.raises(ValueError, match="direction is 'min'; expected one of maximize, minimize"):
+        collect(folder)

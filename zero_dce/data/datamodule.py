@@ -23,6 +23,7 @@ from zero_dce.data.sample import ensure_sample
 from zero_dce.data.sampler import EpochSampler
 from zero_dce.data.split import Split, make_split
 from zero_dce.data.survey import brightness_of
+from zero_dce.interruption import outlive_first_signal
 
 log = logging.getLogger(__name__)
 CHOICES = {"layout": (*LAYOUTS,), "cache": PLACES, "cache_fallback": ("stop", "none"), "on_bad": ("error", "skip")}
@@ -182,5 +183,6 @@ class ExposureDataModule(L.LightningDataModule):
             self.hparams["batch_size"],
             num_workers=workers,
             persistent_workers=workers > 0,
+            worker_init_fn=outlive_first_signal if workers else None,
             pin_memory=self._device().type == "cuda" and self.cache_place != "device",
         )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
 
 from zero_dce.losses import EXPOSURE_TARGET
-from zero_dce.records import RESULT, read_json
+from zero_dce.pareto import pareto_front
+from zero_dce.records import RESULT, finite, read_json
 from zero_dce.run_folder import Rows, pictures_folder, read_rows, saved_checkpoints, saved_steps
 from zero_dce.sweep_plan import PLAN, point_values, run_overrides
 from zero_dce.sweep_table import Row, read_sweep
@@ -47,6 +48,8 @@ class Run:
         checkpoints: the steps that can be picked.
         pictures: by step.
         metrics: the rows of ``metrics.csv``, by step.
+        pareto: whether it is on the Pareto front of the sweep's objectives; ``None`` where it does not count: it has
+            not finished, its outputs were washed out, it lacks an objective, or the sweep has none.
     """
 
     row: Row
@@ -57,6 +60,7 @@ class Run:
     checkpoints: list[int]
     pictures: dict[int, list[Picture]]
     metrics: Rows
+    pareto: bool | None = None
 
     @property
     def number(self) -> int:
@@ -71,10 +75,18 @@ class Run:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's folder and its runs."""
+    """A sweep's folder and its runs.
+
+    Attributes:
+        folder: of the sweep.
+        runs: by their number.
+        objectives: what was searched for, ``maximize`` or ``minimize`` by the name of a measure; empty where there were
+            not at least two, as in a grid.
+    """
 
     folder: Path
     runs: list[Run]
+    objectives: Mapping[str, str]
 
     @property
     def steps(self) -> list[int]:
@@ -92,6 +104,7 @@ def collect(folder: Path) -> Sweep:
 
     Raises:
         FileNotFoundError: if it is not a sweep's folder; the message says what was expected.
+        ValueError: if the sweep's plan gives an objective another direction than ``maximize`` or ``minimize``.
     """
     folder = folder.resolve()
     if not (folder / PLAN).is_file():
@@ -99,7 +112,10 @@ def collect(folder: Path) -> Sweep:
     plan = read_json(folder / PLAN)
     rows = read_sweep(folder)
     runs = [_read_run(folder, row, job, plan["swept"]) for row, job in zip(rows, plan["jobs"], strict=True)]
-    return Sweep(folder, runs)
+    # A search for one value has a best run and no front.
+    objectives = plan.get("objectives", {})
+    objectives = objectives if len(objectives) > 1 else {}
+    return Sweep(folder, _mark_front(runs, objectives) if objectives else runs, objectives)
 
 
 def _what_is(folder: Path) -> str:
@@ -132,6 +148,23 @@ def _read_run(sweep: Path, row: Row, job: list[str], swept: list[str]) -> Run:
         pictures={step: _pictures(folder, step) for step in saved_steps(folder)},
         metrics=metrics,
     )
+
+
+def _mark_front(runs: list[Run], objectives: Mapping[str, str]) -> list[Run]:
+    """Return the runs, each with whether it is on the Pareto front of those that count."""
+    points = [_objective_values(run, objectives) for run in runs]
+    front = set(pareto_front(points, list(objectives.values())))
+    return [
+        run if None in point else replace(run, pareto=place in front)
+        for place, (run, point) in enumerate(zip(runs, points, strict=True))
+    ]
+
+
+def _objective_values(run: Run, objectives: Mapping[str, str]) -> list[float | None]:
+    """Return a run's objectives; ``None`` for each where the run does not count."""
+    counts = run.row["state"] == "finished" and run.washout is None
+    # What is not finite is null in result.json; so it is where a value comes from metrics.csv.
+    return [finite(run.row["measures"].get(name)) if counts else None for name in objectives]
 
 
 def _read_config(run: Path) -> DictConfig:

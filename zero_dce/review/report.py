@@ -32,7 +32,18 @@ from zero_dce.sweep_plan import PLAN
 REPORT = "report.html"
 LOSSES = ("total", *CompositeLoss.NAMES)
 # In the order in which the browser reads them.
-SCRIPTS = ("data.js", "filter.js", "grid.js", "viewer.js", "plots.js", "ranking.js", "judge.js", "main.js")
+SCRIPTS = (
+    "data.js",
+    "filter.js",
+    "pareto.js",
+    "grid.js",
+    "viewer.js",
+    "plots.js",
+    "front.js",
+    "ranking.js",
+    "judge.js",
+    "main.js",
+)
 # Points of a curve: more than a plot is wide, and 27 runs stay small.
 MOST_POINTS = 1000
 
@@ -112,6 +123,7 @@ def describe(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any]:
         "steps": sweep.steps,
         "numbers": sweep.numbers,
         "losses": LOSSES,
+        "objectives": sweep.objectives,
         "flags": describe_flags({run.target for run in sweep.runs}),
         "runs": [_describe_run(run, by_run[run.number]) for run in sweep.runs],
     }
@@ -127,6 +139,7 @@ def _describe_run(run: Run, cells: Mapping[int, Mapping[str, Any]]) -> dict[str,
         "error": run.row["error"],
         "step": run.row["step"],
         "washout": run.washout,
+        "pareto": run.pareto,
         "measures": run.row["measures"],
         "steps": run.steps,
         "checkpoints": run.checkpoints,

@@ -112,8 +112,13 @@ def lock_folder(folder: Path) -> FileLock:
     return FileLock(folder / FOLDER / "lock")
 
 
-def open_plan(folder: Path, search: Search) -> int:
+def open_plan(folder: Path, search: Search, command_line: dict[str, Any]) -> int:
     """Write the plan of a new search, or compare with that of one to go on with; return how many runs it has.
+
+    Args:
+        folder: the sweep's.
+        search: what is searched.
+        command_line: what repeats the search's command line, see :func:`zero_dce.sweep_plan.command_line`.
 
     Raises:
         ValueError: if the folder holds something else.
@@ -126,7 +131,8 @@ def open_plan(folder: Path, search: Search) -> int:
         name = search.study_name or "/".join(folder.parts[-2:])
         kept = {**search.contents(), "study_name": name, "storage": search.storage}
         swept = [key.lstrip("+") for key in search.space.swept]
-        write_json(folder / PLAN, {"jobs": [], "swept": swept, "objectives": search.objectives, "search": kept})
+        plan = {"jobs": [], "swept": swept, "objectives": search.objectives, "search": kept}
+        write_json(folder / PLAN, plan | command_line)
         return 0
 
 

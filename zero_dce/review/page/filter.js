@@ -45,6 +45,7 @@ function parseFilter(text) {
 
 function parseCondition(word) {
   const [, name, sign, wanted] = word.match(/^([^<>=!]*)(!=|<=|>=|=|<|>)(.*)$/) ?? [];
+  if (objectives.size && word.toLowerCase() === "pareto") return (run) => run.pareto === true;
   if (!sign) return (run) => run.text.includes(word.toLowerCase());
   if (!fieldNames.includes(name)) throw new Error(`no run has “${name}”`);
   if (wanted === "") throw new Error(`“${word}” lacks a value`);

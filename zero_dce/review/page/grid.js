@@ -36,8 +36,9 @@ function head(run) {
   name.onclick = () => pin(run);
   name.onfocus = () => point(run);
   const weights = Object.entries(run.weights).map(([term, value]) => `${term} ${short(value)}`).join("  ");
-  const lines = [name, element("div", { class: `state-${run.state.replace(" ", "-")}` }, stateText(run))];
+  const lines = [run.pareto ? element("div", {}, name, " ", frontBadge()) : name, element("div", { class: `state-${run.state.replace(" ", "-")}` }, stateText(run))];
   if (weights) lines.push(element("div", { class: "quiet numbers", title: "loss weights" }, weights));
+  if (objectives.size) lines.push(objectiveValues(run));
   if (run.error) lines.push(element("div", { class: "error warning" }, run.error));
   if (run.washout !== null) lines.push(element("div", { class: "warning", title: FADES }, `fades from step ${run.washout}`));
   lines.push(element("div", { class: "numbers sorted-by" }), element("div", { class: "pick" }));
@@ -146,7 +147,7 @@ function showRows() {
   nothing.textContent = emptyText();
   for (const run of state.visible) {
     const value = run.fields[state.field];
-    rowOf.get(run).querySelector(".sorted-by").textContent = state.field && !(state.field in run.weights) ? `${state.field} ${short(value)}` : "";
+    rowOf.get(run).querySelector(".sorted-by").textContent = state.field && !(state.field in run.weights) && !objectives.has(state.field) ? `${state.field} ${short(value)}` : "";
   }
 }
 

@@ -89,6 +89,7 @@ function buildChoices() {
   for (const legend of document.querySelectorAll(".legend")) {
     legend.append(...data.flags.flatMap(({ kind, name, rule }) => [element("dt", {}, element("span", { class: `flag ${kind}` }, name)), element("dd", {}, rule)]));
   }
+  explainFront();
 }
 
 function summary() {

@@ -19,15 +19,20 @@ function buildPlotChoices() {
     drawPlots();
   });
   byId("logarithmic").onchange = drawPlots;
-  const named = numericFields.filter((name) => name !== "run");
+  // Objectives also before any run has a value.
+  const named = [...new Set([...objectives.keys(), ...numericFields.filter((name) => name !== "run")])];
   const first = (names) => names.find((name) => named.includes(name)) ?? named[0] ?? "";
-  fillSelect(byId("scatter-x"), named, first([...swept, "exp", "step"]));
-  fillSelect(byId("scatter-y"), named, first(["psnr_gain", "saturation_ratio", "brightness_out", "train/total"]));
+  const [across, down] = objectives.keys();
+  fillSelect(byId("scatter-x"), named, first([across, ...swept, "exp", "step"]));
+  fillSelect(byId("scatter-y"), named, first([down, "psnr_gain", "saturation_ratio", "brightness_out", "train/total"]));
   byId("scatter-x").onchange = byId("scatter-y").onchange = drawPlots;
 }
 
 function fillSelect(select, names, chosen) {
-  select.replaceChildren(...names.map((name) => element("option", { value: name }, name)));
+  const options = (wanted) => names.filter(wanted).map((name) => element("option", { value: name }, name));
+  const [first, others] = [options((name) => objectives.has(name)), options((name) => !objectives.has(name))];
+  if (first.length === 0) select.replaceChildren(...others);
+  else select.replaceChildren(element("optgroup", { label: "objectives" }, ...first), element("optgroup", { label: "others" }, ...others));
   select.value = chosen;
 }
 
@@ -37,7 +42,8 @@ function drawPlots() {
   charts.replaceChildren();
   if (byId("plots").hidden) return;
   for (const loss of data.losses) charts.append(lossChart(loss));
-  charts.append(scatterChart());
+  // Where a choice is between objectives, the scatter is what to look at first.
+  charts[objectives.size ? "prepend" : "append"](scatterChart());
   for (const box of charts.children) box.draw?.();
   highlight();
 }
@@ -74,15 +80,13 @@ function scatterChart() {
   const shown = state.visible.filter((run) => [x, y].every((name) => typeof run.fields[name] === "number"));
   shown.sort((a, b) => a.fields[x] - b.fields[x]);
   const left = state.visible.length - shown.length;
-  return chartBox(`${y} over ${x}`, left ? `${left} runs lack one of them` : "a point a run", (box) => {
+  const box = chartBox(`${y} over ${x}`, left ? `${left} ${left === 1 ? "run lacks" : "runs lack"} one of them` : "a point a run", (box) => {
     if (shown.length === 0) return null;
+    if (objectives.size) return frontScatter(box, shown, x, y);
     const across = shown.map((run) => run.fields[x]);
     const log = spansWidely(across);
     const options = plotOptions(box, null, log);
-    // A margin, so that no point lies on the frame.
-    const [low, high] = [Math.min(...across), Math.max(...across)];
-    const margin = log ? (high / low) ** 0.08 : (high - low) * 0.08 || Math.abs(low) * 0.1 || 1;
-    options.scales.x.range = log ? [low / margin, high * margin] : [low - margin, high + margin];
+    options.scales.x.range = rangeOf(across, log);
     const marks = [...new Set(across)];
     if (hasOwnMeaning(x) && marks.length <= MOST_MARKS) options.axes[0].splits = () => marks;
     options.series.push(...shown.map((run) => ({ ...series(run, true), paths: () => null })));
@@ -90,6 +94,15 @@ function scatterChart() {
     const table = [across, ...shown.map((run, place) => across.map((_, at) => (at === place ? run.fields[y] : null)))];
     return linked(new uPlot(options, table, box), shown);
   });
+  box.classList.toggle("of-front", objectives.size > 0);
+  return box;
+}
+
+// With a margin, so that no point lies on the frame.
+function rangeOf(values, log) {
+  const [low, high] = [Math.min(...values), Math.max(...values)];
+  const margin = log ? (high / low) ** 0.08 : (high - low) * 0.08 || Math.abs(low) * 0.1 || 1;
+  return log ? [low / margin, high * margin] : [low - margin, high + margin];
 }
 
 const spansWidely = (values) => Math.min(...values) > 0 && Math.max(...values) / Math.min(...values) >= WIDE;
@@ -183,13 +196,13 @@ function nearest(plot, x, y) {
       if (!best || distance < best.distance) best = { distance, run: plot.lines[line], across: across[at], value };
     });
   });
-  return best && { run: best.run, text: `${nameOf(best.run)}: ${short(best.value)} at ${short(best.across)}` };
+  return best && { run: best.run, text: plot.label ? standingText(best.run) : `${nameOf(best.run)}: ${short(best.value)} at ${short(best.across)}` };
 }
 
 // Marks a run in the grid and in all plots; null goes back to the pinned one.
 function point(run, text) {
   state.pointed = run ?? state.pinned;
-  byId("pointed").textContent = text ?? (state.pointed ? nameOf(state.pointed) : "");
+  byId("pointed").textContent = text ?? (state.pointed ? standingText(state.pointed) : "");
   highlight();
 }
 
@@ -205,5 +218,6 @@ function highlight() {
   for (const plot of plots) {
     const place = plot.lines.indexOf(state.pointed);
     plot.setSeries(place < 0 ? null : place + 1, { focus: true });
+    if (plot.label) labelPoint(plot);
   }
 }

@@ -1,0 +1,109 @@
+"""Signals that end a run early: a run that trains only notes them, and stops at the end of a step."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from types import FrameType, TracebackType
+from typing import Any
+
+# What a cluster sends ahead of a time limit, where the system has them: SLURM's examples use the first, submitit the
+# second.
+REQUEUE = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
+# Where several came, or several processes have one each, the last of them in this order counts.
+SIGNALS: tuple[signal.Signals, ...] = (signal.SIGTERM, *REQUEUE)
+
+
+class Interrupted(SystemExit):
+    """A signal ended the run; the exit code is 128 + its number, as of a process that a signal killed.
+
+    Args:
+        number: the signal.
+        step: after how many steps the run stopped; ``None`` where training had not begun.
+        saved: ``last.ckpt`` is of that step.
+    """
+
+    def __init__(self, number: int, step: int | None = None, saved: bool = False) -> None:
+        super().__init__(128 + number)
+        self.signal, self.step, self.saved = signal.Signals(number), step, saved
+
+
+class StopSignals:
+    """Context manager: take SIGTERM, SIGUSR1 and SIGUSR2 while it is open, and give back the handlers of before.
+
+    At first a signal raises :class:`Interrupted` at once, wherever the program is: there is nothing to keep yet. After
+    :meth:`defer`, and after the first signal, signals are only noted. Outside the main thread, where Python has no
+    signals, nothing is installed.
+
+    Args:
+        pass_on: a signal that the block has ended without obeying, as one in the last step does, goes to the handler of
+            before.
+
+    Attributes:
+        received: the signal that counts so far.
+        terminated: whether SIGTERM came; may be reset.
+    """
+
+    def __init__(self, pass_on: bool = False) -> None:
+        self.pass_on = pass_on
+        self.received: signal.Signals | None = None
+        self.terminated = False
+        self._deferred = False
+        self._process = os.getpid()
+        self._before: dict[signal.Signals, Any] = {}
+
+    def __enter__(self) -> StopSignals:
+        if threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            # None: a handler that was not installed from Python, which cannot be installed from there again.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        obeyed = kind is not None and issubclass(kind, SystemExit | KeyboardInterrupt)
+        if self._before and self.pass_on and self.received is not None and not obeyed:
+            signal.raise_signal(self.received)
+
+    def defer(self) -> None:
+        """Only note signals from here on."""
+        self._deferred = True
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        if os.getpid() != self._process:
+            _in_child(number)
+            return
+        first, self.received = self.received is None, stronger(self.received, signal.Signals(number))
+        self.terminated |= number == signal.SIGTERM
+        if first and not self._deferred:
+            raise Interrupted(number)
+
+
+def stronger(one: signal.Signals | None, other: signal.Signals) -> signal.Signals:
+    """Return which of two signals counts: one that asks to be requeued before one that does not."""
+    return max(one or other, other, key=SIGNALS.index)
+
+
+def _in_child(number: int) -> None:
+    """What a forked process, which has inherited the handler, does: SIGTERM ends it, others are the run's alone."""
+    if number == signal.SIGTERM:
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+
+def outlive_first_signal(_: int) -> None:
+    """Let a DataLoader's process go on at a signal that reaches the whole job: the run still needs it for its step.
+
+    A cluster signals all processes of a job, and a reader that died would end the run in an error. The second SIGTERM
+    ends it: where the run itself has to end a reader, it sends two. This is a ``worker_init_fn`` of PyTorch.
+    """
+
+    def once(*_: object) -> None:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+
+    signal.signal(signal.SIGTERM, once)
+    for number in REQUEUE:
+        signal.signal(number, signal.SIG_IGN)
