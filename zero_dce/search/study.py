@@ -11,7 +11,7 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
@@ -101,7 +101,8 @@ class Study:
 
     def _check_own(self, name: str, jobs: int) -> None:
         trials = self.study.get_trials(deepcopy=False)
-        if trials and not jobs:
+        # A trial without a run was asked for by a process that was killed right then.
+        if not jobs and any(RUN in trial.user_attrs for trial in trials):
             raise ValueError(
                 f"{self.search.storage} already holds a study {name!r}, whose runs are elsewhere: give the folder that "
                 "it was begun in as hydra.sweep.dir to go on with it, or another hydra.sweeper.study_name"
@@ -172,7 +173,9 @@ class Study:
 
 def _open_storage(folder: Path, storage: str | None) -> BaseStorage:
     if storage is None:
-        return JournalStorage(JournalFileBackend(str(folder / FOLDER / JOURNAL)))
+        journal = str(folder / FOLDER / JOURNAL)
+        # Optuna's usual lock is a symbolic link, which Windows allows few users.
+        return JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal)))
     try:
         return RDBStorage(storage)
     except Exception as error:
