@@ -24,6 +24,7 @@ from optuna.trial import FrozenTrial, TrialState
 from tests.helpers.runs import read_metrics, read_result, run_here, tiny
 from zero_dce.module import ZeroDCE
 from zero_dce.records import write_json
+from zero_dce.search import study as study_module
 from zero_dce.search.front import describe_front
 from zero_dce.search.objectives import NAMES, check_objectives, judge
 from zero_dce.search.plan import Search, open_plan
@@ -32,6 +33,8 @@ from zero_dce.search.study import MOST_ATTEMPTS, Study, Trial
 from zero_dce.search.workers import Worker
 from zero_dce.sweep_table import read_sweep
 
+# Optuna's codes in its journal, of a trial's begin and end.
+ASKED, TOLD = 4, 6
 ROOT = Path(__file__).resolve().parents[1]
 LOG = "tag(log, interval(1, 100))"
 # The search that the tests run: two weights, and fewer pictures on disk.
@@ -201,7 +204,7 @@ def test_search_and_go_on(
     assert run_here(monkeypatch, tmp_path, *arguments, "hydra.sweeper.n_trials=2") == 0
     printed = capsys.readouterr().out
     assert "Search optuna: 2 runs of 4 steps, in" in printed
-    assert "Objectives: maximize val/entropy_out, maximize val/saturation_ratio, minimize val/loe" in printed
+    assert "Objectives: maximize val/entropy_out, maximize val/saturation_ratio\n" in printed
     assert "Run 2 of 2 ended" in printed
     assert "(2 of 2 runs have values)" in printed
     folder = tmp_path / "study"
@@ -217,7 +220,7 @@ def test_search_and_go_on(
     assert (folder / "report.html").is_file()
     assert (folder / "multirun.yaml").is_file()
     before = (folder / "0" / "result.json").read_bytes()
-    assert run_here(monkeypatch, tmp_path, *arguments, "hydra.sweeper.n_trials=3") == 0
+    assert run_here(monkeypatch, tmp_path, "resume=study", "hydra.sweeper.n_trials=3") == 0
     assert "3 runs of 4 steps, of which 2 are there" in capsys.readouterr().out
     assert (folder / "0" / "result.json").read_bytes() == before
     assert [trial.user_attrs["run"] for trial in trials_of(folder)] == [0, 1, 2]
@@ -347,6 +350,7 @@ def test_faded_and_failed_runs(
     monkeypatch.setattr(ZeroDCE, "on_validation_epoch_end", on_validation_epoch_end)
     monkeypatch.setattr(ZeroDCE, "training_step", training_step)
     options = ["callbacks.washout.validations=1", "hydra.sweeper.n_trials=5", "trainer.max_steps=6"]
+    options.append("++hydra.sweeper.objectives={val/loe:minimize}")
     assert run_here(monkeypatch, tmp_path, *search(sice, *options)) == 1
     captured = capsys.readouterr()
     complete, failed = TrialState.COMPLETE, TrialState.FAIL
@@ -359,26 +363,49 @@ def test_faded_and_failed_runs(
     assert "Without values for the search: run 2, run 3" in captured.err
 
 
-def end_run(folder: Path, trial: Trial, **measures: float) -> None:
-    """Leave a run's folder as a finished one does."""
+def end_run(folder: Path, trial: Trial, state: str = "finished", **measures: float) -> None:
+    """Leave a run's folder as one does that has ended."""
     (folder / str(trial.run)).mkdir()
-    result = {"state": "finished", "measures": {f"val/{name}": value for name, value in measures.items()}}
+    result = {"state": state, "measures": {f"val/{name}": value for name, value in measures.items()}}
     write_json(folder / str(trial.run) / "result.json", result)
 
 
-def test_workers_take_turns_and_take_over(tmp_path: Path) -> None:
-    asked = Search(
+def one_weight(n_trials: int) -> Search:
+    """A search for one weight by one objective."""
+    return Search(
         read_space({"loss.weights.exp": LOG}, []),
         {"val/loe": "minimize"},
         data="sample",
-        n_trials=6,
+        n_trials=n_trials,
         sampler="tpe",
         seed=0,
         study_name=None,
         storage=None,
         batch_size=None,
     )
-    assert open_plan(tmp_path, asked) == 0
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_killed_while_asking(planned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the run is in the plan, and after: no number is used twice, and the total is right."""
+    asked = one_weight(2)
+    open_plan(tmp_path, asked, {})
+    with Worker(tmp_path) as worker, monkeypatch.context() as patch:
+        killed = Study(tmp_path, asked, worker)
+        target = (optuna.Trial, "set_user_attr") if planned else (study_module, "write_json")
+        patch.setattr(*target, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            killed.ask(1)
+    with Worker(tmp_path) as worker:
+        study = Study(tmp_path, asked, worker)
+        assert [trial.run for trial in study.ask(5)] == [int(planned), 1 + planned]
+        assert study.ask(5) == []
+    assert [trial.state for trial in trials_of(tmp_path)] == [TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
+
+
+def test_workers_take_turns_and_take_over(tmp_path: Path) -> None:
+    asked = one_weight(6)
+    assert open_plan(tmp_path, asked, {"data": "sample"}) == 0
     with Worker(tmp_path) as here, Worker(tmp_path) as there:
         one, two = Study(tmp_path, asked, here), Study(tmp_path, asked, there)
         (first,), others, (last,) = one.ask(1), two.ask(2), one.ask(1)
@@ -388,6 +415,8 @@ def test_workers_take_turns_and_take_over(tmp_path: Path) -> None:
         end_run(tmp_path, others[0], loe=3.0)
         end_run(tmp_path, first, loe=2.0)
         assert one.tell(first).values == [2.0]
+        # As a signal leaves a run: it may go on, however often.
+        end_run(tmp_path, others[1], state="interrupted")
         there.__exit__()
         # Its ended run is told, the other one goes on here, with its number.
         assert one.ask(5) == [others[1]]
@@ -395,6 +424,7 @@ def test_workers_take_turns_and_take_over(tmp_path: Path) -> None:
         assert [trial.run for trial in one.ask(5)] == [4, 5]
         assert one.ask(5) == [], "six in all"
         there.__enter__()
+        assert all("attempts" not in trial.user_attrs for trial in trials_of(tmp_path))
 
 
 class Workers:
@@ -451,6 +481,17 @@ def test_two_workers_share_a_study(workers: Workers, tmp_path: Path) -> None:
         assert f"loss.weights.exp={weights['exp']}" in jobs[run]
         assert weights["exp"] == pytest.approx(trial.params["loss.weights.exp"], rel=1e-3)
     assert [file.name for file in (folder / "optuna").iterdir() if file.name.startswith("worker")] == []
+
+
+def test_as_many_at_a_time_as_the_launcher_runs(workers: Workers, tmp_path: Path) -> None:
+    process = workers.start("hydra.sweeper.n_trials=3", "hydra/launcher=local", "hydra.launcher.slots=2")
+    assert process.wait(timeout=300) == 0, workers.outputs()
+    trials = trials_of(tmp_path / "study")
+    assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 3
+    lines = (tmp_path / "study" / "optuna" / "journal.log").read_text().splitlines()
+    order = [json.loads(line)["op_code"] for line in lines]
+    order = [code for code in order if code in (ASKED, TOLD)]
+    assert order == [ASKED, ASKED, TOLD, TOLD, ASKED, TOLD]
 
 
 def test_a_killed_workers_run_goes_on(workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -64,9 +64,10 @@ class SweepOverview(Callback):
             # Hydra turns a callback's exceptions into warnings, but not this one.
             sys.exit(str(error))
         folder = Path(config.hydra.sweep.dir).resolve()
-        left = _begin_search(config, folder) if is_search(config) else _begin_grid(config, folder)
-        alone = len(slots) == 1 and not uses_slurm(config)
-        SweepOverview.progress = Progress(folder, left, in_turn=alone and not config.resume)
+        search = is_search(config)
+        left = _begin_search(config, folder) if search else _begin_grid(config, folder)
+        in_turn = len(slots) == 1 and not (search or config.resume or uses_slurm(config))
+        SweepOverview.progress = Progress(folder, left, in_turn)
         _announce_cost(config, left, slots)
         SweepOverview.progress.started = time.monotonic()
 

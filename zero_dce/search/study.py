@@ -11,11 +11,11 @@ import numpy as np
 import optuna
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend
+from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from zero_dce.records import RESULT, read_json, write_json
+from zero_dce.records import RESULT, read_json, run_state, write_json
 from zero_dce.search.objectives import Outcome, judge
 from zero_dce.search.plan import FOLDER, Search, lock_folder
 from zero_dce.search.workers import Worker
@@ -23,7 +23,7 @@ from zero_dce.sweep_plan import PLAN
 
 log = logging.getLogger(__name__)
 JOURNAL = "journal.log"
-# A run that was going on when its worker died is begun at most so often: it may be what kills the workers.
+# A run that was killed with its worker is begun at most so often: it may be what kills them.
 MOST_ATTEMPTS = 3
 # What a trial keeps beside Optuna's own.
 RUN, WORKER, ATTEMPTS = "run", "worker", "attempts"
@@ -101,7 +101,8 @@ class Study:
 
     def _check_own(self, name: str, jobs: int) -> None:
         trials = self.study.get_trials(deepcopy=False)
-        if trials and not jobs:
+        # A trial without a run was asked for by a process that was killed right then.
+        if not jobs and any(RUN in trial.user_attrs for trial in trials):
             raise ValueError(
                 f"{self.search.storage} already holds a study {name!r}, whose runs are elsewhere: give the folder that "
                 "it was begun in as hydra.sweep.dir to go on with it, or another hydra.sweeper.study_name"
@@ -133,15 +134,22 @@ class Study:
                 # Its worker was killed right after asking: it never had a run.
                 self.study.tell(trial.number, state=TrialState.FAIL)
             elif not self.worker.is_alive(trial.user_attrs[WORKER]):
-                run, attempts = trial.user_attrs[RUN], trial.user_attrs.get(ATTEMPTS, 1)
-                result = read_json(self.folder / str(run) / RESULT)
-                if result is None or result["state"] == "interrupted":
-                    if attempts < MOST_ATTEMPTS:
-                        left.append(trial)
-                        continue
-                    log.warning("Run %d was stopped %d times with its worker and is given up", run, attempts)
-                self._tell(trial.number, run)
+                if self._can_go_on(trial):
+                    left.append(trial)
+                else:
+                    self._tell(trial.number, trial.user_attrs[RUN])
         return left
+
+    def _can_go_on(self, trial: FrozenTrial) -> bool:
+        """Tell whether a run whose worker is gone is carried on: unless it ended, or was killed too often."""
+        run, attempts = trial.user_attrs[RUN], trial.user_attrs.get(ATTEMPTS, 1)
+        state = run_state(self.folder / str(run))
+        if state in ("finished", "failed"):
+            return False
+        if state == "interrupted" or attempts < MOST_ATTEMPTS:
+            return True
+        log.warning("Run %d was killed %d times with its worker and is given up", run, attempts)
+        return False
 
     def _take_over(self, trial: FrozenTrial) -> Trial:
         run = trial.user_attrs[RUN]
@@ -149,7 +157,8 @@ class Study:
         study = self.storage.get_study_id_from_name(self.study.study_name)
         kept = self.storage.get_trial_id_from_study_id_trial_number(study, trial.number)
         self.storage.set_trial_user_attr(kept, WORKER, self.worker.name)
-        self.storage.set_trial_user_attr(kept, ATTEMPTS, trial.user_attrs.get(ATTEMPTS, 1) + 1)
+        if run_state(self.folder / str(run)) != "interrupted":
+            self.storage.set_trial_user_attr(kept, ATTEMPTS, trial.user_attrs.get(ATTEMPTS, 1) + 1)
         return Trial(trial.number, run, read_json(self.folder / PLAN)["jobs"][run])
 
     def _tell(self, number: int, run: int) -> Outcome:
@@ -164,7 +173,9 @@ class Study:
 
 def _open_storage(folder: Path, storage: str | None) -> BaseStorage:
     if storage is None:
-        return JournalStorage(JournalFileBackend(str(folder / FOLDER / JOURNAL)))
+        journal = str(folder / FOLDER / JOURNAL)
+        # Optuna's usual lock is a symbolic link, which Windows allows few users.
+        return JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal)))
     try:
         return RDBStorage(storage)
     except Exception as error:
