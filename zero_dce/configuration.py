@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.plugins import Plugins
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
+from hydra_plugins.zero_dce.local_launcher import LocalLauncher
+from hydra_plugins.zero_dce.optuna_sweeper import OptunaSweeper
+from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
 from zero_dce.callbacks.checkpoints import LAST, last_checkpoint
 from zero_dce.cluster import is_requeued
 from zero_dce.hardware import best_precision
@@ -48,6 +52,15 @@ def register_resolvers() -> None:
     }
     for name, function in resolvers.items():
         OmegaConf.register_new_resolver(name, function, replace=True)
+
+
+def register_plugins() -> None:
+    """Make this package's launchers and sweeper known to Hydra; must come before it composes.
+
+    Hydra looks for plugins by listing folders, and finds none of a package that is installed to be edited.
+    """
+    for plugin in (LocalLauncher, SlurmLauncher, OptunaSweeper):
+        Plugins.instance().register(plugin)
 
 
 def default_data() -> str:

@@ -27,6 +27,7 @@ from zero_dce.configuration import (
     expand_resume,
     is_launched,
     quiet,
+    register_plugins,
     register_resolvers,
 )
 from zero_dce.failures import explain_full_disk, explain_out_of_memory, release_memory
@@ -105,6 +106,7 @@ def main() -> None:
     """Run the command line."""
     quiet()
     register_resolvers()
+    register_plugins()
     try:
         check_quotes(sys.argv[1:])
         sys.argv[1:] = as_further_process(expand_resume(continue_requeued(sys.argv[1:])))
