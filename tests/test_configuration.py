@@ -9,7 +9,8 @@ import torch
 from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
-from zero_dce.configuration import check_quotes, config_folder, expand_resume, register_resolvers
+from zero_dce.command_line import check_quotes, expand_resume
+from zero_dce.configuration import config_folder, register_resolvers
 from zero_dce.hardware import best_precision
 from zero_dce.losses import CompositeLoss
 from zero_dce.module import ZeroDCE

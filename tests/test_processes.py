@@ -21,7 +21,7 @@ from tests.helpers.pictures import make_sice
 from tests.helpers.runs import TINY, read_metrics, read_result, run_apart
 from tests.test_resume import assert_same_losses
 from zero_dce.callbacks.processes import ProcessCheck, describe, differences, started_processes
-from zero_dce.configuration import expand_resume
+from zero_dce.command_line import expand_resume
 
 DDP = ["trainer=ddp", "trainer.devices=2", "data.batch_size=2"]
 STEPS = 7
@@ -302,5 +302,5 @@ def test_only_the_first_process_writes_the_configuration_of_a_resumed_part(
     (tmp_path / ".hydra" / "overrides.yaml").write_text("[]")
     (tmp_path / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {choices: {data: sice}}}")
     assert "hydra.output_subdir=.hydra_resumed" in expand_resume([f"resume={tmp_path}"])
-    monkeypatch.setattr("zero_dce.configuration.is_first_process", lambda: False)
+    monkeypatch.setattr("zero_dce.command_line.is_first_process", lambda: False)
     assert "hydra.output_subdir=null" in expand_resume([f"resume={tmp_path}"])

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hydra.core.override_parser.overrides_parser import OverridesParser
 
-from zero_dce.configuration import check_quotes
+from zero_dce.command_line import check_quotes
 from zero_dce.hardware import peak_memory_mb
 from zero_dce.records import describe_environment, read_json, resume_command, write_json
 

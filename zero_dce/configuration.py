@@ -1,4 +1,4 @@
-"""Finding the configuration, the resolvers that it uses, and the command line of a resumed run."""
+"""What Hydra needs before it composes: the configuration's folder, resolvers and plugins; and what a run need not say."""
 
 from __future__ import annotations
 
@@ -9,24 +9,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from hydra_plugins.zero_dce.local_launcher import LocalLauncher
 from hydra_plugins.zero_dce.optuna_sweeper import OptunaSweeper
 from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
-from zero_dce.callbacks.checkpoints import LAST, last_checkpoint
-from zero_dce.cluster import is_requeued
 from zero_dce.hardware import best_precision
-from zero_dce.records import is_first_process, read_json
-from zero_dce.sweep_plan import PLAN, run_name
+from zero_dce.sweep_plan import run_name
 from zero_dce.weights import DCE_NET_PP
 
 SICE_VARIABLE = "SICE_ROOT"
-# Beside .hydra, the configuration of a resumed part until it has begun.
-RESUMED = ".hydra_resumed"
 
 
 def config_folder() -> Path:
@@ -77,139 +70,6 @@ def at_most_cores(workers: int) -> int:
     """Return ``workers``, or as many as this process may use cores: more would only get in each other's way."""
     usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return min(workers, usable)
-
-
-def check_quotes(arguments: list[str]) -> None:
-    """Refuse an override that Hydra cannot parse, and show how to quote it.
-
-    Raises:
-        ValueError: with Hydra's own message and the quoted form.
-    """
-    for argument in arguments:
-        if argument.startswith("-") or "=" not in argument:
-            continue
-        try:
-            OverridesParser.create().parse_override(argument)
-        except HydraException as error:
-            key, _, value = argument.partition("=")
-            raise ValueError(
-                f"cannot read {argument!r}: {error}\n"
-                "A value with a comma, blank, bracket or equals sign, as in a path, needs "
-                f"two pairs of quotes: '{key}=\"{value}\"'"
-            ) from error
-
-
-def continue_requeued(arguments: list[str]) -> list[str]:
-    """Turn the command line of a SLURM job that was requeued, which is that of its start, into one that continues.
-
-    Args:
-        arguments: the command line without the program's name. A run is found again by its ``hydra.run.dir``.
-
-    Returns:
-        The same where the job was not requeued, is a sweep, resumes already, or has no checkpoint yet; else
-        ``resume=RUN_DIR`` with Hydra's own settings.
-    """
-    given = [argument for argument in arguments if argument.startswith("hydra.run.dir=")]
-    other = {"-m", "--multirun"} & {*arguments} or any(argument.startswith("resume=") for argument in arguments)
-    if not given or other or not is_requeued():
-        return arguments
-    run = given[-1].removeprefix("hydra.run.dir=")
-    if not (Path(run.strip("'\"")) / "checkpoints" / LAST).is_file():
-        return arguments
-    return [f"resume={run}", *(a for a in arguments if a.startswith("hydra.") and a not in given)]
-
-
-def expand_resume(arguments: list[str]) -> list[str]:
-    """Turn ``resume=DIR`` into the command line of that run or sweep, continued in its own folder.
-
-    The overrides of before come first, so that those given now win. The choice of data is repeated even where it came
-    from the environment.
-
-    Args:
-        arguments: the command line without the program's name.
-
-    Returns:
-        The command line for Hydra.
-
-    Raises:
-        FileNotFoundError: if the folder holds no checkpoint or no configuration.
-    """
-    given = [argument for argument in arguments if argument.startswith("resume=") and argument != "resume=null"]
-    if not given:
-        return arguments
-    folder = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
-    own = [argument for argument in arguments if argument not in given]
-    if (folder / PLAN).is_file():
-        return _expand_sweep(folder, own)
-    if f"hydra.run.dir={quoted(folder)}" in arguments:
-        # A run of a sweep, or a further process of the same run, gets the line of the first one, expanded already.
-        return arguments
-    return _expand_run(folder, own)
-
-
-def _expand_run(run: Path, own: list[str]) -> list[str]:
-    last_checkpoint(run)
-    saved = run / ".hydra"
-    if not (saved / "overrides.yaml").is_file():
-        raise FileNotFoundError(f"{saved} does not hold the run's configuration (overrides.yaml): it cannot be resumed")
-    overrides = [str(override) for override in OmegaConf.load(saved / "overrides.yaml")]
-    settings = OmegaConf.load(saved / "hydra.yaml")
-    choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
-    kept = [override for override in overrides if not override.startswith("resume=")]
-    # What is refused must not change the run's own configuration, so Hydra writes this one beside it. It is the first
-    # process's alone: another one would write there while that one moves it.
-    subfolder = RESUMED if is_first_process() else "null"
-    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={subfolder}"]
-    return [f"data={choice}", *kept, *own, *place, "hydra.mode=RUN"]
-
-
-def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
-    """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
-    plan = read_json(folder / PLAN)
-    place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
-    if any(not _key(argument).startswith(("hydra.", "hydra/", "-")) for argument in own):
-        return [*own, *place]
-    keys = {_key(argument) for argument in own}
-    settings = [setting for setting in plan["hydra"] if _key(setting) not in keys]
-    return [*plan["overrides"], *settings, *own, *place]
-
-
-def _key(argument: str) -> str:
-    return argument.partition("=")[0].lstrip("+~")
-
-
-def as_further_process(arguments: list[str]) -> list[str]:
-    """Let only the first of the processes that srun started write the run's configuration; others get their own log.
-
-    Args:
-        arguments: the command line for Hydra; a launcher's already says so.
-
-    Returns:
-        The same for the first process and outside of SLURM.
-
-    Raises:
-        ValueError: if the processes would not agree on the run's folder.
-    """
-    if "SLURM_STEP_ID" not in os.environ or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) < 2:
-        return arguments
-    if {"-m", "--multirun", "hydra.mode=MULTIRUN"} & {*arguments}:
-        # Refused later, in words about sweeps.
-        return arguments
-    if not any(argument.startswith("hydra.run.dir=") for argument in arguments):
-        raise ValueError(
-            "several processes of srun need to be told the run's folder, which each would name by its own clock: "
-            "hydra.run.dir=runs/train/$SLURM_JOB_ID/0"
-        )
-    rank = os.environ["SLURM_PROCID"]
-    if rank == "0":
-        return arguments
-    kept = [argument for argument in arguments if not argument.startswith("hydra.output_subdir=")]
-    return [*kept, f"hydra.job.name=train_rank_{rank}", "hydra.output_subdir=null"]
-
-
-def quoted(path: Path) -> str:
-    """Return a path as the value of an override."""
-    return '"' + str(path).replace('"', '\\"') + '"'
 
 
 def is_launched(hydra: Any) -> bool:

@@ -19,7 +19,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.washout import WashOutAlarm
-from zero_dce.configuration import RESUMED
+from zero_dce.command_line import RESUMED
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
 from zero_dce.hardware import peak_memory_mb, reset_peak_memory

@@ -19,17 +19,8 @@ from zero_dce.callbacks.checkpoints import check_network, check_steps_left, last
 from zero_dce.callbacks.interruption import Interruption
 from zero_dce.callbacks.processes import ProcessCheck
 from zero_dce.cluster import with_cluster
-from zero_dce.configuration import (
-    as_further_process,
-    check_quotes,
-    config_folder,
-    continue_requeued,
-    expand_resume,
-    is_launched,
-    quiet,
-    register_plugins,
-    register_resolvers,
-)
+from zero_dce.command_line import as_further_process, check_quotes, continue_requeued, expand_resume
+from zero_dce.configuration import config_folder, is_launched, quiet, register_plugins, register_resolvers
 from zero_dce.failures import explain_full_disk, explain_out_of_memory, release_memory
 from zero_dce.interruption import StopSignals
 from zero_dce.preflight import check_online, check_run, check_single_process

@@ -13,7 +13,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
-from zero_dce.configuration import RESUMED, quoted
+from zero_dce.command_line import RESUMED, quoted
 from zero_dce.records import RESULT, read_json, run_state, write_json
 from zero_dce.run_folder import read_rows
 from zero_dce.sweep_plan import place_jobs, without_resume
