@@ -1,4 +1,4 @@
-"""What Hydra needs before it composes: the configuration's folder, resolvers and plugins; and what a run need not say."""
+"""What Hydra needs before it composes: the folder of the configuration, its resolvers, this package's plugins."""
 
 from __future__ import annotations
 
