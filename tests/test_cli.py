@@ -44,7 +44,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     source = tmp_path_factory.mktemp("source")
     for name in ("pyproject.toml", "README.md", "LICENSE"):
         shutil.copy(ROOT / name, source)
-    for name in ("conf", "zero_dce"):
+    for name in ("conf", "hydra_plugins", "zero_dce"):
         shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
     target = tmp_path_factory.mktemp("wheel")
     command = [
@@ -97,30 +97,12 @@ def test_sample_and_configuration_ship_in_the_wheel(wheel: Path) -> None:
     assert any(name.endswith("LICENSE") for name in names)
 
 
-def test_two_processes_equal_one_with_the_same_global_batch(sice: Path, tmp_path: Path) -> None:
-    """Two processes of batch 1 take the steps of one process of batch 2: losses and validation measures agree."""
-    # Within the first epoch: its last batch, of an odd image, exists on one process alone.
-    options = tiny(sice)
-    single = run_apart(tmp_path, *options, "hydra.run.dir=single/0", "logger=csv")
-    assert single.returncode == 0, single.stderr
+def test_two_processes_leave_one_run(sice: Path, tmp_path: Path) -> None:
+    """One W&B run and one set of checkpoints; that the numbers are right is in test_processes.py."""
     parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.batch_size=1"]
-    double = run_apart(tmp_path, *options, *parallel, "hydra.run.dir=double/0")
+    double = run_apart(tmp_path, *tiny(sice), *parallel, "hydra.run.dir=double/0")
     assert double.returncode == 0, double.stderr
     assert "Warning" not in double.stderr
-    one, two = (read_metrics(tmp_path / name / "0") for name in ("single", "double"))
-    assert [row["step"] for row in two] == [row["step"] for row in one]
-    # Ratios of a training batch are means of the processes' ratios; all else is exact.
-    exact = [
-        name for name in one[-1] if name.startswith("val/") or name.rpartition("/")[2] in ("spa", "exp", "col", "tv")
-    ]
-    exact = [name for name in exact if not name.startswith("train/share/")]
-    assert len(exact) > 15
-    for first, second in zip(one, two, strict=True):
-        for name in exact:
-            if first[name]:
-                # A gain in dB is the small difference of two large numbers.
-                least = 1e-5 if "psnr" in name else 1e-7
-                assert float(second[name]) == pytest.approx(float(first[name]), rel=1e-5, abs=least, nan_ok=True), name
     assert len(list((tmp_path / "double").glob("wandb/offline-run-*"))) == 1
     assert read_wandb(tmp_path / "double" / "wandb")
     assert len(list((tmp_path / "double" / "0" / "checkpoints").iterdir())) == 3

@@ -20,8 +20,8 @@ from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from omegaconf import OmegaConf
 
-from tests.helpers.processes import changed, exit_code, free_port, ranks, slurm_tasks, start, wait_for
-from tests.helpers.runs import assert_same_losses, read_metrics, read_result, run_here, tiny
+from tests.helpers.processes import SECONDS, changed, exit_code, free_port, ranks, slurm_tasks, start, wait_for
+from tests.helpers.runs import assert_same_losses, read_metrics, read_result, read_wandb, run_here, tiny, wandb_rows
 from zero_dce import requeue
 from zero_dce.callbacks.checkpoints import read_step
 from zero_dce.cluster import slurm_job, with_cluster
@@ -128,34 +128,76 @@ def test_signals_to_one_or_both_of_two_processes(sice: Path, tmp_path: Path) -> 
     assert_as_if_whole(tmp_path, given, ranks(free_port()))
 
 
-def children(pid: int) -> list[int]:
-    """The processes that the Trainer has started."""
+def children(pid: int, name: str = "zero_dce.train") -> list[int]:
+    """The processes that a run has started, those with a name in their command line."""
     found = subprocess.run(["ps", "-o", "pid=,args=", "--ppid", str(pid)], capture_output=True, text=True, check=False)
-    return [int(line.split()[0]) for line in found.stdout.splitlines() if "zero_dce.train" in line]
+    return [int(line.split()[0]) for line in found.stdout.splitlines() if name in line]
 
 
-@pytest.mark.skipif(not shutil.which("ps"), reason="looks for processes with ps")
+def run_and_watch(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "zero_dce.train", *arguments]
+    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+
+
+needs_ps = pytest.mark.skipif(not shutil.which("ps"), reason="looks for processes with ps")
+
+
+@needs_ps
+def test_while_the_trainer_starts_processes(sice: Path, tmp_path: Path) -> None:
+    """The second process is taken along, and does not wait for the first."""
+    with run_and_watch(tmp_path, options(sice, *DDP, "hydra.run.dir=run/0")) as process:
+        while not children(process.pid):
+            assert process.poll() is None, process.communicate()[0]
+            time.sleep(0.01)
+        process.send_signal(TERM)
+        # Returns when both have closed it.
+        output = process.communicate(timeout=SECONDS)[0]
+    assert process.returncode == 143, output
+    assert read_result(tmp_path / "run" / "0")["state"] == "interrupted"
+    assert "stopped by SIGTERM before training began" in output
+
+
+@needs_ps
 def test_processes_that_the_trainer_starts(sice: Path, tmp_path: Path) -> None:
     given, run = options(sice, *DDP), tmp_path / "parts" / "0"
     arguments = [*given, "hydra.run.dir=parts/0"]
     for to in ("first", "second", "both"):
         begun = changed(run / "checkpoints" / "last.ckpt")
-        command = [sys.executable, "-m", "zero_dce.train", *arguments]
-        with subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True) as process:
+        with run_and_watch(tmp_path, arguments) as process:
             while not begun():
-                assert process.poll() is None, process.communicate()[1]
+                assert process.poll() is None, process.communicate()[0]
                 time.sleep(0.01)
             (second,) = children(process.pid)
             for pid in {"first": [process.pid], "second": [second], "both": [process.pid, second]}[to]:
                 os.kill(pid, TERM)
-            errors = process.communicate()[1]
+            output = process.communicate()[0]
         # Not killed by the Trainer's watch over its processes, which would be -9.
-        assert process.returncode == 143, errors
-        assert "stopped by SIGTERM after step" in errors
+        assert process.returncode == 143, output
+        assert "stopped by SIGTERM after step" in output
         result = read_result(run)
         assert (result["state"], result["last_step"]) == ("interrupted", last_step(run))
         arguments = ["resume=parts/0"]
     assert_as_if_whole(tmp_path, given, ranks(free_port()))
+
+
+@needs_ps
+@pytest.mark.parametrize("number", [TERM, USR2])
+def test_a_signal_that_reaches_wandb_too(number: int, sice: Path, tmp_path: Path) -> None:
+    """W&B's own process ends at SIGTERM before the run does, and must not take the checkpoint along."""
+    given = [option for option in options(sice, "hydra.run.dir=run/0") if option != "logger=csv"]
+    process = start(tmp_path, given)
+    wait_for((tmp_path / "run" / "0" / "checkpoints" / "last.ckpt").exists, [process])
+    assert process.pid is not None
+    (core,) = children(process.pid, "wandb-core")
+    os.kill(process.pid, number)
+    os.kill(core, number)
+    assert exit_code(process) == 128 + number, (tmp_path / "output-0.txt").read_text()
+    result = read_result(tmp_path / "run" / "0")
+    assert (result["state"], result["last_step"]) == ("interrupted", last_step(tmp_path / "run" / "0"))
+    final = result["last_step"] + 2
+    finish(tmp_path, ["resume=run/0", f"trainer.max_steps={final}"])
+    rows = wandb_rows(read_wandb(tmp_path / "run" / "wandb"))
+    assert [row["_step"] for row in rows] == list(range(1, final + 1)), "the resumed run sends what was lost"
 
 
 def signal_in(monkeypatch: pytest.MonkeyPatch, hook: str, step: int, number: int = TERM) -> None:
@@ -408,7 +450,7 @@ def test_a_requeue_that_fails_says_how_to_go_on(path: str, expected: str, sice: 
     output = (tmp_path / "output-0.txt").read_text()
     assert "job 4711 was not requeued" in output
     assert expected in output
-    assert f"To continue by hand: python -m zero_dce.train resume={run}" in output
+    assert f"Continue with: python -m zero_dce.train resume={run}" in output
     assert "Traceback" not in output
     result = read_result(run)
     assert (result["state"], result["last_step"]) == ("interrupted", last_step(run))

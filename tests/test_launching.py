@@ -69,9 +69,9 @@ def test_runs_of_two_processes_and_one_that_crashes(sice: Path, tmp_path: Path) 
 
 
 def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path: Path) -> None:
-    """Two of three runs wait side by side at step 2 when Ctrl-C comes; nothing is left of them but their folders."""
+    """Two of three runs wait side by side at step 3 when Ctrl-C comes; nothing is left of them but their folders."""
     local = ("hydra/launcher=local", "hydra.launcher.slots=2", "hydra.sweep.dir=sweep")
-    process = start(tmp_path, *sweep(sice, *local, f"{TROUBLE}Wait,folder:{tmp_path},step:2}}"))
+    process = start(tmp_path, *sweep(sice, *local, f"{TROUBLE}Wait,folder:{tmp_path},step:3}}"))
     wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, process)
     os.killpg(process.pid, signal.SIGINT)
     output, _ = process.communicate(timeout=100)
@@ -94,15 +94,15 @@ def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path:
 
 
 def test_runs_end_with_a_launcher_that_is_killed(sice: Path, tmp_path: Path) -> None:
-    process = start(tmp_path, *sweep(sice, *TWO, f"{TROUBLE}Wait,folder:{tmp_path},step:2}}"))
+    endless = ("trainer.max_steps=1000000", "every_n_steps=1000000", "hydra.sweep.dir=sweep")
+    process = start(tmp_path, *sweep(sice, *TWO, f"{TROUBLE}Wait,folder:{tmp_path},step:3}}", *endless))
     wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, process)
     process.kill()
-    process.communicate()
     (tmp_path / "go").touch()
-    for file in tmp_path.glob("waits-*"):
-        pid = int(file.name.partition("-")[2])
-        while is_running(pid):
-            time.sleep(0.05)
+    # Returns when nobody holds its output any more.
+    process.communicate(timeout=100)
+    assert not any(is_running(int(file.name.partition("-")[2])) for file in tmp_path.glob("waits-*"))
+    assert states(tmp_path / "sweep") == ["interrupted", "not started", "not started"]
 
 
 @pytest.mark.parametrize(

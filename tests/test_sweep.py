@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zero_dce import sweep
+from zero_dce import sweep, sweep_end
 from zero_dce.records import write_json
 from zero_dce.sweep_plan import point_name, run_name
 from zero_dce.sweep_table import format_table, group_seeds, read_sweep
@@ -76,8 +76,8 @@ def test_finishing_writes_table_and_contact_sheet(
         samples.mkdir(parents=True)
         for name, level in (("00_input", 10), ("00_output", value)):
             Image.new("RGB", (40, 20), (level, level, level)).save(samples / f"{name}.png")
-    monkeypatch.setattr(sweep.SweepOverview, "folder", folder)
-    sweep.finish_sweep()
+    monkeypatch.setattr(sweep.SweepOverview, "progress", sweep.Progress(folder, 5))
+    sweep_end.finish_sweep()
     printed = capsys.readouterr().out
     assert "Run 2 failed: ValueError: no" in printed
     assert "mean ± standard deviation over seeds" in printed
@@ -88,7 +88,7 @@ def test_finishing_writes_table_and_contact_sheet(
     with Image.open(folder / "contact_sheet.png") as sheet:
         levels = set(np.unique(np.asarray(sheet.convert("L"))))
     assert {10, 50, 200} <= levels, "input, and the output of both runs"
-    sweep.finish_sweep()
+    sweep_end.finish_sweep()
     assert capsys.readouterr().out == "", "there is nothing to finish twice"
 
 

@@ -302,11 +302,12 @@ def test_hydra_mode_run_makes_one_run_of_a_sweep(sice: Path, tmp_path: Path, mon
     assert read_result(only_run(tmp_path))["state"] == "finished"
 
 
-def test_a_sweep_with_several_processes_is_refused(
+def test_hydras_own_launcher_refuses_several_processes(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert run_here(monkeypatch, tmp_path, *tiny(sice, "trainer.devices=2", "seed=1,2", "-m")) == 1
-    assert "a run of 2 processes does not work inside a sweep" in capsys.readouterr().err
+    basic = ("hydra/launcher=basic", "trainer.devices=2", "seed=1,2", "-m")
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, *basic)) == 1
+    assert "a run of 2 processes does not work inside a sweep's own process" in capsys.readouterr().err
 
 
 def test_tensorboard(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

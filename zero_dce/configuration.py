@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from zero_dce.callbacks.checkpoints import LAST, last_checkpoint
 from zero_dce.cluster import is_requeued
 from zero_dce.hardware import best_precision
-from zero_dce.records import read_json
+from zero_dce.records import is_first_process, read_json
 from zero_dce.sweep_plan import PLAN, run_name
 from zero_dce.weights import DCE_NET_PP
 
@@ -143,8 +143,10 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
     settings = OmegaConf.load(saved / "hydra.yaml")
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
     kept = [override for override in overrides if not override.startswith("resume=")]
-    # What is refused must not change the run's own configuration, so Hydra writes this one beside it.
-    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={RESUMED}"]
+    # What is refused must not change the run's own configuration, so Hydra writes this one beside it. It is the first
+    # process's alone: another one would write there while that one moves it.
+    subfolder = RESUMED if is_first_process() else "null"
+    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={subfolder}"]
     return [f"data={choice}", *kept, *own, *place, "hydra.mode=RUN"]
 
 
@@ -161,6 +163,35 @@ def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
 
 def _key(argument: str) -> str:
     return argument.partition("=")[0].lstrip("+~")
+
+
+def as_further_process(arguments: list[str]) -> list[str]:
+    """Let only the first of the processes that srun started write the run's configuration; others get their own log.
+
+    Args:
+        arguments: the command line for Hydra; a launcher's already says so.
+
+    Returns:
+        The same for the first process and outside of SLURM.
+
+    Raises:
+        ValueError: if the processes would not agree on the run's folder.
+    """
+    if "SLURM_STEP_ID" not in os.environ or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) < 2:
+        return arguments
+    if {"-m", "--multirun", "hydra.mode=MULTIRUN"} & {*arguments}:
+        # Refused later, in words about sweeps.
+        return arguments
+    if not any(argument.startswith("hydra.run.dir=") for argument in arguments):
+        raise ValueError(
+            "several processes of srun need to be told the run's folder, which each would name by its own clock: "
+            "hydra.run.dir=runs/train/$SLURM_JOB_ID/0"
+        )
+    rank = os.environ["SLURM_PROCID"]
+    if rank == "0":
+        return arguments
+    kept = [argument for argument in arguments if not argument.startswith("hydra.output_subdir=")]
+    return [*kept, f"hydra.job.name=train_rank_{rank}", "hydra.output_subdir=null"]
 
 
 def quoted(path: Path) -> str:
@@ -191,6 +222,7 @@ WARNINGS = (
     "Total length of `list` across ranks is zero",  # data.val_fraction=0 is meant as it is
     "does not have many workers",  # data.num_workers is meant as it is
     "GPU available but not used",  # so is trainer.accelerator=cpu
+    "srun.* is available on your system but is not used",  # so is a run outside of SLURM, also on a login node
     "could be decompression bomb DOS attack",  # said in the table of unusual images
     "smaller than the logging interval",  # steps are logged across epochs
     "`srun` command is available",  # a run outside srun, as one of a sweep's, is meant as it is

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
@@ -13,6 +15,8 @@ from typing import Any
 REQUEUE = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
 # Where several came, or several processes have one each, the last of them in this order counts.
 SIGNALS: tuple[signal.Signals, ...] = (signal.SIGTERM, *REQUEUE)
+
+_open: list[StopSignals] = []
 
 
 class Interrupted(SystemExit):
@@ -56,16 +60,19 @@ class StopSignals:
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+        _open.append(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        for number, handler in self._before.items():
+        _open.remove(self)
+        before, self._before = self._before, {}
+        for number, handler in before.items():
             # None: a handler that was not installed from Python, which cannot be installed from there again.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         obeyed = kind is not None and issubclass(kind, SystemExit | KeyboardInterrupt)
-        if self._before and self.pass_on and self.received is not None and not obeyed:
+        if before and self.pass_on and self.received is not None and not obeyed:
             signal.raise_signal(self.received)
 
     def defer(self) -> None:
@@ -92,6 +99,27 @@ def _in_child(number: int) -> None:
     if number == signal.SIGTERM:
         signal.signal(number, signal.SIG_DFL)
         os.kill(os.getpid(), number)
+
+
+def is_stopping() -> bool:
+    """Tell whether a signal has come to a run of this process that goes on."""
+    return any(signals.received is not None for signals in _open)
+
+
+@contextmanager
+def hold_requeue_signals() -> Iterator[None]:
+    """Keep SIGUSR1 and SIGUSR2 back until the block has ended, and for good from processes that are started in it.
+
+    A cluster signals all processes of a job, also one that only serves the run and must not end before it.
+    """
+    if not REQUEUE:
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, REQUEUE)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def outlive_first_signal(_: int) -> None:

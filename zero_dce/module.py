@@ -90,8 +90,7 @@ class ZeroDCE(L.LightningModule):
         enhanced, losses = self._shared_step(batch)
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (self.global_step + 1) % every == 0:
-            self._log(_loss_values(losses), "train")
-            self._log(with_saturation_ratio(picture_measures(batch["image"], enhanced)), "train")
+            self._log_step(losses, picture_measures(batch["image"], enhanced))
             # Loggers label the row with this: the number of the step that ends with it, as in step-000300.
             self.log("step", float(self.global_step + 1))
         return losses.total
@@ -111,7 +110,7 @@ class ZeroDCE(L.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Log the measures of the whole validation set."""
-        # torchmetrics has gathered the values over all processes; sync_dist averages equal numbers.
+        # torchmetrics has gathered the values over all processes, each picture counted once.
         self._log(_loss_values(LossTerms(self.val_losses.compute(), self.loss.weights)), "val")
         self._log(with_saturation_ratio(self.val_measures.compute()), "val")
         self._log(self.val_changes.compute(), "val")
@@ -142,10 +141,25 @@ class ZeroDCE(L.LightningModule):
             return bool(flag)
         return bool(self._trainer.strategy.reduce_boolean_decision(bool(flag), all=True))
 
+    def _log_step(self, losses: LossTerms, measures: dict[str, Tensor]) -> None:
+        """Log a training step: means over processes first, then what is made of them; no ratio is a mean of ratios."""
+        means = self._means_over_processes({**losses.terms, **measures})
+        self._log(_loss_values(LossTerms({name: means[name] for name in losses.terms}, losses.weights)), "train")
+        self._log(with_saturation_ratio({name: means[name] for name in measures}), "train")
+
+    def _means_over_processes(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Average scalars over the processes, whose batches of a step are equally large; all at once."""
+        if self.trainer.world_size == 1:
+            return values
+        own = torch.stack([value.detach().float() for value in values.values()])
+        means: Tensor = self.trainer.strategy.reduce(own, reduce_op="mean")
+        return dict(zip(values, means.unbind(), strict=True))
+
     def _log(self, values: Mapping[str, Tensor], stage: str) -> None:
         for name, value in values.items():
             on_bar = stage == "train" and name in CompositeLoss.NAMES
-            self.log(f"{stage}/{name}", value.detach(), prog_bar=on_bar, sync_dist=True)
+            # In validation sync_dist averages equal numbers: without it Lightning warns.
+            self.log(f"{stage}/{name}", value.detach(), prog_bar=on_bar, sync_dist=stage == "val")
 
 
 def _load(weights: str, network: str) -> CurveNet:

@@ -65,7 +65,7 @@ def _requeue(job: str, stop: Interrupted, run: Path, signals: StopSignals) -> No
     if first and not ended:
         raise RequeueError(
             f"SLURM accepted to requeue job {job} and has not ended it within {SECONDS_TO_BE_ENDED:.0f} s. "
-            f"{_by_hand(run)}"
+            f"{_continue_with(run)}"
         ) from None
 
 
@@ -80,7 +80,7 @@ def _count(job: str, stop: Interrupted, run: Path) -> None:
         file.unlink()
         raise RequeueError(
             f"job {job} was stopped {count} times in a row before it had saved a step, and is not requeued again: its "
-            f"time limit may be shorter than its start takes. Give it more time, with sbatch --time. {_by_hand(run)}"
+            f"time limit may be shorter than its start takes. Give it more, by sbatch --time. {_continue_with(run)}"
         ) from None
     write_json(file, {"without_a_step": count})
 
@@ -100,13 +100,13 @@ def _scontrol(job: str, run: Path, signals: StopSignals) -> None:
             timeout=SECONDS_FOR_SCONTROL,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise RequeueError(f"job {job} was not requeued: {error}. {_by_hand(run)}") from None
+        raise RequeueError(f"job {job} was not requeued: {error}. {_continue_with(run)}") from None
     # SLURM may end the job, and with it the command, before that has answered.
     if done.returncode > 0 or (done.returncode < 0 and not signals.terminated):
         said = done.stdout.strip() or "nothing"
         raise RequeueError(
             f"job {job} was not requeued: {' '.join(command)} ended with {done.returncode} and said: {said}. "
-            f"{_by_hand(run)}"
+            f"{_continue_with(run)}"
         ) from None
 
 
@@ -118,9 +118,9 @@ def _wait(signals: StopSignals) -> bool:
     return signals.terminated
 
 
-def _by_hand(run: Path) -> str:
+def _continue_with(run: Path) -> str:
     if (run / "checkpoints" / LAST).is_file():
-        return f"To continue by hand: {resume_command(run)}"
+        return f"Continue with: {resume_command(run)}"
     return f"There is no {Path('checkpoints') / LAST} to continue from: start the run anew"
 
 
@@ -130,4 +130,4 @@ def _describe(stop: Interrupted, run: Path) -> str:
     lost = ""
     if stop.step is not None and not stop.saved:
         lost = " WITHOUT a checkpoint of that step, because callbacks.checkpoints is null"
-    return f"stopped by {stop.signal.name} {when}{lost}. {_by_hand(run)}"
+    return f"stopped by {stop.signal.name} {when}{lost}. {_continue_with(run)}"

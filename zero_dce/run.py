@@ -38,6 +38,8 @@ from zero_dce.sweep_plan import run_name
 
 log = logging.getLogger(__name__)
 MANIFEST = "split.json"
+# Launchers end all processes of a run once one of them has failed: the first one gets this long to write its result.
+HEAD_START_S = 5.0
 
 
 class Result:
@@ -181,7 +183,9 @@ def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
         raise
     finally:
         # A resume that was refused leaves the run as it was.
-        if is_first_process() and run.is_dir() and (result.trainer or config.resume is None):
+        if not is_first_process():
+            time.sleep(HEAD_START_S if result.state == "failed" else 0)
+        elif run.is_dir() and (result.trainer or config.resume is None):
             result.write()
 
 

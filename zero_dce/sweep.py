@@ -1,17 +1,12 @@
-"""A sweep from the command line: what is said before it starts, after each run, and at its end."""
+"""A sweep from the command line, until its first run: what is checked, planned and said, and how far it is."""
 
 from __future__ import annotations
 
-import shlex
-import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -20,26 +15,16 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 from zero_dce.configuration import SICE_VARIABLE
-from zero_dce.data.decode import Pixels, decode_within
 from zero_dce.estimate import Estimate, estimate_run, portable
 from zero_dce.launching.environment import run_environments
 from zero_dce.launching.job import is_left
 from zero_dce.launching.layout import expected_slots, threads
 from zero_dce.launching.processes import call_apart
-from zero_dce.pictures import contact_sheet
 from zero_dce.preflight import check_sweep, uses_slurm
-from zero_dce.records import is_first_process, read_json, resume_command, run_state, write_json
-from zero_dce.review.report import REPORT, write_report
-from zero_dce.run_folder import pictures_folder, saved_steps
-from zero_dce.search.front import describe_front
-from zero_dce.search.plan import check_corners, is_search, lock_folder, open_plan, read_search
+from zero_dce.records import is_first_process, read_json, run_state, write_json
+from zero_dce.search.plan import check_corners, is_search, open_plan, read_search
 from zero_dce.sweep_plan import PLAN, command_line, new_jobs, place_jobs, plan_jobs, swept_keys
-from zero_dce.sweep_table import Row, format_table, group_seeds, read_sweep, write_csv
-
-TABLE = "sweep.csv"
-SHEET = "contact_sheet.png"
-# Longer side of a picture on the sheet.
-CELL = 192
+from zero_dce.terminal import minutes, say
 
 
 @dataclass
@@ -57,7 +42,7 @@ class Progress:
         """Count a run as ended and say how far the sweep is."""
         self.ended += 1
         left = (time.monotonic() - self.started) / self.ended * (self.count - self.ended)
-        _say(f"Run {self.ended} of {self.count} ended; about {_minutes(left)} left.")
+        say(f"Run {self.ended} of {self.count} ended; about {minutes(left)} left.")
 
 
 class SweepOverview(Callback):
@@ -79,12 +64,9 @@ class SweepOverview(Callback):
             # Hydra turns a callback's exceptions into warnings, but not this one.
             sys.exit(str(error))
         folder = Path(config.hydra.sweep.dir).resolve()
-        if is_search(config):
-            left, in_turn = _begin_search(config, folder), False
-        else:
-            left = _begin_grid(config, folder)
-            in_turn = len(slots) == 1 and not uses_slurm(config) and not config.resume
-        SweepOverview.progress = Progress(folder, left, in_turn)
+        left = _begin_search(config, folder) if is_search(config) else _begin_grid(config, folder)
+        alone = len(slots) == 1 and not uses_slurm(config)
+        SweepOverview.progress = Progress(folder, left, in_turn=alone and not config.resume)
         _announce_cost(config, left, slots)
         SweepOverview.progress.started = time.monotonic()
 
@@ -100,19 +82,16 @@ class SweepOverview(Callback):
 
 
 def _begin_grid(config: DictConfig, folder: Path) -> int:
-    """Write the plan of a new grid or continue one; return how many runs are to come."""
+    """Write the plan of a new grid, or read that of one to go on with; return how many runs are to come."""
     _make_folder(folder, "hydra.sweep.dir")
     jobs = plan_jobs(config)
-    return _continue(config, folder, jobs) if config.resume else _begin(config, folder, jobs)
-
-
-def _begin(config: DictConfig, folder: Path, jobs: list[list[str]]) -> int:
-    """Write the plan of a new sweep; return how many runs it has."""
+    if config.resume:
+        return _continue(config, folder, jobs)
     if (folder / PLAN).exists():
         sys.exit(f"{folder} already holds a sweep: choose another hydra.sweep.dir, or continue it with resume={folder}")
     plan = {"jobs": jobs, "swept": swept_keys(config), **command_line(config)}
     write_json(folder / PLAN, plan)
-    _say(f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}")
+    say(f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}")
     return len(jobs)
 
 
@@ -137,15 +116,15 @@ def _continue(config: DictConfig, folder: Path, jobs: list[list[str]]) -> int:
         write_json(folder / PLAN, {**plan, "jobs": plan["jobs"] + added})
     states = [run_state(folder / str(number)) for number in range(len(plan["jobs"]))]
     counts = ", ".join(f"{count} {state}" for state, count in sorted(Counter(states).items()))
-    _say(f"Continuing the sweep in {folder}: {counts}.")
+    say(f"Continuing the sweep in {folder}: {counts}.")
     if added:
-        _say(f"This grid has {len(added)} new points: runs {len(states)} to {len(states) + len(added) - 1}.")
+        say(f"This grid has {len(added)} new points: runs {len(states)} to {len(states) + len(added) - 1}.")
     if dropped:
-        _say(f"{len(dropped)} runs of the sweep are not in this grid and stay as they are.")
+        say(f"{len(dropped)} runs of the sweep are not in this grid and stay as they are.")
     retry = config.hydra.launcher.get("retry_failed", False)
     failed = states.count("failed")
     if failed and not retry:
-        _say(f"{failed} failed runs stay so; hydra.launcher.retry_failed=true runs them again.")
+        say(f"{failed} failed runs stay so; hydra.launcher.retry_failed=true runs them again.")
     numbers = place_jobs(folder, jobs, 0)
     return sum(is_left(folder / str(number), retry) for number in numbers)
 
@@ -157,9 +136,9 @@ def _announce_cost(config: DictConfig, count: int, slots: list[list[str] | None]
         estimate = _estimate(config, slots)
     except Exception as error:
         # What is wrong stands in each run's own error; here it must not take the plan along.
-        _say(f"No estimate of time and disk: {error}")
+        say(f"No estimate of time and disk: {error}")
         return
-    _say(f"About {_cost(count, estimate, len(slots))}.")
+    say(f"About {_cost(count, estimate, len(slots))}.")
 
 
 def _estimate(config: DictConfig, slots: list[list[str] | None]) -> Estimate:
@@ -183,62 +162,12 @@ def _begin_search(config: DictConfig, folder: Path) -> int:
         # Hydra turns a callback's exceptions into warnings, but not this one.
         sys.exit(str(error))
     there = f", of which {begun} are there" if begun else ""
-    _say(
+    say(
         f"Search {config.sweep_name}: {search.n_trials} runs of {config.trainer.max_steps} steps{there}, in {folder}\n"
         f"Searched: {', '.join(f'{key}={text}' for key, text in search.space.texts.items())}\n"
         f"Objectives: {', '.join(f'{direction} {name}' for name, direction in search.objectives.items())}"
     )
     return max(0, search.n_trials - begun)
-
-
-def finish_sweep() -> None:
-    """Print and write the table of the sweep that this process ran, whatever became of it; nothing without a sweep."""
-    progress, SweepOverview.progress = SweepOverview.progress, None
-    if progress is None:
-        return
-    folder = progress.folder
-    rows = read_sweep(folder)
-    for text in _summary(rows, progress.in_turn):
-        _say(text)
-    objectives = read_json(folder / PLAN).get("objectives")
-    if objectives:
-        _say(describe_front(folder, rows, objectives))
-    # The other workers of a search may end at the same moment.
-    with lock_folder(folder) if objectives else nullcontext():
-        try:
-            write_csv(folder / TABLE, rows)
-            _write_sheet(folder, rows)
-        except OSError as error:
-            sys.exit(f"{folder / TABLE} and {SHEET} could not be written: {error}. The runs keep their own results")
-        _write_report(folder)
-    _say(_next_steps(folder, rows))
-
-
-def _write_report(folder: Path) -> None:
-    """Write the page to choose from; whatever goes wrong with it, the sweep's own result is to be seen."""
-    try:
-        write_report(folder)
-    except Exception as error:
-        again = shlex.join(["python", "-m", "zero_dce.review", "report", str(folder)])
-        _say(f"{REPORT} could not be written ({type(error).__name__}: {error}). Again: {again}")
-
-
-def _summary(rows: Sequence[Row], in_turn: bool) -> Iterator[str]:
-    yield format_table(rows)
-    grouped = group_seeds(rows)
-    if len(grouped) < len(rows):
-        yield "The same, mean ± standard deviation over seeds:\n" + format_table(grouped)
-    if any(name.startswith("val/psnr") for row in rows for name in row["measures"]):
-        yield "PSNR: the dark validation frames to their well exposed reference; ± s.e. of the mean gain over them."
-    memory = [row["memory"]["host"] for row in rows if row["memory"] and row["memory"]["host"]]
-    if memory:
-        yield f"Peak memory: {max(memory) / 1000:.2f} GB."
-    pauses = [next_["began"] - run["ended"] for run, next_ in pairwise(rows) if next_["began"] and run["ended"]]
-    if pauses and in_turn:
-        yield f"Between the runs: {statistics.fmean(pauses):.2f} s, at most {max(pauses):.2f} s, without training."
-    for row in rows:
-        if row["error"]:
-            yield f"Run {row['run']} {row['state']}: {row['error']}"
 
 
 def _make_folder(folder: Path, key: str) -> None:
@@ -254,56 +183,9 @@ def _make_folder(folder: Path, key: str) -> None:
         sys.exit(f"the folder {folder} cannot be written: {error}. Choose another with {key}=DIR")
 
 
-def _write_sheet(folder: Path, rows: Sequence[Row]) -> None:
-    """Put the last sample pictures of all runs on one sheet: inputs on top, then a row a run."""
-    lines: list[tuple[str, list[Pixels]]] = []
-    for row in rows:
-        run = folder / str(row["run"])
-        steps = saved_steps(run)
-        if steps:
-            last = pictures_folder(run, steps[-1])
-            if not lines:
-                lines.append(("input", _thumbnails(last.glob("*_input.png"))))
-            label = f"run {row['run']}  {row['point']}  {last.name}  {row['state']}"
-            lines.append((label, _thumbnails(last.glob("*_output.png"))))
-    if lines:
-        contact_sheet(lines, CELL).save(folder / SHEET)
-
-
-def _thumbnails(files: Iterable[Path]) -> list[Pixels]:
-    return [decode_within(file, CELL) for file in sorted(files)]
-
-
-def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
-    lines = [f"Results: {folder}", f"  the table: {folder / TABLE}"]
-    if (folder / REPORT).is_file():
-        lines.append(f"  choose by eye, in a browser: {folder / REPORT}")
-    if (folder / SHEET).is_file():
-        lines.append(f"  all runs side by side: {folder / SHEET}")
-    if any((folder / "wandb").glob("offline-run-*")):
-        lines.append(f"  W&B in the terminal: python -m wandb leet {folder / 'wandb'}")
-        lines.append(f"  to the W&B dashboard: python -m wandb sync {folder / 'wandb'}/offline-run-*")
-    finished = next((row for row in rows if row["state"] == "finished"), None)
-    if finished and finished["step"]:
-        run = folder / str(finished["run"])
-        lines.append(f"  pictures per step: {run / 'samples'}, and so in each run's folder")
-        lines.append(f"Next, train the one you like on: {resume_command(run, 10 * finished['step'])}")
-    return "\n".join(lines)
-
-
 def _cost(count: int, estimate: Estimate, slots: int) -> str:
     disk = f"{count * estimate.megabytes:.0f} MB of disk"
     if estimate.seconds is None:
         return disk
     at_a_time = f", {slots} runs at a time" if slots > 1 else ""
-    return f"{_minutes(count * estimate.seconds / slots)} of training ({estimate.basis}{at_a_time}) and {disk}"
-
-
-def _minutes(seconds: float) -> str:
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
-def _say(text: str) -> None:
-    print(f"\n{text}", flush=True)
+    return f"{minutes(count * estimate.seconds / slots)} of training ({estimate.basis}{at_a_time}) and {disk}"

@@ -29,3 +29,15 @@ def align(lines: Sequence[Sequence[str]]) -> list[str]:
     """Lay out rows of cells, all of one length, in columns of one width each."""
     widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
+
+
+def say(text: str) -> None:
+    """Print something that stands apart from what a run prints, at once."""
+    print(f"\n{text}", flush=True)
+
+
+def minutes(seconds: float) -> str:
+    """Return a duration as a person says it: seconds, minutes or hours."""
+    if seconds < 90:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"

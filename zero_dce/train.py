@@ -17,8 +17,10 @@ from omegaconf import DictConfig
 
 from zero_dce.callbacks.checkpoints import check_network, check_steps_left, last_checkpoint
 from zero_dce.callbacks.interruption import Interruption
+from zero_dce.callbacks.processes import ProcessCheck
 from zero_dce.cluster import with_cluster
 from zero_dce.configuration import (
+    as_further_process,
     check_quotes,
     config_folder,
     continue_requeued,
@@ -33,7 +35,7 @@ from zero_dce.preflight import check_online, check_run, check_single_process
 from zero_dce.records import is_first_process
 from zero_dce.requeue import requeue_when_stopped
 from zero_dce.run import measure, next_steps, open_loggers, record_cache, record_data, record_result
-from zero_dce.sweep import finish_sweep
+from zero_dce.sweep_end import finish_sweep
 
 
 def train(config: DictConfig) -> None:
@@ -48,6 +50,7 @@ def train(config: DictConfig) -> None:
     """
     run = Path(config.run_dir)
     in_sweep, in_sweeps_process = is_launched(HydraConfig.get()), HydraConfig.get().mode == RunMode.MULTIRUN
+    processes = ProcessCheck(config)
     check_run(config, run, in_sweep)
     check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
@@ -65,7 +68,7 @@ def train(config: DictConfig) -> None:
         data = hydra.utils.instantiate(config.data)
         # A resumed run takes its weights from its own checkpoint.
         model = hydra.utils.instantiate(config.model, **({} if checkpoint is None else {"weights": None}))
-        callbacks = [result.timer, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
+        callbacks = [result.timer, processes, *filter(None, hydra.utils.instantiate(config.callbacks).values())]
         callbacks.append(Interruption(signals))
         data.prepare_data()
         data.setup()
@@ -76,6 +79,7 @@ def train(config: DictConfig) -> None:
             plugins = with_cluster(config.trainer)
             trainer = hydra.utils.instantiate(config.trainer, callbacks=callbacks, logger=loggers, **plugins)
             check_single_process(trainer, in_sweeps_process)
+            processes.check_start(trainer)
             result.begin(trainer)
             if config.trainer.max_steps == 0:
                 measure(trainer, model, data)
@@ -103,7 +107,7 @@ def main() -> None:
     register_resolvers()
     try:
         check_quotes(sys.argv[1:])
-        sys.argv[1:] = expand_resume(continue_requeued(sys.argv[1:]))
+        sys.argv[1:] = as_further_process(expand_resume(continue_requeued(sys.argv[1:])))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(str(error))
     try:

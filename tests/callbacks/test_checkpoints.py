@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.loggers import Logger
 
 from tests.helpers.runs import read_metrics
+from zero_dce.callbacks import checkpoints
 from zero_dce.callbacks.checkpoints import StepCheckpoints, last_checkpoint, read_step
 from zero_dce.loggers.metrics_file import MetricsFile
 from zero_dce.module import ZeroDCE
@@ -21,7 +22,7 @@ def trainer_at(step: int, max_steps: int = 100, loggers: Sequence[Logger] = ()) 
         torch.save({"global_step": step}, file)
 
     return SimpleNamespace(
-        global_step=step, max_steps=max_steps, is_global_zero=True, save_checkpoint=save, loggers=loggers
+        global_step=step, max_steps=max_steps, is_global_zero=True, world_size=1, save_checkpoint=save, loggers=loggers
     )
 
 
@@ -76,8 +77,42 @@ def test_the_last_one_follows_when_its_rows_are_on_disk(tmp_path: Path) -> None:
 def test_leftovers_of_a_killed_run_are_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "step-000007.unfinished").write_bytes(b"half")
+    (tmp_path / "checkpoints" / "recovery.ckpt").write_bytes(b"of a step whose row is not there")
     StepCheckpoints(str(tmp_path), 1).on_train_start(trainer_at(6), ZeroDCE())
     assert names(tmp_path) == []
+
+
+def test_a_checkpoint_out_of_turn_becomes_the_last_one_alone(tmp_path: Path) -> None:
+    callback, model = StepCheckpoints(str(tmp_path), 2), ZeroDCE()
+    for step, expected in ((1, ["last.ckpt"]), (2, ["last.ckpt", "step-000002.ckpt"])):
+        callback.request()
+        # Under gradient accumulation a second batch ends with the same step.
+        for batch in (0, 1):
+            callback.on_train_batch_end(trainer_at(step), model, None, None, batch)
+        callback.on_train_batch_start(trainer_at(step), model, None, 2)
+        assert names(tmp_path) == expected
+        assert read_step(last_checkpoint(tmp_path)) == step
+    callback.request()
+    callback.on_train_batch_end(trainer_at(3), model, None, None, 0)
+    assert read_step(last_checkpoint(tmp_path)) == 2, "its row may not be on disk yet"
+    callback.on_train_end(trainer_at(3), model)
+    assert names(tmp_path) == ["last.ckpt", "step-000002.ckpt", "step-000003.ckpt"]
+    assert read_step(last_checkpoint(tmp_path)) == 3
+
+
+def test_every_so_many_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    callback, model = StepCheckpoints(str(tmp_path), 4, every_n_minutes=2), ZeroDCE()
+    callback.on_train_start(trainer_at(0), model)
+    last = []
+    for step in range(1, 8):
+        now[0] += 60
+        callback.on_train_batch_end(trainer_at(step), model, None, None, 0)
+        callback.on_train_batch_start(trainer_at(step), model, None, 1)
+        last.append(read_step(last_checkpoint(tmp_path)) if (tmp_path / "checkpoints").exists() else 0)
+    assert last == [0, 2, 2, 4, 4, 6, 6]
+    assert names(tmp_path) == ["last.ckpt", "step-000004.ckpt"]
 
 
 def test_an_unreadable_checkpoint_says_what_to_do(tmp_path: Path) -> None:
@@ -104,5 +139,7 @@ def test_broken_weights_are_not_saved(tmp_path: Path) -> None:
 def test_wrong_interval_and_nothing_to_resume(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="every_n_steps is 0"):
         StepCheckpoints(str(tmp_path), 0)
+    with pytest.raises(ValueError, match=r"callbacks\.checkpoints\.every_n_minutes is 0"):
+        StepCheckpoints(str(tmp_path), 1, every_n_minutes=0)
     with pytest.raises(FileNotFoundError, match=r"last\.ckpt does not exist"):
         last_checkpoint(tmp_path)

@@ -105,6 +105,33 @@ def test_processes_and_epochs_by_state() -> None:
     assert resumed.state_dict() == {"epoch": 4, "samples": 0}, "rounded up to the next batch, which is the next epoch"
 
 
+@pytest.mark.parametrize(("before", "after", "batches"), [(1, 2, 2), (2, 1, 3), (2, 2, 1)])
+def test_the_position_counts_samples_of_all_processes(before: int, after: int, batches: int) -> None:
+    """Ten samples; the number of processes changes inside an epoch, and at its end."""
+
+    def of(processes: int, batch: int) -> ResumableDataLoader:
+        return ResumableDataLoader(Numbers(), EpochSampler(10, 0, shuffle=True, num_replicas=processes), batch)
+
+    first, second = of(before, 2 // before), of(after, 2 // after)
+    iterator = iter(first)
+    for _ in range(batches):
+        next(iterator)
+    state = first.state_dict()
+    assert state == {"epoch": 0, "samples": 2 * batches}
+    second.load_state_dict(state)
+    assert list(second) == list(of(after, 2 // after))[batches:]
+    list(first)
+    second.load_state_dict({**first.state_dict(), "samples": 10})
+    assert second.state_dict() == {"epoch": 1, "samples": 0}
+
+
+def test_a_left_over_sample_of_one_process_is_not_skipped_by_two() -> None:
+    """Of eleven samples two processes leave one out: the whole epoch of one is the whole epoch of each of them."""
+    two = ResumableDataLoader(Numbers(), EpochSampler(11, 0, shuffle=True, num_replicas=2), 5)
+    two.load_state_dict({"epoch": 0, "samples": 11})
+    assert two.state_dict() == {"epoch": 1, "samples": 0}
+
+
 def test_a_state_without_its_epoch_is_refused() -> None:
     with pytest.raises(ValueError, match=r"earlier version's.*model\.weights=FILE"):
         loader().load_state_dict({"samples": 3})

@@ -18,7 +18,9 @@ SECONDS_TO_START = 60.0
 # A job is asked to stop, then killed after KillWait.
 SECONDS_TO_EMPTY = 30.0
 SECONDS_TO_STOP = 10.0
-# cred_expire is also how long a requeued job waits before it may start again: 121 s by default.
+# srun runs a program.
+SECONDS_FOR_A_COMMAND = 180.0
+# cred_expire is also how long a requeued job waits before it may start again; below 5 it is the default, 120 s.
 CONFIGURATION = """\
 ClusterName=private
 SlurmctldHost={host}(127.0.0.1)
@@ -26,7 +28,7 @@ SlurmctldPort={ports[0]}
 SlurmUser=root
 SlurmdUser=root
 AuthType=auth/munge
-AuthInfo=socket={folder}/munge/socket,cred_expire=2
+AuthInfo=socket={folder}/munge/socket,cred_expire=5
 CredType=cred/munge
 MpiDefault=none
 ProctrackType=proctrack/linuxproc
@@ -123,7 +125,7 @@ class Cluster:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=30,
+            timeout=SECONDS_FOR_A_COMMAND,
             check=False,
         )
         if check and ended.returncode:

@@ -42,6 +42,7 @@ class ResumableDataLoader(DataLoader[Any]):
     def __init__(self, dataset: Any, sampler: Any, batch_size: int, **options: Any) -> None:
         self._resumable_batches = _SkippingBatchSampler(sampler, batch_size, drop_last=False)
         self._order, self._samples_a_batch, self._samples = sampler, batch_size, len(sampler)
+        self._processes: int = sampler.num_replicas
         self._handed_out = 0
         self.epoch = 0
         super().__init__(dataset, batch_sampler=self._resumable_batches, collate_fn=_as_it_is, **options)
@@ -61,8 +62,12 @@ class ResumableDataLoader(DataLoader[Any]):
             raise ImageReadError(str(error).strip().rpartition(f"{ImageReadError.__name__}: ")[2]) from error
 
     def state_dict(self) -> dict[str, int]:
-        """Return the epoch and the position in it, in samples: a resumed run may have other batches."""
-        return {"epoch": self.epoch, "samples": min(self._handed_out * self._samples_a_batch, self._samples)}
+        """Return the epoch and the position in it.
+
+        It is counted in samples of all processes: a resumed run may have other batches and another number of processes.
+        """
+        samples = min(self._handed_out * self._samples_a_batch, self._samples)
+        return {"epoch": self.epoch, "samples": samples * self._processes}
 
     def load_state_dict(self, state: dict[str, int]) -> None:
         """Continue the next pass behind the samples of ``state``, at the next start of a batch.
@@ -75,7 +80,9 @@ class ResumableDataLoader(DataLoader[Any]):
                 "the checkpoint is an earlier version's, which did not keep the epoch, and cannot be resumed exactly: "
                 "start a new run from its weights with model.weights=FILE"
             )
-        batches = math.ceil(state["samples"] / self._samples_a_batch)
+        batches = math.ceil(state["samples"] / (self._samples_a_batch * self._processes))
+        # One process has left-over samples that several leave out.
+        batches = min(batches, len(self))
         # What was whole is followed by the next epoch.
         self.epoch = state["epoch"] + batches // len(self)
         self._resumable_batches.skip = self._handed_out = batches % len(self)

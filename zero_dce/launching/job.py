@@ -45,7 +45,8 @@ class Job:
             settings: Hydra's settings of the sweep, see :func:`hydra_settings`.
             rank: only the first process writes the configuration; each has a log of its own.
         """
-        line = [*self.overrides, *settings, *self.resume_overrides(), "hydra.mode=RUN"]
+        # Hydra's flags, which the settings begin with, must not stand between overrides.
+        line = [*settings, *self.overrides, *self.resume_overrides(), "hydra.mode=RUN"]
         line += [f"hydra.run.dir={quoted(self.run)}", f"hydra.job.num={self.number}"]
         if rank:
             line = [part for part in line if not part.startswith("hydra.output_subdir=")]

@@ -6,6 +6,8 @@ import logging
 import os
 import secrets
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from lightning.pytorch.loggers import WandbLogger
 
 from zero_dce.callbacks.samples import send_saved
 from zero_dce.files import atomic
+from zero_dce.interruption import hold_requeue_signals, is_stopping
 from zero_dce.records import is_first_process
 from zero_dce.run_folder import Rows, saved_steps
 
@@ -61,7 +64,7 @@ class StepWandbLogger(WandbLogger):
         super().__init__(mode=mode, settings=settings, **options)
         # Lightning always passes it, W&B always warns of it.
         self._wandb_init.pop("anonymous", None)
-        self._online = mode == "online"
+        self._online, self._lost = mode == "online", False
         self._step, self._row = 0, dict[str, Any]()
 
     @rank_zero_only
@@ -72,7 +75,9 @@ class StepWandbLogger(WandbLogger):
             ConnectionError: if the server cannot be reached after all.
         """
         try:
-            super().log_hyperparams(params)
+            # W&B's own process starts here.
+            with hold_requeue_signals():
+                super().log_hyperparams(params)
         except wandb.errors.CommError as error:
             raise ConnectionError(f"W&B could not start the run within {SECONDS_TO_CONNECT:.0f} s: {error}") from error
 
@@ -121,12 +126,29 @@ class StepWandbLogger(WandbLogger):
         if failed and self._online:
             self._row = {}
         self._send()
-        self.experiment.finish(exit_code=int(failed))
+        with self._unless_stopped():
+            self.experiment.finish(exit_code=int(failed))
 
     def _send(self) -> None:
         if self._row:
-            self.experiment.log({**self._row, "trainer/global_step": self._step}, step=self._step)
+            with self._unless_stopped():
+                self.experiment.log({**self._row, "trainer/global_step": self._step}, step=self._step)
         self._row = {}
+
+    @contextmanager
+    def _unless_stopped(self) -> Iterator[None]:
+        """Let a run that a signal stops write its checkpoint, where the signal has ended W&B's own process before.
+
+        What is lost for W&B is in ``metrics.csv``, from where the resumed run sends it.
+        """
+        try:
+            yield
+        except Exception as error:
+            if not is_stopping():
+                raise
+            if not self._lost:
+                log.warning("W&B was stopped before the run; resumed, it sends the rest (%s)", error)
+            self._lost = True
 
 
 def _supersede(folder: Path, run_id: str) -> None:

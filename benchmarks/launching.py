@@ -1,0 +1,122 @@
+"""What does starting a run of a sweep cost, beside its training?
+
+    python benchmarks/launching.py [--runs N] [--output FILE.md]
+
+The same short runs on the embedded sample, one after the other, started in four ways:
+
+- inside the sweep's process, as a sweep does on one device;
+- as a fresh process from the preloaded fork server, as ``hydra/launcher=local`` does, with one process a run;
+- the same with two processes a run (``trainer=ddp trainer.devices=2``);
+- by a fresh interpreter each, ``python -m zero_dce.train``, as a loop in a shell does and most launchers do.
+
+The time is that from the end of one run's training to the beginning of the next one's: pictures, checkpoints and
+result written, W&B's offline run closed, the process ended; then the next one started, its data opened, its pictures
+chosen. ``--output FILE`` writes the table as Markdown and, beside it, the figures as JSON.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+from zero_dce.launching.job import Job
+from zero_dce.launching.layout import Layout, threads
+from zero_dce.launching.pool import Pool
+from zero_dce.records import RESULT, describe_environment, read_json, write_json
+from zero_dce.terminal import align
+
+SHORT = ["data=sample", "data.size=32", "trainer.accelerator=cpu", "trainer.max_steps=10", "every_n_steps=10"]
+TWO = ["trainer=ddp", "trainer.devices=2", "data.batch_size=4"]
+
+
+def in_one_process(folder: Path, runs: int) -> None:
+    """Run a sweep as it is by default."""
+    seeds = ",".join(map(str, range(runs)))
+    train(*SHORT, f"seed={seeds}", f'hydra.sweep.dir="{folder}"', "-m")
+
+
+def by_interpreters(folder: Path, runs: int) -> None:
+    """Start each run as a program of its own."""
+    for number in range(runs):
+        train(*SHORT, f"seed={number}", f'hydra.run.dir="{folder / str(number)}"')
+
+
+def by_fork_server(processes: int) -> Callable[[Path, int], None]:
+    """Return what starts each run as fresh processes, so many each."""
+
+    def launch(folder: Path, runs: int) -> None:
+        extra = TWO if processes > 1 else []
+        jobs = [Job(number, (*SHORT, *extra, f"seed={number}"), folder / str(number)) for number in range(runs)]
+        counts = {job.number: processes for job in jobs}
+        with Pool(Layout([None], counts, threads([None], processes), []), []) as pool:
+            for job in jobs:
+                pool.start(job)
+            pool.finish()
+
+    return launch
+
+
+WAYS = {
+    "inside the sweep's process": in_one_process,
+    "fork server, one process a run": by_fork_server(1),
+    "fork server, two processes a run": by_fork_server(2),
+    "a fresh interpreter each": by_interpreters,
+}
+
+
+def train(*arguments: str) -> None:
+    """Run the command line; what it prints goes to this program's errors."""
+    subprocess.run([sys.executable, "-m", "zero_dce.train", *arguments], check=True, stdout=sys.stderr)
+
+
+def measure(way: Callable[[Path, int], None], runs: int) -> list[float]:
+    """Return the seconds between one run's training and the next one's."""
+    with tempfile.TemporaryDirectory() as place:
+        folder = Path(place) / "sweep"
+        way(folder, runs)
+        results = [read_json(folder / str(number) / RESULT) for number in range(runs)]
+    return [after["training_began"] - before["training_ended"] for before, after in itertools.pairwise(results)]
+
+
+def main() -> None:
+    """Measure all ways and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--runs", type=int, default=6)
+    parser.add_argument("--output", type=Path, metavar="FILE.md")
+    options = parser.parse_args()
+    train(*SHORT, "logger=csv", f"hydra.run.dir={tempfile.mkdtemp()}/0")  # renders the sample
+    pauses = {name: measure(way, options.runs) for name, way in WAYS.items()}
+    slowest = statistics.fmean(pauses["a fresh interpreter each"])
+    rows = [["way", "mean s", "most s", "times as quick"]]
+    for name, values in pauses.items():
+        mean = statistics.fmean(values)
+        rows.append([name, f"{mean:.2f}", f"{max(values):.2f}", f"{slowest / mean:.1f}"])
+    print("\n".join(align(rows)))
+    if options.output:
+        environment = describe_environment("embedded sample")
+        write(options.output, rows, environment, options.runs)
+        write_json(options.output.with_suffix(".json"), {"pauses_s": pauses, "environment": environment})
+
+
+def write(file: Path, rows: list[list[str]], environment: dict[str, object], runs: int) -> None:
+    """Write the table as Markdown."""
+    lines = [f"| {' | '.join(row)} |" for row in rows]
+    lines.insert(1, "| --- | ---: | ---: | ---: |")
+    hardware, versions = environment["hardware"], environment["versions"]
+    assert isinstance(hardware, dict)
+    assert isinstance(versions, dict)
+    machine = f"{hardware['processor']}, {os.cpu_count()} cores, Python {environment['python']}"
+    packages = ", ".join(f"{name} {versions[name]}" for name in ("torch", "lightning", "hydra-core", "wandb"))
+    text = f"# From one run's training to the next one's\n\n{machine}; {packages}. {runs} runs each way.\n\n"
+    file.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
