@@ -84,7 +84,7 @@ def test_values_are_given_as_in_other_sweeps() -> None:
 
 
 def test_one_value_fixes_a_key_and_others_go_to_every_run() -> None:
-    space = read_space({"a": LOG, "b": "interval(0, 1)"}, ["b=0.25", "seed=3", 'resume="x"', "+sweep=optuna"])
+    space = read_space({"a": LOG, "b": "interval(0, 1)"}, ["b=0.25", "seed=3", "+sweep=optuna"])
     assert [*space.swept] == ["a"]
     assert space.overrides({"a": 12.345678}) == ["a=12.35", "b=0.25", "seed=3", "+sweep=optuna"]
 
@@ -389,7 +389,7 @@ def one_weight(n_trials: int) -> Search:
 def test_killed_while_asking(planned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Before the run is in the plan, and after: no number is used twice, and the total is right."""
     asked = one_weight(2)
-    open_plan(tmp_path, asked, {})
+    open_plan(tmp_path, asked)
     with Worker(tmp_path) as worker, monkeypatch.context() as patch:
         killed = Study(tmp_path, asked, worker)
         target = (optuna.Trial, "set_user_attr") if planned else (study_module, "write_json")
@@ -405,7 +405,7 @@ def test_killed_while_asking(planned: bool, tmp_path: Path, monkeypatch: pytest.
 
 def test_workers_take_turns_and_take_over(tmp_path: Path) -> None:
     asked = one_weight(6)
-    assert open_plan(tmp_path, asked, {"data": "sample"}) == 0
+    assert open_plan(tmp_path, asked) == 0
     with Worker(tmp_path) as here, Worker(tmp_path) as there:
         one, two = Study(tmp_path, asked, here), Study(tmp_path, asked, there)
         (first,), others, (last,) = one.ask(1), two.ask(2), one.ask(1)

@@ -13,8 +13,6 @@ from hydra.core.override_parser.types import ChoiceSweep, IntervalSweep, Overrid
 from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
-from zero_dce.sweep_plan import without_resume
-
 LOG = "log"
 # Digits of a value that a run gets: finer differences cannot be seen, and names of runs stay readable.
 DIGITS = 4
@@ -49,12 +47,12 @@ def read_space(params: Mapping[str, Any] | None, overrides: Sequence[str]) -> Sp
 
     Args:
         params: ``hydra.sweeper.params``.
-        overrides: those of the task.
+        overrides: those of the task, without the ``resume=`` of a continued sweep.
 
     Raises:
         ValueError: if a key's values cannot be searched, or there is nothing to search.
     """
-    texts = [f"{key}={value}" for key, value in (params or {}).items()] + without_resume(overrides)
+    texts = [f"{key}={value}" for key, value in (params or {}).items()] + list(overrides)
     try:
         parsed = {override.get_key_element(): override for override in OverridesParser.create().parse_overrides(texts)}
     except HydraException as error:

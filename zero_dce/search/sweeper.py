@@ -18,7 +18,6 @@ from zero_dce.records import RESULT
 from zero_dce.search.plan import lock_folder, open_plan, read_search
 from zero_dce.search.study import Study
 from zero_dce.search.workers import Worker
-from zero_dce.sweep_plan import command_line
 
 log = logging.getLogger(__name__)
 # A search learns from runs that have ended: a cluster could run all of them at once, and they would be random ones.
@@ -38,7 +37,7 @@ def sweep(sweeper: Sweeper) -> None:
     folder = Path(config.hydra.sweep.dir).resolve()
     try:
         search = read_search(config)
-        open_plan(folder, search, command_line(config))
+        open_plan(folder, search)
         with Worker(folder) as worker:
             study = Study(folder, search, worker)
             _save_configuration(config, folder)
