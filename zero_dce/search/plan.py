@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,7 +15,7 @@ from omegaconf import DictConfig, OmegaConf
 from zero_dce.checks import check_number
 from zero_dce.records import read_json, write_json
 from zero_dce.search.objectives import check_objectives
-from zero_dce.sweep_plan import PLAN
+from zero_dce.sweep_plan import PLAN, without_resume
 
 if TYPE_CHECKING:
     from zero_dce.search.space import Space
@@ -67,7 +68,7 @@ def read_search(config: DictConfig) -> Search:
     options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     del options["_target_"]
     params, objectives = options.pop("params", None), check_objectives(options.pop("objectives", None))
-    space = read_space(params, config.hydra.overrides.task)
+    space = read_space(params, without_resume(config.hydra.overrides.task))
     _check_options(options)
     return Search(space, objectives, data=config.hydra.runtime.choices.data, **options)
 
@@ -112,13 +113,13 @@ def lock_folder(folder: Path) -> FileLock:
     return FileLock(folder / FOLDER / "lock")
 
 
-def open_plan(folder: Path, search: Search, command_line: dict[str, Any]) -> int:
+def open_plan(folder: Path, search: Search, started: Mapping[str, Any] | None = None) -> int:
     """Write the plan of a new search, or compare with that of one to go on with; return how many runs it has.
 
     Args:
         folder: the sweep's.
-        search: what is searched.
-        command_line: what repeats the search's command line, see :func:`zero_dce.sweep_plan.command_line`.
+        search: what is asked for.
+        started: of :func:`zero_dce.sweep_plan.command_line`, where the search may be a new one.
 
     Raises:
         ValueError: if the folder holds something else.
@@ -131,8 +132,8 @@ def open_plan(folder: Path, search: Search, command_line: dict[str, Any]) -> int
         name = search.study_name or "/".join(folder.parts[-2:])
         kept = {**search.contents(), "study_name": name, "storage": search.storage}
         swept = [key.lstrip("+") for key in search.space.swept]
-        plan = {"jobs": [], "swept": swept, "objectives": search.objectives, "search": kept}
-        write_json(folder / PLAN, plan | command_line)
+        plan = {"jobs": [], "swept": swept, "objectives": search.objectives, "search": kept, **(started or {})}
+        write_json(folder / PLAN, plan)
         return 0
 
 
