@@ -58,7 +58,7 @@ def by_fork_server(processes: int) -> Callable[[Path, int], None]:
         with Pool(Layout([None], counts, threads([None], processes), []), []) as pool:
             for job in jobs:
                 pool.start(job)
-            pool.finish()
+            pool.drain()
 
     return launch
 

@@ -68,6 +68,16 @@ def test_runs_of_two_processes_and_one_that_crashes(sice: Path, tmp_path: Path) 
     assert (folder / "1" / ".hydra" / "overrides.yaml").is_file()
 
 
+def test_a_grid_over_devices_never_overlaps(sice: Path, tmp_path: Path) -> None:
+    """Two processes first, then one in the sweep's own process, one after the other."""
+    done = run_apart(tmp_path, *tiny(sice, "logger=csv", "trainer.devices=2,1", "hydra.sweep.dir=sweep", "-m"))
+    assert done.returncode == 0, done.stderr
+    first, second = (read_result(tmp_path / "sweep" / run) for run in "01")
+    assert first["training_ended"] < second["training_began"]
+    assert (tmp_path / "sweep" / "0" / "train_rank_1.log").is_file()
+    assert not (tmp_path / "sweep" / "1" / "train_rank_1.log").exists()
+
+
 def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path: Path) -> None:
     """Two of three runs wait side by side at step 3 when Ctrl-C comes; nothing is left of them but their folders."""
     local = ("hydra/launcher=local", "hydra.launcher.slots=2", "hydra.sweep.dir=sweep")

@@ -39,10 +39,13 @@ def launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], firs
             for job in waiting:
                 log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.overrides)))
                 if layout.in_this_process(job):
+                    # The run before may be one of several processes.
+                    pool.drain()
                     returns[job.number] = _run_here(launcher, job, layout)
                 else:
                     pool.start(job)
-            pool.finish()
+            pool.drain()
+            pool.describe()
     except KeyboardInterrupt:
         # As Lightning does: no traceback, and the sweep's table is still printed.
         sys.exit(128 + signal.SIGINT)

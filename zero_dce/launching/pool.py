@@ -92,10 +92,13 @@ class Pool:
         for rank, (line, environment) in enumerate(zip(lines, environments, strict=True)):
             running.ranks.append(start_rank(line, environment, self.layout.threads, self._output(job, rank)))
 
-    def finish(self) -> None:
-        """Wait for all runs."""
+    def drain(self) -> None:
+        """Wait for all runs that go on."""
         while self.running:
             self._wait()
+
+    def describe(self) -> None:
+        """Say what starting and ending fresh processes took."""
         if self.beside_training:
             mean, most = statistics.fmean(self.beside_training), max(self.beside_training)
             log.info("Fresh processes: %.2f s a run beside training, at most %.2f s", mean, most)
