@@ -16,6 +16,8 @@ from zero_dce.sweep_plan import PLAN
 
 # Beside .hydra, the configuration of a resumed part until it has begun.
 RESUMED = ".hydra_resumed"
+# How the command line of a sweep can be told.
+SWEEPS = ("-m", "--multirun", "hydra.mode=MULTIRUN", "+sweep=")
 
 
 def check_quotes(arguments: list[str]) -> None:
@@ -131,7 +133,7 @@ def as_further_process(arguments: list[str]) -> list[str]:
     """
     if "SLURM_STEP_ID" not in os.environ or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) < 2:
         return arguments
-    if {"-m", "--multirun", "hydra.mode=MULTIRUN"} & {*arguments}:
+    if any(argument.startswith(SWEEPS) for argument in arguments):
         # Refused later, in words about sweeps.
         return arguments
     if not any(argument.startswith("hydra.run.dir=") for argument in arguments):

@@ -147,7 +147,8 @@ def last_checkpoint(run: Path) -> Path:
     file = run / "checkpoints" / LAST
     if not file.is_file():
         raise FileNotFoundError(
-            f"{file} does not exist: nothing to resume. Give the folder of one run, that holds checkpoints/{LAST}"
+            f"{file} does not exist: nothing to resume. Give the folder of one run, that holds checkpoints/{LAST}, "
+            "or of a sweep, that holds sweep.json"
         )
     return file
 
