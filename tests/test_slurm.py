@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -22,6 +23,7 @@ from tests.helpers.runs import read_metrics, read_result, read_wandb, run_here, 
 from tests.helpers.slurm import Cluster, running_cluster, why_not
 from tests.test_resume import assert_same_losses
 from zero_dce.callbacks.checkpoints import read_step
+from zero_dce.launching import slurm as launching_slurm
 from zero_dce.launching import slurm_queue, slurm_wait
 from zero_dce.launching.job import Job
 from zero_dce.launching.slurm import Resources
@@ -371,6 +373,32 @@ def test_slurm_that_does_not_answer_is_waited_for(
     ]
 
 
+def test_results_are_looked_for_where_a_job_may_have_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not once for each of a thousand waiting jobs, which ask a shared disk for nothing."""
+    states = ["PENDING", "PENDING", "RUNNING", "COMPLETED"]
+    answers = iter([{"7": Entry(state, 0, "")} for state in states])
+    looks: list[str] = []
+
+    def answer() -> dict[str, Entry]:
+        queue = next(answers)
+        looks.append(queue["7"].state)
+        return queue
+
+    def look(run: Job) -> int | None:
+        looks.append("result")
+        if looks[-2] == "COMPLETED":
+            write_json(run.run / "result.json", {"state": "finished", "error": None})
+            return 1
+        return None
+
+    monkeypatch.setattr(slurm_wait, "read_queue", answer)
+    monkeypatch.setattr(slurm_wait, "result_time", look)
+    monkeypatch.setattr(slurm_wait, "SECONDS_BETWEEN_LOOKS", 0)
+    (tmp_path / "0").mkdir()
+    wait_for([Submitted(Job(0, (), tmp_path / "0"), "7", Path("log"))], accounting=False)
+    assert looks == ["PENDING", "PENDING", "RUNNING", "result", "COMPLETED", "result"]
+
+
 def test_an_interrupted_run_whose_job_is_gone_stays_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -383,6 +411,30 @@ def test_an_interrupted_run_whose_job_is_gone_stays_interrupted(
     result = read_result(tmp_path / "0")
     assert (result["state"], result["last_step"]) == ("interrupted", 5)
     assert "SLURM job 7 ended before the run did, state not known" in result["error"]
+
+
+def test_resources_are_composed_once_for_runs_of_one_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    composed: list[list[str]] = []
+    arrays: list[tuple[int, list[int]]] = []
+
+    def compose(_: object, overrides: list[str]) -> Any:
+        composed.append(overrides)
+        devices = int(overrides[1].partition("=")[2])
+        return OmegaConf.create({"trainer": {"devices": devices, "accelerator": "gpu"}})
+
+    def submit(_: object, resources: Resources, runs: list[Job]) -> list[Submitted]:
+        arrays.append((resources.tasks_per_node, [run.number for run in runs]))
+        return []
+
+    loader = SimpleNamespace(load_sweep_config=compose)
+    launcher: Any = SimpleNamespace(hydra_context=SimpleNamespace(config_loader=loader), config=None, settings={})
+    points = [[f"loss.weights.exp={exp}", f"trainer.devices={devices}"] for devices in (1, 2) for exp in (3, 10, 30)]
+    write_json(tmp_path / "sweep.json", {"jobs": points, "swept": []})
+    monkeypatch.setattr(launching_slurm, "_submit_array", submit)
+    runs = [Job(number, tuple(point), tmp_path / str(number)) for number, point in enumerate(points)]
+    launching_slurm._submit(launcher, tmp_path, runs, [])
+    assert composed == [points[0], points[3]]
+    assert arrays == [(1, [0, 1, 2]), (2, [3, 4, 5])]
 
 
 @pytest.mark.parametrize(

@@ -92,6 +92,17 @@ def test_finishing_writes_table_and_contact_sheet(
     assert capsys.readouterr().out == "", "there is nothing to finish twice"
 
 
+def test_a_large_sweep_has_no_contact_sheet(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (folder / "contact_sheet.png").touch()
+    monkeypatch.setattr(sweep_end, "MOST_ON_SHEET", 4)
+    monkeypatch.setattr(sweep.SweepOverview, "progress", sweep.Progress(folder, 5))
+    sweep_end.finish_sweep()
+    assert "More than 4 runs have no contact_sheet.png" in capsys.readouterr().out
+    assert not (folder / "contact_sheet.png").exists(), "one of fewer runs, before the sweep was continued"
+
+
 def test_names() -> None:
     swept = ["loss.weights.exp", "loss.weights"]
     assert point_name(["loss.weights.exp=3", "trainer.max_steps=5", "+sweep=x"], swept) == "exp=3"

@@ -23,8 +23,9 @@ def atomic(file: Path) -> Iterator[Path]:
     try:
         yield unfinished
         os.replace(unfinished, file)
-    finally:
+    except BaseException:
         unfinished.unlink(missing_ok=True)
+        raise
 
 
 @contextmanager

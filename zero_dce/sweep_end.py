@@ -26,6 +26,8 @@ TABLE = "sweep.csv"
 SHEET = "contact_sheet.png"
 # Longer side of a picture on the sheet.
 CELL = 192
+# A sheet of more is too tall to look at, and image viewers refuse it; one of 1,000 would take a gigabyte to draw.
+MOST_ON_SHEET = 100
 
 
 def finish_sweep() -> None:
@@ -80,6 +82,11 @@ def _summary(rows: Sequence[Row], in_turn: bool) -> Iterator[str]:
 
 def _write_sheet(folder: Path, rows: Sequence[Row]) -> None:
     """Put the last sample pictures of all runs on one sheet: inputs on top, then a row a run."""
+    if len(rows) > MOST_ON_SHEET:
+        # Of a sweep that was continued with more points.
+        (folder / SHEET).unlink(missing_ok=True)
+        say(f"More than {MOST_ON_SHEET} runs have no {SHEET}: filter and compare them in {REPORT}")
+        return
     lines: list[tuple[str, list[Pixels]]] = []
     for row in rows:
         run = folder / str(row["run"])

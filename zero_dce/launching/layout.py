@@ -86,11 +86,16 @@ def _count(jobs: Sequence[Job], compose: Compose, gpus: int) -> dict[int, int]:
     counts: dict[tuple[str, ...], int] = {}
     processes = {}
     for job in jobs:
-        relevant = tuple(text for text in job.overrides if _may_change_the_trainer(text))
+        relevant = trainer_overrides(job.overrides)
         if relevant not in counts:
             counts[relevant] = _processes(compose(job.overrides).trainer, gpus)
         processes[job.number] = counts[relevant]
     return processes
+
+
+def trainer_overrides(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return those of a run's overrides that may change its trainer: runs that have the same need be composed once."""
+    return tuple(text for text in overrides if _may_change_the_trainer(text))
 
 
 def _may_change_the_trainer(override: str) -> bool:

@@ -22,6 +22,7 @@ from omegaconf import OmegaConf
 
 from zero_dce.launching.environment import is_outer
 from zero_dce.launching.job import Job, hydra_settings, jobs_to_run
+from zero_dce.launching.layout import trainer_overrides
 from zero_dce.launching.slurm_queue import cancel, cancel_command, read_queue, why_no_accounting
 from zero_dce.launching.slurm_task import RunTask
 from zero_dce.launching.slurm_wait import Submitted, interruptible, result_time, wait_for
@@ -90,14 +91,19 @@ def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[Job], submitte
     earlier: dict[str, str] = read_json(folder / JOBS) or {}
     queue = read_queue() if earlier else {}
     kinds: dict[Resources, list[Job]] = {}
+    needed: dict[tuple[str, ...], Resources] = {}
     for run in runs:
         known = earlier.get(str(run.number), "")
         if known in queue and not queue[known].ended:
             submitted.append(Submitted(run, known, _log(launcher.settings, known)))
             log.info("Run %d is in the queue already", run.number)
             continue
-        config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(run.overrides))
-        kinds.setdefault(Resources.of(config.trainer), []).append(run)
+        relevant = trainer_overrides(run.overrides)
+        if relevant not in needed:
+            # Composing takes a while, and Hydra has done it for each run already.
+            config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(run.overrides))
+            needed[relevant] = Resources.of(config.trainer)
+        kinds.setdefault(needed[relevant], []).append(run)
     for resources, members in kinds.items():
         new = _submit_array(launcher, resources, members)
         submitted += new

@@ -111,9 +111,12 @@ def wait_for(submitted: Sequence[Submitted], accounting: bool) -> None:
                 log.info("SLURM answers again")
             answers = True
         for job in left:
-            job.look_at_result()
+            entry = queue.get(job.job) if answers else None
+            # A job that waits has no result to look for, and of a large sweep most do.
+            if entry is None or entry.state != "PENDING":
+                job.look_at_result()
             if answers and not job.ended:
-                job.look_at_queue(queue.get(job.job))
+                job.look_at_queue(entry)
                 if job.missing >= LOOKS_TO_BE_SURE:
                     job.lost(accounting)
         if not all(job.ended for job in left):
