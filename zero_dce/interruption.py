@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
@@ -107,15 +107,15 @@ def is_stopping() -> bool:
 
 
 @contextmanager
-def hold_requeue_signals() -> Iterator[None]:
-    """Keep SIGUSR1 and SIGUSR2 back until the block has ended, and for good from processes that are started in it.
+def hold_signals(held: Sequence[signal.Signals] = SIGNALS) -> Iterator[None]:
+    """Keep signals back until the block has ended, and for good from processes that are started in it.
 
     A cluster signals all processes of a job, also one that only serves the run and must not end before it.
     """
-    if not REQUEUE:
+    if not hasattr(signal, "pthread_sigmask"):
         yield
         return
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, REQUEUE)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, held)
     try:
         yield
     finally:
@@ -126,7 +126,8 @@ def outlive_first_signal(_: int) -> None:
     """Let a DataLoader's process go on at a signal that reaches the whole job: the run still needs it for its step.
 
     A cluster signals all processes of a job, and a reader that died would end the run in an error. The second SIGTERM
-    ends it: where the run itself has to end a reader, it sends two. This is a ``worker_init_fn`` of PyTorch.
+    ends it: where the run itself has to end a reader, it sends two. This is a ``worker_init_fn`` of PyTorch, for
+    processes that were started while signals were held back.
     """
 
     def once(*_: object) -> None:
@@ -135,3 +136,5 @@ def outlive_first_signal(_: int) -> None:
     signal.signal(signal.SIGTERM, once)
     for number in REQUEUE:
         signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

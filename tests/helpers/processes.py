@@ -47,6 +47,8 @@ def _run(
     os.dup2(output, 1)
     os.dup2(output, 2)
     os.environ.update(environment)
+    # Of the test's own process, where an earlier test has used W&B.
+    os.environ.pop("WANDB_SERVICE", None)
     # Threads that wait for each other are slow where many processes share a few cores.
     torch.set_num_threads(1)
     # Lightning read it from the environment when it was imported.

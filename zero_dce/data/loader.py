@@ -9,6 +9,7 @@ from typing import Any
 from torch.utils.data import BatchSampler, DataLoader
 
 from zero_dce.data.decode import ImageReadError
+from zero_dce.interruption import hold_signals
 
 
 class _SkippingBatchSampler(BatchSampler):
@@ -53,8 +54,11 @@ class ResumableDataLoader(DataLoader[Any]):
             self.epoch += 1
         self._handed_out = self._resumable_batches.skip
         self._order.set_epoch(self.epoch)
+        # The processes that read pictures are started here; until they look after signals themselves they get none.
+        with hold_signals():
+            batches = super().__iter__()
         try:
-            for batch in super().__iter__():
+            for batch in batches:
                 self._handed_out += 1
                 yield batch
         except ImageReadError as error:

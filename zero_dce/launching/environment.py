@@ -7,7 +7,11 @@ import socket
 from collections.abc import Sequence
 
 # What torchrun, srun and MPI tell their processes: a run inside would take itself for one of theirs.
-OUTER = ("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "GROUP_WORLD_SIZE")
+# W&B's own process serves the one that started it, and ends with that one.
+OUTER = (
+    *("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "GROUP_WORLD_SIZE"),
+    "WANDB_SERVICE",
+)
 OUTER_BEGINNINGS = ("MASTER_", "ROLE_", "TORCHELASTIC_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "JSM_")
 # What SLURM's commands are told by their user.
 KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT")

@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import WandbLogger
 
 from zero_dce.callbacks.samples import send_saved
 from zero_dce.files import atomic
-from zero_dce.interruption import hold_requeue_signals, is_stopping
+from zero_dce.interruption import REQUEUE, hold_signals, is_stopping
 from zero_dce.records import is_first_process
 from zero_dce.run_folder import Rows, saved_steps
 
@@ -76,7 +76,7 @@ class StepWandbLogger(WandbLogger):
         """
         try:
             # W&B's own process starts here.
-            with hold_requeue_signals():
+            with hold_signals(REQUEUE):
                 super().log_hyperparams(params)
         except wandb.errors.CommError as error:
             raise ConnectionError(f"W&B could not start the run within {SECONDS_TO_CONNECT:.0f} s: {error}") from error
