@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shlex
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -218,7 +219,9 @@ def next_steps(run: Path, step: int) -> str:
     if step:
         lines.append(f"  checkpoints: {run / 'checkpoints'}")
     if any((run.parent / "wandb").glob("offline-run-*")):
-        lines.append(f"  to the W&B dashboard: python -m wandb sync {run.parent / 'wandb'}/offline-run-*")
+        lines.append(
+            f"  to the W&B dashboard: python -m wandb sync {shlex.quote(str(run.parent / 'wandb'))}/offline-run-*"
+        )
     if step:
         lines.append(f"Next, train on: {resume_command(run, 2 * step)}")
     return "\n".join(lines)

@@ -112,8 +112,9 @@ def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
     if (folder / SHEET).is_file():
         lines.append(f"  all runs side by side: {folder / SHEET}")
     if any((folder / "wandb").glob("offline-run-*")):
-        lines.append(f"  W&B in the terminal: python -m wandb leet {folder / 'wandb'}")
-        lines.append(f"  to the W&B dashboard: python -m wandb sync {folder / 'wandb'}/offline-run-*")
+        offline = shlex.quote(str(folder / "wandb"))
+        lines.append(f"  W&B in the terminal: python -m wandb leet {offline}")
+        lines.append(f"  to the W&B dashboard: python -m wandb sync {offline}/offline-run-*")
     finished = next((row for row in rows if row["state"] == "finished"), None)
     if finished and finished["step"]:
         run = folder / str(finished["run"])
