@@ -6,8 +6,10 @@ import shutil
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 from tests.helpers.runs import read_metrics, read_result, run_here, tiny
+from zero_dce.launching.local import LOCK
 from zero_dce.records import read_json, write_json
 from zero_dce.sweep_plan import new_jobs, place_jobs
 from zero_dce.sweep_table import read_sweep
@@ -83,6 +85,27 @@ def test_a_run_that_had_no_checkpoint_is_begun_anew(sweep: Path, monkeypatch: py
     assert "resumed" not in read_json(sweep / "2" / "environment.json")
 
 
+def test_a_run_stopped_at_its_very_end_is_finished(sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its last checkpoint is there, its result is not: nothing is left to train."""
+    before = read_result(sweep / "0")
+    (sweep / "0" / "result.json").unlink()
+    assert run_here(monkeypatch, sweep.parent, "resume=sweep") == 1, "another run has failed"
+    after = read_result(sweep / "0")
+    assert states(sweep) == ["finished", "failed", "finished"]
+    assert after["last_step"] == 4
+    assert after["measures"]["val/exp"] == pytest.approx(before["measures"]["val/exp"])
+    assert not (sweep / "0" / ".hydra_resumed").exists()
+
+
+def test_a_sweep_that_is_run_already_is_refused(
+    sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with FileLock(sweep / LOCK):
+        assert run_here(monkeypatch, sweep.parent, "resume=sweep") == 1
+    assert "is being run by another process" in capsys.readouterr().err
+    assert states(sweep) == ["finished", "failed", "unfinished"]
+
+
 def test_a_larger_grid_adds_runs(
     sice: Path, sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -123,8 +146,8 @@ def test_other_data_is_told_apart(
 def test_places_of_jobs(tmp_path: Path) -> None:
     jobs = [["a=1", "b=2"], ["a=2", "b=2"], ["a=1", "b=2"]]
     write_json(tmp_path / "sweep.json", {"jobs": jobs})
-    assert place_jobs(tmp_path, jobs[::-1], 0) == [0, 1, 2], "a new sweep takes over the real order"
+    assert place_jobs(tmp_path, jobs[::-1], 0, new=True) == [0, 1, 2], "a new sweep takes over the real order"
     assert read_json(tmp_path / "sweep.json")["jobs"] == jobs[::-1]
-    (tmp_path / "0").mkdir()
-    assert place_jobs(tmp_path, [["b=2", "a=2"], ["a=1", "b=2"], ["a=1", "b=2"]], 0) == [1, 0, 2]
+    assert place_jobs(tmp_path, [["b=2", "a=2"], ["a=1", "b=2"], ["a=1", "b=2"]], 0, new=False) == [1, 0, 2]
+    assert read_json(tmp_path / "sweep.json")["jobs"] == jobs[::-1], "jobs of a continued one may be in a queue"
     assert new_jobs(jobs, [["a=1", "b=2"], ["b=2", "a=1"], ["a=1", "b=2"], ["a=3"]]) == [["a=1", "b=2"], ["a=3"]]

@@ -80,25 +80,32 @@ def test_a_grid_over_devices_never_overlaps(sice: Path, tmp_path: Path) -> None:
 
 def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path: Path) -> None:
     """Two of three runs wait side by side at step 3 when Ctrl-C comes; nothing is left of them but their folders."""
-    local = ("hydra/launcher=local", "hydra.launcher.slots=2", "hydra.sweep.dir=sweep")
+    local = ("hydra/launcher=local", "hydra.launcher.slots=2", "hydra.sweep.dir=sweep", "trainer.max_steps=6")
     process = start(tmp_path, *sweep(sice, *local, f"{TROUBLE}Wait,folder:{tmp_path},step:3}}"))
     wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, process)
     os.killpg(process.pid, signal.SIGINT)
-    output, _ = process.communicate(timeout=100)
+    assert process.stdout is not None
+    said = ""
+    while "Stopping 2 processes" not in said:
+        said += process.stdout.readline()
+    # From here on they may go on to the end of their step, where they stop.
+    (tmp_path / "go").touch()
+    rest, _ = process.communicate(timeout=100)
+    output = said + rest
     assert process.returncode == 130, output
     waiting = [int(file.name.partition("-")[2]) for file in tmp_path.glob("waits-*")]
     assert not any(map(is_running, waiting))
     folder = tmp_path / "sweep"
     assert states(folder) == ["interrupted", "interrupted", "not started"]
+    assert read_result(folder / "0")["last_step"] == 4, "the step that it was in is kept"
     assert "not started" in output, "the table names all runs"
-    (tmp_path / "go").touch()
     done = run_apart(tmp_path, "resume=sweep", PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stderr
     assert states(folder) == ["finished"] * 3
     assert "Continuing the sweep" in done.stdout
     assert "2 interrupted, 1 not started" in done.stdout
     for run in "012":
-        assert [row["step"] for row in read_metrics(folder / run)] == ["1", "2", "3", "4"]
+        assert [row["step"] for row in read_metrics(folder / run)] == ["1", "2", "3", "4", "5", "6"]
         assert "output.log" in {file.name for file in (folder / run).iterdir()}, "as it was started: side by side"
     assert len(read_json(folder / "0" / "environment.json")["resumed"]) == 1, "continued, not begun anew"
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
@@ -57,7 +58,10 @@ def continue_requeued(arguments: list[str]) -> list[str]:
     run = given[-1].removeprefix("hydra.run.dir=")
     if not (Path(run.strip("'\"")) / "checkpoints" / LAST).is_file():
         return arguments
-    return [f"resume={run}", *(a for a in arguments if a.startswith("hydra.") and a not in given)]
+    flags = get_args_parser().parse_args(arguments)
+    kept = [("--config-dir", flags.config_dir), ("--config-name", flags.config_name)]
+    settings = [text for text in flags.overrides if text.startswith(("hydra.", "hydra/")) and text not in given]
+    return [*(part for pair in kept if pair[1] for part in pair), f"resume={run}", *settings]
 
 
 def expand_resume(arguments: list[str]) -> list[str]:
@@ -108,11 +112,14 @@ def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
     """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
     plan = read_json(folder / PLAN)
     place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
-    if any(not _key(argument).startswith(("hydra.", "hydra/", "-")) for argument in own):
-        return [*own, *place]
-    keys = {_key(argument) for argument in own}
-    settings = [setting for setting in plan["hydra"] if _key(setting) not in keys]
-    return [*plan["overrides"], *settings, *own, *place]
+    overrides = get_args_parser().parse_args(own).overrides
+    keys, flags = {_key(override) for override in overrides}, [text for text in own if text not in overrides]
+    if any(not key.startswith(("hydra.", "hydra/")) for key in keys):
+        return [*flags, *overrides, *place]
+    # Another launcher has other options.
+    replaced = tuple(key.replace("/", ".") + "." for key in keys if "/" in key)
+    settings = [text for text in plan["hydra"] if _key(text) not in keys and not _key(text).startswith(replaced)]
+    return [*plan.get("flags", []), *flags, *plan["overrides"], *settings, *overrides, *place]
 
 
 def _key(argument: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from typing import Any
 
 import hydra
 import torch
@@ -58,13 +59,17 @@ def estimate_run(config: DictConfig, timed: bool = True) -> Estimate:
 
 
 def portable(config: DictConfig) -> DictConfig:
-    """Return what :func:`estimate_run` reads of a sweep's configuration, resolved: for another process."""
+    """Return what :func:`estimate_run` reads of a sweep's configuration, for another process.
+
+    The precision stays unresolved: asking a GPU what it can do would occupy it from this process.
+    """
     samples = config.callbacks.samples
+    unresolved: Any = OmegaConf.to_container(config.trainer)
     trainer = ("max_steps", "accumulate_grad_batches", "accelerator", "precision")
     return OmegaConf.create(
         {
             "model": OmegaConf.to_container(config.model, resolve=True),
-            "trainer": {name: config.trainer[name] for name in trainer},
+            "trainer": {name: unresolved[name] for name in trainer},
             "data": {name: config.data[name] for name in ("size", "batch_size")},
             "callbacks": {"samples": samples and {name: samples[name] for name in ("count", "longest")}},
             "every_n_steps": config.every_n_steps,

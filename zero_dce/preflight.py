@@ -14,7 +14,7 @@ from zero_dce.cluster import is_requeued
 from zero_dce.launching.environment import check_not_inside
 from zero_dce.launching.slurm_queue import check_commands
 from zero_dce.loggers.connection import check_connection
-from zero_dce.records import ENVIRONMENT, is_first_process
+from zero_dce.records import ENVIRONMENT, is_first_process, path_override
 
 log = logging.getLogger(__name__)
 FALLBACKS = ("stop", "offline")
@@ -61,7 +61,7 @@ def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
     # A SLURM job that was requeued before its first checkpoint begins its run again, by the same command.
     anew = launched or is_requeued()
     if config.resume is None and (run / ENVIRONMENT).exists() and (can_go_on or not anew):
-        way_out = f", or continue it with resume={run}" if can_go_on else ""
+        way_out = f", or continue it with {path_override('resume', run)}" if can_go_on else ""
         raise ValueError(f"{run} already holds a run: choose another hydra.run.dir{way_out}")
 
 

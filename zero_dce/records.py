@@ -40,6 +40,14 @@ def read_json(file: Path) -> Any:
     return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
 
 
+def result_time(run: Path) -> int | None:
+    """Return when a run's result was written, by its file system; ``None`` where there is none."""
+    try:
+        return (run / RESULT).stat().st_mtime_ns
+    except FileNotFoundError:
+        return None
+
+
 def run_state(run: Path) -> str:
     """Return what became of a run: ``finished``, ``failed``, ``interrupted``, ``unfinished`` or ``not started``."""
     result = read_json(run / RESULT)

@@ -35,6 +35,7 @@ from zero_dce.records import (
     resume_command,
     write_json,
 )
+from zero_dce.run_folder import read_rows
 from zero_dce.sweep_plan import run_name
 
 log = logging.getLogger(__name__)
@@ -52,6 +53,8 @@ class Result:
         self.trainer: L.Trainer | None = None
         self.state = "finished"
         self.error: str | None = None
+        # Last step and measures of a run that had ended before.
+        self.ended: tuple[int, dict[str, float]] | None = None
         # Of the parts before a resumed one.
         self.earlier_s = (read_json(run / RESULT) or {}).get("wall_time_s", 0)
 
@@ -69,7 +72,7 @@ class Result:
             "name": run_name(self.run),
             "weights": OmegaConf.to_container(self.config.loss.weights),
             "seed": self.config.seed,
-            "last_step": self.trainer.global_step if self.trainer else 0,
+            "last_step": self._last_step(),
             "measures": self._measures(),
             "washout": self._washout(),
             **self._training_times(),
@@ -83,8 +86,15 @@ class Result:
             if self.error is None:
                 raise
 
+    def _last_step(self) -> int:
+        if self.ended is not None:
+            return self.ended[0]
+        return self.trainer.global_step if self.trainer else 0
+
     def _measures(self) -> dict[str, float]:
         """The last validation's measures, and the last logged training losses."""
+        if self.ended is not None:
+            return self.ended[1]
         logged = self.trainer.callback_metrics if self.trainer else {}
         return {name: float(value) for name, value in sorted(logged.items()) if name.startswith(("val/", "train/"))}
 
@@ -188,6 +198,21 @@ def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
             time.sleep(HEAD_START_S if result.state == "failed" else 0)
         elif run.is_dir() and (result.trainer or config.resume is None):
             result.write()
+
+
+def record_ended(config: DictConfig, run: Path) -> None:
+    """Write the result of a run that has its last checkpoint but was stopped before that; metrics.csv has the rest."""
+    if not is_first_process():
+        return
+    measures: dict[str, float] = {}
+    rows = read_rows(run / "metrics.csv")
+    for step in sorted(rows):
+        measures |= {name: value for name, value in rows[step].items() if name.startswith(("val/", "train/"))}
+    result = Result(config, run)
+    result.ended = (max(rows, default=0), measures)
+    result.write()
+    if (run / RESUMED).is_dir():
+        _take_configuration(run)
 
 
 def _describe(exception: BaseException) -> str:

@@ -18,10 +18,10 @@ from zero_dce.configuration import SICE_VARIABLE
 from zero_dce.estimate import Estimate, estimate_run, portable
 from zero_dce.launching.environment import run_environments
 from zero_dce.launching.job import is_left
-from zero_dce.launching.layout import expected_slots, threads
+from zero_dce.launching.layout import expected_slots, in_sweeps_process, threads
 from zero_dce.launching.processes import call_apart
 from zero_dce.preflight import check_sweep, uses_slurm
-from zero_dce.records import is_first_process, read_json, run_state, write_json
+from zero_dce.records import is_first_process, path_override, read_json, run_state, write_json
 from zero_dce.search.plan import check_corners, is_search, open_plan, read_search
 from zero_dce.sweep_plan import PLAN, command_line, new_jobs, place_jobs, plan_jobs, swept_keys
 from zero_dce.terminal import minutes, say
@@ -41,7 +41,7 @@ class Progress:
     def job_ended(self) -> None:
         """Count a run as ended and say how far the sweep is."""
         self.ended += 1
-        left = (time.monotonic() - self.started) / self.ended * (self.count - self.ended)
+        left = (time.monotonic() - self.started) / self.ended * max(0, self.count - self.ended)
         say(f"Run {self.ended} of {self.count} ended; about {minutes(left)} left.")
 
 
@@ -89,7 +89,10 @@ def _begin_grid(config: DictConfig, folder: Path) -> int:
     if config.resume:
         return _continue(config, folder, jobs)
     if (folder / PLAN).exists():
-        sys.exit(f"{folder} already holds a sweep: choose another hydra.sweep.dir, or continue it with resume={folder}")
+        sys.exit(
+            f"{folder} already holds a sweep: choose another hydra.sweep.dir, or continue it with "
+            + path_override("resume", folder)
+        )
     plan = {"jobs": jobs, "swept": swept_keys(config), **command_line(config)}
     write_json(folder / PLAN, plan)
     say(f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}")
@@ -110,8 +113,8 @@ def _continue(config: DictConfig, folder: Path, jobs: list[list[str]]) -> int:
         point = added[0] if added else []
         sys.exit(
             f"no run of {folder} is one of this grid, whose first is {' '.join(point)!r} and not "
-            f"{' '.join(plan['jobs'][0])!r}: give the sweep's own overrides, or resume={folder} alone, which repeats "
-            "them. Another grid is another sweep, without resume="
+            f"{' '.join(plan['jobs'][0])!r}: give the sweep's own overrides, or {path_override('resume', folder)} "
+            "alone, which repeats them. Another grid is another sweep, without resume="
         )
     if added:
         write_json(folder / PLAN, {**plan, "jobs": plan["jobs"] + added})
@@ -126,7 +129,7 @@ def _continue(config: DictConfig, folder: Path, jobs: list[list[str]]) -> int:
     failed = states.count("failed")
     if failed and not retry:
         say(f"{failed} failed runs stay so; hydra.launcher.retry_failed=true runs them again.")
-    numbers = place_jobs(folder, jobs, 0)
+    numbers = place_jobs(folder, jobs, 0, new=False)
     return sum(is_left(folder / str(number), retry) for number in numbers)
 
 
@@ -143,7 +146,7 @@ def _announce_cost(config: DictConfig, count: int, slots: list[list[str] | None]
 
 
 def _estimate(config: DictConfig, slots: list[list[str] | None]) -> Estimate:
-    if slots == [None]:
+    if uses_slurm(config) or in_sweeps_process(config, slots):
         # Of a cluster's nodes this machine tells nothing, and nobody trains on a login node.
         return estimate_run(config, timed=not uses_slurm(config))
     # Runs in processes of their own: what this one holds on a GPU, it would hold until the sweep's end.
@@ -168,7 +171,9 @@ def _begin_search(config: DictConfig, folder: Path) -> int:
         f"Searched: {', '.join(f'{key}={text}' for key, text in search.space.texts.items())}\n"
         f"Objectives: {', '.join(f'{direction} {name}' for name, direction in search.objectives.items())}"
     )
-    return max(0, search.n_trials - begun)
+    # What a stopped worker has left goes on.
+    ended = sum(run_state(folder / str(run)) in ("finished", "failed") for run in range(begun))
+    return max(0, search.n_trials - ended)
 
 
 def _make_folder(folder: Path, key: str) -> None:

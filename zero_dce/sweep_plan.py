@@ -16,6 +16,7 @@ from omegaconf import DictConfig, OmegaConf
 from zero_dce.records import read_json, write_json
 
 PLAN = "sweep.json"
+CONFIG_NAME = "config"
 
 
 def plan_jobs(config: DictConfig) -> list[list[str]]:
@@ -32,26 +33,41 @@ def without_resume(overrides: Iterable[str]) -> list[str]:
     return [text for text in overrides if not text.startswith("resume=")]
 
 
+def config_flags(config: DictConfig) -> list[str]:
+    """Return Hydra's flags that say where its configuration comes from, for another process."""
+    folders = [source.path for source in config.hydra.runtime.config_sources if source.provider == "command-line"]
+    flags = [part for folder in folders for part in ("--config-dir", folder)]
+    name = config.hydra.job.config_name
+    return flags if name in (None, CONFIG_NAME) else [*flags, "--config-name", name]
+
+
 def command_line(config: DictConfig) -> dict[str, Any]:
     """Return what a sweep was started with, so that it can be continued without saying it again."""
     given: Any = OmegaConf.to_container(config.hydra.overrides)
     kept = [text for text in given["hydra"] if not text.startswith(("hydra.sweep.dir=", "hydra.mode="))]
     # The choice of data may come from the environment.
-    return {"overrides": without_resume(given["task"]), "hydra": kept, "data": config.hydra.runtime.choices.data}
+    overrides, data = without_resume(given["task"]), config.hydra.runtime.choices.data
+    return {"overrides": overrides, "hydra": kept, "flags": config_flags(config), "data": data}
 
 
-def place_jobs(folder: Path, jobs: Sequence[Sequence[str]], first: int) -> list[int]:
+def place_jobs(folder: Path, jobs: Sequence[Sequence[str]], first: int, new: bool) -> list[int]:
     """Return the number of each job, and so the name of its folder.
 
     The numbers follow each other from ``first``. In a continued sweep they are those that the plan has for the same
     overrides: a shuffled grid comes in another order each time. The plan of a new sweep takes over the real order.
+
+    Args:
+        folder: the sweep's.
+        jobs: overrides of each.
+        first: the number of the first one, where they are as planned.
+        new: the sweep was begun by this process, so that no run of it can have a folder or a job yet.
     """
     plan = read_json(folder / PLAN)
     planned, last = plan["jobs"], first + len(jobs)
     in_order = list(range(first, last))
     if [_point(job) for job in planned[first:last]] == [_point(job) for job in jobs]:
         return in_order
-    if not any((folder / str(number)).is_dir() for number in in_order):
+    if new and Counter(map(_point, planned[first:last])) == Counter(map(_point, jobs)):
         write_json(folder / PLAN, {**plan, "jobs": planned[:first] + [list(job) for job in jobs] + planned[last:]})
         return in_order
     numbers = _numbers(planned)

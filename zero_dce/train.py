@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import signal
 import sys
 from pathlib import Path
 
@@ -15,7 +16,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from zero_dce.callbacks.checkpoints import check_network, check_steps_left, last_checkpoint
+from zero_dce.callbacks.checkpoints import check_network, check_steps_left, has_ended, last_checkpoint
 from zero_dce.callbacks.interruption import Interruption
 from zero_dce.callbacks.processes import ProcessCheck
 from zero_dce.cluster import with_cluster
@@ -26,7 +27,7 @@ from zero_dce.interruption import StopSignals
 from zero_dce.preflight import check_online, check_run, check_single_process
 from zero_dce.records import is_first_process
 from zero_dce.requeue import requeue_when_stopped
-from zero_dce.run import measure, next_steps, open_loggers, record_cache, record_data, record_result
+from zero_dce.run import measure, next_steps, open_loggers, record_cache, record_data, record_ended, record_result
 from zero_dce.sweep_end import finish_sweep
 
 
@@ -47,6 +48,9 @@ def train(config: DictConfig) -> None:
     check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
     from_step = 0
+    if in_sweep and checkpoint is not None and has_ended(checkpoint, config.trainer.max_steps):
+        record_ended(config, run)
+        return
     if checkpoint is not None:
         from_step = check_steps_left(checkpoint, config.trainer.max_steps)
         check_network(checkpoint, config.model.network)
@@ -107,6 +111,8 @@ def main() -> None:
         # Also between the runs of a sweep.
         with StopSignals():
             _compose_and_train()
+    except KeyboardInterrupt:
+        sys.exit(128 + signal.SIGINT)
     finally:
         finish_sweep()
 

@@ -168,6 +168,11 @@ def read_step(checkpoint: Path) -> int:
         ) from error
 
 
+def has_ended(checkpoint: Path, max_steps: int) -> bool:
+    """Tell whether a checkpoint is of a run's last step: it was stopped while its result was written."""
+    return 0 <= max_steps <= read_step(checkpoint)
+
+
 def check_steps_left(checkpoint: Path, max_steps: int) -> int:
     """Return the step that a checkpoint continues from.
 

@@ -35,9 +35,9 @@ def count_processes(devices: Any, gpus: int) -> int:
         return max(1, gpus)
     if isinstance(devices, str):
         parts = [part for part in devices.split(",") if part.strip()]
-        if all(part.strip().isdecimal() for part in parts) and parts:
+        if all(part.strip().isdecimal() for part in parts) and parts and ("," in devices or int(devices)):
             return len(parts) if "," in devices else int(devices)
-    elif isinstance(devices, int) and devices > 0:
+    elif isinstance(devices, int) and not isinstance(devices, bool) and devices > 0:
         return devices
     elif isinstance(devices, list) and devices:
         return len(devices)

@@ -47,10 +47,7 @@ def check_not_inside(what: str) -> None:
     Raises:
         ValueError: if it is; the message says how several processes are started instead.
     """
-    for count, place, name in (
-        ("WORLD_SIZE", "LOCAL_RANK", "torchrun"),
-        ("SLURM_STEP_NUM_TASKS", "SLURM_STEP_ID", "srun"),
-    ):
+    for name, place, count in STARTERS:
         if place in os.environ and int(os.environ.get(count, "1")) > 1:
             raise ValueError(
                 f"{what} was started by {name} {os.environ[count]} times over: each process would run all of it. Start "

@@ -16,7 +16,7 @@ from zero_dce.callbacks.checkpoints import LAST
 from zero_dce.command_line import RESUMED, quoted
 from zero_dce.records import RESULT, read_json, run_state, write_json
 from zero_dce.run_folder import read_rows
-from zero_dce.sweep_plan import place_jobs, without_resume
+from zero_dce.sweep_plan import config_flags, place_jobs, without_resume
 
 log = logging.getLogger(__name__)
 # Hydra's own settings that belong to the whole sweep, or that the job gets anew.
@@ -98,7 +98,7 @@ def jobs_to_run(
     """
     folder = Path(config.hydra.sweep.dir).resolve()
     lines = [without_resume(overrides) for overrides in job_overrides]
-    numbers = place_jobs(folder, lines, first)
+    numbers = place_jobs(folder, lines, first, new=not config.resume)
     jobs = [Job(number, tuple(line), folder / str(number)) for number, line in zip(numbers, lines, strict=True)]
     return jobs, [job for job in jobs if is_left(job.run, retry_failed)]
 
@@ -111,9 +111,7 @@ def is_left(run: Path, retry_failed: bool) -> bool:
 def hydra_settings(config: DictConfig) -> list[str]:
     """Return the settings of Hydra itself that a sweep was started with and that each of its runs needs too."""
     given: Any = OmegaConf.to_container(config.hydra.overrides.hydra)
-    folders = [source.path for source in config.hydra.runtime.config_sources if source.provider == "command-line"]
-    flags = [part for folder in folders for part in ("--config-dir", folder)]
-    return [*flags, *(text for text in given if not text.lstrip("+~").startswith(OF_THE_SWEEP))]
+    return [*config_flags(config), *(text for text in given if not text.lstrip("+~").startswith(OF_THE_SWEEP))]
 
 
 def _weights(run: Path) -> Any:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from omegaconf import DictConfig, OmegaConf
 
+from zero_dce.checks import check_number
 from zero_dce.launching.devices import count_processes, deal_out, visible_gpus
 from zero_dce.launching.job import Job
 
@@ -59,6 +60,8 @@ def lay_out(
         processes = {job.number: devices_per_run for job in jobs}
     most = max(processes.values(), default=1)
     dealt = deal_out(gpus, slots, most, narrow=devices_per_run is not None)
+    if any(slot is not None for slot in dealt):
+        _refuse_named_devices(jobs)
     return Layout(
         slots=dealt,
         processes=processes,
@@ -76,9 +79,19 @@ def expected_slots(config: DictConfig) -> list[list[str] | None]:
     launcher = config.hydra.launcher
     if "slots" not in launcher:
         return [None]
+    for name in ("slots", "devices_per_run"):
+        if launcher[name] is not None:
+            check_number(f"hydra.launcher.{name}", launcher[name], least=1, whole=True)
+    if not isinstance(launcher.retry_failed, bool):
+        raise ValueError(f"hydra.launcher.retry_failed is {launcher.retry_failed!r}; expected true or false")
     gpus = visible_gpus(config.trainer.accelerator)
     given = launcher.devices_per_run
     return deal_out(gpus, launcher.slots, given or _processes(config.trainer, len(gpus)), narrow=given is not None)
+
+
+def in_sweeps_process(config: DictConfig, slots: list[list[str] | None]) -> bool:
+    """Tell whether the runs of a sweep that are as its own configuration says need no processes of their own."""
+    return slots == [None] and _processes(config.trainer, len(visible_gpus(config.trainer.accelerator))) == 1
 
 
 def _count(jobs: Sequence[Job], compose: Compose, gpus: int) -> dict[int, int]:
@@ -111,6 +124,17 @@ def _processes(trainer: DictConfig, gpus: int) -> int:
         )
     devices = OmegaConf.to_container(trainer).get("devices")  # type: ignore[union-attr]  # a mapping
     return count_processes(devices, 0 if trainer.accelerator == "cpu" else gpus)
+
+
+def _refuse_named_devices(jobs: Sequence[Job]) -> None:
+    """Refuse numbers of GPUs where each run sees only its own, numbered from 0."""
+    for job in jobs:
+        for text in job.overrides:
+            if text.startswith(f"{DEVICES}=") and ("[" in text or "," in text):
+                raise ValueError(
+                    f"run {job.number} has {text}, but each run sees only the GPUs of its slot: give how many, as "
+                    f"{DEVICES}=2, and choose the GPUs of the whole sweep by CUDA_VISIBLE_DEVICES=2,3"
+                )
 
 
 def _check_devices_per_run(count: int, jobs: Sequence[Job]) -> None:

@@ -5,50 +5,79 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
+from filelock import FileLock, Timeout
 from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
+from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, open_dict
 
 from zero_dce.launching.job import Job, hydra_settings, jobs_to_run
 from zero_dce.launching.layout import Layout, lay_out
 from zero_dce.launching.pool import Pool
+from zero_dce.records import read_json
+from zero_dce.sweep_plan import PLAN
 
 if TYPE_CHECKING:
     from hydra_plugins.zero_dce.local_launcher import LocalLauncher
 
 log = logging.getLogger(__name__)
+# Held while a sweep is run; the system releases it when the process dies.
+LOCK = ".lock"
 
 
 def launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
     """Run the jobs of a sweep and return what became of each, in their order.
 
     Raises:
-        ValueError: if devices and slots do not go together.
+        CompactHydraException: if devices and slots do not go together, or another process runs the sweep.
     """
     config = launcher.config
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    try:
+        with _alone(Path(config.hydra.sweep.dir).resolve()):
+            return _launch(launcher, job_overrides, first)
+    except ValueError as error:
+        raise CompactHydraException(str(error)) from error
+    except KeyboardInterrupt:
+        # As Lightning does: no traceback, and the sweep's table is still printed.
+        sys.exit(128 + signal.SIGINT)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep a second process from running the same sweep; the workers of a search share theirs."""
+    if "search" in read_json(folder / PLAN):
+        yield
+        return
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise ValueError(f"{folder} is being run by another process: wait for it, or end it first") from error
+
+
+def _launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+    config = launcher.config
     jobs, waiting = jobs_to_run(config, job_overrides, first, launcher.retry_failed)
     accelerator, slots = config.trainer.accelerator, launcher.slots
     layout = lay_out(waiting, lambda line: _compose(launcher, line), accelerator, slots, launcher.devices_per_run)
     returns = {}
-    try:
-        with Pool(layout, hydra_settings(config)) as pool:
-            for job in waiting:
-                log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.overrides)))
-                if layout.in_this_process(job):
-                    # The run before may be one of several processes.
-                    pool.drain()
-                    returns[job.number] = _run_here(launcher, job, layout)
-                else:
-                    pool.start(job)
-            pool.drain()
-            pool.describe()
-    except KeyboardInterrupt:
-        # As Lightning does: no traceback, and the sweep's table is still printed.
-        sys.exit(128 + signal.SIGINT)
+    with Pool(layout, hydra_settings(config)) as pool:
+        for job in waiting:
+            log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.overrides)))
+            if layout.in_this_process(job):
+                # The run before may be one of several processes.
+                pool.drain()
+                returns[job.number] = _run_here(launcher, job, layout)
+            else:
+                pool.start(job)
+        pool.drain()
+        pool.describe()
     return [returns.get(job.number) or job.ended() for job in jobs]
 
 

@@ -17,7 +17,7 @@ from zero_dce.launching.environment import run_environments
 from zero_dce.launching.job import Job
 from zero_dce.launching.layout import Layout
 from zero_dce.launching.processes import start_rank
-from zero_dce.records import RESULT, read_json
+from zero_dce.records import RESULT, read_json, result_time
 from zero_dce.sweep import SweepOverview
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,7 @@ class Running:
     job: Job
     slot: int
     ranks: list[BaseProcess]
+    stale: int | None
     began: float = field(default_factory=time.monotonic)
     first_ended: float | None = None
     first_rank: int | None = None
@@ -87,7 +88,7 @@ class Pool:
         environments = run_environments(self.layout.processes[job.number], self.layout.slots[slot])
         settings = [*self.layout.overrides, *self.settings]
         lines = [job.arguments(settings, rank) for rank in range(len(environments))]
-        running = Running(job, slot, [])
+        running = Running(job, slot, [], result_time(job.run))
         self.running.append(running)
         for rank, (line, environment) in enumerate(zip(lines, environments, strict=True)):
             running.ranks.append(start_rank(line, environment, self.layout.threads, self._output(job, rank)))
@@ -124,11 +125,13 @@ class Pool:
                 self._ended(run)
 
     def _ended(self, run: Running) -> None:
-        result = read_json(run.job.run / RESULT)
+        # One from before this start says nothing of it.
+        fresh = result_time(run.job.run) != run.stale
+        result = read_json(run.job.run / RESULT) if fresh else None
         first = run.first_rank or 0
         if result is None or (result["state"] == "failed" and (first or (run.ranks[first].exitcode or 0) < 0)):
             run.job.explain(_describe(run, first))
-        elif result["training_ended"]:
+        elif result.get("training_ended"):
             training = result["training_ended"] - result["training_began"]
             self.beside_training.append(time.monotonic() - run.began - training)
         SweepOverview.job_ended()
@@ -138,9 +141,9 @@ class Pool:
     def _stop_all(self) -> None:
         """Ask all processes to write a checkpoint and their result, and wait for them; then kill what is left."""
         left = [process for run in self.running for process in run.ranks if process.is_alive()]
-        log.info("Stopping %d processes; once more to kill them", len(left))
         for process in left:
             process.terminate()
+        log.info("Stopping %d processes; once more to kill them", len(left))
         try:
             until = time.monotonic() + SECONDS_TO_STOP
             for process in left:
@@ -156,9 +159,14 @@ class Pool:
 def _describe(run: Running, rank: int) -> str:
     """Say how the first process ended: the others follow it, and their own errors explain nothing."""
     code = run.ranks[rank].exitcode or 0
-    how = f"was killed by signal {-code} ({signal.Signals(-code).name})" if code < 0 else f"ended with exit code {code}"
+    how = f"was killed by signal {-code} ({_signal_name(-code)})" if code < 0 else f"ended with exit code {code}"
     who = f"process {rank} of {len(run.ranks)}" if len(run.ranks) > 1 else "its process"
     return f"{who} {how}; what it printed is in {run.job.run}"
+
+
+def _signal_name(number: int) -> str:
+    # Real-time signals have none.
+    return signal.Signals(number).name if number in {*signal.Signals} else "no name"
 
 
 def _stop(number: int, _: object) -> NoReturn:

@@ -73,6 +73,8 @@ def _context() -> BaseContext:
 
 def _run_rank(arguments: list[str], environment: dict[str, str], threads: int, output: Path | None) -> None:
     """Run the command line as this process; its exit code becomes the process's."""
+    # Ctrl-C reaches all processes of a terminal; the launcher asks this one to save and to stop.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prepare(environment, threads)
     if output is not None:
         _redirect(output)
@@ -103,7 +105,8 @@ def _prepare(environment: dict[str, str], threads: int) -> None:
     os.environ.update(environment)
     # Read from the environment at the import, which was before.
     rank_zero_only.rank = int(environment.get("LOCAL_RANK", "0"))  # type: ignore[attr-defined]
-    torch.set_num_threads(threads)
+    if "OMP_NUM_THREADS" not in environment:
+        torch.set_num_threads(threads)
     quiet()
     register_resolvers()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -20,13 +21,14 @@ from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
+from zero_dce.interruption import hold_signals
 from zero_dce.launching.environment import is_outer
 from zero_dce.launching.job import Job, hydra_settings, jobs_to_run
 from zero_dce.launching.layout import trainer_overrides
 from zero_dce.launching.slurm_queue import cancel, cancel_command, read_queue, why_no_accounting
 from zero_dce.launching.slurm_task import RunTask
-from zero_dce.launching.slurm_wait import Submitted, interruptible, result_time, wait_for
-from zero_dce.records import read_json, resume_command, write_json
+from zero_dce.launching.slurm_wait import Submitted, interruptible, wait_for
+from zero_dce.records import RESULT, read_json, result_time, resume_command, write_json
 from zero_dce.sweep_plan import PLAN, point_name
 
 if TYPE_CHECKING:
@@ -105,9 +107,14 @@ def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[Job], submitte
             needed[relevant] = Resources.of(config.trainer)
         kinds.setdefault(needed[relevant], []).append(run)
     for resources, members in kinds.items():
-        new = _submit_array(launcher, resources, members)
-        submitted += new
-        write_json(folder / JOBS, earlier := earlier | {str(job.run.number): job.job for job in new})
+        for run in members:
+            # Of a failed run that is tried again: whoever waits for its job later must not take it for the new one.
+            (run.run / RESULT).unlink(missing_ok=True)
+        # A job that nobody has noted would be submitted once more.
+        with hold_signals((signal.SIGINT, signal.SIGTERM)):
+            new = _submit_array(launcher, resources, members)
+            submitted += new
+            write_json(folder / JOBS, earlier := earlier | {str(job.run.number): job.job for job in new})
     swept = read_json(folder / PLAN)["swept"]
     for job in submitted:
         log.info("Run %d is job %s: %s", job.run.number, job.job, point_name(job.run.overrides, swept))
@@ -117,7 +124,7 @@ def _submit_array(launcher: SlurmLauncher, resources: Resources, runs: Sequence[
     executor = _executor(launcher.settings, resources)
     settings = hydra_settings(launcher.config)
     arguments = [(run.number, list(run.overrides), str(run.run), settings) for run in runs]
-    stale = [result_time(run) for run in runs]
+    stale = [result_time(run.run) for run in runs]
     with _without_outer_job():
         jobs = executor.map_array(RunTask(), *zip(*arguments, strict=True))
     return [Submitted(run, job.job_id, job.paths.stdout, old) for run, job, old in zip(runs, jobs, stale, strict=True)]
@@ -183,7 +190,11 @@ def _leave(jobs: Sequence[str], folder: Path, cancel_jobs: bool) -> None:
     if not jobs:
         return
     if cancel_jobs:
-        cancel(jobs)
+        try:
+            cancel(jobs)
+        except ConnectionError as error:
+            log.error("The jobs could not be cancelled (%s): %s", error, " ".join(cancel_command(jobs)))
+            return
         log.info("Cancelled %d jobs (hydra.launcher.cancel_on_interrupt=true)", len(jobs))
         return
     lines = [

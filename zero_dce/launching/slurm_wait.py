@@ -17,7 +17,7 @@ from typing import Any, NoReturn
 
 from zero_dce.launching.job import Job
 from zero_dce.launching.slurm_queue import Entry, accounted_state, read_queue
-from zero_dce.records import RESULT, read_json, write_json
+from zero_dce.records import RESULT, read_json, result_time, write_json
 
 log = logging.getLogger(__name__)
 # slurmctld serves all users of a cluster.
@@ -55,7 +55,7 @@ class Submitted:
 
     def look_at_result(self) -> None:
         """Count the run as ended if it has said itself what became of it; an interrupted one may come back."""
-        if result_time(self.run) == self.stale:
+        if result_time(self.run.run) == self.stale:
             return
         result = read_json(self.run.run / RESULT)
         if result and result["state"] in ("finished", "failed"):
@@ -121,14 +121,6 @@ def wait_for(submitted: Sequence[Submitted], accounting: bool) -> None:
                     job.lost(accounting)
         if not all(job.ended for job in left):
             time.sleep(SECONDS_BETWEEN_LOOKS)
-
-
-def result_time(run: Job) -> int | None:
-    """Return when a run's result was written, by its file system; ``None`` where there is none."""
-    try:
-        return (run.run / RESULT).stat().st_mtime_ns
-    except FileNotFoundError:
-        return None
 
 
 @contextmanager
