@@ -384,10 +384,10 @@ def test_results_are_looked_for_where_a_job_may_have_run(tmp_path: Path, monkeyp
         looks.append(queue["7"].state)
         return queue
 
-    def look(run: Job) -> int | None:
+    def look(run: Path) -> int | None:
         looks.append("result")
         if looks[-2] == "COMPLETED":
-            write_json(run.run / "result.json", {"state": "finished", "error": None})
+            write_json(run / "result.json", {"state": "finished", "error": None})
             return 1
         return None
 
