@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import itertools
-import os
 import statistics
 import subprocess
 import sys
@@ -26,11 +25,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from publishing import describe_machine, publish
+
 from zero_dce.launching.job import Job
 from zero_dce.launching.layout import Layout, threads
 from zero_dce.launching.pool import Pool
-from zero_dce.records import RESULT, describe_environment, read_json, write_json
-from zero_dce.terminal import align
+from zero_dce.records import RESULT, describe_environment, read_json
 
 SHORT = ["data=sample", "data.size=32", "trainer.accelerator=cpu", "trainer.max_steps=10", "every_n_steps=10"]
 TWO = ["trainer=ddp", "trainer.devices=2", "data.batch_size=4"]
@@ -98,24 +98,12 @@ def main() -> None:
     for name, values in pauses.items():
         mean = statistics.fmean(values)
         rows.append([name, f"{mean:.2f}", f"{max(values):.2f}", f"{slowest / mean:.1f}"])
-    print("\n".join(align(rows)))
-    if options.output:
-        environment = describe_environment("embedded sample")
-        write(options.output, rows, environment, options.runs)
-        write_json(options.output.with_suffix(".json"), {"pauses_s": pauses, "environment": environment})
-
-
-def write(file: Path, rows: list[list[str]], environment: dict[str, object], runs: int) -> None:
-    """Write the table as Markdown."""
+    environment = describe_environment("embedded sample")
     lines = [f"| {' | '.join(row)} |" for row in rows]
     lines.insert(1, "| --- | ---: | ---: | ---: |")
-    hardware, versions = environment["hardware"], environment["versions"]
-    assert isinstance(hardware, dict)
-    assert isinstance(versions, dict)
-    machine = f"{hardware['processor']}, {os.cpu_count()} cores, Python {environment['python']}"
-    packages = ", ".join(f"{name} {versions[name]}" for name in ("torch", "lightning", "hydra-core", "wandb"))
-    text = f"# From one run's training to the next one's\n\n{machine}; {packages}. {runs} runs each way.\n\n"
-    file.write_text(text + "\n".join(lines) + "\n", encoding="utf-8")
+    machine = describe_machine(environment, ("torch", "lightning", "hydra-core", "wandb"))
+    text = f"# From one run's training to the next one's\n\n{machine} {options.runs} runs each way.\n\n"
+    publish(text + "\n".join(lines) + "\n", options.output, environment, {"pauses_s": pauses})
 
 
 if __name__ == "__main__":

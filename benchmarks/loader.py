@@ -28,14 +28,16 @@ import lightning as L
 import numpy as np
 import torch
 from PIL import Image
+from publishing import describe_machine, publish
 from torch.utils.data import DataLoader, Dataset
 
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.decode import decode_square
 from zero_dce.hardware import best_precision
 from zero_dce.module import ZeroDCE
-from zero_dce.records import describe_environment, write_json
+from zero_dce.records import describe_environment
 
+PACKAGES = ("torch", "pillow", "numpy", "lightning")
 SIZE, BATCH = 256, 8
 WAYS = ("plain", "none", "disk", "memory", "device")
 # So many files stand for a data set: more than the processor's own caches hold once decoded.
@@ -222,13 +224,6 @@ def tables(figures: dict[str, Any], sets: dict[str, Path], ways: Sequence[str]) 
     return "\n".join(lines)
 
 
-def describe(environment: dict[str, Any]) -> str:
-    hardware, versions = environment["hardware"], environment["versions"]
-    used = ", ".join(f"{name} {versions[name]}" for name in ("torch", "pillow", "numpy", "lightning"))
-    gpus = f", {', '.join(hardware['gpus'])}" if hardware["gpus"] else ", no GPU"
-    return f"{hardware['processor']}, {hardware['cores']} cores{gpus}; Python {environment['python']}, {used}."
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--full", type=Path, help="JPEGs of a camera's size")
@@ -251,11 +246,8 @@ def main() -> None:
             "small": prepare(options.small, Path(folder) / "small", None),
         }
         figures = measure_all(sets, ways)
-        text = f"{describe(environment)}\n\n{tables(figures, sets, ways)}\n"
-    print(text)
-    if options.output:
-        options.output.write_text(text, encoding="utf-8")
-        write_json(options.output.with_suffix(".json"), {"environment": environment, **figures})
+        text = f"{describe_machine(environment, PACKAGES)}\n\n{tables(figures, sets, ways)}\n"
+    publish(text, options.output, environment, figures)
 
 
 if __name__ == "__main__":

@@ -31,6 +31,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
+from publishing import describe_machine, publish
 
 from zero_dce.configuration import config_folder, register_resolvers
 from zero_dce.launching.job import Job
@@ -40,10 +41,11 @@ from zero_dce.records import describe_environment, run_state, write_json
 from zero_dce.review.collect import collect
 from zero_dce.review.report import write_report
 from zero_dce.run_folder import read_rows, saved_steps
-from zero_dce.sweep import MOST_ON_SHEET, SHEET, _write_sheet
+from zero_dce.sweep_end import MOST_ON_SHEET, SHEET, _write_sheet
 from zero_dce.sweep_plan import PLAN, new_jobs, place_jobs
 from zero_dce.sweep_table import read_sweep, write_csv
 
+PACKAGES = ("torch", "lightning", "hydra-core", "wandb")
 # The default's trainer.max_steps=3000 every_n_steps=300 log_every_n_steps=10, a tenth as long.
 SHAPE = ("trainer.max_steps=300", "every_n_steps=30", "trainer.log_every_n_steps=1")
 SMALL = ("data=sample", "data.size=16", "data.batch_size=2", "trainer.accelerator=cpu", "trainer.precision=32-true")
@@ -199,8 +201,8 @@ def measure_tables(folder: Path) -> dict[str, float]:
     """Time of what a sweep's process does with its runs' results."""
     jobs = json.loads((folder / PLAN).read_text())["jobs"]
     figures = {
-        "place the jobs": seconds(lambda: place_jobs(folder, jobs, 0)),
-        "place the jobs, shuffled": seconds(lambda: place_jobs(folder, jobs[::-1], 0)),
+        "place the jobs": seconds(lambda: place_jobs(folder, jobs, 0, new=False)),
+        "place the jobs, shuffled": seconds(lambda: place_jobs(folder, jobs[::-1], 0, new=False)),
         "find new points": seconds(lambda: new_jobs(jobs, jobs)),
         "read all states": seconds(lambda: [run_state(folder / str(number)) for number in range(len(jobs))]),
         "read the table": seconds(lambda: read_sweep(folder)),
@@ -333,12 +335,6 @@ def _cell(name: str, value: float | None) -> str:
     return f"{value / 1e6:,.2f} MB" if name.startswith("bytes") else f"{value:,.3f} s"
 
 
-def describe(environment: dict[str, Any]) -> str:
-    hardware, versions = environment["hardware"], environment["versions"]
-    used = ", ".join(f"{name} {versions[name]}" for name in ("torch", "lightning", "hydra-core", "wandb"))
-    return f"{hardware['processor']}, {hardware['cores']} cores; Python {environment['python']}, {used}."
-
-
 def main(arguments: Sequence[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--runs", type=int, default=1000)
@@ -349,11 +345,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     environment = describe_environment("")
     with tempfile.TemporaryDirectory() as folder:
         figures = measure(Path(folder).resolve(), options.runs)
-    text = f"{describe(environment)}\n\n{tables(figures)}\n"
-    print(text)
-    if options.output:
-        options.output.write_text(text, encoding="utf-8")
-        write_json(options.output.with_suffix(".json"), {"environment": environment, **figures})
+    text = f"{describe_machine(environment, PACKAGES)}\n\n{tables(figures)}\n"
+    publish(text, options.output, environment, figures)
 
 
 if __name__ == "__main__":
