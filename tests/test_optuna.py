@@ -26,7 +26,8 @@ from zero_dce.module import ZeroDCE
 from zero_dce.records import write_json
 from zero_dce.search import study as study_module
 from zero_dce.search.front import describe_front
-from zero_dce.search.objectives import NAMES, check_objectives, judge
+from zero_dce.search.objectives import NAMES, check_objectives
+from zero_dce.search.outcome import judge
 from zero_dce.search.plan import Search, open_plan
 from zero_dce.search.space import read_space
 from zero_dce.search.study import MOST_ATTEMPTS, Study, Trial
@@ -185,7 +186,7 @@ def test_front_in_words(tmp_path: Path) -> None:
         result["washout"] = {"from_step": 1} if number == 4 else None
         write_json(tmp_path / str(number) / "result.json", result)
     objectives = {"val/entropy_out": "maximize", "val/loe": "minimize"}
-    text = describe_front(tmp_path, read_sweep(tmp_path), objectives)
+    text = describe_front(read_sweep(tmp_path), objectives)
     first, header, *lines = text.splitlines()
     assert "3 runs that none beats in everything (4 of 6 runs have values, 1 faded and do not count)" in first
     assert header.split() == ["run", "val/entropy_out", "(maximize)", "val/loe", "(minimize)", "point"]
@@ -194,7 +195,7 @@ def test_front_in_words(tmp_path: Path) -> None:
         ["1", "6.5", "200", "exp=1"],
         ["0", "6", "100", "exp=0"],
     ]
-    assert describe_front(tmp_path, [], objectives) == "No Pareto front: 0 of 0 runs have values."
+    assert describe_front([], objectives) == "No Pareto front: 0 of 0 runs have values."
 
 
 def test_search_and_go_on(

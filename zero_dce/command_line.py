@@ -148,8 +148,12 @@ def as_further_process(arguments: list[str]) -> list[str]:
             "several processes of srun need to be told the run's folder, which each would name by its own clock: "
             "hydra.run.dir=runs/train/$SLURM_JOB_ID/0"
         )
-    rank = os.environ["SLURM_PROCID"]
-    if rank == "0":
+    return as_rank(arguments, int(os.environ["SLURM_PROCID"]))
+
+
+def as_rank(arguments: list[str], rank: int) -> list[str]:
+    """Return a run's command line for one of its processes: only the first, of rank 0, writes the configuration."""
+    if rank == 0:
         return arguments
     kept = [argument for argument in arguments if not argument.startswith("hydra.output_subdir=")]
     return [*kept, f"hydra.job.name=train_rank_{rank}", "hydra.output_subdir=null"]

@@ -35,7 +35,7 @@ from zero_dce.records import (
     resume_command,
     write_json,
 )
-from zero_dce.run_folder import read_rows
+from zero_dce.run_folder import last_values, read_rows
 from zero_dce.sweep_plan import run_name
 
 log = logging.getLogger(__name__)
@@ -204,12 +204,9 @@ def record_ended(config: DictConfig, run: Path) -> None:
     """Write the result of a run that has its last checkpoint but was stopped before that; metrics.csv has the rest."""
     if not is_first_process():
         return
-    measures: dict[str, float] = {}
     rows = read_rows(run / "metrics.csv")
-    for step in sorted(rows):
-        measures |= {name: value for name, value in rows[step].items() if name.startswith(("val/", "train/"))}
     result = Result(config, run)
-    result.ended = (max(rows, default=0), measures)
+    result.ended = (max(rows, default=0), last_values(rows))
     result.write()
     if (run / RESUMED).is_dir():
         _take_configuration(run)

@@ -33,3 +33,11 @@ def read_rows(file: Path) -> Rows:
     with file.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     return {int(row.pop("step")): {name: float(value) for name, value in row.items() if value} for row in rows}
+
+
+def last_values(metrics: Rows) -> dict[str, float]:
+    """Return the last value of each loss and measure."""
+    values: dict[str, float] = {}
+    for step in sorted(metrics):
+        values |= {name: value for name, value in metrics[step].items() if name.startswith(("val/", "train/"))}
+    return values

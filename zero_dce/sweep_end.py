@@ -41,7 +41,7 @@ def finish_sweep() -> None:
         say(text)
     objectives = read_json(folder / PLAN).get("objectives")
     if objectives:
-        say(describe_front(folder, rows, objectives))
+        say(describe_front(rows, objectives))
     # The other workers of a search may end at the same moment.
     with lock_folder(folder) if objectives else nullcontext():
         try:

@@ -36,8 +36,8 @@ def read_sweep(folder: Path) -> list[Row]:
     """Return a row for each run of the plan, also for those that failed, were killed or never began.
 
     A row has ``run`` (its number), ``point`` (its swept values), ``state``, ``error``, ``step``, ``weights``,
-    ``measures``, ``memory`` (its peak), and ``began`` and ``ended`` (training, in seconds since 1970); what is not
-    known is ``None`` or empty.
+    ``measures``, ``memory`` (its peak), ``washout`` (the alarm's mark), and ``began`` and ``ended`` (training, in
+    seconds since 1970); what is not known is ``None`` or empty.
 
     Raises:
         FileNotFoundError: if the folder is not a sweep's.
@@ -119,6 +119,7 @@ def _read_run(run: Path, job: Sequence[str], swept: Sequence[str]) -> Row:
         "weights": result["weights"],
         "memory": result.get("peak_memory_mb"),
         "measures": result["measures"],
+        "washout": result.get("washout"),
     }
 
 

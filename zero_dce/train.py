@@ -16,7 +16,7 @@ from hydra.errors import CompactHydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig
 
-from zero_dce.callbacks.checkpoints import check_network, check_steps_left, has_ended, last_checkpoint
+from zero_dce.callbacks.checkpoints import check_network, check_steps_left, has_ended, last_checkpoint, read_step
 from zero_dce.callbacks.interruption import Interruption
 from zero_dce.callbacks.processes import ProcessCheck
 from zero_dce.cluster import with_cluster
@@ -48,11 +48,13 @@ def train(config: DictConfig) -> None:
     check_online(config)
     checkpoint = None if config.resume is None else last_checkpoint(run)
     from_step = 0
-    if in_sweep and checkpoint is not None and has_ended(checkpoint, config.trainer.max_steps):
-        record_ended(config, run)
-        return
     if checkpoint is not None:
-        from_step = check_steps_left(checkpoint, config.trainer.max_steps)
+        from_step = read_step(checkpoint)
+        if in_sweep and has_ended(from_step, config.trainer.max_steps):
+            # Stopped while its result was written.
+            record_ended(config, run)
+            return
+        check_steps_left(checkpoint, from_step, config.trainer.max_steps)
         check_network(checkpoint, config.model.network)
     with (
         StopSignals(pass_on=in_sweeps_process) as signals,

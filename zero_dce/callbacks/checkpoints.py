@@ -168,21 +168,19 @@ def read_step(checkpoint: Path) -> int:
         ) from error
 
 
-def has_ended(checkpoint: Path, max_steps: int) -> bool:
-    """Tell whether a checkpoint is of a run's last step: it was stopped while its result was written."""
-    return 0 <= max_steps <= read_step(checkpoint)
+def has_ended(step: int, max_steps: int) -> bool:
+    """Tell whether a checkpoint of that step leaves nothing to train."""
+    return 0 <= max_steps <= step
 
 
-def check_steps_left(checkpoint: Path, max_steps: int) -> int:
-    """Return the step that a checkpoint continues from.
+def check_steps_left(checkpoint: Path, step: int, max_steps: int) -> None:
+    """Return if a checkpoint of that step leaves something to train.
 
     Raises:
-        ValueError: if there is nothing left to train, or the checkpoint cannot be read.
+        ValueError: if not.
     """
-    step = read_step(checkpoint)
-    if 0 <= max_steps <= step:
+    if has_ended(step, max_steps):
         raise ValueError(f"{checkpoint} has {step} steps already: give more than that as trainer.max_steps={2 * step}")
-    return step
 
 
 def check_network(checkpoint: Path, network: str) -> None:

@@ -13,7 +13,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.callbacks.checkpoints import LAST
-from zero_dce.command_line import RESUMED, quoted
+from zero_dce.command_line import RESUMED, as_rank, quoted
 from zero_dce.records import RESULT, read_json, run_state, write_json
 from zero_dce.run_folder import read_rows
 from zero_dce.sweep_plan import config_flags, place_jobs, without_resume
@@ -48,10 +48,7 @@ class Job:
         # Hydra's flags, which the settings begin with, must not stand between overrides.
         line = [*settings, *self.overrides, *self.resume_overrides(), "hydra.mode=RUN"]
         line += [f"hydra.run.dir={quoted(self.run)}", f"hydra.job.num={self.number}"]
-        if rank:
-            line = [part for part in line if not part.startswith("hydra.output_subdir=")]
-            line += [f"hydra.job.name=train_rank_{rank}", "hydra.output_subdir=null"]
-        return line
+        return as_rank(line, rank)
 
     def resume_overrides(self) -> list[str]:
         """Return what makes the run continue from its last checkpoint; nothing where it has none."""

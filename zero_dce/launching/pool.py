@@ -5,13 +5,12 @@ from __future__ import annotations
 import logging
 import signal
 import statistics
-import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 from multiprocessing.process import BaseProcess
-from typing import Any, NoReturn
+from typing import Any
 
 from zero_dce.launching.environment import run_environments
 from zero_dce.launching.job import Job
@@ -64,20 +63,13 @@ class Pool:
         self.beside_training: list[float] = []
 
     def __enter__(self) -> Pool:
-        """Let SIGTERM end the sweep as Ctrl-C does."""
-        self._before: Any = None
-        if threading.current_thread() is threading.main_thread():
-            self._before = signal.signal(signal.SIGTERM, _stop)
+        """Begin with no run."""
         return self
 
     def __exit__(self, *_: object) -> None:
-        """End what is left."""
-        try:
-            if self.running:
-                self._stop_all()
-        finally:
-            if self._before is not None:
-                signal.signal(signal.SIGTERM, self._before)
+        """End what is left, as after Ctrl-C or SIGTERM, which the command line turns into an exception."""
+        if self.running:
+            self._stop_all()
 
     def start(self, job: Job) -> None:
         """Start a run as soon as a slot is free."""
@@ -167,7 +159,3 @@ def _describe(run: Running, rank: int) -> str:
 def _signal_name(number: int) -> str:
     # Real-time signals have none.
     return signal.Signals(number).name if number in {*signal.Signals} else "no name"
-
-
-def _stop(number: int, _: object) -> NoReturn:
-    raise SystemExit(128 + number)

@@ -21,13 +21,13 @@ from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
-from zero_dce.interruption import hold_signals
+from zero_dce.interruption import Interrupted, hold_signals
 from zero_dce.launching.environment import is_outer
 from zero_dce.launching.job import Job, hydra_settings, jobs_to_run
 from zero_dce.launching.layout import trainer_overrides
 from zero_dce.launching.slurm_queue import cancel, cancel_command, read_queue, why_no_accounting
 from zero_dce.launching.slurm_task import RunTask
-from zero_dce.launching.slurm_wait import Submitted, interruptible, wait_for
+from zero_dce.launching.slurm_wait import Submitted, wait_for
 from zero_dce.records import RESULT, read_json, result_time, resume_command, write_json
 from zero_dce.sweep_plan import PLAN, point_name
 
@@ -74,17 +74,16 @@ def launch(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]], firs
         log.info("Waiting goes by squeue and result.json; why a job died is known for some minutes only (%s)", reason)
     submitted: list[Submitted] = []
     try:
-        with interruptible():
-            try:
-                _submit(launcher, folder, waiting, submitted)
-            except (ValueError, RuntimeError, ConnectionError) as error:
-                if submitted:
-                    cancel(job.job for job in submitted)
-                raise CompactHydraException(f"The sweep was not submitted: {error}") from error
-            wait_for(submitted, accounting=reason is None)
-    except KeyboardInterrupt as stop:
+        try:
+            _submit(launcher, folder, waiting, submitted)
+        except (ValueError, RuntimeError, ConnectionError) as error:
+            if submitted:
+                cancel(job.job for job in submitted)
+            raise CompactHydraException(f"The sweep was not submitted: {error}") from error
+        wait_for(submitted, accounting=reason is None)
+    except (KeyboardInterrupt, Interrupted) as stop:
         _leave([job.job for job in submitted if not job.ended], folder, settings["cancel_on_interrupt"])
-        sys.exit(stop.args[0])
+        sys.exit(stop.code if isinstance(stop, Interrupted) else 128 + signal.SIGINT)
     return [job.ended() for job in jobs]
 
 

@@ -29,8 +29,8 @@ class RunTask:
         from zero_dce import train
         from zero_dce.launching.job import Job
 
-        job, rank = Job(number, tuple(overrides), Path(folder)), int(os.environ["SLURM_PROCID"])
-        sys.argv = ["zero_dce.train", *job.arguments(settings, rank)]
+        # The command line itself sees to what differs between the tasks of srun.
+        sys.argv = ["zero_dce.train", *Job(number, tuple(overrides), Path(folder)).arguments(settings)]
         train.main()
 
     def checkpoint(self, *arguments: Any) -> Any:

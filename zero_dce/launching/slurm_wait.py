@@ -6,14 +6,11 @@ A job may be killed in ways that leave no word, so a run without a result whose 
 from __future__ import annotations
 
 import logging
-import signal
-import threading
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from zero_dce.launching.job import Job
 from zero_dce.launching.slurm_queue import Entry, accounted_state, read_queue
@@ -121,21 +118,3 @@ def wait_for(submitted: Sequence[Submitted], accounting: bool) -> None:
                     job.lost(accounting)
         if not all(job.ended for job in left):
             time.sleep(SECONDS_BETWEEN_LOOKS)
-
-
-@contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGTERM end the waiting as Ctrl-C does; the exception's argument is the exit code."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-
-def _interrupt(number: int, _: object) -> NoReturn:
-    raise KeyboardInterrupt(128 + number)

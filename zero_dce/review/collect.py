@@ -13,8 +13,9 @@ from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it
 
 from zero_dce.losses import EXPOSURE_TARGET
 from zero_dce.pareto import pareto_front
-from zero_dce.records import RESULT, finite, read_json
-from zero_dce.run_folder import Rows, pictures_folder, read_rows, saved_checkpoints, saved_steps
+from zero_dce.records import read_json
+from zero_dce.run_folder import Rows, last_values, pictures_folder, read_rows, saved_checkpoints, saved_steps
+from zero_dce.search.outcome import judge
 from zero_dce.sweep_plan import PLAN, point_values, run_overrides
 from zero_dce.sweep_table import Row, read_sweep
 
@@ -132,18 +133,17 @@ def _read_run(sweep: Path, row: Row, job: list[str], swept: list[str]) -> Run:
     folder = sweep / str(row["run"])
     config = _read_config(folder)
     metrics = read_rows(folder / "metrics.csv")
-    result = read_json(folder / RESULT) or {}
     return Run(
         row={
             **row,
             "weights": row["weights"] or _plain(OmegaConf.select(config, "loss.weights")),
-            "measures": row["measures"] or _last_values(metrics),
+            "measures": row["measures"] or last_values(metrics),
             "step": max(metrics, default=None) if row["step"] is None else row["step"],
         },
         folder=folder,
         swept=point_values(run_overrides(folder) or job, swept),
         target=float(OmegaConf.select(config, "loss.exp.target", default=EXPOSURE_TARGET)),
-        washout=(result.get("washout") or {}).get("from_step"),
+        washout=(row["washout"] or {}).get("from_step"),
         checkpoints=list(saved_checkpoints(folder)),
         pictures={step: _pictures(folder, step) for step in saved_steps(folder)},
         metrics=metrics,
@@ -152,19 +152,13 @@ def _read_run(sweep: Path, row: Row, job: list[str], swept: list[str]) -> Run:
 
 def _mark_front(runs: list[Run], objectives: Mapping[str, str]) -> list[Run]:
     """Return the runs, each with whether it is on the Pareto front of those that count."""
-    points = [_objective_values(run, objectives) for run in runs]
+    nothing = [None] * len(objectives)
+    points = [judge(run.row, objectives).values or nothing for run in runs]
     front = set(pareto_front(points, list(objectives.values())))
     return [
         run if None in point else replace(run, pareto=place in front)
         for place, (run, point) in enumerate(zip(runs, points, strict=True))
     ]
-
-
-def _objective_values(run: Run, objectives: Mapping[str, str]) -> list[float | None]:
-    """Return a run's objectives; ``None`` for each where the run does not count."""
-    counts = run.row["state"] == "finished" and run.washout is None
-    # What is not finite is null in result.json; so it is where a value comes from metrics.csv.
-    return [finite(run.row["measures"].get(name)) if counts else None for name in objectives]
 
 
 def _read_config(run: Path) -> DictConfig:
@@ -178,14 +172,6 @@ def _read_config(run: Path) -> DictConfig:
 
 def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
-
-
-def _last_values(metrics: Rows) -> dict[str, float]:
-    """Return the last value of each loss and measure."""
-    values: dict[str, float] = {}
-    for step in sorted(metrics):
-        values |= {name: value for name, value in metrics[step].items() if name.startswith(("val/", "train/"))}
-    return values
 
 
 def _pictures(run: Path, step: int) -> list[Picture]:

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 
 from zero_dce.pareto import SIGNS, pareto_front
-from zero_dce.records import RESULT, read_json
-from zero_dce.search.objectives import judge
+from zero_dce.search.outcome import judge
 from zero_dce.sweep_table import Row
 from zero_dce.terminal import align
 
 
-def describe_front(folder: Path, rows: Sequence[Row], objectives: Mapping[str, str]) -> str:
+def describe_front(rows: Sequence[Row], objectives: Mapping[str, str]) -> str:
     """List the runs that no other one beats in all objectives, the best in the first objective on top.
 
     Args:
-        folder: the sweep's.
         rows: of :func:`zero_dce.sweep_table.read_sweep`.
         objectives: measures with ``maximize`` or ``minimize``.
     """
-    outcomes = [judge(read_json(folder / str(row["run"]) / RESULT), objectives) for row in rows]
+    outcomes = [judge(row, objectives) for row in rows]
     valued = [(row, outcome.values) for row, outcome in zip(rows, outcomes, strict=True) if outcome.values is not None]
     counts = f"{len(valued)} of {len(rows)} runs have values"
     faded = sum(outcome.faded for outcome in outcomes)

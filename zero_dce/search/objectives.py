@@ -1,12 +1,9 @@
-"""The objectives of a search, and what a run's ``result.json`` says of them."""
+"""The objectives that a search can go by."""
 
 from __future__ import annotations
 
 import difflib
-import math
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
 
 from zero_dce.losses import CompositeLoss
 from zero_dce.metrics import CHANGES, COMPARISONS, MEASURE_NAMES
@@ -25,15 +22,6 @@ MEASURES = (
     "psnr_improved",
 )
 NAMES = tuple(f"val/{name}" for name in MEASURES)
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What a run means for the search: ``values``, one an objective, or why there are none."""
-
-    values: list[float] | None = None
-    faded: bool = False
-    reason: str = ""
 
 
 def check_objectives(objectives: Mapping[str, str | None] | None) -> dict[str, str]:
@@ -64,21 +52,3 @@ def check_objectives(objectives: Mapping[str, str | None] | None) -> dict[str, s
                 "take it out"
             )
     return kept
-
-
-def judge(result: Mapping[str, Any] | None, objectives: Mapping[str, str]) -> Outcome:
-    """Tell what a run's ``result.json`` means: values only of a finished run that did not fade and has them all."""
-    if result is None:
-        return Outcome(reason="it left no result.json")
-    if result["state"] != "finished":
-        return Outcome(reason=f"it {result['state']}")
-    if result.get("washout"):
-        return Outcome(faded=True, reason=f"its pictures fade from step {result['washout']['from_step']:.0f} on")
-    values = {name: result["measures"].get(name) for name in objectives}
-    lacking = [name for name, value in values.items() if value is None or math.isnan(value)]
-    if lacking:
-        return Outcome(
-            reason=f"it has no value for {', '.join(lacking)}. Measures need validation pictures (data.val_fraction), "
-            "those against references need these too, and brightened_by a picture above the exposure target"
-        )
-    return Outcome(values=list(values.values()))

@@ -16,7 +16,7 @@ from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
 from zero_dce.records import RESULT, read_json, run_state, write_json
-from zero_dce.search.objectives import Outcome, judge
+from zero_dce.search.outcome import Outcome, judge
 from zero_dce.search.plan import FOLDER, Search, lock_folder
 from zero_dce.search.workers import Worker
 from zero_dce.sweep_plan import PLAN
