@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zero_dce.enhancement.trained import TRAINED
+from zero_dce.enhance.trained import TRAINED
 
 PHOTOGRAPH = Path(__file__).parents[1] / "zero_dce" / "data" / "photographs" / "stream.jpg"
 SIZES = {"640x480": (640, 480), "1200x900": (1200, 900), "12 MP": (4000, 3000)}
@@ -106,8 +106,8 @@ def published(weights: Path, pixels: np.ndarray) -> tuple[Callable[[], np.ndarra
 def ours(
     weights: Path, pixels: np.ndarray, mode: str, backend: str, precision: str
 ) -> tuple[Callable[[], np.ndarray], Callable[[], object]]:
-    from zero_dce.enhancement.canvas import ArrayCanvas
-    from zero_dce.enhancement.engine import Enhancer
+    from zero_dce.enhance.canvas import ArrayCanvas
+    from zero_dce.enhance.engine import Enhancer
     from zero_dce.weights import read_weights
 
     enhancer = Enhancer(read_weights(weights), mode=mode, backend=backend, precision=precision)
@@ -164,7 +164,7 @@ def save_published(weights: Path, source: Path, target: Path) -> None:
 
 def available() -> list[tuple[str, str, str, str]]:
     """Return the recipes that this machine can run."""
-    from zero_dce.enhancement.backends import choose_backend
+    from zero_dce.enhance.graph import choose_backend
     from zero_dce.weights import read_weights
 
     weights = read_weights(TRAINED)
@@ -312,7 +312,8 @@ def main() -> None:
         return
     from importlib.metadata import version
 
-    from zero_dce.records import describe_environment, write_json
+    from zero_dce.files import write_json
+    from zero_dce.records.environment import describe_environment
 
     image = Image.open(options.image).convert("RGB")
     begin = os.getloadavg()[0]

@@ -27,10 +27,12 @@ from pathlib import Path
 
 from publishing import describe_machine, publish
 
-from zero_dce.launching.job import Job
-from zero_dce.launching.layout import Layout, threads
-from zero_dce.launching.pool import Pool
-from zero_dce.records import RESULT, describe_environment, read_json
+from zero_dce.files import read_json
+from zero_dce.records.environment import describe_environment
+from zero_dce.records.run import RESULT
+from zero_dce.sweep.launching.job import Job
+from zero_dce.sweep.launching.layout import Layout, threads
+from zero_dce.sweep.launching.pool import Pool
 
 SHORT = ["data=sample", "data.size=32", "trainer.accelerator=cpu", "trainer.max_steps=10", "every_n_steps=10"]
 TWO = ["trainer=ddp", "trainer.devices=2", "data.batch_size=4"]

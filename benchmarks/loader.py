@@ -32,10 +32,10 @@ from publishing import describe_machine, publish
 from torch.utils.data import DataLoader, Dataset
 
 from zero_dce.data.datamodule import ExposureDataModule
-from zero_dce.data.decode import decode_square
 from zero_dce.hardware import best_precision
+from zero_dce.images.decode import decode_square
 from zero_dce.module import ZeroDCE
-from zero_dce.records import describe_environment
+from zero_dce.records.environment import describe_environment
 
 PACKAGES = ("torch", "pillow", "numpy", "lightning")
 SIZE, BATCH = 256, 8

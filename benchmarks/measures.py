@@ -22,14 +22,15 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zero_dce.data.decode import decode_square
 from zero_dce.data.index import find_folder
+from zero_dce.files import write_json
 from zero_dce.hardware import best_precision
+from zero_dce.images.decode import decode_square
+from zero_dce.images.sheets import to_image
 from zero_dce.metrics import CHANGES, COMPARISONS, picture_measures, psnr
 from zero_dce.metrics.means import Measure
 from zero_dce.module import ZeroDCE
-from zero_dce.pictures import to_image
-from zero_dce.records import describe_environment, write_json
+from zero_dce.records.environment import describe_environment
 
 SIZE, BATCH = 256, 8
 REPETITIONS = 7

@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from zero_dce.records import write_json
+from zero_dce.files import write_json
 
 
 def describe_machine(environment: Mapping[str, Any], packages: Sequence[str]) -> str:
-    """Return processor, GPUs, Python and some versions; of :func:`zero_dce.records.describe_environment`."""
+    """Return processor, GPUs, Python and some versions."""
     hardware, versions = environment["hardware"], environment["versions"]
     used = ", ".join(f"{name} {versions[name]}" for name in packages)
     gpus = f", {', '.join(hardware['gpus'])}" if hardware["gpus"] else ", no GPU"

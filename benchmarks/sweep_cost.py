@@ -33,17 +33,19 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from publishing import describe_machine, publish
 
-from zero_dce.configuration import config_folder, register_resolvers
-from zero_dce.launching.job import Job
-from zero_dce.launching.slurm import Resources, _executor
-from zero_dce.launching.slurm_task import RunTask
-from zero_dce.records import describe_environment, run_state, write_json
+from zero_dce.files import write_json
+from zero_dce.records.environment import describe_environment
+from zero_dce.records.run import read_rows, run_state, saved_steps
+from zero_dce.records.sweep import PLAN, read_sweep
+from zero_dce.records.table import write_csv
 from zero_dce.review.collect import collect
 from zero_dce.review.report import write_report
-from zero_dce.run_folder import read_rows, saved_steps
-from zero_dce.sweep_end import MOST_ON_SHEET, SHEET, _write_sheet
-from zero_dce.sweep_plan import PLAN, new_jobs, place_jobs
-from zero_dce.sweep_table import read_sweep, write_csv
+from zero_dce.sweep.end import MOST_ON_SHEET, SHEET, _write_sheet
+from zero_dce.sweep.launching.job import Job
+from zero_dce.sweep.launching.slurm import Resources, _executor
+from zero_dce.sweep.launching.slurm_task import RunTask
+from zero_dce.sweep.plan import new_jobs, place_jobs
+from zero_dce.train.configuration import config_folder, register_resolvers
 
 PACKAGES = ("torch", "lightning", "hydra-core", "wandb")
 # The default's trainer.max_steps=3000 every_n_steps=300 log_every_n_steps=10, a tenth as long.

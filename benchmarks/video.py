@@ -7,7 +7,7 @@ still shot of another one, darkened, with a sensor's noise, with a tone; in H.26
 second, at which fine texture comes back.
 
 Frames a second are those of ``python -m zero_dce.enhance``, decoding and encoding included. The flicker is that of
-whole frames (``zero_dce.enhancement.video.flicker``), shot by shot, of the clip, of exact mode and of fast mode for
+whole frames (``zero_dce.enhance.video.flicker``), shot by shot, of the clip, of exact mode and of fast mode for
 each value of ``--smoothing``. The PSNR compares frames in fast mode with those in exact mode, before they are encoded.
 ``--output FILE`` writes the table as Markdown and, beside it, the figures as JSON.
 """
@@ -25,16 +25,17 @@ import av
 import numpy as np
 from PIL import Image
 
-from zero_dce.data.light import srgb_to_linear
 from zero_dce.data.sample import PHOTOGRAPHS, expose
-from zero_dce.enhancement.canvas import ArrayCanvas
-from zero_dce.enhancement.engine import Enhancer
-from zero_dce.enhancement.trained import TRAINED
-from zero_dce.enhancement.video.clip import Frame, open_clip
-from zero_dce.enhancement.video.convert import SMOOTHING, enhance_clip
-from zero_dce.enhancement.video.flicker import Flicker
-from zero_dce.enhancement.video.steady import SteadyCurves, cells_of, is_cut
-from zero_dce.records import describe_environment, write_json
+from zero_dce.enhance.canvas import ArrayCanvas
+from zero_dce.enhance.engine import Enhancer
+from zero_dce.enhance.trained import TRAINED
+from zero_dce.enhance.video.clip import Frame, open_clip
+from zero_dce.enhance.video.convert import SMOOTHING, enhance_clip
+from zero_dce.enhance.video.flicker import Flicker
+from zero_dce.enhance.video.steady import SteadyCurves, cells_of, is_cut
+from zero_dce.files import write_json
+from zero_dce.images.light import srgb_to_linear
+from zero_dce.records.environment import describe_environment
 from zero_dce.weights import read_weights
 
 SIZES = ((854, 480), (1280, 720), (1920, 1080))

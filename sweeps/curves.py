@@ -18,7 +18,7 @@ matplotlib.use("Agg")
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 
-from zero_dce.sweep_table import read_sweep
+from zero_dce.records.sweep import read_sweep
 
 PANELS = (
     ("total", "total loss"),

@@ -9,7 +9,8 @@ import sys
 from pathlib import Path
 
 from zero_dce.losses import CompositeLoss
-from zero_dce.sweep_table import Row, group_seeds, read_sweep
+from zero_dce.records.sweep import Row, read_sweep
+from zero_dce.records.table import group_seeds
 
 # Heading, measure, and how it is written.
 COLUMNS = (

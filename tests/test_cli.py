@@ -11,9 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.paths import ROOT
 from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, tiny
-
-ROOT = Path(__file__).resolve().parents[1]
 
 
 def test_from_another_folder_without_noise(sice: Path, tmp_path: Path) -> None:
@@ -73,7 +72,7 @@ def test_an_installed_wheel_brings_its_configuration(wheel: Path, sice: Path, tm
     site = tmp_path / "site"
     command = [sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--target", str(site), str(wheel)]
     subprocess.run(command, check=True, timeout=120)
-    place = "import zero_dce.configuration as c; print(c.config_folder())"
+    place = "import zero_dce.train.configuration as c; print(c.config_folder())"
     environment = {**os.environ, "PYTHONPATH": str(site)}
     found = subprocess.run(
         [sys.executable, "-c", place], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True

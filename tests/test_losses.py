@@ -11,7 +11,6 @@ import torch
 import yaml
 from torch import Tensor
 
-from zero_dce.configuration import config_folder
 from zero_dce.losses import (
     DIRECTIONS,
     CompositeLoss,
@@ -20,6 +19,7 @@ from zero_dce.losses import (
     illumination_smoothness_loss,
     spatial_consistency_loss,
 )
+from zero_dce.train.configuration import config_folder
 
 PRESETS = ("official", "paper", "report", "report_code", "plusplus")
 

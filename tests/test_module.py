@@ -7,20 +7,12 @@ import lightning as L
 import pytest
 import torch
 
-from zero_dce.configuration import quiet
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.losses import CompositeLoss
-from zero_dce.metrics import (
-    absolute_error,
-    brightened_bright,
-    colour_error,
-    entropy,
-    noise,
-    picture_measures,
-    ssim,
-)
+from zero_dce.metrics import absolute_error, brightened_bright, colour_error, entropy, noise, picture_measures, ssim
 from zero_dce.module import NonFiniteLossError, ZeroDCE
 from zero_dce.networks import save_weights
+from zero_dce.train.configuration import quiet
 
 
 def batch_of(size: int = 2, **extra: Any) -> dict[str, Any]:

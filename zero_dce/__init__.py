@@ -7,7 +7,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from zero_dce.enhancement.interface import enhance
+    from zero_dce.enhance.interface import enhance
 
 __version__ = "0.1.0"
 __all__ = ["enhance"]

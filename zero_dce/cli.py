@@ -6,11 +6,11 @@ import sys
 from importlib import import_module
 
 COMMANDS = {
-    "train": ("zero_dce.train", "train, or sweep (Hydra overrides)"),
+    "train": ("zero_dce.train.__main__", "train, or sweep (Hydra overrides)"),
     "review": ("zero_dce.review.__main__", "look at a sweep, and choose"),
-    "evaluate": ("zero_dce.evaluate", "measure checkpoints on pictures"),
-    "enhance": ("zero_dce.enhance", "enhance photographs"),
-    "export": ("zero_dce.export", "write a network for other programs"),
+    "evaluate": ("zero_dce.evaluate.__main__", "measure checkpoints on pictures"),
+    "enhance": ("zero_dce.enhance.__main__", "enhance photographs"),
+    "export": ("zero_dce.export.__main__", "write a network for other programs"),
 }
 
 

@@ -1,12 +1,15 @@
-"""Files and folders that are either whole or not there."""
+"""Files and folders that are either whole or not there, and JSON in such files."""
 
 from __future__ import annotations
 
+import json
+import math
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 UNFINISHED = ".unfinished"
 # No name that a person would give: what is left under it is moved back or removed.
@@ -59,3 +62,24 @@ def restore_replaced(folder: Path) -> None:
         shutil.rmtree(replaced)
     else:
         os.replace(replaced, folder)
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write JSON atomically: the file is either whole or not there. NaN and infinity, which JSON lacks, become null."""
+    text = json.dumps(finite(content), indent=1, ensure_ascii=False)
+    with atomic(file) as unfinished:
+        unfinished.write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(file: Path) -> Any:
+    """Read JSON; ``None`` where the file does not exist."""
+    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+
+
+def finite(content: Any) -> Any:
+    """Return the same with ``None`` for NaN and infinity, which JSON lacks."""
+    if isinstance(content, dict):
+        return {key: finite(value) for key, value in content.items()}
+    if isinstance(content, list | tuple):
+        return [finite(value) for value in content]
+    return None if isinstance(content, float) and not math.isfinite(content) else content

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import os
 from collections.abc import Callable
@@ -192,3 +193,12 @@ def save_weights(network: CurveNet, file: Path, step: int) -> None:
     content = save(state, {"network": network.NAME, "step": str(step), "format_version": FORMAT_VERSION})
     # Written here: the package's own save_file leaves a file that only its owner can read.
     file.write_bytes(content)
+
+
+def weights_hash(network: CurveNet) -> str:
+    """Hash the parameters: equal for equal weights, whatever file they came from."""
+    digest = hashlib.sha256()
+    for name, value in sorted(network.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()[:16]

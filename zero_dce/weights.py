@@ -12,6 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize, safe_open
 
+from zero_dce.records.run import CHECKPOINTS, LAST
+
 # The networks' names in the configuration and in .safetensors files, and as a person calls them.
 DCE_NET, DCE_NET_PP = "zero_dce", "zero_dce_pp"
 TITLES = {DCE_NET: "DCE-Net", DCE_NET_PP: "Zero-DCE++"}
@@ -23,7 +25,7 @@ SKIP_LAYERS = ("e_conv5", "e_conv6", "e_conv7")
 MAPS = {DCE_NET: 24, DCE_NET_PP: 3}
 # The weights alone, as a picked checkpoint's folder holds them.
 WEIGHTS_FILE = "weights.safetensors"
-LAST_CHECKPOINT = "checkpoints/last.ckpt"
+LAST_CHECKPOINT = f"{CHECKPOINTS}/{LAST}"
 # Written into the file, so that it says by itself what it is.
 FORMAT_VERSION = "1"
 # Floating-point numbers as .safetensors files name them, always little-endian. NumPy has no bfloat16: its 16 bits are

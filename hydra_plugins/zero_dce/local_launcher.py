@@ -1,4 +1,4 @@
-"""Hydra's launcher for sweeps on one machine; what it does is in :mod:`zero_dce.launching.local`."""
+"""Hydra's launcher for sweeps on one machine; what it does is in :mod:`zero_dce.sweep.launching.local`."""
 
 from __future__ import annotations
 
@@ -28,6 +28,6 @@ class LocalLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Run all jobs; those of a continued sweep that are finished are not run again."""
-        from zero_dce.launching.local import launch
+        from zero_dce.sweep.launching.local import launch
 
         return launch(self, job_overrides, initial_job_idx)

@@ -1,4 +1,4 @@
-"""Hydra's sweeper for a search with Optuna; what it does is in :mod:`zero_dce.search`."""
+"""Hydra's sweeper for a search with Optuna; what it does is in :mod:`zero_dce.sweep.search`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class OptunaSweeper(Sweeper):
     """Searches loss weights and other options for several objectives at once.
 
     The arguments are those of ``conf/hydra/sweeper/optuna.yaml``, which explains them; they are checked when the sweep
-    begins, by :func:`zero_dce.search.plan.read_search`.
+    begins, by :func:`zero_dce.sweep.search.plan.read_search`.
     """
 
     def __init__(
@@ -32,6 +32,6 @@ class OptunaSweeper(Sweeper):
 
     def sweep(self, arguments: list[str]) -> None:
         """Search; ends the process with exit code 1 if runs failed."""
-        from zero_dce.search.sweeper import sweep
+        from zero_dce.sweep.search.sweeper import sweep
 
         sweep(self)

@@ -1,4 +1,4 @@
-"""Hydra's launcher for sweeps on a SLURM cluster; what it does is in :mod:`zero_dce.launching.slurm`."""
+"""Hydra's launcher for sweeps on a SLURM cluster; what it does is in :mod:`zero_dce.sweep.launching.slurm`."""
 
 from __future__ import annotations
 
@@ -27,6 +27,6 @@ class SlurmLauncher(Launcher):
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
         """Submit all jobs and wait until each has ended."""
-        from zero_dce.launching.slurm import launch
+        from zero_dce.sweep.launching.slurm import launch
 
         return launch(self, job_overrides, initial_job_idx)

@@ -14,14 +14,15 @@ import numpy as np
 import pytest
 import torch
 
+from tests.data.test_report import ISOLATED
+from tests.helpers.paths import ROOT
 from tests.helpers.pictures import make_picture, make_sice
 from tests.helpers.runs import read_result, read_wandb, run_here, tiny
-from tests.test_bad_input import ISOLATED
 from zero_dce.data import cache as module
 from zero_dce.data.cache import CacheError, open_cache
-from zero_dce.data.decode import decode_square
-from zero_dce.data.fit import Fit
+from zero_dce.data.dataset import Fit
 from zero_dce.data.index import find_sice
+from zero_dce.images.decode import decode_square
 
 FIT = Fit(16)
 
@@ -168,7 +169,7 @@ print("whole", flush=True)
 
 
 def start_build(root: Path, pause: float) -> subprocess.Popen[str]:
-    repository = Path(__file__).parents[2]
+    repository = ROOT
     command = [sys.executable, "-c", SLOW_BUILD, str(root), str(pause)]
     return subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
 

@@ -8,7 +8,7 @@ from PIL import Image
 
 from tests.helpers.pictures import make_picture, make_sice
 from zero_dce.data.inspect import main
-from zero_dce.pictures import GAP, LABEL_HEIGHT
+from zero_dce.images.sheets import GAP, LABEL_HEIGHT
 
 
 def test_a_data_set_in_sices_layout(

@@ -5,8 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.pictures import make_picture
-from zero_dce.data.index import find_folder
-from zero_dce.data.pairs import read_pairs
+from zero_dce.data.index import find_folder, read_pairs
 
 
 def test_pairs(sice: Path) -> None:

@@ -5,10 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from zero_dce.data.fit import Fit
-from zero_dce.data.index import Entry, Index, find_sice
-from zero_dce.data.pairs import read_pairs
-from zero_dce.data.references import find_references
+from zero_dce.data.dataset import Fit
+from zero_dce.data.index import Entry, Index, find_references, find_sice, read_pairs
 from zero_dce.data.survey import look_up, survey
 
 FRAMES = [Entry(f"{scene}/{n}.JPG", scene) for scene in "ab" for n in (1, 2, 3)]

@@ -7,10 +7,9 @@ import pytest
 from PIL import Image
 
 from zero_dce.data import sample
-from zero_dce.data.index import find_sice
-from zero_dce.data.light import linear_to_srgb, srgb_to_linear
-from zero_dce.data.pairs import read_pairs
+from zero_dce.data.index import find_sice, read_pairs
 from zero_dce.data.split import Split
+from zero_dce.images.light import linear_to_srgb, srgb_to_linear
 
 
 @pytest.fixture(scope="module")

@@ -5,8 +5,7 @@ from typing import Any
 import pytest
 from torch.utils.data import Dataset
 
-from zero_dce.data.loader import ResumableDataLoader
-from zero_dce.data.sampler import EpochSampler
+from zero_dce.data.loader import EpochSampler, ResumableDataLoader
 
 
 def order(seed: int = 0, epoch: int = 0, length: int = 23, **options: Any) -> list[int]:

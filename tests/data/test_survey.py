@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.pictures import make_picture
-from zero_dce.data.fit import Fit
+from zero_dce.data.dataset import Fit
 from zero_dce.data.report import format_rows
 from zero_dce.data.survey import SurveyError, look_up, survey
 
@@ -87,6 +87,6 @@ def test_a_failing_disk_is_no_property_of_the_file(tmp_path: Path, monkeypatch: 
     def fail(*arguments: object, **options: object) -> None:
         raise OSError(errno.EIO, "Input/output error")
 
-    monkeypatch.setattr("zero_dce.data.decode.Image.open", fail)
+    monkeypatch.setattr("zero_dce.images.decode.Image.open", fail)
     with pytest.raises(SurveyError, match=r"a\.png.*Input/output error.*try again"):
         examine(tmp_path, "a.png")

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zero_dce.enhancement.canvas import Canvas
-from zero_dce.enhancement.formats import Picture, read_picture, save_picture
+from zero_dce.enhance.canvas import Canvas
+from zero_dce.enhance.formats import Picture, read_picture, save_picture
 
 
 def copy_through(picture: Picture, side: int = 40) -> Canvas:

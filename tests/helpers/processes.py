@@ -13,7 +13,7 @@ from pathlib import Path
 import torch
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 
-from zero_dce import train
+from zero_dce.train import __main__ as train
 
 # Only to end a test that hangs.
 SECONDS = 120

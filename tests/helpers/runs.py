@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
-from zero_dce import train
+from zero_dce.train import __main__ as train
 
 # Full float32 and one thread's order of sums: equal numbers on every machine.
 TINY = [

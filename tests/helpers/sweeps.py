@@ -12,10 +12,11 @@ from typing import Any
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 
+from tests.helpers.paths import ROOT
 from tests.helpers.pictures import make_picture
-from zero_dce.records import write_json
+from zero_dce.files import write_json
 
-PHOTOGRAPHS = Path(__file__).resolve().parents[2] / "zero_dce" / "data" / "photographs"
+PHOTOGRAPHS = ROOT / "zero_dce" / "data" / "photographs"
 # Outputs that differ; further runs get links to them.
 VARIANTS = 3
 

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zero_dce.metrics import piqe
+from zero_dce.metrics.piqe import piqe
 
 
 def scene(kind: str, height: int, width: int) -> Tensor:

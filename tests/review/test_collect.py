@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.sweeps import OBJECTIVES, SweepMaker, make_pictures, make_search
-from zero_dce.records import read_json, write_json
+from zero_dce.files import read_json, write_json
 from zero_dce.review.collect import collect
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 import pytest
 
+from tests.helpers.paths import ROOT
 from tests.helpers.wandb_server import KEY, Run, Server, serve
 
-ROOT = Path(__file__).resolve().parents[2]
 LOSSES = ["spa", "exp", "col", "tv"]
 WITHOUT_THE_PACKAGE = """
 import sys

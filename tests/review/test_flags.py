@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zero_dce.data.decode import Pixels
+from zero_dce.images.decode import Pixels
 from zero_dce.review.flags import describe_flags, find_flags, picture_values
 
 

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, expect
 from tests.helpers.sweeps import OBJECTIVE_VALUES, SweepMaker, make_pictures, make_search
 from tests.review.conftest import Open
 from tests.review.test_page import cell, rows
-from zero_dce.records import read_json, write_json
+from zero_dce.files import read_json, write_json
 from zero_dce.review.report import write_report
 
 pytestmark = pytest.mark.chromium

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import torch
 
+from tests.helpers.paths import ROOT
 from tests.helpers.runs import read_metrics, run_here, tiny
 from zero_dce.files import REPLACED
 from zero_dce.module import ZeroDCE
@@ -218,7 +219,7 @@ main({arguments})
 def test_a_kill_leaves_nothing_that_looks_finished(after: int, sweep: Path) -> None:
     arguments = ["pick", str(sweep), "--run", "1", "--step", "2"]
     script = KILLED.format(after=after, arguments=arguments)
-    done = subprocess.run([sys.executable, "-c", script], cwd=Path(__file__).parents[2], timeout=100, check=False)
+    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=100, check=False)
     assert done.returncode == -signal.SIGKILL
     assert not (sweep / "picked").exists()
     assert (sweep / "picked.unfinished").is_dir()
@@ -256,7 +257,7 @@ def test_a_broken_checkpoint_is_refused(sweep: Path) -> None:
 def test_the_command_line(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "zero_dce.review"]
     options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 100, "check": False}
-    options["env"] = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    options["env"] = {**os.environ, "PYTHONPATH": str(ROOT)}
     bare = subprocess.run(command, cwd=tmp_path, **options)
     assert bare.returncode == 0
     for name in ("pick", "dashboard"):

@@ -14,10 +14,10 @@ import pytest
 from PIL import Image
 
 from tests.helpers.sweeps import SweepMaker, make_pictures
-from zero_dce import sweep, sweep_end
 from zero_dce.review import __main__ as command_line
 from zero_dce.review import report
 from zero_dce.review.report import to_json, write_report
+from zero_dce.sweep import end as sweep_end
 
 NASTY = "</script><script>alert(1)</script>\"'&<!--"
 # The same as a value of an override.
@@ -192,8 +192,7 @@ def test_a_sweeps_end_writes_it(
 ) -> None:
     maker.run(0, [0, 10])
     maker.run(1, [0], state="interrupted")
-    monkeypatch.setattr(sweep.SweepOverview, "progress", sweep.Progress(maker.folder, 1))
-    sweep_end.finish_sweep()
+    sweep_end.finish_sweep(maker.folder, in_turn=True)
     assert f"choose by eye, in a browser: {maker.folder / 'report.html'}" in capsys.readouterr().out
     assert (maker.folder / "report.html").is_file()
 
@@ -207,8 +206,7 @@ def test_a_report_that_fails_hides_nothing(
         raise RuntimeError("no page")
 
     monkeypatch.setattr(sweep_end, "write_report", fail)
-    monkeypatch.setattr(sweep.SweepOverview, "progress", sweep.Progress(maker.folder, 1))
-    sweep_end.finish_sweep()
+    sweep_end.finish_sweep(maker.folder, in_turn=True)
     printed = capsys.readouterr().out
     assert "report.html could not be written (RuntimeError: no page)" in printed
     assert f"python -m zero_dce.review report '{maker.folder}'" in printed

@@ -14,10 +14,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.paths import ROOT
 from tests.helpers.wandb_server import KEY, Server, serve
 from zero_dce.review.upload import artifact_name
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 
 from zero_dce.checks import check_number
-from zero_dce.data.light import linear_to_srgb, srgb_to_linear
 
 MOST_EV = 4.0
 
@@ -74,5 +73,8 @@ def cut(picture: Tensor, size: int, top: float = 0.5, left: float = 0.5) -> Tens
 
 def expose_anew(picture: Tensor, ev: float) -> Tensor:
     """Multiply the linear light of a uint8 sRGB picture by 2 to the power ``ev``; highlights clip."""
+    # Most runs change no exposure.
+    from zero_dce.images.light import linear_to_srgb, srgb_to_linear
+
     table = linear_to_srgb(srgb_to_linear(np.arange(256)) * 2.0**ev)
     return torch.from_numpy(table).to(picture.device)[picture.int()]

@@ -26,10 +26,10 @@ import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
-from zero_dce.data.decode import Decoded
-from zero_dce.data.fit import Fit
+from zero_dce.data.dataset import Fit
 from zero_dce.data.survey import FileState, Record, look_up, survey
 from zero_dce.files import atomic_folder
+from zero_dce.images.decode import Decoded
 
 log = logging.getLogger(__name__)
 VARIABLE = "ZERO_DCE_CACHE"

@@ -13,17 +13,14 @@ import torch
 from zero_dce.checks import check_number
 from zero_dce.data.augment import Augmentation
 from zero_dce.data.cache import PLACES, CacheError, open_cache
-from zero_dce.data.dataset import DecodingPictures, PictureDataset, Pictures
-from zero_dce.data.fit import Fit
-from zero_dce.data.index import LAYOUTS, fingerprint
-from zero_dce.data.loader import ResumableDataLoader
-from zero_dce.data.references import find_references
+from zero_dce.data.dataset import DecodingPictures, Fit, PictureDataset, Pictures
+from zero_dce.data.index import LAYOUTS, find_references, fingerprint
+from zero_dce.data.loader import EpochSampler, ResumableDataLoader
 from zero_dce.data.report import check_sides, describe_counts, left_out, notes, report_unusual
 from zero_dce.data.sample import ensure_sample
-from zero_dce.data.sampler import EpochSampler
 from zero_dce.data.split import Split, make_split
 from zero_dce.data.survey import brightness_of
-from zero_dce.interruption import outlive_first_signal
+from zero_dce.signals import outlive_first_signal
 
 log = logging.getLogger(__name__)
 CHOICES = {"layout": (*LAYOUTS,), "cache": PLACES, "cache_fallback": ("stop", "none"), "on_bad": ("error", "skip")}

@@ -1,16 +1,16 @@
-"""Which images a data set holds: their paths and scenes, found by name alone."""
+"""Which images a data set holds, found by name alone, and which of them is the reference of which."""
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import os
+import posixpath
 import re
-from collections import Counter
-from collections.abc import Iterable
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-
-from zero_dce.data.pairs import read_pairs
 
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 SICE_FOLDER = "Dataset_Part1"
@@ -18,6 +18,12 @@ LABEL_FOLDER = "label"
 # What runs and sweeps leave; pictures beside or below them are results and no data.
 RESULT_MARKS = {".hydra", "sweep.json"}
 RESULT_FOLDER = "wandb"
+PAIRS_FILE = "pairs.csv"
+COLUMNS = ("low", "reference")
+# Mean of all channels, [0, 1]. Of frames darker than this enhancement is asked for.
+DARK = 0.25
+# A frame in this range can stand for a missing label; the one nearest to the middle is taken.
+WELL_EXPOSED = (0.35, 0.45, 0.60)
 
 
 @dataclass(frozen=True)
@@ -187,3 +193,78 @@ def _require_folder(root: Path) -> None:
             "callbacks.samples.images=DIR for your own sample pictures). A path with a comma, blank, bracket or equals "
             "sign needs two pairs of quotes: 'data.root=\"/a b,c\"'"
         )
+
+
+def read_pairs(root: Path) -> dict[str, str]:
+    """Read ``pairs.csv`` below the root: which image (``low``) has which other one as ``reference``.
+
+    Returns:
+        From path to reference path, both relative to the root, with forward slashes; empty without such a file.
+
+    Raises:
+        ValueError: if a column or a value is missing, or a file it names does not exist.
+    """
+    file = root / PAIRS_FILE
+    return read_pairs_file(file, root) if file.is_file() else {}
+
+
+def read_pairs_file(file: Path, root: Path) -> dict[str, str]:
+    """Read a file like ``pairs.csv`` that lies anywhere.
+
+    Returns:
+        From path to reference path, both relative to the root, with forward slashes.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if a column or a value is missing, or a file it names does not exist.
+    """
+    # Spreadsheets write a mark at the start.
+    with file.open(newline="", encoding="utf-8-sig") as stream:
+        reader = csv.DictReader(stream)
+        columns, rows = list(reader.fieldnames or ()), list(reader)
+    if not {*COLUMNS} <= {*columns}:
+        raise ValueError(f"{file} has the columns {columns}; expected at least low and reference")
+    for line, row in enumerate(rows, start=2):
+        if not all(row[name] for name in COLUMNS):
+            raise ValueError(f"{file}, line {line}: low or reference is empty; expected two paths relative to {root}")
+    low, reference = ([posixpath.normpath(row[name].replace("\\", "/")) for row in rows] for name in COLUMNS)
+    pairs = dict(zip(low, reference, strict=True))
+    missing = [path for path in {*low, *reference} if not (root / path).is_file()]
+    if missing:
+        raise ValueError(f"{file} names {len(missing)} files that do not exist, among them {sorted(missing)[0]}")
+    return pairs
+
+
+def find_references(index: Index, brightness: Mapping[str, float]) -> dict[str, str]:
+    """Find the references of a data set's dark images.
+
+    Its ``pairs.csv`` decides where there is one. Else a scene's label is the reference, and for a scene without label
+    its best exposed frame: the one whose brightness is nearest to 0.45, if it lies in 0.35 to 0.60.
+
+    Args:
+        index: the files of the data set.
+        brightness: of every readable file, mean of all channels in [0, 1]; files that are missing here are left out.
+
+    Returns:
+        From path to reference path, both relative to the root.
+    """
+    if index.pairs:
+        return {low: reference for low, reference in index.pairs.items() if {low, reference} <= brightness.keys()}
+    frames = defaultdict(list)
+    for entry in index.entries:
+        if entry.path in brightness:
+            frames[entry.scene].append(entry.path)
+    references = {}
+    for scene, paths in frames.items():
+        reference = _reference(index.labels.get(scene), paths, brightness)
+        if reference:
+            references.update({path: reference for path in paths if brightness[path] < DARK})
+    return references
+
+
+def _reference(label: str | None, frames: Sequence[str], brightness: Mapping[str, float]) -> str | None:
+    if label in brightness:
+        return label
+    least, middle, most = WELL_EXPOSED
+    best = min(frames, key=lambda path: (abs(brightness[path] - middle), path))
+    return best if least <= brightness[best] <= most else None

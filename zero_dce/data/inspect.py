@@ -16,13 +16,12 @@ from pathlib import Path
 
 from PIL import Image
 
-from zero_dce.data.decode import Decoded, Pixels, decode, within
-from zero_dce.data.index import LAYOUTS, SICE_FOLDER, Index
-from zero_dce.data.references import find_references
+from zero_dce.data.index import LAYOUTS, SICE_FOLDER, Index, find_references
 from zero_dce.data.report import format_rows, left_out, notes
 from zero_dce.data.split import Split
 from zero_dce.data.survey import Record, brightness_of, look_up, survey
-from zero_dce.pictures import contact_sheet
+from zero_dce.images.decode import Decoded, Pixels, decode, within
+from zero_dce.images.sheets import contact_sheet
 from zero_dce.terminal import print_any_name
 
 CELL = 96

@@ -12,16 +12,18 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image
 
 from zero_dce.data.cache import VARIABLE, cache_folder
-from zero_dce.data.decode import Pixels
-from zero_dce.data.index import SICE_FOLDER
-from zero_dce.data.light import Linear, linear_to_srgb, srgb_to_linear
-from zero_dce.data.pairs import PAIRS_FILE
+from zero_dce.data.index import PAIRS_FILE, SICE_FOLDER
 from zero_dce.data.split import Split
+from zero_dce.images.decode import Pixels
+
+if TYPE_CHECKING:
+    from zero_dce.images.light import Linear
 
 PHOTOGRAPHS = Path(__file__).parent / "photographs"
 ATTRIBUTION = PHOTOGRAPHS / "attribution.csv"
@@ -52,6 +54,8 @@ def expose(light: Linear, ev: float, generator: np.random.Generator) -> Pixels:
     Returns:
         uint8, the shape of ``light``.
     """
+    from zero_dce.images.light import linear_to_srgb
+
     electrons = generator.poisson(light * FULL_WELL * 2.0**ev) + generator.normal(0.0, READ_NOISE, light.shape)
     return linear_to_srgb(electrons / FULL_WELL)
 
@@ -110,6 +114,9 @@ def photographs() -> list[dict[str, str]]:
 
 
 def _render_scene(root: Path, scene: int, crop: Pixels) -> list[str]:
+    # Rendered once; later runs only look the pictures up.
+    from zero_dce.images.light import srgb_to_linear
+
     folder = root / SICE_FOLDER / str(scene)
     folder.mkdir(parents=True)
     light = srgb_to_linear(crop)

@@ -12,8 +12,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from zero_dce.data.decode import Decoded, ImageReadError
 from zero_dce.data.index import printable
+from zero_dce.images.decode import Decoded, ImageReadError
 from zero_dce.terminal import progress_bar
 
 # A disk or a network that failed, or too many open files.

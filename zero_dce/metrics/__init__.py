@@ -16,8 +16,6 @@ from zero_dce.metrics.means import (
     picture_measures,
     with_saturation_ratio,
 )
-from zero_dce.metrics.noise import noise
-from zero_dce.metrics.order import lightness_order_error
 from zero_dce.metrics.picture import (
     CLIP_LEVEL,
     brightened_bright,
@@ -25,10 +23,11 @@ from zero_dce.metrics.picture import (
     brightness,
     clipped_share,
     entropy,
+    lightness_order_error,
+    noise,
     saturation,
     saturation_ratio,
 )
-from zero_dce.metrics.piqe import piqe
 from zero_dce.metrics.reference import PSNRGain, absolute_error, psnr, ssim, summed_absolute_error
 
 __all__ = [
@@ -52,7 +51,6 @@ __all__ = [
     "lightness_order_error",
     "noise",
     "picture_measures",
-    "piqe",
     "psnr",
     "saturation",
     "saturation_ratio",

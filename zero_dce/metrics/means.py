@@ -10,14 +10,14 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from zero_dce.metrics.colour import colour_error
-from zero_dce.metrics.noise import noise
-from zero_dce.metrics.order import lightness_order_error
 from zero_dce.metrics.picture import (
     brightened_bright,
     brightened_by,
     brightness,
     clipped_share,
     entropy,
+    lightness_order_error,
+    noise,
     saturation,
 )
 from zero_dce.metrics.reference import absolute_error, ssim

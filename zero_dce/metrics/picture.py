@@ -6,6 +6,7 @@ import math
 
 import torch
 from torch import Tensor
+from torch.nn import functional as F
 
 from zero_dce.losses import EXPOSURE_TARGET
 
@@ -14,6 +15,9 @@ CLIP_LEVEL = 254.5 / 255
 LEVELS = 256
 # The luminance of ITU-R BT.601, which most published code means by grey.
 LUMINANCE = (0.299, 0.587, 0.114)
+# The authors' code: about so many points along the shorter side, each the brightest of 15 x 15 pixels.
+GRID = 50
+RADIUS = 7
 
 
 def brightness(image: Tensor) -> Tensor:
@@ -138,3 +142,65 @@ def histograms(values: Tensor, bins: int) -> Tensor:
     """
     offsets = bins * torch.arange(len(values), device=values.device)[:, None]
     return torch.bincount((values.flatten(1) + offsets).flatten(), minlength=bins * len(values)).view(-1, bins)
+
+
+def noise(image: Tensor) -> Tensor:
+    """Estimate the standard deviation of the noise.
+
+    J. Immerkaer, "Fast noise variance estimation", CVIU 64(2), 1996: the mean absolute response to the mask
+    ``[[1, -2, 1], [-2, 4, -2], [1, -2, 1]]``, the difference of two Laplacians, which is blind to edges along rows and
+    columns and to gradients; on normal noise its standard deviation is 6 times that of the noise. The three channels'
+    estimates are averaged.
+
+    Fine texture counts as noise too, so compare an output with its input and not one scene with another. Estimates that
+    leave texture out look at the flattest parts alone, which in dark photographs of 8 bits are rounded to one value.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+
+    Returns:
+        Shape B, in units of the range; NaN for a picture with a side below 3 pixels.
+    """
+    across = _second_difference(image)
+    response = _second_difference(across.transpose(2, 3))
+    return response.abs().mean(dim=(1, 2, 3)) * math.sqrt(math.pi / 2) / 6
+
+
+def _second_difference(values: Tensor) -> Tensor:
+    return values[..., :-2] - 2 * values[..., 1:-1] + values[..., 2:]
+
+
+def lightness_order_error(image: Tensor, enhanced: Tensor) -> Tensor:
+    """Lightness order error (LOE): in how many pairs of points the order of lightness changed.
+
+    S. Wang, J. Zheng, H. Hu and B. Li, "Naturalness preserved enhancement algorithm for non-uniform illumination
+    images", IEEE TIP 22(9), 2013, section V, as their code computes it: lightness is the largest channel, in 8 bits,
+    and the largest within 15 x 15 pixels; points lie on a grid of ``floor(shorter side / 50)`` pixels. For each point
+    the points are counted whose order to it (at least as light, or not) differs between the pictures; the result is the
+    mean count. So it grows with the number of points: compare pictures of one shape. Halos and reversed shadows raise
+    it; a curve that is the same all over the picture leaves it at nearly 0.
+
+    Pairs are counted in the joint histogram of both lightnesses, exactly, in a time that grows with the points and not
+    with the pairs.
+
+    Args:
+        image: the input, expected shape B x 3 x H x W, range [0, 1].
+        enhanced: its enhancement, same shape and range.
+
+    Returns:
+        Shape B, range 0 to the number of points; 0 where no order changed.
+    """
+    before, after = _lightness(image), _lightness(enhanced)
+    joint = histograms(LEVELS * before + after, LEVELS**2).view(-1, LEVELS, LEVELS)
+    # Points that are at most as light: in both pictures, in the input, in the enhanced one.
+    both = joint.cumsum(dim=1).cumsum(dim=2)
+    changed = joint * (both[:, :, -1:] + both[:, -1:, :] - 2 * both)
+    return changed.sum(dim=(1, 2)) / before[0].numel()
+
+
+def _lightness(image: Tensor) -> Tensor:
+    """Lightness on the grid: int64, B x rows x columns, 0 to 255."""
+    step = max(1, min(image.shape[-2:]) // GRID)
+    largest = to_levels(image.amax(dim=1)).float()
+    padded = F.pad(largest, (RADIUS,) * 4)[..., step - 1 :, step - 1 :]
+    return F.max_pool2d(padded, 2 * RADIUS + 1, stride=step).to(torch.int64)

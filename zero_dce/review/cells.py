@@ -15,10 +15,10 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zero_dce.data.decode import Pixels
+from zero_dce.images.decode import Pixels
+from zero_dce.records.run import CAPTION
 from zero_dce.review.collect import Picture, Run, Sweep
 from zero_dce.review.flags import Values, find_flags, picture_values
-from zero_dce.run_folder import CAPTION
 from zero_dce.terminal import progress_bar
 
 # Longer side of a thumbnail in pixels, and WebP's quality: 3 to 6 kB, without visible blocks at this size.

@@ -11,13 +11,21 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
 
+from zero_dce.files import read_json
 from zero_dce.losses import EXPOSURE_TARGET
 from zero_dce.pareto import pareto_front
-from zero_dce.records import read_json
-from zero_dce.run_folder import Rows, last_values, pictures_folder, read_rows, saved_checkpoints, saved_steps
-from zero_dce.search.outcome import judge
-from zero_dce.sweep_plan import PLAN, point_values, run_overrides
-from zero_dce.sweep_table import Row, read_sweep
+from zero_dce.records.outcome import judge
+from zero_dce.records.run import (
+    HYDRA,
+    SAMPLES,
+    Rows,
+    last_values,
+    pictures_folder,
+    read_rows,
+    saved_checkpoints,
+    saved_steps,
+)
+from zero_dce.records.sweep import PLAN, Row, point_values, read_sweep, run_overrides
 
 SIDES = ("input", "output", "curves")
 
@@ -40,7 +48,7 @@ class Run:
     """A run of a sweep, also one that failed, goes on or never began.
 
     Attributes:
-        row: what :func:`zero_dce.sweep_table.read_sweep` says of it; weights and measures are filled in as far as an
+        row: what :func:`zero_dce.records.sweep.read_sweep` says of it; weights and measures are filled in as far as an
             unfinished run has written them.
         folder: of the run.
         swept: its swept values.
@@ -122,17 +130,17 @@ def collect(folder: Path) -> Sweep:
 def _what_is(folder: Path) -> str:
     if not folder.is_dir():
         return f"the folder {folder} does not exist"
-    if (folder / ".hydra").is_dir() and (folder.parent / PLAN).is_file():
+    if (folder / HYDRA).is_dir() and (folder.parent / PLAN).is_file():
         return f"{folder} is one run of the sweep {folder.parent}"
-    if (folder / ".hydra").is_dir():
-        return f"{folder} is the folder of a single run, whose pictures are in {folder / 'samples'}"
+    if (folder / HYDRA).is_dir():
+        return f"{folder} is the folder of a single run, whose pictures are in {folder / SAMPLES}"
     return f"{folder} is not the folder of a sweep"
 
 
 def _read_run(sweep: Path, row: Row, job: list[str], swept: list[str]) -> Run:
     folder = sweep / str(row["run"])
     config = _read_config(folder)
-    metrics = read_rows(folder / "metrics.csv")
+    metrics = read_rows(folder)
     return Run(
         row={
             **row,
@@ -164,7 +172,7 @@ def _mark_front(runs: list[Run], objectives: Mapping[str, str]) -> list[Run]:
 def _read_config(run: Path) -> DictConfig:
     """Return a run's configuration; an empty one where it was not written, or is being written."""
     with contextlib.suppress(OSError, YAMLError):
-        config = OmegaConf.load(run / ".hydra" / "config.yaml")
+        config = OmegaConf.load(run / HYDRA / "config.yaml")
         if isinstance(config, DictConfig):
             return config
     return OmegaConf.create({})

@@ -13,7 +13,7 @@ from typing import Any
 
 import wandb
 
-from zero_dce.loggers.connection import check_connection
+from zero_dce.connection import check_connection
 from zero_dce.review.service import explain_refusal, quiet_wandb
 
 SECONDS = 20

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 
 import torch
 
-from zero_dce.data.decode import Pixels
+from zero_dce.images.decode import Pixels
+from zero_dce.images.sheets import to_image
 from zero_dce.metrics import brightness, clipped_share, saturation
-from zero_dce.pictures import to_image
 
 # Below this share of the input's saturation colours look faded. The released weights keep 0.75 on average, the report's
 # long training 0.40, which it calls washed out.

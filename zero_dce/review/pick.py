@@ -17,18 +17,26 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from zero_dce.files import atomic_folder, restore_replaced
+from zero_dce.files import atomic_folder, read_json, restore_replaced, write_json
 from zero_dce.networks import load_weights, save_weights
-from zero_dce.records import ENVIRONMENT, path_override, read_json, write_json
-from zero_dce.run_folder import Rows, pictures_folder, read_rows, saved_checkpoints
-from zero_dce.sweep_plan import run_name
+from zero_dce.records.run import (
+    ENVIRONMENT,
+    HYDRA,
+    SAMPLES,
+    Rows,
+    path_override,
+    pictures_folder,
+    read_rows,
+    saved_checkpoints,
+)
+from zero_dce.records.sweep import run_name
 from zero_dce.weights import WEIGHTS_FILE
 
 PICKED = "picked"
-CONFIGURATION, MEASURES, ORIGIN, SAMPLES = "config.yaml", "measures.json", "origin.json", "samples"
+CONFIGURATION, MEASURES, ORIGIN = "config.yaml", "measures.json", "origin.json"
 PARTS = {WEIGHTS_FILE, CONFIGURATION, MEASURES, ORIGIN, SAMPLES}
 # Where Hydra keeps what a run was composed from.
-COMPOSED = Path(".hydra") / "config.yaml"
+COMPOSED = Path(HYDRA) / "config.yaml"
 STAGES = ("train", "val")
 
 
@@ -200,7 +208,7 @@ def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
     with atomic_folder(folder) as unfinished:
         save_weights(network, unfinished / WEIGHTS_FILE, choice.step)
         shutil.copyfile(choice.run / COMPOSED, unfinished / CONFIGURATION)
-        write_json(unfinished / MEASURES, measures_at(read_rows(choice.run / "metrics.csv"), choice.step))
+        write_json(unfinished / MEASURES, measures_at(read_rows(choice.run), choice.step))
         pictures = pictures_folder(choice.run, choice.step)
         if pictures.is_dir():
             shutil.copytree(pictures, unfinished / SAMPLES)

@@ -20,14 +20,13 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from zero_dce.files import atomic
+from zero_dce.files import atomic, finite
 from zero_dce.losses import CompositeLoss
-from zero_dce.records import finite
+from zero_dce.records.run import Rows
+from zero_dce.records.sweep import PLAN
 from zero_dce.review.cells import Cell, CellReader
 from zero_dce.review.collect import Run, Sweep, collect
 from zero_dce.review.flags import describe_flags
-from zero_dce.run_folder import Rows
-from zero_dce.sweep_plan import PLAN
 
 REPORT = "report.html"
 LOSSES = ("total", *CompositeLoss.NAMES)

@@ -13,14 +13,13 @@ from typing import Any
 import wandb
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from zero_dce.loggers.connection import check_connection
-from zero_dce.loggers.step_wandb import SECONDS_TO_CONNECT, SECONDS_TO_FINISH
+from zero_dce.connection import check_connection
 from zero_dce.review.service import explain_refusal, quiet_wandb
 
 KIND = "model"
 ALIAS = "picked"
-# A few megabytes.
-SECONDS_TO_SEND = 300
+# Of a server that answered a moment ago; a few megabytes to send; the rest of a run without training.
+SECONDS_TO_CONNECT, SECONDS_TO_SEND, SECONDS_TO_FINISH = 25, 300, 60
 # Of an artifact's name.
 MOST_CHARACTERS = 128
 

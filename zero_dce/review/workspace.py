@@ -9,7 +9,7 @@ import wandb_workspaces.workspaces as workspaces
 from wandb_workspaces import expr
 
 from zero_dce.losses import CompositeLoss
-from zero_dce.sweep_table import COLUMNS
+from zero_dce.records.table import COLUMNS
 
 # In W&B, what lies below a first level of the configuration lies below its "value".
 WEIGHTS = [f"loss.value.weights.{name}" for name in CompositeLoss.NAMES]

@@ -1,0 +1,42 @@
+"""Hydra's callback around runs and sweeps; what it does is in :mod:`zero_dce.sweep.overview`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from hydra.core.utils import JobReturn
+from hydra.experimental.callback import Callback
+from omegaconf import DictConfig
+
+if TYPE_CHECKING:
+    from zero_dce.sweep.overview import Progress
+
+
+class SweepOverview(Callback):
+    """Announces a sweep before its first run, and says after each how far it is.
+
+    Attributes:
+        progress: how far the sweep of this process is; ``None`` without one. Launchers whose runs end elsewhere count
+            them here.
+    """
+
+    progress: Progress | None = None
+
+    def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Make the folder of a single run, or say that it cannot be made."""
+        from zero_dce.train.preflight import make_folder
+
+        make_folder(Path(config.hydra.run.dir), "hydra.run.dir")
+
+    def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
+        """Write the plan of a sweep and say what it will take."""
+        # A single run loads nothing of sweeps.
+        from zero_dce.sweep.overview import begin_sweep
+
+        self.progress = begin_sweep(config)
+
+    def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
+        """Say how far the sweep is."""
+        if self.progress is not None:
+            self.progress.run_ended()

@@ -1,0 +1,198 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.helpers.networks import make_weights
+from zero_dce.curves import apply_curves
+from zero_dce.enhance.canvas import ArrayCanvas
+from zero_dce.enhance.engine import Enhancer
+from zero_dce.enhance.graph import BACKENDS, choose_backend
+from zero_dce.networks import make_network
+from zero_dce.weights import Weights
+
+NETWORKS = {name: make_weights(name) for name in ("zero_dce", "zero_dce_pp")}
+# Prepared once: the graphs of a shape are kept.
+ENHANCERS: dict[tuple[str, str, int], Enhancer] = {}
+
+
+def random_image(height: int, width: int, seed: int = 0) -> np.ndarray:
+    return np.random.default_rng(seed).random((height, width, 3), dtype=np.float32)
+
+
+def whole(weights: Weights, image: np.ndarray, strength: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """The enhanced image and the mean map, by the module that is trained, on the whole picture in float32."""
+    with torch.no_grad():
+        inputs = torch.from_numpy(image).permute(2, 0, 1)[None]
+        maps = make_network(weights).estimate_curves(inputs) * strength
+        enhanced = apply_curves(inputs, maps)
+        mean = maps.reshape(1, -1, 3, *maps.shape[2:]).mean(1)
+    return enhanced[0].permute(1, 2, 0).numpy(), mean[0].permute(1, 2, 0).numpy()
+
+
+def enhancer(network: str, backend: str, tile: int) -> Enhancer:
+    key = (network, backend, tile)
+    if key not in ENHANCERS:
+        ENHANCERS[key] = Enhancer(NETWORKS[network], backend=backend, precision="float32", tile=tile)
+    return ENHANCERS[key]
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+@settings(max_examples=40, deadline=None)
+@given(st.integers(1, 60), st.integers(1, 60), st.integers(1, 40))
+def test_any_tile_gives_the_whole_picture(network: str, height: int, width: int, tile: int) -> None:
+    image = random_image(height, width)
+    output = enhancer(network, "torch", max(tile, max(height, width) // 6)).enhance(ArrayCanvas(image))
+    assert np.abs(output.pixels - whole(NETWORKS[network], image)[0]).max() <= 1e-6
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("size", [(1, 1), (1, 90), (70, 3), (45, 61)])
+def test_every_backend_gives_the_whole_picture(backend: str, network: str, size: tuple[int, int]) -> None:
+    image = random_image(*size)
+    output = enhancer(network, backend, 20).enhance(ArrayCanvas(image))
+    assert np.abs(output.pixels - whole(NETWORKS[network], image)[0]).max() <= 1e-6
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_stored_pixels_are_rounded_once(backend: str, dtype: type[np.unsignedinteger]) -> None:
+    levels = np.iinfo(dtype).max
+    stored = (random_image(40, 50) * levels).round().astype(dtype)
+    output = enhancer("zero_dce", backend, 20).enhance(ArrayCanvas(stored))
+    expected = whole(NETWORKS["zero_dce"], stored.astype(np.float32) / levels)[0] * levels
+    assert output.pixels.dtype == dtype
+    assert np.abs(output.pixels - expected).max() <= 0.5 + 1e-6 * levels
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_the_quickest_precision_is_within_one_step_of_8_bits(backend: str) -> None:
+    """With weights that curve far less wildly than random ones: a quarter of their maps."""
+    stored = (random_image(64, 64) * 255).round().astype(np.uint8)
+    tool = Enhancer(NETWORKS["zero_dce"], backend=backend, strength=0.25)
+    expected = whole(NETWORKS["zero_dce"], stored.astype(np.float32) / 255, 0.25)[0] * 255
+    assert np.abs(tool.enhance(ArrayCanvas(stored)).pixels - expected).max() <= 1.5
+
+
+@pytest.mark.parametrize("network", NETWORKS)
+def test_the_map_is_the_mean_over_iterations(network: str) -> None:
+    image = random_image(30, 40)
+    maps = ArrayCanvas(np.zeros((30, 40, 3), np.uint8))
+    enhancer(network, "torch", 16).enhance(ArrayCanvas(image), maps)
+    expected = (1 - whole(NETWORKS[network], image)[1]) * 127.5
+    assert np.abs(maps.pixels - expected).max() <= 0.51
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_strength_scales_the_curves(backend: str) -> None:
+    image = random_image(20, 30)
+    for strength in (0, 0.5):
+        tool = Enhancer(NETWORKS["zero_dce"], backend=backend, precision="float32", strength=strength)
+        output = tool.enhance(ArrayCanvas(image)).pixels
+        assert np.abs(output - whole(NETWORKS["zero_dce"], image, strength)[0]).max() <= 1e-6
+    assert np.array_equal(Enhancer(NETWORKS["zero_dce"], strength=0).enhance(ArrayCanvas(image)).pixels, image)
+
+
+def test_more_than_8_bits_are_computed_in_float32() -> None:
+    tool = Enhancer(NETWORKS["zero_dce"])
+    assert tool.backend_for(16).precision == tool.backend_for(32).precision == "float32"
+    chosen = choose_backend("auto", NETWORKS["zero_dce"], "auto")
+    assert tool.backend_for(8).precision == chosen.precision
+
+
+def test_progress_counts_every_pixel_once() -> None:
+    done: list[int] = []
+    enhancer("zero_dce", "torch", 16).enhance(ArrayCanvas(random_image(50, 70)), progress=done.append)
+    assert sum(done) == 50 * 70
+    assert len(done) > 4
+
+
+def test_an_error_in_a_tile_ends_the_picture() -> None:
+    class Broken(ArrayCanvas):
+        def read(self, box: tuple[int, int, int, int]) -> np.ndarray:
+            raise OSError("the disk is gone")
+
+    with pytest.raises(OSError, match="the disk is gone"):
+        enhancer("zero_dce", "torch", 16).enhance(Broken(random_image(50, 70)))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"strength": 1.5}, "--strength is 1.5"),
+        ({"strength": -0.1}, "--strength is -0.1"),
+        ({"strength": float("nan")}, "--strength is nan"),
+        ({"tile": 0}, "--tile is 0"),
+        ({"backend": "fast"}, "--backend is 'fast'; expected auto or one of openvino, onnxruntime, torch"),
+        ({"precision": "int8"}, "--precision is 'int8'; .* has auto, "),
+        ({"backend": "onnxruntime", "precision": "bfloat16"}, "onnxruntime on this machine has auto, float32"),
+    ],
+)
+def test_wrong_options(options: dict[str, object], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Enhancer(NETWORKS["zero_dce"], **options)  # type: ignore[arg-type]
+
+
+def test_a_backend_that_is_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zero_dce.enhance.graph.find_spec", lambda name: None if name == "openvino" else name)
+    with pytest.raises(ModuleNotFoundError, match=r"--backend openvino needs openvino: pip install"):
+        Enhancer(NETWORKS["zero_dce"], backend="openvino")
+    assert Enhancer(NETWORKS["zero_dce"]).backend_for(8).name == "onnxruntime"
+
+
+def test_pytorch_keeps_its_number_of_threads() -> None:
+    """A tile is computed on one core; what a program does beside or after it is not."""
+
+    def threads_elsewhere() -> int:
+        with ThreadPoolExecutor(1) as pool:
+            return pool.submit(torch.get_num_threads).result()
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(3)
+    try:
+        assert Enhancer(NETWORKS["zero_dce"], backend="torch").backend_for(8).workers == 3
+        Enhancer(NETWORKS["zero_dce"], backend="torch", tile=16).enhance(ArrayCanvas(random_image(50, 70)))
+        assert torch.get_num_threads() == threads_elsewhere() == 3
+        tool = enhancer("zero_dce", "torch", 16)
+        torch.set_num_threads(2)
+        tool.enhance(ArrayCanvas(random_image(50, 70)))
+        assert torch.get_num_threads() == threads_elsewhere() == 2
+    finally:
+        torch.set_num_threads(before)
+
+
+def test_each_tile_has_one_core(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = set()
+    tool = Enhancer(NETWORKS["zero_dce"], backend="torch", tile=16)
+    backend = tool.backend_for(32)
+    run = backend.run
+
+    def spy(*arguments: object) -> object:
+        seen.add(torch.get_num_threads())
+        return run(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(backend, "run", spy)
+    tool.enhance(ArrayCanvas(random_image(50, 70)))
+    assert seen == {1}
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("precision", ["float32", "float16", "auto"])
+def test_on_a_gpu(network: str, precision: str) -> None:
+    image = random_image(300, 400)
+    tool = Enhancer(NETWORKS[network], backend="torch", precision=precision, tile=128)
+    assert tool.backend_for(8).device.type == "cuda"  # type: ignore[attr-defined]
+    stored = (image * 255).round().astype(np.uint8)
+    expected = whole(NETWORKS[network], stored.astype(np.float32) / 255)[0] * 255
+    difference = np.abs(tool.enhance(ArrayCanvas(stored)).pixels - expected)
+    assert difference.max() <= (0.51 if precision == "float32" else 6)
+    if precision == "float32":
+        assert np.abs(tool.enhance(ArrayCanvas(image)).pixels - whole(NETWORKS[network], image)[0]).max() <= 1e-5

@@ -1,0 +1,135 @@
+"""Who imports whom: the rules that keep the package readable, read off the imports themselves, lazy ones too."""
+
+from __future__ import annotations
+
+import ast
+from graphlib import CycleError, TopologicalSorter
+from pathlib import Path
+
+import pytest
+
+import zero_dce
+
+PACKAGE = Path(zero_dce.__file__).parent
+COMMANDS = ("train", "sweep", "review", "evaluate", "export", "enhance")
+# What a command may use of other commands; everything else that it uses is a library room.
+ALLOWED = {
+    "train": set[str](),
+    # A sweep starts runs, and ends with its page.
+    "sweep": {"train", "review"},
+    "review": set[str](),
+    "evaluate": set[str](),
+    # A graph is exported as it is run.
+    "export": {"enhance"},
+    "enhance": set[str](),
+}
+# Libraries that whole rooms do without, and who may use them.
+LIBRARIES = {
+    "lightning": {"train", "sweep", "module", "data"},
+    "wandb": {"train", "sweep", "review", "connection"},
+    "hydra": {"train", "sweep", "records"},
+}
+
+
+def module_name(file: Path) -> str:
+    parts = file.relative_to(PACKAGE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_name(file): file for file in sorted(PACKAGE.rglob("*.py"))}
+
+
+def imports(module: str) -> list[str]:
+    """The full names of all that a module imports, wherever in it."""
+    names = []
+    for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names += [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{module} imports relatively"
+            names += [f"{node.module}.{alias.name}" for alias in node.names]
+    return names
+
+
+def own(module: str) -> set[str]:
+    """The modules of this package that one imports."""
+    found = set()
+    for name in imports(module):
+        if name.partition(".")[0] == "zero_dce":
+            inner = name.partition(".")[2]
+            found.add(inner if inner in MODULES else inner.rpartition(".")[0])
+    return found - {module}
+
+
+GRAPH = {module: own(module) for module in MODULES}
+
+
+def room(module: str) -> str:
+    return module.partition(".")[0]
+
+
+def test_the_walk_sees_imports_of_every_kind() -> None:
+    assert "records.run" in GRAPH["train.run"] | GRAPH["train.result"]
+    assert "train.__main__" in GRAPH["sweep.launching.processes"], "one inside a function"
+    assert len(MODULES) > 150
+
+
+def test_no_circle() -> None:
+    try:
+        TopologicalSorter(GRAPH).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of imports: {' -> '.join(error.args[1])}")
+
+
+def test_no_circle_between_rooms() -> None:
+    rooms: dict[str, set[str]] = {}
+    for module, used in GRAPH.items():
+        rooms.setdefault(room(module), set()).update(room(name) for name in used)
+    # The package itself names the one function that it offers.
+    rooms = {name: used - {name, ""} for name, used in rooms.items() if name}
+    try:
+        TopologicalSorter(rooms).prepare()
+    except CycleError as error:
+        pytest.fail(f"a circle of rooms: {' -> '.join(error.args[1])}")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_commands_are_folders(command: str) -> None:
+    assert (PACKAGE / command / "__init__.py").is_file()
+    assert command == "sweep" or (PACKAGE / command / "__main__.py").is_file(), "a sweep is started by train"
+
+
+def test_who_may_import_commands() -> None:
+    wrong = [
+        f"{module} imports {name}"
+        for module, used in GRAPH.items()
+        for name in used
+        if room(name) in COMMANDS
+        and room(module) != room(name)
+        and room(name) not in ALLOWED.get(room(module), set())
+        and module not in ("", "cli")
+    ]
+    assert not wrong
+
+
+@pytest.mark.parametrize("library", LIBRARIES)
+def test_who_may_use_libraries(library: str) -> None:
+    wrong = [
+        module
+        for module in MODULES
+        if any(name.partition(".")[0] == library for name in imports(module)) and room(module) not in LIBRARIES[library]
+    ]
+    assert not wrong
+
+
+def test_few_doors_at_the_top() -> None:
+    files = [file.name for file in PACKAGE.glob("*.py")]
+    folders = [folder.name for folder in PACKAGE.iterdir() if (folder / "__init__.py").is_file()]
+    assert len(files) <= 14, sorted(files)
+    assert len(folders) <= 12, sorted(folders)
+
+
+def test_every_folder_says_what_it_is() -> None:
+    for module, file in MODULES.items():
+        if file.name == "__init__.py":
+            assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))), f"{module} has no docstring"

@@ -1,0 +1,147 @@
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+import torch
+from lightning.pytorch.loggers import Logger
+
+from tests.helpers.runs import read_metrics
+from zero_dce.module import ZeroDCE
+from zero_dce.records.run import last_checkpoint
+from zero_dce.train.callbacks import checkpoints
+from zero_dce.train.callbacks.checkpoints import StepCheckpoints
+from zero_dce.train.loggers.metrics_file import MetricsFile
+from zero_dce.train.resuming import read_step
+
+
+def trainer_at(step: int, max_steps: int = 100, loggers: Sequence[Logger] = ()) -> Any:
+    def save(file: Path) -> None:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        torch.save({"global_step": step}, file)
+
+    return SimpleNamespace(
+        global_step=step, max_steps=max_steps, is_global_zero=True, world_size=1, save_checkpoint=save, loggers=loggers
+    )
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(file.name for file in (folder / "checkpoints").iterdir())
+
+
+def test_every_n_steps_and_the_last_one(tmp_path: Path) -> None:
+    callback, model = StepCheckpoints(str(tmp_path), 2), ZeroDCE()
+    for step in range(1, 6):
+        callback.on_train_batch_end(trainer_at(step, max_steps=5), model, None, None, 0)
+    callback.on_train_end(trainer_at(5), model)
+    assert names(tmp_path) == ["last.ckpt", "step-000002.ckpt", "step-000004.ckpt", "step-000005.ckpt"]
+    assert read_step(last_checkpoint(tmp_path)) == 5
+
+
+def test_nothing_half_written_gets_a_checkpoints_name(tmp_path: Path) -> None:
+    callback, model = StepCheckpoints(str(tmp_path), 1), ZeroDCE()
+    callback.on_train_batch_end(trainer_at(1), model, None, None, 0)
+    callback.on_train_batch_start(trainer_at(1), model, None, 1)
+
+    def killed(file: Path) -> None:
+        file.write_bytes(b"half")
+        raise KeyboardInterrupt
+
+    trainer = trainer_at(2)
+    trainer.save_checkpoint = killed
+    with pytest.raises(KeyboardInterrupt):
+        callback.on_train_batch_end(trainer, model, None, None, 0)
+    assert not (tmp_path / "checkpoints" / "step-000002.ckpt").exists()
+    assert read_step(last_checkpoint(tmp_path)) == 1
+
+
+def test_the_last_one_follows_when_its_rows_are_on_disk(tmp_path: Path) -> None:
+    """A run killed between a checkpoint and the row of its step would lose the row for ever."""
+    callback, model, rows = StepCheckpoints(str(tmp_path), 1), ZeroDCE(), MetricsFile(str(tmp_path))
+    for step in (1, 2):
+        trainer = trainer_at(step, loggers=[rows])
+        callback.on_train_batch_end(trainer, model, None, None, 0)
+        # The Trainer logs after the callbacks.
+        rows.log_metrics({"train/exp": 0.1}, step=step)
+        if step == 1:
+            callback.on_train_batch_start(trainer, model, None, 1)
+    assert names(tmp_path) == ["last.ckpt", "step-000001.ckpt", "step-000002.ckpt"]
+    assert read_step(last_checkpoint(tmp_path)) == 1
+    assert [row["step"] for row in read_metrics(tmp_path)] == ["1"]
+    callback.on_train_batch_start(trainer, model, None, 2)
+    assert read_step(last_checkpoint(tmp_path)) == 2
+    assert [row["step"] for row in read_metrics(tmp_path)] == ["1", "2"]
+
+
+def test_leftovers_of_a_killed_run_are_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints").mkdir()
+    (tmp_path / "checkpoints" / "step-000007.unfinished").write_bytes(b"half")
+    (tmp_path / "checkpoints" / "recovery.ckpt").write_bytes(b"of a step whose row is not there")
+    StepCheckpoints(str(tmp_path), 1).on_train_start(trainer_at(6), ZeroDCE())
+    assert names(tmp_path) == []
+
+
+def test_a_checkpoint_out_of_turn_becomes_the_last_one_alone(tmp_path: Path) -> None:
+    callback, model = StepCheckpoints(str(tmp_path), 2), ZeroDCE()
+    for step, expected in ((1, ["last.ckpt"]), (2, ["last.ckpt", "step-000002.ckpt"])):
+        callback.request()
+        # Under gradient accumulation a second batch ends with the same step.
+        for batch in (0, 1):
+            callback.on_train_batch_end(trainer_at(step), model, None, None, batch)
+        callback.on_train_batch_start(trainer_at(step), model, None, 2)
+        assert names(tmp_path) == expected
+        assert read_step(last_checkpoint(tmp_path)) == step
+    callback.request()
+    callback.on_train_batch_end(trainer_at(3), model, None, None, 0)
+    assert read_step(last_checkpoint(tmp_path)) == 2, "its row may not be on disk yet"
+    callback.on_train_end(trainer_at(3), model)
+    assert names(tmp_path) == ["last.ckpt", "step-000002.ckpt", "step-000003.ckpt"]
+    assert read_step(last_checkpoint(tmp_path)) == 3
+
+
+def test_every_so_many_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [1000.0]
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    callback, model = StepCheckpoints(str(tmp_path), 4, every_n_minutes=2), ZeroDCE()
+    callback.on_train_start(trainer_at(0), model)
+    last = []
+    for step in range(1, 8):
+        now[0] += 60
+        callback.on_train_batch_end(trainer_at(step), model, None, None, 0)
+        callback.on_train_batch_start(trainer_at(step), model, None, 1)
+        last.append(read_step(last_checkpoint(tmp_path)) if (tmp_path / "checkpoints").exists() else 0)
+    assert last == [0, 2, 2, 4, 4, 6, 6]
+    assert names(tmp_path) == ["last.ckpt", "step-000004.ckpt"]
+
+
+def test_an_unreadable_checkpoint_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    torch.save({"global_step": 3, "more": torch.zeros(1000)}, file)
+    whole = file.read_bytes()
+    for content in (b"", whole[: len(whole) // 2], b"no checkpoint"):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=r"last\.ckpt cannot be read .* copy step-\*\.ckpt"):
+            read_step(file)
+
+
+def test_broken_weights_are_not_saved(tmp_path: Path) -> None:
+    callback, model = StepCheckpoints(str(tmp_path), 1), ZeroDCE()
+    callback.on_train_batch_end(trainer_at(1), model, None, None, 0)
+    callback.on_train_batch_start(trainer_at(1), model, None, 1)
+    with torch.no_grad():
+        model.network.e_conv2.bias[0] = float("nan")
+    with pytest.raises(FloatingPointError, match=r"not finite after step 2 \(network\.e_conv2\.bias\)"):
+        callback.on_train_batch_end(trainer_at(2), model, None, None, 0)
+    assert read_step(last_checkpoint(tmp_path)) == 1
+
+
+def test_wrong_interval_and_nothing_to_resume(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="every_n_steps is 0"):
+        StepCheckpoints(str(tmp_path), 0)
+    with pytest.raises(ValueError, match=r"callbacks\.checkpoints\.every_n_minutes is 0"):
+        StepCheckpoints(str(tmp_path), 1, every_n_minutes=0)
+    with pytest.raises(FileNotFoundError, match=r"last\.ckpt does not exist"):
+        last_checkpoint(tmp_path)

@@ -1,0 +1,232 @@
+"""W&B online, `wandb sync` and W&B sweeps, against a small server on loopback."""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+
+from tests.helpers.paths import ROOT
+from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, run_here, tiny
+from tests.helpers.wandb_server import ENTITY, KEY, Run, Server, serve
+from zero_dce.images.sheets import side_by_side
+
+SWEEP_FILE = ROOT / "sweeps" / "loss_weights" / "wandb.yaml"
+WANDB = [sys.executable, "-m", "wandb"]
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with serve() as running:
+        yield running
+
+
+def online(server: Server, home: Path) -> dict[str, str]:
+    """The environment of somebody who is logged in."""
+    return {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY, "HOME": str(home)}
+
+
+def assert_arrived(arrived: Run, run: Path, steps: list[int]) -> None:
+    """Each step is there once, with the numbers of metrics.csv and the pictures of the run's folder."""
+    rows = {row["_step"]: row for row in arrived.rows}
+    assert [row["_step"] for row in arrived.rows] == sorted(rows)
+    metrics = {int(row["step"]): row for row in read_metrics(run)}
+    assert [*rows] == sorted({*metrics, *steps})
+    for step, row in metrics.items():
+        for name, value in row.items():
+            if name != "step" and value:
+                assert float(rows[step][name]) == pytest.approx(float(value), rel=1e-6, nan_ok=True), (step, name)
+    for step in steps:
+        for number in (0, 1):
+            sent = rows[step][f"samples/{number:02d}"]
+            picture = arrived.files[sent["filenames"][0]]
+            folder = run / "samples" / f"step-{step:06d}"
+            before, after = (
+                np.asarray(Image.open(folder / f"{number:02d}_{side}.png")) for side in ("input", "output")
+            )
+            np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(picture))), side_by_side(before, after))
+            assert sent["captions"][0].startswith(f"step {step} · Dataset_Part1/")
+
+
+def test_online(server: Server, sice: Path, tmp_path: Path) -> None:
+    done = run_apart(tmp_path, *tiny(sice, "logger=wandb_online", "hydra.run.dir=r/0"), **online(server, tmp_path))
+    assert done.returncode == 0, done.stderr
+    (arrived,) = server.runs.values()
+    assert_arrived(arrived, tmp_path / "r" / "0", [0, 2, 4])
+    assert arrived.config["loss"]["weights"]["exp"] == 10
+    assert arrived.config["logger"]["wandb"]["mode"] == "online"
+    assert arrived.tags == ["SICE", "loss-official"]
+    assert arrived.exit_code == 0
+
+
+STOPPED_IN_VALIDATION = """
+import sys
+from zero_dce import train
+from zero_dce.module import ZeroDCE
+
+end = ZeroDCE.on_validation_epoch_end
+def stop(self):
+    if self.global_step == 4:
+        raise KeyboardInterrupt
+    end(self)
+ZeroDCE.on_validation_epoch_end = stop
+train.main()
+"""
+
+
+def test_a_stopped_and_resumed_online_run_arrives_whole(server: Server, sice: Path, tmp_path: Path) -> None:
+    """Stopped in the validation of step 4; the server also lacks steps 2 and 3, as after a kill before they went."""
+    options = tiny(sice, "logger=wandb_online", "hydra.run.dir=r/0")
+    command = [sys.executable, "-c", STOPPED_IN_VALIDATION, *options]
+    environment = {**os.environ, **online(server, tmp_path), "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=200, check=False)
+    assert done.returncode == 1, done.stderr
+    (arrived,) = server.runs.values()
+    assert [row["_step"] for row in arrived.rows] == [0, 1, 2, 3], "no half row of step 4"
+    del arrived.lines[2], arrived.lines[3]
+    done = run_apart(tmp_path, "resume=r/0", "trainer.max_steps=6", **online(server, tmp_path))
+    assert done.returncode == 0, done.stderr
+    assert [*server.runs] == [arrived.name]
+    assert_arrived(arrived, tmp_path / "r" / "0", [0, 2, 4, 6])
+
+
+def test_a_synced_offline_sweep_arrives_whole(
+    server: Server, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also its second run, which was resumed."""
+    grid = ["+sweep=loss_weights", "loss.weights.exp=3,10", "loss.weights.tv=200", "hydra.sweep.dir=grid/today"]
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, *grid)) == 0
+    sweep = tmp_path / "grid" / "today"
+    assert run_here(monkeypatch, tmp_path, f"resume={sweep / '1'}", "trainer.max_steps=6") == 0
+    folders = [str(folder) for folder in (sweep / "wandb").glob("offline-run-*")]
+    environment = {**os.environ, **online(server, tmp_path)}
+    subprocess.run([*WANDB, "sync", *folders], env=environment, check=True, timeout=120, capture_output=True)
+    runs = {run.display_name: run for run in server.runs.values()}
+    assert {*runs} == {"exp=3", "exp=10"}
+    for number, (name, steps) in enumerate((("exp=3", [0, 2, 4]), ("exp=10", [0, 2, 4, 6]))):
+        assert_arrived(runs[name], sweep / str(number), steps)
+        assert runs[name].group == "grid/today"
+        assert f"exp={runs[name].config['loss']['weights']['exp']:g}" == name
+        assert runs[name].exit_code == 0
+
+
+def test_sweep_file_is_the_same_grid() -> None:
+    grid = yaml.safe_load((ROOT / "conf" / "sweep" / "loss_weights.yaml").read_text())["hydra"]["sweeper"]["params"]
+    parameters = yaml.safe_load(SWEEP_FILE.read_text())["parameters"]
+    assert {key: ",".join(map(str, item["values"])) for key, item in parameters.items()} == grid
+
+
+def test_a_wandb_sweep(server: Server, sice: Path, tmp_path: Path) -> None:
+    """``wandb sweep`` and ``wandb agent`` run the file's grid; here two of its points."""
+    content = yaml.safe_load(SWEEP_FILE.read_text())
+    content["parameters"]["loss.weights.exp"]["values"] = [3]
+    content["command"] += tiny(sice)
+    (tmp_path / "sweep.yaml").write_text(yaml.safe_dump(content))
+    environment: dict[str, Any] = {
+        "cwd": tmp_path,
+        # The file's ${interpreter} is the first python there.
+        "env": {
+            **os.environ,
+            **online(server, tmp_path),
+            "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        },
+        "check": True,
+        "capture_output": True,
+        "timeout": 300,
+        "text": True,
+    }
+    subprocess.run([*WANDB, "sweep", "--project", "zero_dce", "sweep.yaml"], **environment)
+    subprocess.run([*WANDB, "agent", f"{ENTITY}/zero_dce/grid1"], **environment)
+    runs = tmp_path / "runs" / "loss_weights" / "grid1"
+    weights = {
+        (run.config["loss"]["weights"]["exp"], run.config["loss"]["weights"]["tv"]) for run in server.runs.values()
+    }
+    assert weights == {(3, 200), (3, 800)}
+    for name, run in server.runs.items():
+        assert read_result(runs / name)["state"] == "finished"
+        assert_arrived(run, runs / name, [0, 2, 4])
+        assert run.display_name == f"exp=3 tv={run.config['loss']['weights']['tv']}"
+        assert (run.sweep, run.group) == ("grid1", "loss_weights/grid1")
+        assert run.config["loss.weights.tv"] == run.config["loss"]["weights"]["tv"], "W&B's own column of the sweep"
+
+
+CHECK = """
+import time
+from zero_dce.loggers.connection import check_connection
+began = time.monotonic()
+try:
+    check_connection()
+finally:
+    assert time.monotonic() - began < 5, "it hangs"
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "server_is", "message"),
+    [
+        ("", "there", "has no API key for http://127.0.0.1"),
+        (KEY, "refusing", "refuses the API key"),
+        (KEY, "silent", r"cannot be reached \(.*Timeout.* within 3 s"),
+        (KEY, "a portal", r"is no W&B server \(status 200\)"),
+        (KEY, "gone", r"cannot be reached \(ConnectionError"),
+        ("too short", "there", "API key cannot be right"),
+        (KEY, "there", None),
+    ],
+)
+def test_the_server_is_asked_first(key: str, server_is: str, message: str | None, tmp_path: Path) -> None:
+    """In a terminal, where W&B would ask for a key, and for a server that would hang its client for long."""
+    with serve(refuses=server_is == "refusing", silent=server_is == "silent") as server:
+        address = {"gone": "http://127.0.0.1:9", "a portal": f"{server.address}/login"}.get(server_is, server.address)
+        environment = {**os.environ, "WANDB_BASE_URL": address, "WANDB_API_KEY": key, "HOME": str(tmp_path)} | {
+            "PYTHONPATH": str(ROOT)
+        }
+        (tmp_path / "check.py").write_text(CHECK)
+        command = ["script", "-qec", f"{sys.executable} {tmp_path / 'check.py'}", os.devnull]
+        done = subprocess.run(
+            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
+        )
+    if message is None:
+        assert done.returncode == 0, done.stdout
+    else:
+        assert done.returncode != 0
+        assert re.search(message, done.stdout), done.stdout
+
+
+def test_without_a_key_nothing_is_begun(sice: Path, tmp_path: Path) -> None:
+    done = run_apart(tmp_path, *tiny(sice, "logger=wandb_online"), HOME=str(tmp_path), WANDB_API_KEY="")
+    assert done.returncode == 1
+    assert "W&B has no API key" in done.stderr
+    assert "logger.fallback=offline trains without it" in done.stderr
+    assert "Traceback" not in done.stderr
+    assert not list(tmp_path.rglob("*.ckpt"))
+
+
+def test_fallback_goes_on_offline_and_says_so(sice: Path, tmp_path: Path) -> None:
+    options = tiny(sice, "logger=wandb_online", "logger.fallback=offline", "hydra.run.dir=r/0")
+    environment = {"HOME": str(tmp_path), "WANDB_API_KEY": KEY, "WANDB_BASE_URL": "http://127.0.0.1:9"}
+    done = run_apart(tmp_path, *options, **environment)
+    assert done.returncode == 0, done.stderr
+    assert "OFFLINE (logger.fallback=offline): W&B at http://127.0.0.1:9 cannot be reached" in done.stdout + done.stderr
+    records = read_wandb(tmp_path / "r" / "wandb")
+    run = next(record["run"] for record in records if record["type"] == "run")
+    assert "offline fallback" in run["tags"]
+    updates = [record["config"]["update"] for record in records if record["type"] == "config"]
+    config = next(update for update in updates if "logger" in update)
+    assert (config["logger"]["fallback"], config["logger"]["wandb"]["mode"]) == ("offline", "offline")
+
+
+def test_unknown_fallback(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=wandb_online", "logger.fallback=maybe")) == 1
+    assert "logger.fallback is 'maybe'; expected one of stop, offline" in capsys.readouterr().err

@@ -1,0 +1,192 @@
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import hydra
+import pytest
+import torch
+from hydra import compose, initialize_config_dir
+from omegaconf import DictConfig, OmegaConf
+
+from zero_dce.hardware import best_precision
+from zero_dce.losses import CompositeLoss
+from zero_dce.module import ZeroDCE
+from zero_dce.sweep.plan import plan_jobs
+from zero_dce.train.command_line import check_quotes, expand_resume
+from zero_dce.train.configuration import config_folder, register_resolvers
+
+CONF = config_folder()
+GROUPS = ("data", "model", "loss", "trainer", "logger", "callbacks", "experiment")
+CHOICES = [f"{group}={file.stem}" for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
+# A search has no plan: tests/test_optuna.py has its own tests.
+SWEEPS = sorted(file.stem for file in (CONF / "sweep").glob("*.yaml") if file.stem != "optuna")
+
+
+def composed(*overrides: str, hydra_settings: bool = False) -> DictConfig:
+    register_resolvers()
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        return compose("config", list(overrides), return_hydra_config=hydra_settings)
+
+
+def without_run(config: DictConfig) -> DictConfig:
+    """Values that only a run has replaced, so that everything can be resolved."""
+    config.run_dir = "runs/train/now/0"
+    return config
+
+
+@pytest.mark.parametrize("choice", CHOICES)
+def test_every_file_composes(choice: str) -> None:
+    config = without_run(composed(choice))
+    if "wandb" in config.logger:
+        config.logger.wandb.tags = []  # they name Hydra's choice, which only a run has
+    OmegaConf.resolve(config)
+
+
+def test_there_is_something_to_compose() -> None:
+    assert len(CHOICES) >= 15
+    assert {"loss_weights", "report_figure1"} <= set(SWEEPS)
+
+
+@pytest.mark.parametrize("name", SWEEPS)
+def test_every_point_of_every_sweep_composes_and_makes_a_model(name: str) -> None:
+    settings = composed(f"+sweep={name}", hydra_settings=True)
+    assert settings.hydra.mode.name == "MULTIRUN"
+    jobs = plan_jobs(settings)
+    assert len(jobs) > 1
+    for job in jobs:
+        config = without_run(composed(f"+sweep={name}", *[override for override in job if "sweep=" not in override]))
+        model = hydra.utils.instantiate(config.model)
+        assert isinstance(model, ZeroDCE)
+        assert model.loss.weights == OmegaConf.to_container(config.loss.weights)
+
+
+def weights_of(name: str) -> list[dict[str, float]]:
+    jobs = plan_jobs(composed(f"+sweep={name}", hydra_settings=True))
+    return [
+        dict(composed(f"+sweep={name}", *[override for override in job if "sweep=" not in override]).loss.weights)
+        for job in jobs
+    ]
+
+
+def test_loss_weights_holds_the_reports_good_choice() -> None:
+    grid = weights_of("loss_weights")
+    assert len(grid) >= 6
+    assert {"spa": 1.0, "exp": 10, "col": 5.0, "tv": 200} in grid
+
+
+def test_report_figure_1_is_the_reports() -> None:
+    rows = [(w["tv"], w["col"], w["exp"], w["spa"]) for w in weights_of("report_figure1")]
+    assert rows == [(200, 5, 2.5, 1), (400, 5, 3, 1), (200, 5, 1, 1), (200, 5, 10, 1)]
+    config = composed("+sweep=report_figure1")
+    assert config.trainer.max_steps == 300
+    assert config.loss.spa.directions == ["left", "right", "up"], "the report's own code"
+
+
+def test_one_value_for_a_swept_key_collapses_the_grid() -> None:
+    settings = composed("+sweep=loss_weights", "loss.weights.tv=5", hydra_settings=True)
+    settings.hydra.overrides.task = ["+sweep=loss_weights", "loss.weights.tv=5"]
+    assert [job[:2] for job in plan_jobs(settings)] == [
+        [f"loss.weights.exp={value}", "loss.weights.tv=5"] for value in (3, 10, 30)
+    ]
+
+
+def test_sice_root_chooses_the_data(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert composed().data.root is None
+    monkeypatch.setenv("SICE_ROOT", "/somewhere")
+    assert composed().data.root == "/somewhere"
+    assert composed("data=sample").data.root is None
+
+
+def test_defaults_are_the_released_recipe() -> None:
+    config = composed("data=sice", "data.root=x")
+    assert (config.data.size, config.data.batch_size) == (256, 8)
+    assert (config.model.learning_rate, config.model.weight_decay, config.trainer.gradient_clip_val) == (
+        1e-4,
+        1e-4,
+        0.1,
+    )
+    assert dict(config.loss.weights) == CompositeLoss().weights
+    official: Any = OmegaConf.to_container(config.loss)
+    pictures = torch.rand(2, 3, 32, 32), torch.rand(2, 3, 32, 32), torch.rand(2, 24, 32, 32)
+    assert CompositeLoss(**official)(*pictures).terms == CompositeLoss()(*pictures).terms
+
+
+@pytest.mark.parametrize(
+    ("overrides", "network", "smoothness"),
+    [
+        ([], "zero_dce", 200),
+        (["model=zero_dce_pp"], "zero_dce_pp", 1600),
+        (["experiment=zero_dce_pp"], "zero_dce_pp", 1600),
+        (["experiment=zero_dce_pp", "model=zero_dce"], "zero_dce", 200),
+        (["model=zero_dce_pp", "loss=official"], "zero_dce_pp", 200),
+        (["experiment=zero_dce_pp", "loss=paper"], "zero_dce_pp", 20),
+        (["model=zero_dce", "loss=plusplus"], "zero_dce", 1600),
+        (["+sweep=loss_weights", "model=zero_dce_pp"], "zero_dce_pp", 1600),
+    ],
+)
+def test_a_model_brings_its_loss_unless_one_is_given(overrides: list[str], network: str, smoothness: float) -> None:
+    config = composed(*overrides)
+    assert config.model.network == network
+    assert config.loss.weights.tv == config.model.loss.weights.tv == smoothness
+
+
+def test_zero_dce_pp_is_its_released_recipe() -> None:
+    config = composed("experiment=zero_dce_pp", "data=sice", "data.root=x")
+    assert (config.data.size, config.data.batch_size, config.trainer.gradient_clip_val) == (512, 8, 0.1)
+    assert (config.model.learning_rate, config.model.weight_decay) == (1e-4, 1e-4)
+    assert {**config.loss.weights} == {"spa": 1.0, "exp": 10.0, "col": 5.0, "tv": 1600.0}
+
+
+def test_best_precision_is_one_of_two() -> None:
+    assert best_precision("cpu") in ("bf16-mixed", "32-true")
+    assert best_precision("mps") == "32-true"
+
+
+def write_run(run: Path, overrides: list[str]) -> Path:
+    (run / "checkpoints").mkdir(parents=True)
+    (run / "checkpoints" / "last.ckpt").write_text("x")
+    (run / ".hydra").mkdir()
+    OmegaConf.save(OmegaConf.create(overrides), run / ".hydra" / "overrides.yaml")
+    OmegaConf.save({"hydra": {"runtime": {"choices": {"data": "sice"}}}}, run / ".hydra" / "hydra.yaml")
+    return run
+
+
+def test_resume_repeats_the_runs_command_line(tmp_path: Path) -> None:
+    run = write_run(tmp_path / "a b,c", ["loss.weights.exp=3", "+sweep=loss_weights"])
+    line = expand_resume([f'resume="{run}"', "trainer.max_steps=9"])
+    quoted = f'"{run}"'
+    assert line == [
+        "data=sice",
+        "loss.weights.exp=3",
+        "+sweep=loss_weights",
+        "trainer.max_steps=9",
+        f"resume={quoted}",
+        f"hydra.run.dir={quoted}",
+        "hydra.output_subdir=.hydra_resumed",
+        "hydra.mode=RUN",
+    ]
+    check_quotes(line)
+    assert expand_resume(line) == line, "a further process of the run gets the expanded line"
+
+
+def test_without_resume_nothing_changes() -> None:
+    assert expand_resume(["a=1", "-m"]) == ["a=1", "-m"]
+    assert expand_resume(["resume=null"]) == ["resume=null"]
+
+
+def test_resume_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match=r"last\.ckpt does not exist: nothing to resume"):
+        expand_resume([f"resume={tmp_path}"])
+    run = write_run(tmp_path / "run", [])
+    (run / ".hydra" / "overrides.yaml").unlink()
+    with pytest.raises(FileNotFoundError, match="does not hold the run's configuration"):
+        expand_resume([f"resume={run}"])
+
+
+@pytest.mark.parametrize("value", ["/a(b", "/a=b", "[a", "a:b}"])
+def test_what_hydra_cannot_read_is_shown_quoted(value: str) -> None:
+    with pytest.raises(ValueError, match="needs two pairs of quotes") as error:
+        check_quotes(["-m", "data=sice", f"data.root={value}"])
+    assert f"'data.root=\"{value}\"'" in str(error.value)
+    check_quotes([f'data.root="{value}"'])

@@ -1,0 +1,221 @@
+"""Enhance photographs of any size: ``python -m zero_dce.enhance INPUT ... --output DIR --weights FILE_OR_DIR``.
+
+INPUT is a file, a folder (with all below it) or a pattern such as 'photos/**/*.jpg'. JPEG, PNG, TIFF, WebP and BMP keep
+their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit.
+
+Video clips (.mp4 .mov .m4v .mkv .webm), given by name or pattern (of a folder only pictures are taken), keep their
+container, sound, subtitles, frame times, rotation and colour tags: pip install 'zero_dce[video]'. A clip that is cut
+short or damaged fails as a whole.
+
+In Python, ``zero_dce.enhance(image)`` does the same with an array, a PIL image or a tensor.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from zero_dce.checks import check_number
+from zero_dce.enhance.engine import MODES, Enhancer
+from zero_dce.enhance.inputs import Job, find_jobs
+from zero_dce.enhance.pipeline import Outcome, Pipeline
+from zero_dce.enhance.results import Extras
+from zero_dce.enhance.trained import TRAINED
+from zero_dce.enhance.video import is_clip
+from zero_dce.enhance.video.reel import Reel
+from zero_dce.terminal import print_any_name, progress_bar
+from zero_dce.weights import read_weights
+
+INTERRUPTED = 130
+BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    options = _parser().parse_args(arguments)
+    print_any_name()
+    try:
+        code = run(options)
+    except (OSError, ValueError, MemoryError, ModuleNotFoundError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+    sys.exit(code)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Enhance all that is asked for, and say what became of it.
+
+    Returns:
+        The exit code: 0 if all went well, 1 if a file failed, 130 after an interrupt.
+
+    Raises:
+        OSError: if an input or the weights do not exist.
+        ValueError: if an option or the weights are wrong.
+        ModuleNotFoundError: if the backend is not installed.
+    """
+    check_number("--quality", options.quality, least=1, most=100, whole=True)
+    check_number("--max-megapixels", options.max_megapixels, open_=True)
+    extras = Extras(options.compare, options.maps, options.quality)
+    if options.output.exists() and not options.output.is_dir():
+        raise NotADirectoryError(f"--output {options.output} is a file; expected a folder")
+    jobs = find_jobs(options.inputs, options.output, extras.files)
+    _check_clips([job for job in jobs if is_clip(job.input)], options)
+    jobs, present = _leave_out_present(jobs, extras, options)
+    done = _enhance_all(jobs, extras, options)
+    _report(done)
+    for job in present:
+        print(f"{job.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
+    if done.interrupted:
+        left = f"{len(jobs) - len(done.outcomes)} of {len(jobs)} are left"
+        print(f"stopped: {left}; the same command with --skip-existing goes on", file=sys.stderr)
+        return INTERRUPTED
+    return int(bool(present) or any(outcome.error for outcome in done.outcomes))
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What became of the files; ``seconds`` and ``how`` are of the pictures."""
+
+    outcomes: list[Outcome]
+    seconds: float
+    how: str
+    interrupted: bool
+
+
+def _enhance_all(jobs: Sequence[Job], extras: Extras, options: argparse.Namespace) -> _Done:
+    """Enhance pictures, then clips."""
+    pictures, clips = ([job for job in jobs if is_clip(job.input) == kind] for kind in (False, True))
+    enhancers: list[Enhancer] = []
+
+    def make_enhancer(default_mode: str) -> Enhancer:
+        enhancers.append(_make_enhancer(options, options.mode or default_mode))
+        return enhancers[-1]
+
+    begin, seconds, interrupted = time.perf_counter(), 0.0, False
+    with progress_bar(total=len(jobs), desc="enhancing", bar_format=BAR, delay=1) as bar:
+
+        def show(done: float) -> None:
+            # Not update(difference): the last sum would not be exactly the total.
+            bar.n = done
+            bar.update(0)
+
+        pipeline = Pipeline(pictures, extras, options.max_megapixels, show)
+        reel = Reel(clips, options.smoothing, options.max_megapixels, lambda done: show(len(pictures) + done))
+        try:
+            if pictures:
+                pipeline.run(lambda: make_enhancer("exact"))
+            seconds = time.perf_counter() - begin
+            if clips:
+                reel.run(lambda: make_enhancer("fast"))
+        except KeyboardInterrupt:
+            interrupted = True
+            seconds = seconds or time.perf_counter() - begin
+    how = enhancers[0].describe() if enhancers else ""
+    return _Done([*pipeline.outcomes, *reel.outcomes], seconds, how, interrupted)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m zero_dce.enhance", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders, patterns")
+    parser.add_argument("--output", type=_folder, required=True, metavar="DIR", help="a folder; never the input's")
+    parser.add_argument(
+        "--weights",
+        type=Path,
+        default=TRAINED,
+        metavar="FILE_OR_DIR",
+        help="a checkpoint, a .safetensors file, a picked or a run's folder; default: trained on the embedded sample",
+    )
+    parser.add_argument(
+        "--mode",
+        choices=MODES,
+        help="fast: curves learned from some tiles; default: exact, for video fast",
+    )
+    parser.add_argument("--factor", type=int, default=4, metavar="N", help="of fast mode: side of a block; default: 4")
+    parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the curves; default: 1")
+    parser.add_argument(
+        "--smoothing",
+        type=float,
+        metavar="0..1",
+        help="of video in fast mode: how much curves are held steady against flicker; default: 0.9",
+    )
+    parser.add_argument("--compare", action="store_true", help="also NAME_compare: before and after side by side")
+    parser.add_argument("--maps", action="store_true", help="also NAME_curves.png: the mean of the curve maps")
+    earlier = parser.add_mutually_exclusive_group()
+    earlier.add_argument("--overwrite", action="store_true", help="replace results of an earlier time")
+    earlier.add_argument("--skip-existing", action="store_true", help="leave those that are complete, and do the rest")
+    parser.add_argument("--quality", type=int, default=95, metavar="N", help="of JPEG and lossy WebP; default: 95")
+    parser.add_argument("--max-megapixels", type=float, default=500, metavar="N", help="refuse larger; default: 500")
+    parser.add_argument("--backend", default="auto", metavar="NAME", help="openvino, onnxruntime, torch; default: auto")
+    parser.add_argument("--precision", default="auto", metavar="NAME", help="bfloat16, float32; default: auto")
+    parser.add_argument(
+        "--tile", type=int, metavar="N", help="side of a tile in pixels, default: what suits the backend"
+    )
+    return parser
+
+
+def _folder(text: str) -> Path:
+    if not text:
+        raise argparse.ArgumentTypeError("is empty, perhaps an unset variable; expected a folder")
+    return Path(text)
+
+
+def _make_enhancer(options: argparse.Namespace, mode: str) -> Enhancer:
+    return Enhancer(
+        read_weights(options.weights),
+        mode=mode,
+        backend=options.backend,
+        precision=options.precision,
+        strength=options.strength,
+        tile=options.tile,
+        factor=options.factor,
+    )
+
+
+def _check_clips(clips: Sequence[Job], options: argparse.Namespace) -> None:
+    """Refuse what the options ask of clips and cannot be had; ``--smoothing`` where there is nothing to smooth."""
+    if options.smoothing is not None:
+        check_number("--smoothing", options.smoothing, most=1)
+        if options.mode == "exact" and options.smoothing:
+            raise ValueError("--smoothing is for --mode fast: in exact mode every frame is enhanced for itself")
+        if not clips:
+            raise ValueError("--smoothing is for video clips, and there are only pictures: leave it out")
+    for name in ("compare", "maps"):
+        if clips and getattr(options, name):
+            raise ValueError(f"--{name} is for pictures, and {clips[0].input} is a video clip: enhance it by itself")
+
+
+def _leave_out_present(jobs: list[Job], extras: Extras, options: argparse.Namespace) -> tuple[list[Job], list[Job]]:
+    """Return the jobs to do, and those that are not done since their results exist."""
+    if options.overwrite:
+        return jobs, []
+    present = [job for job in jobs if any(file.exists() for file in extras.files(job.output))]
+    if options.skip_existing:
+        finished = [job for job in present if all(file.is_file() for file in extras.files(job.output))]
+        if finished:
+            print(f"{len(finished)} of {len(jobs)} results are there already")
+        return [job for job in jobs if job not in finished], []
+    return [job for job in jobs if job not in present], present
+
+
+def _report(work: _Done) -> None:
+    for outcome in work.outcomes:
+        for notice in outcome.notices:
+            print(f"{outcome.job.input}: {notice}")
+    done = [outcome for outcome in work.outcomes if not outcome.error and not is_clip(outcome.job.input)]
+    if done:
+        million = sum(outcome.pixels for outcome in done) / 1e6
+        count = "1 picture" if len(done) == 1 else f"{len(done)} pictures"
+        where = done[0].job.output if len(done) == 1 else done[0].job.output.parent
+        print(f"{count}, {million:.1f} megapixels in {work.seconds:.1f} s ({work.how}): {where}")
+    for outcome in work.outcomes:
+        if outcome.error:
+            print(f"failed: {outcome.error}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,133 @@
+"""From a picture of any size to the enhanced one, tile by tile, in bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from zero_dce.checks import check_number
+from zero_dce.enhance.canvas import Canvas
+from zero_dce.enhance.fast.mode import FastMode
+from zero_dce.enhance.graph import Backend, choose_backend
+from zero_dce.enhance.graph.programs import enhancement
+from zero_dce.enhance.pixels import map_pixels
+from zero_dce.enhance.threads import in_threads
+from zero_dce.enhance.tiles import Tile, plan_tiles
+from zero_dce.weights import Weights
+
+MODES = ("exact", "fast")
+AnyCanvas = TypeVar("AnyCanvas", bound=Canvas)
+
+
+class Enhancer:
+    """Enhances pictures tile by tile; memory beside the two pictures is that of a tile or two.
+
+    Pictures of the same size share what was prepared.
+
+    Args:
+        weights: of either network, see :func:`zero_dce.weights.read_weights`.
+        mode: ``exact`` is what the network does on the whole picture at once; ``fast`` learns from a part of a large
+            picture how the network's curves depend on it, see :mod:`zero_dce.enhance.fast`.
+        backend: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
+        precision: of the convolutions, ``bfloat16`` or ``float32``; ``auto`` is the quickest for 8-bit pictures, whose
+            result it changes by one step at most, and ``float32`` for all others.
+        strength: what curve maps are multiplied by, in [0, 1]; 0 changes nothing.
+        tile: the side of a tile of exact mode in pixels; ``None`` is what suits the backend.
+        factor: the side of a block of fast mode in pixels: larger is quicker and less like the exact result.
+
+    Attributes:
+        mode: as given.
+
+    Raises:
+        ModuleNotFoundError: if the backend is not installed.
+        ValueError: if an argument is out of its range, or not to be had on this machine.
+    """
+
+    def __init__(
+        self,
+        weights: Weights,
+        *,
+        mode: str = "exact",
+        backend: str = "auto",
+        precision: str = "auto",
+        strength: float = 1.0,
+        tile: int | None = None,
+        factor: int = 4,
+    ) -> None:
+        if mode not in MODES:
+            raise ValueError(f"--mode is {mode!r}; expected one of {', '.join(MODES)}")
+        check_number("--factor", factor, least=1, most=32, whole=True)
+        check_number("--strength", strength, most=1)
+        if tile is not None:
+            check_number("--tile", tile, least=1, whole=True)
+        self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile
+        self.mode, self._strength, self._factor = mode, strength, factor
+        self._backends: dict[str, Backend] = {}
+        self._fast: dict[int, FastMode] = {}
+        self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
+        # Wrong options are said at once.
+        self.backend_for(8)
+
+    def backend_for(self, bits: int) -> Backend:
+        """Return the backend for pictures of so many bits a channel."""
+        precision = "float32" if self._precision == "auto" and bits > 8 else self._precision
+        if precision not in self._backends:
+            self._backends[precision] = choose_backend(self._backend, self._weights, precision)
+        return self._backends[precision]
+
+    def describe(self) -> str:
+        """Say what computed the pictures so far."""
+        return ", ".join(dict.fromkeys(f"{made.name} in {made.precision}" for made in self._backends.values()))
+
+    def enhance(
+        self,
+        picture: AnyCanvas,
+        map_canvas: Canvas | None = None,
+        progress: Callable[[int], object] = int,
+    ) -> AnyCanvas:
+        """Enhance a picture.
+
+        Args:
+            picture: 8 or 16 bits or float32 in [0, 1]; it is only read.
+            map_canvas: an 8-bit picture of the same size that takes the mean of the curve maps, see
+                :func:`map_pixels`.
+            progress: is called with the number of pixels that came out since the last call.
+
+        Returns:
+            The enhanced picture, of the same kind.
+        """
+        output = picture.blank()
+        bits = 8 * picture.dtype.itemsize
+        if self.mode == "fast" and FastMode.suits(picture):
+            fast = self.fast_for(bits)
+            fast.apply(picture, fast.estimate(picture), output, map_canvas, progress)
+        else:
+            self._enhance_exactly(picture, output, map_canvas, progress)
+        return output
+
+    def _enhance_exactly(
+        self, picture: Canvas, output: Canvas, map_canvas: Canvas | None, progress: Callable[[int], object]
+    ) -> None:
+        backend = self.backend_for(8 * picture.dtype.itemsize)
+        program = self._plain if map_canvas is None else self._with_map
+
+        def work(tile: Tile) -> int:
+            enhanced, *maps = backend.run(program, picture.read(tile.window))
+            output.write(tile.keep, enhanced[tile.crop()])
+            if map_canvas is not None:
+                map_canvas.write(tile.keep, map_pixels(maps[0][tile.crop()]))
+            return tile.pixels
+
+        tiles = plan_tiles(picture.width, picture.height, self._tile or backend.tile)
+        for pixels in in_threads(work, tiles, backend):
+            progress(pixels)
+
+    def fast_for(self, bits: int) -> FastMode:
+        """Return fast mode for pictures of so many bits a channel, whichever mode pictures are enhanced in."""
+        if bits not in self._fast:
+            backend = self.backend_for(bits)
+            # Only the network tolerates bfloat16.
+            exact = backend.precision == "float32"
+            precise = backend if exact else choose_backend(self._backend, self._weights, "float32")
+            self._fast[bits] = FastMode(self._weights.network, self._factor, self._strength, backend, precise)
+        return self._fast[bits]

@@ -1,0 +1,66 @@
+"""From block statistics to the enhanced picture: regression, enlargement and curves in one pass."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from zero_dce.curves import ITERATIONS
+from zero_dce.enhance.fast.calibration import Floats
+from zero_dce.enhance.fast.statistics import STATISTICS
+from zero_dce.enhance.graph.programs import Program
+from zero_dce.enhance.graph.topology import Operations
+from zero_dce.weights import MAPS
+
+# Blocks around a part whose statistics are needed: one for enlarging its maps, one more for means over 3 x 3.
+AROUND = 2
+
+
+def application_program(network: str, size: int, rows: int, columns: int, with_map: bool) -> Program:
+    """Enhance ``rows`` x ``columns`` blocks of ``size`` pixels.
+
+    Inputs: their pixels; statistics of the blocks and of two more on each side; the regression's matrices.
+    Outputs: the enhanced pixels and, ``with_map``, the mean of their curve maps.
+    """
+    down, across = _enlargement(rows, size), _enlargement(columns, size)
+
+    def build(operations: Operations[Any], inputs: Sequence[Any]) -> list[Any]:
+        o, (image, statistics, *regression) = operations, inputs
+        maps = _predict(o, statistics, regression, rows + 2, columns + 2, MAPS[network])
+        parts = [maps] if MAPS[network] == 3 else o.split(maps, ITERATIONS)
+        down_, across_ = o.constant(down), o.constant(across.T)
+
+        def enlarge(part: Any) -> Any:
+            return o.matmul(down_, o.matmul(part, across_))
+
+        # One iteration's maps at a time: all of them at full size would not stay in the cache.
+        enhanced = image
+        shared = enlarge(parts[0]) if len(parts) == 1 else None
+        for index in range(ITERATIONS):
+            enhanced = o.curve(enhanced, enlarge(parts[index]) if shared is None else shared)
+        return [enhanced, enlarge(o.mean(parts))] if with_map else [enhanced]
+
+    return Program("apply", build, pictures=2)
+
+
+def _predict(o: Operations[Any], statistics: Any, regression: Sequence[Any], rows: int, columns: int, maps: int) -> Any:
+    low, high, hidden, hidden_bias, output, direct, bias = regression
+    features = o.concatenate(o.crop(statistics, 1, 1, 1, 1), o.average(statistics, 3, 1))
+    features = o.limit(o.reshape(features, 1, 2 * STATISTICS, rows * columns), low, high)
+    units = o.relu(o.add(o.matmul(hidden, features), hidden_bias))
+    result = o.add(o.add(o.matmul(output, units), o.matmul(direct, features)), bias)
+    limited = o.limit(result, o.constant(np.array(-1.0)), o.constant(np.array(1.0)))
+    return o.reshape(limited, 1, maps, rows, columns)
+
+
+def _enlargement(blocks: int, size: int) -> Floats:
+    """Return the matrix of linear interpolation from blocks, one more at each end, to pixels; centres on centres."""
+    places = (np.arange(blocks * size) + 0.5) / size + 0.5
+    first = np.floor(places).astype(int)
+    matrix = np.zeros((blocks * size, blocks + 2), np.float32)
+    pixels = np.arange(blocks * size)
+    matrix[pixels, first] = 1 - (places - first)
+    matrix[pixels, first + 1] = places - first
+    return matrix

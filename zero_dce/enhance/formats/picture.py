@@ -1,0 +1,76 @@
+"""What reading a file gives: pixels as a canvas, and what writing it back needs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO, NamedTuple, Protocol, Self
+
+from zero_dce.enhance.canvas import Canvas
+
+# Takes a width and a height from a file's header, and raises ValueError where they are too large.
+CheckSize = Callable[[int, int], None]
+
+
+def check_sides(canvas: Canvas, format_: str, most: int) -> None:
+    """Return if a format can hold a picture of this size.
+
+    Raises:
+        ValueError: if a side is longer than the format allows.
+    """
+    if max(canvas.width, canvas.height) > most:
+        raise ValueError(
+            f"a {format_} file holds at most {most} pixels a side; this picture has {canvas.width} x {canvas.height}"
+        )
+
+
+class Kept(Protocol):
+    """What a file of one format holds beside its pixels."""
+
+    @property
+    def orientation(self) -> int:
+        """The EXIF orientation, 1 to 8: how a viewer turns the stored pixels."""
+
+    def upright(self) -> Self:
+        """The same for pixels that are upright already: orientation 1."""
+
+    def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
+        """Write a whole file of the format."""
+
+
+class Content(NamedTuple):
+    """What the reader of one format gives."""
+
+    canvas: Canvas
+    kept: Kept
+    notices: list[str]
+
+
+@dataclass
+class Picture:
+    """A photograph as it lies in its file.
+
+    Attributes:
+        path: the file.
+        format: JPEG, PNG, TIFF, WEBP or BMP, by its content.
+        canvas: the pixels, in the stored orientation and in the file's own colour space.
+        kept: metadata, and how the file was encoded.
+        notices: what a person should know, such as frames that are left out.
+    """
+
+    path: Path
+    format: str
+    canvas: Canvas
+    kept: Kept
+    notices: list[str] = field(default_factory=list)
+
+    @property
+    def width(self) -> int:
+        """Pixels from left to right, as stored."""
+        return self.canvas.width
+
+    @property
+    def height(self) -> int:
+        """Pixels from top to bottom, as stored."""
+        return self.canvas.height

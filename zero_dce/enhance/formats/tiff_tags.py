@@ -1,0 +1,109 @@
+"""The tags of a TIFF that are kept, and how a directory is written."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import BinaryIO
+
+from zero_dce.enhance.formats.ifd import LONG, LONG8, SHORT, Directory, Entry, Layout, read_directory, size_of
+from zero_dce.enhance.formats.photoshop import drop_previews
+
+# Directories of their own: EXIF, GPS, and inside EXIF interoperability.
+EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
+NESTED = (EXIF, GPS, INTEROPERABILITY)
+RESOURCES, LAYERS = 34377, 37724
+PROFILE = 34675
+# What describes how pixels lie in the file, other pages, previews, and statistics of the old pixels.
+STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289}
+STRUCTURE |= {290, 291, 292, 293, 297, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338}
+STRUCTURE |= {339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532, 32997, LAYERS}
+# What says which colours the numbers are: wrong after a conversion.
+COLOUR_SPACE = {PROFILE, 301, 318, 319}
+IFD_TYPES = (13, 18)
+
+
+@dataclass(frozen=True)
+class Tag:
+    """A tag with its value as it lies in the file, or a directory of tags."""
+
+    number: int
+    type: int
+    count: int
+    value: bytes | tuple[Tag, ...]
+
+
+def read_tags(stream: BinaryIO, layout: Layout, page: Directory) -> tuple[tuple[Tag, ...], list[str]]:
+    """Read what is kept of a page's tags, and notices of those that are damaged."""
+    reader = _Reader(stream, layout)
+    return reader.read(page, STRUCTURE), reader.notices
+
+
+class _Reader:
+    """Reads values, in all no more bytes than the file has: damaged files list the same ones many times."""
+
+    def __init__(self, stream: BinaryIO, layout: Layout) -> None:
+        self._stream = stream
+        self._layout = layout
+        self._left = size_of(stream)
+        self.notices: list[str] = []
+
+    def read(self, directory: Directory, without: set[int]) -> tuple[Tag, ...]:
+        tags = []
+        for number, entry in sorted(directory.entries.items()):
+            nested = number in NESTED
+            if number not in without and (nested or entry.type not in IFD_TYPES):
+                try:
+                    tags.append(self._nested(entry) if nested else self._plain(entry))
+                except ValueError as error:
+                    self.notices.append(f"tag {number} is left out: {error}")
+        return tuple(tags)
+
+    def _plain(self, entry: Entry) -> Tag:
+        self._left -= entry.size
+        if self._left < 0:
+            raise ValueError("the tags hold more than the file")
+        value = entry.read(self._stream)
+        if entry.number == RESOURCES:
+            value = drop_previews(value)
+        return Tag(entry.number, entry.type, len(value) * entry.count // max(1, entry.size), value)
+
+    def _nested(self, entry: Entry) -> Tag:
+        (start,) = entry.numbers(self._stream, self._layout)
+        # One inside another of the same kind would go round in circles.
+        without = {EXIF, GPS} | (set() if entry.number == EXIF else {INTEROPERABILITY})
+        self._left -= 1
+        return Tag(entry.number, entry.type, 1, self.read(read_directory(self._stream, self._layout, start), without))
+
+
+def whole_numbers(layout: Layout, number: int, values: Sequence[int], type_: int = SHORT) -> Tag:
+    """Make a tag of whole numbers; 64 bits are taken in a BigTIFF only."""
+    type_ = LONG8 if type_ == LONG and layout.big else type_
+    code = {SHORT: "H", LONG: "I", LONG8: "Q"}[type_]
+    return Tag(number, type_, len(values), layout.pack(code * len(values), *values))
+
+
+def write_directory(stream: BinaryIO, layout: Layout, tags: Sequence[Tag]) -> int:
+    """Write values and directory at the end of a file; returns where the directory starts."""
+    entries = [_write_value(stream, layout, tag) for tag in sorted(tags, key=lambda tag: tag.number)]
+    start = _align(stream)
+    stream.write(layout.pack(layout.count, len(entries)) + b"".join(entries) + layout.pack(layout.offset, 0))
+    return start
+
+
+def _write_value(stream: BinaryIO, layout: Layout, tag: Tag) -> bytes:
+    if isinstance(tag.value, tuple):
+        tag = whole_numbers(layout, tag.number, (write_directory(stream, layout, tag.value),), LONG)
+    assert isinstance(tag.value, bytes)
+    head = layout.pack("HH" + layout.offset, tag.number, tag.type, tag.count)
+    if len(tag.value) <= layout.inline:
+        return head + tag.value.ljust(layout.inline, b"\0")
+    place = _align(stream)
+    stream.write(tag.value)
+    return head + layout.pack(layout.offset, place)
+
+
+def _align(stream: BinaryIO) -> int:
+    """Values start at even places."""
+    stream.write(b"\0" * (stream.tell() % 2))
+    return stream.tell()

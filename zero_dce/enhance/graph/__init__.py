@@ -1,0 +1,105 @@
+"""Libraries that run the network: which there are, and which suits this machine."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from importlib import import_module
+from importlib.util import find_spec
+from typing import Protocol
+
+from zero_dce.enhance.graph.programs import Program
+from zero_dce.enhance.pixels import Array
+from zero_dce.weights import Weights
+
+# From the name to the module's class. On the CPU the first that is installed is the quickest.
+BACKENDS = {
+    "openvino": ("zero_dce.enhance.graph.openvino", "OpenVINOBackend"),
+    "onnxruntime": ("zero_dce.enhance.graph.onnxruntime", "ONNXRuntimeBackend"),
+    "torch": ("zero_dce.enhance.graph.pytorch", "PyTorchBackend"),
+}
+NEEDS = {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx"), "torch": ("torch",)}
+DRIVERS = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
+
+
+class Backend(Protocol):
+    """A library that runs programs. What it prepares for a shape is kept and shared by threads.
+
+    Attributes:
+        name: as a person chooses it.
+        precision: of the convolutions; curves are always float32.
+        tile: the side of a tile that it is quickest with, in pixels.
+        workers: how many threads should call it, so that it never waits for pixels.
+    """
+
+    name: str
+    precision: str
+    tile: int
+
+    @property
+    def workers(self) -> int:
+        """Return the number of threads."""
+
+    def begin_thread(self) -> None:
+        """Be called in each of these threads, before it calls :meth:`run`."""
+
+    def end_threads(self, workers: int) -> None:
+        """Be called when these ``workers`` have ended."""
+
+    def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
+        """Compute a program.
+
+        Args:
+            program: what to compute.
+            inputs: H x W x C, uint8, uint16 or float32 in [0, 1].
+
+        Returns:
+            Its outputs, H x W x C.
+        """
+
+
+def choose_backend(name: str, weights: Weights, precision: str) -> Backend:
+    """Return the backend of a name, or with ``auto`` the quickest that is installed.
+
+    Args:
+        name: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
+        weights: of either network.
+        precision: ``auto`` for the quickest that this machine has, or its name.
+
+    Raises:
+        ModuleNotFoundError: if the backend is not installed.
+        ValueError: if the name or the precision is unknown or not to be had here.
+    """
+    if name not in ("auto", *BACKENDS):
+        raise ValueError(f"--backend is {name!r}; expected auto or one of {', '.join(BACKENDS)}")
+    chosen = quickest() if name == "auto" else name
+    missing = [package for package in NEEDS[chosen] if find_spec(package) is None]
+    if missing:
+        raise ModuleNotFoundError(
+            f"--backend {chosen} needs {' and '.join(missing)}: pip install 'zero_dce[{chosen}]', or --backend auto"
+        )
+    module, attribute = BACKENDS[chosen]
+    backend = getattr(import_module(module), attribute)
+    available = backend.precisions()
+    if precision != "auto" and precision not in available:
+        raise ValueError(f"--precision is {precision!r}; {chosen} on this machine has auto, {', '.join(available)}")
+    made: Backend = backend(weights, available[0] if precision == "auto" else precision)
+    return made
+
+
+def quickest() -> str:
+    """Return PyTorch where there is a GPU that it can use, else the quickest on the CPU of those installed."""
+    if _has_nvidia_driver():
+        from zero_dce.enhance.graph.pytorch import default_device
+
+        if default_device() == "cuda":
+            return "torch"
+    return next(name for name in BACKENDS if all(find_spec(package) for package in NEEDS[name]))
+
+
+def _has_nvidia_driver() -> bool:
+    """Tell whether asking PyTorch for a GPU, whose import takes seconds, is worth it."""
+    try:
+        return sys.platform in DRIVERS and bool(ctypes.CDLL(DRIVERS[sys.platform]))
+    except OSError:
+        return False

@@ -1,0 +1,55 @@
+"""ONNX Runtime on the CPU: float32, one graph for every size of picture."""
+
+from __future__ import annotations
+
+from threading import Lock
+from typing import Any
+
+import numpy as np
+import onnxruntime
+
+from zero_dce.enhance.graph.onnx_graph import pixels_model
+from zero_dce.enhance.graph.programs import Program
+from zero_dce.enhance.pixels import Array
+from zero_dce.weights import Weights
+
+
+class ONNXRuntimeBackend:
+    """Runs programs in ONNX Runtime, see :class:`zero_dce.enhance.graph.Backend`."""
+
+    name = "onnxruntime"
+    tile = 384
+    workers = 2
+
+    def __init__(self, weights: Weights, precision: str) -> None:
+        self.weights = weights
+        self.precision = precision
+        self._sessions: dict[tuple[Any, ...], onnxruntime.InferenceSession] = {}
+        self._lock = Lock()
+
+    @staticmethod
+    def precisions() -> tuple[str, ...]:
+        """Return what convolutions are computed in; its CPU kernels know float32 alone."""
+        return ("float32",)
+
+    def begin_thread(self) -> None:
+        """Nothing is kept for a thread."""
+
+    def end_threads(self, workers: int) -> None:
+        """Nothing was."""
+
+    def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
+        """Compute a program."""
+        key = (program, *(array.dtype for array in inputs))
+        with self._lock:
+            if key not in self._sessions:
+                model = pixels_model(self.weights, program, [(array.shape, array.dtype) for array in inputs])
+                self._sessions[key] = onnxruntime.InferenceSession(
+                    model.SerializeToString(), providers=["CPUExecutionProvider"]
+                )
+        session = self._sessions[key]
+        names = [node.name for node in session.get_inputs()]
+        arrays = [np.ascontiguousarray(array) for array in inputs]
+        arrays = [array[None] if index < program.pictures else array for index, array in enumerate(arrays)]
+        feed = dict(zip(names, arrays, strict=True))
+        return tuple(output[0] for output in session.run(None, feed))

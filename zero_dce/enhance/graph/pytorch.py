@@ -1,0 +1,190 @@
+"""PyTorch, on the CPU or a GPU: always there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from zero_dce.enhance.graph.programs import Program
+from zero_dce.enhance.graph.topology import groups_of
+from zero_dce.enhance.pixels import LEVELS, Array
+from zero_dce.hardware import cpu_has_bfloat16
+from zero_dce.weights import Weights
+
+# Tiles that keep a processor's cache, and a GPU's cores, busy.
+TILES = {"cpu": 256, "cuda": 1536}
+
+
+class PyTorchBackend:
+    """Runs programs in PyTorch, see :class:`zero_dce.enhance.graph.Backend`."""
+
+    name = "torch"
+
+    def __init__(self, weights: Weights, precision: str, device: str | torch.device | None = None) -> None:
+        self.precision = precision
+        self.device = torch.device(device or default_device())
+        self.tile = TILES.get(self.device.type, TILES["cuda"])
+        self._exact_gpu = precision == "float32" and self.device.type == "cuda"
+        self._operations = PyTorchOperations(weights, getattr(torch, precision), self.device)
+
+    @staticmethod
+    def precisions() -> tuple[str, ...]:
+        """Return what the GPU, or the processor where there is none, computes convolutions in, quickest first."""
+        if default_device() == "cuda":
+            half = ("bfloat16", "float16") if torch.cuda.is_bf16_supported(including_emulation=False) else ("float16",)
+            return (*half, "float32")
+        return ("bfloat16", "float32") if cpu_has_bfloat16() else ("float32",)
+
+    @property
+    def workers(self) -> int:
+        """Return the number of threads: on the CPU what PyTorch has now.
+
+        A core a tile: tiles need not wait for each other, as cores that share one do after each of its operations. On a
+        GPU one tile is moved while another is computed; but a setting of the whole process has one user.
+        """
+        return torch.get_num_threads() if self.device.type == "cpu" else 1 if self._exact_gpu else 2
+
+    def begin_thread(self) -> None:
+        """Let this thread compute on one core."""
+        if self.device.type != "cpu":
+            return
+        # A thread's number is settled at its first question; what is set before that is lost.
+        torch.get_num_threads()
+        torch.set_num_threads(1)
+
+    def end_threads(self, workers: int) -> None:
+        """Let threads that are started later have as many cores as before."""
+        if self.device.type == "cpu":
+            torch.set_num_threads(workers)
+
+    def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
+        """Compute a program."""
+        # Left to itself, cuDNN rounds float32 to the 10 bits of TF32.
+        exactly = torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if self._exact_gpu else nullcontext()
+        with torch.inference_mode(), exactly:
+            images = [_from_pixels(array, self.device) for array in inputs[: program.pictures]]
+            others = [torch.from_numpy(array).to(self.device) for array in inputs[program.pictures :]]
+            outputs = list(program.build(self._operations, [*images, *others]))
+            if program.picture_out:
+                outputs[0] = _to_levels(outputs[0], inputs[0].dtype)
+            return tuple(node.permute(0, 2, 3, 1)[0].contiguous().cpu().numpy() for node in outputs)
+
+
+def default_device() -> str:
+    """Return ``cuda`` where PyTorch can use a GPU, else ``cpu``."""
+    return "cuda" if torch.cuda.is_available() else "cpu"
+
+
+class PyTorchOperations:
+    """The network's operations, carried out at once, see :class:`zero_dce.enhance.graph.topology.Operations`.
+
+    Channels lie last in memory, as convolutions run fastest, and as pixels are stored.
+    """
+
+    def __init__(self, weights: Weights, dtype: torch.dtype, device: torch.device) -> None:
+        self.weights = weights
+        self.dtype = dtype
+        self.device = device
+        self._state = {name: self._place(value, device) for name, value in weights.state.items()}
+
+    def _place(self, value: Array, device: torch.device) -> Tensor:
+        tensor = torch.from_numpy(value).to(device, self.dtype)
+        return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
+
+    def convolve(self, x: Tensor, layer: str, relu: bool = False) -> Tensor:
+        """Convolve."""
+        weight, groups = self._state[f"{layer}.weight"], groups_of(self.weights.state[f"{layer}.weight"])
+        y = F.conv2d(
+            x.to(self.dtype), weight, self._state[f"{layer}.bias"], padding=weight.shape[2] // 2, groups=groups
+        )
+        return y.relu_() if relu else y
+
+    def concatenate(self, first: Tensor, second: Tensor) -> Tensor:
+        """Join channels."""
+        return torch.cat((first, second), dim=1)
+
+    def tanh(self, x: Tensor) -> Tensor:
+        """Hyperbolic tangent, in float32: half precision near 1 has steps of 1/128."""
+        return x.float().tanh_()
+
+    def split(self, maps: Tensor, parts: int) -> Sequence[Tensor]:
+        """Cut channels, without a copy."""
+        return maps.chunk(parts, dim=1)
+
+    def scale(self, x: Tensor, factor: float) -> Tensor:
+        """Multiply."""
+        return x * factor
+
+    def mean(self, parts: Sequence[Tensor]) -> Tensor:
+        """Average."""
+        return torch.stack(tuple(parts)).mean(0)
+
+    def curve(self, x: Tensor, curve_map: Tensor) -> Tensor:
+        """One step of the curve; a tile stays in the cache from step to step."""
+        return torch.addcmul(x, curve_map, torch.addcmul(-x, x, x))
+
+    def constant(self, value: Array) -> Tensor:
+        """Return a tensor."""
+        return torch.from_numpy(value.astype(np.float32)).to(self.device)
+
+    def add(self, first: Tensor, second: Tensor) -> Tensor:
+        """Add."""
+        return first + second
+
+    def subtract(self, first: Tensor, second: Tensor) -> Tensor:
+        """Subtract."""
+        return first - second
+
+    def multiply(self, first: Tensor, second: Tensor) -> Tensor:
+        """Multiply."""
+        return first * second
+
+    def matmul(self, first: Tensor, second: Tensor) -> Tensor:
+        """Multiply matrices."""
+        return first @ second
+
+    def relu(self, x: Tensor) -> Tensor:
+        """Return the larger of x and 0."""
+        return x.relu()
+
+    def root(self, x: Tensor) -> Tensor:
+        """Square root."""
+        return x.sqrt()
+
+    def absolute(self, x: Tensor) -> Tensor:
+        """Absolute value."""
+        return x.abs()
+
+    def limit(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
+        """Limit."""
+        return torch.clamp(x, low, high)
+
+    def average(self, x: Tensor, size: int, stride: int) -> Tensor:
+        """Average over windows."""
+        return F.avg_pool2d(x, size, stride)
+
+    def crop(self, x: Tensor, top: int, left: int, bottom: int, right: int) -> Tensor:
+        """Cut off, without a copy."""
+        return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
+
+    def reshape(self, x: Tensor, *shape: int) -> Tensor:
+        """Change the shape."""
+        return x.reshape(shape)
+
+
+def _from_pixels(array: Array, device: torch.device) -> Tensor:
+    # PyTorch has few operations for uint16.
+    wide = array.astype(np.int32) if array.dtype == np.uint16 else np.require(array, requirements=("C", "W"))
+    tensor = torch.from_numpy(wide).to(device)[None].permute(0, 3, 1, 2)
+    return tensor.float() / LEVELS[array.dtype] if array.dtype != np.float32 else tensor
+
+
+def _to_levels(image: Tensor, dtype: np.dtype[np.generic]) -> Tensor:
+    if dtype == np.float32:
+        return image
+    return (image * LEVELS[dtype]).round_().to(torch.uint8 if dtype == np.uint8 else torch.uint16)

@@ -1,0 +1,119 @@
+"""``zero_dce.enhance(image)``: the same as the command, on pixels in memory."""
+
+from __future__ import annotations
+
+import os
+import sys
+from functools import lru_cache
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from PIL import Image
+
+from zero_dce.enhance.canvas import ArrayCanvas, PillowCanvas
+from zero_dce.enhance.engine import Enhancer
+from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.trained import TRAINED
+from zero_dce.weights import find_file, read_weights
+
+Picture = TypeVar("Picture")
+# Combinations of weights and options that stay prepared.
+PREPARED = 4
+
+
+def enhance(
+    image: Picture,
+    weights: str | os.PathLike[str] | None = None,
+    *,
+    mode: str = "exact",
+    strength: float = 1.0,
+    backend: str = "auto",
+    precision: str = "auto",
+) -> Picture:
+    """Enhance a picture; the network is read and prepared at the first call.
+
+    Args:
+        image: one of
+
+            - a NumPy array, H x W, H x W x 3 (RGB) or with alpha as the last channel, H x W x 2 or 4; uint8, uint16,
+              or float32 or float64 in [0, 1];
+            - a PIL image of mode RGB, L, RGBA or LA;
+            - a PyTorch tensor, 3 x H x W or B x 3 x H x W, uint8 or floating-point in [0, 1].
+        weights: what :func:`zero_dce.weights.read_weights` takes; ``None`` is the network trained on the embedded
+            sample that comes with this package.
+        mode: ``exact``, or ``fast``, see :class:`zero_dce.enhance.engine.Enhancer`.
+        strength: what curve maps are multiplied by, in [0, 1].
+        backend: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
+        precision: of the convolutions, ``auto``, ``bfloat16`` or ``float32``.
+
+    Returns:
+        The enhanced picture: of the same kind, shape and type, a tensor on the same device. The input is not changed.
+
+    Raises:
+        TypeError: if the image is of none of these kinds.
+        ValueError: if its shape, type or range is another, or an option is wrong.
+
+    >>> import numpy as np
+    >>> enhance(np.full((4, 6, 3), 20, dtype=np.uint8)).shape
+    (4, 6, 3)
+    """
+    file = find_file(Path(weights or TRAINED)).resolve()
+    # A run that trains on writes the same file anew.
+    state = file.stat()
+    enhancer = _prepare(file, (state.st_mtime_ns, state.st_size), mode, float(strength), backend, precision)
+    if isinstance(image, Image.Image):
+        return _enhance_image(enhancer, image)  # type: ignore[return-value]
+    if isinstance(image, np.ndarray):
+        return _enhance_array(enhancer, image)  # type: ignore[return-value]
+    # A tensor can only come from a program that has imported PyTorch.
+    torch = sys.modules.get("torch")
+    if torch is not None and isinstance(image, torch.Tensor):
+        return _enhance_tensor(enhancer, image)  # type: ignore[no-any-return]
+    raise TypeError(f"the image is a {type(image).__name__}; expected a NumPy array, a PIL image or a PyTorch tensor")
+
+
+@lru_cache(maxsize=PREPARED)
+def _prepare(file: Path, _state: tuple[int, int], mode: str, strength: float, backend: str, precision: str) -> Enhancer:
+    return Enhancer(read_weights(file), mode=mode, strength=strength, backend=backend, precision=precision)
+
+
+def _enhance_image(enhancer: Enhancer, image: Image.Image) -> Image.Image:
+    enhanced = enhancer.enhance(PillowCanvas(image)).image
+    # Colour profile, EXIF, resolution: saving it later wants them.
+    enhanced.info = dict(image.info)
+    return enhanced
+
+
+def _enhance_array(enhancer: Enhancer, image: Array) -> Array:
+    if image.dtype.kind == "f":
+        _check_range(image)
+        return enhancer.enhance(ArrayCanvas(image.astype(np.float32, copy=False))).pixels.astype(
+            image.dtype, copy=False
+        )
+    return enhancer.enhance(ArrayCanvas(image)).pixels
+
+
+def _enhance_tensor(enhancer: Enhancer, image: Any) -> Any:
+    import torch
+
+    batch = image if image.dim() == 4 else image[None]
+    if image.dim() not in (3, 4) or batch.shape[1] != 3:
+        raise ValueError(f"the tensor is of shape {tuple(image.shape)}; expected 3 x H x W or B x 3 x H x W")
+    if not (batch.dtype == torch.uint8 or batch.is_floating_point()) or not batch.numel():
+        raise ValueError(
+            f"the tensor is of type {image.dtype} and shape {tuple(image.shape)}; expected uint8 or floating-point "
+            "numbers, and at least one pixel"
+        )
+    stored = batch.detach().cpu()
+    pixels = (stored if stored.dtype == torch.uint8 else stored.float()).permute(0, 2, 3, 1).numpy()
+    enhanced = np.stack([_enhance_array(enhancer, picture) for picture in pixels])
+    return torch.from_numpy(enhanced).permute(0, 3, 1, 2).reshape(image.shape).to(image)
+
+
+def _check_range(image: Array) -> None:
+    if image.size and not (image.min() >= 0 and image.max() <= 1):
+        raise ValueError(
+            f"the image's values lie between {image.min():g} and {image.max():g}; expected numbers in [0, 1]. Divide "
+            "by the level of white, or give uint8 or uint16"
+        )

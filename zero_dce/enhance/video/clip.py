@@ -1,0 +1,175 @@
+"""Reading a clip: what it is, its frames as RGB, and the packets of its other streams as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from typing import TypeAlias, cast
+
+import av
+import numpy as np
+from av.buffer import Buffer
+from av.container import InputContainer
+from av.packet import Packet
+from av.stream import Disposition, Stream
+from av.video.frame import VideoFrame
+from av.video.reformatter import Interpolation
+from av.video.stream import VideoStream
+
+from zero_dce.enhance.pixels import Array
+
+# How RGB is converted: plain rounding darkens by a step, which brightening makes three.
+ROUNDED = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
+# Of ITU-T H.273: transfer characteristics.
+HDR = {16: "PQ", 18: "HLG"}
+COPIED = ("audio", "subtitle", "attachment")
+# What a container says of its length is not exact.
+TOLERANCE = 0.5
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A frame as it lies in the file, not turned by the display matrix.
+
+    Attributes:
+        pixels: uint8, H x W x 3.
+        pts: when it is shown, in ``time_base``.
+        time_base: in seconds.
+        duration: in ``time_base``; 0 if unknown.
+    """
+
+    pixels: Array
+    pts: int
+    time_base: Fraction
+    duration: int
+
+
+# As a string: PyAV's class takes a type only for the checker.
+Item: TypeAlias = "Frame | Packet[Stream]"
+
+
+class Clip:
+    """An open clip.
+
+    Attributes:
+        container: what it lies in.
+        video: the stream of frames.
+        copied: the streams whose packets are copied.
+        first: the first frame as it was decoded: it tells what the stream does not.
+        notices: what a person should know about the clip.
+    """
+
+    def __init__(self, file: Path, container: InputContainer, first: VideoFrame) -> None:
+        self.file, self.container, self.first = file, container, first
+        self.video = _video_stream(file, container)
+        self.video.thread_type = "AUTO"
+        self.copied: list[Stream] = [stream for stream in container.streams if stream.type in COPIED]
+        self.notices: list[str] = []
+        self._check()
+
+    def _check(self) -> None:
+        if self.first.color_trc in HDR:
+            raise ValueError(
+                f"{self.file} is HDR ({HDR[self.first.color_trc]}), and the network knows ordinary pictures only: "
+                "convert it to SDR (BT.709) first, for example with the tone mapping of ffmpeg or of a video editor"
+            )
+        if self.first.interlaced_frame:
+            raise ValueError(f"{self.file} is interlaced: deinterlace it first, for example with ffmpeg -vf bwdif")
+        if max(component.bits for component in self.first.format.components) > 8:
+            self.notices.append("its more than 8 bits a channel become 8")
+        left_out = [
+            f"stream {stream.index} ({stream.type})"
+            for stream in self.container.streams
+            if stream is not self.video and stream not in self.copied
+        ]
+        if left_out:
+            self.notices.append(f"left out: {', '.join(left_out)}")
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Return width and height of a frame in pixels, as it lies in the file."""
+        return self.first.width, self.first.height
+
+    @property
+    def seconds(self) -> float:
+        """Return when the clip ends by what the file says; 0 if it does not say."""
+        if not self.container.duration:
+            return 0.0
+        return float(((self.container.start_time or 0) + self.container.duration) / av.time_base)
+
+    def display_matrix(self) -> list[int] | None:
+        """Return the nine numbers that turn the frames for display."""
+        data = self.first.side_data.get("DISPLAYMATRIX")
+        if data is None:
+            return None
+        return [int(number) for number in np.frombuffer(bytes(cast(Buffer, data))[:36], np.int32)]
+
+    def items(self) -> Iterator[Item]:
+        """Yield frames, and packets of the other streams, in the file's order.
+
+        Raises:
+            ValueError: if the clip is damaged, or ends before its time.
+        """
+        end = 0.0
+        for packet in self.container.demux([self.video, *self.copied]):
+            if packet.pts is not None and packet.time_base is not None:
+                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+            if packet.stream is self.video:
+                yield from map(self._convert, self.video.decode(packet))
+            # The last one of a stream is empty: it says that nothing follows.
+            elif packet.size:
+                yield packet
+        if end + TOLERANCE < self.seconds:
+            raise ValueError(
+                f"{self.file} ends after {end:.1f} of {self.seconds:.1f} s: it is cut short. To enhance what is there, "
+                f"copy it first: ffmpeg -i {self.file} -c copy NEW{self.file.suffix}"
+            )
+
+    def _convert(self, frame: VideoFrame) -> Frame:
+        if frame.pts is None or frame.time_base is None or frame.is_corrupt:
+            raise ValueError(f"{self.file} is damaged: a frame cannot be decoded, or has no time")
+        if (frame.width, frame.height) != self.size:
+            raise ValueError(
+                f"{self.file} changes from {self.size[0]} x {self.size[1]} to {frame.width} x {frame.height} pixels; "
+                "expected frames of one size: cut it there"
+            )
+        return Frame(
+            frame.to_ndarray(format="rgb24", interpolation=ROUNDED), frame.pts, frame.time_base, frame.duration or 0
+        )
+
+
+def _video_stream(file: Path, container: InputContainer) -> VideoStream:
+    streams = [stream for stream in container.streams.video if Disposition.attached_pic not in stream.disposition]
+    if not streams:
+        raise ValueError(f"{file} has no video stream; expected a clip with one")
+    return streams[0]
+
+
+def _first_frame(file: Path) -> VideoFrame:
+    with av.open(file) as container:
+        for frame in container.decode(_video_stream(file, container)):
+            return frame
+    raise ValueError(f"{file} has a video stream without frames; expected at least one")
+
+
+@contextmanager
+def open_clip(file: Path) -> Iterator[Clip]:
+    """Open a clip.
+
+    Raises:
+        OSError: if the file cannot be opened.
+        ValueError: if it is no clip that can be enhanced; the message says why.
+    """
+    try:
+        first = _first_frame(file)
+    except av.error.InvalidDataError as error:
+        raise ValueError(f"cannot read {file} as a video clip: it is cut short, damaged or something else") from error
+    # Opened again: not every file can go back to its first frame exactly.
+    with av.open(file) as container:
+        try:
+            yield Clip(file, container, first)
+        except av.error.InvalidDataError as error:
+            raise ValueError(f"{file} is damaged: {error.strerror}") from error

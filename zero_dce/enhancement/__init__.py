@@ -1,1 +1,0 @@
-"""Enhancing photographs of any size with a trained network: tiles, files and their metadata."""

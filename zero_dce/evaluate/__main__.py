@@ -1,0 +1,76 @@
+"""Measure checkpoints on pictures: ``python -m zero_dce.evaluate --weights FILE_OR_DIR ... --images DIR``.
+
+A row a checkpoint, beside what a person has without any network: the input as it is and a gamma curve. Each value is
+the mean over the pictures with a bootstrap 95 % interval.
+
+With references: ``--pairs CSV --root DIR`` (columns ``low`` and ``reference``, paths below the root), or
+``--low DIR --high DIR`` (two folders with the same names). Without: ``--images DIR``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from zero_dce.checks import check_number
+from zero_dce.evaluate.pictures import Pair, find_images, listed_pairs, match_folders
+from zero_dce.terminal import print_any_name
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = _parser()
+    options = parser.parse_args(arguments)
+    print_any_name()
+    try:
+        pairs = _find(options, parser)
+        if options.longest is not None:
+            check_number("--longest", options.longest, least=1, whole=True)
+        check_number("--scale-factor", options.scale_factor, least=1, whole=True)
+        # Not at the top: help and most mistakes need no torch, whose import takes seconds.
+        from zero_dce.evaluate.compare import compare
+
+        compare(options.weights, pairs, options.longest, options.json, options.scale_factor)
+    except (OSError, ValueError, MemoryError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m zero_dce.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--weights", type=Path, nargs="+", required=True, metavar="FILE_OR_DIR", help="checkpoints, or folders of runs"
+    )
+    parser.add_argument("--pairs", type=Path, metavar="CSV", help="which picture has which reference; needs --root")
+    parser.add_argument("--root", type=Path, metavar="DIR", help="what the paths in --pairs are relative to")
+    parser.add_argument("--low", type=Path, metavar="DIR", help="dark pictures; needs --high")
+    parser.add_argument("--high", type=Path, metavar="DIR", help="their references, of the same names")
+    parser.add_argument("--images", type=Path, metavar="DIR", help="pictures without references")
+    parser.add_argument("--longest", type=int, metavar="N", help="shrink to this many pixels on the longer side")
+    parser.add_argument(
+        "--scale-factor",
+        type=int,
+        default=1,
+        metavar="N",
+        help="by how much smaller Zero-DCE++ sees the pictures; its authors test with 12 (default: 1)",
+    )
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write the values of each picture")
+    return parser
+
+
+def _find(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[Pair]:
+    given = {name for name in ("pairs", "root", "low", "high", "images") if getattr(options, name) is not None}
+    if given == {"pairs", "root"}:
+        return listed_pairs(options.pairs, options.root)
+    if given == {"low", "high"}:
+        return match_folders(options.low, options.high)
+    if given == {"images"}:
+        return find_images(options.images)
+    return parser.error("give one of: --pairs CSV --root DIR; --low DIR --high DIR; --images DIR")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,161 @@
+"""Measuring every picture under every method: checkpoints, the input as it is, gamma curves."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from zero_dce.evaluate.bootstrap import bootstrap_interval
+from zero_dce.evaluate.gamma import USUAL, BestGamma
+from zero_dce.evaluate.pictures import Pair, read_picture
+from zero_dce.evaluate.weights import describe_network
+from zero_dce.images.sheets import to_image
+from zero_dce.metrics import (
+    absolute_error,
+    brightened_bright,
+    brightened_by,
+    brightness,
+    clipped_share,
+    colour_error,
+    entropy,
+    lightness_order_error,
+    noise,
+    psnr,
+    saturation,
+    saturation_ratio,
+    ssim,
+    summed_absolute_error,
+)
+from zero_dce.metrics.means import Measure
+from zero_dce.metrics.piqe import piqe
+from zero_dce.networks import CurveNet
+from zero_dce.terminal import progress_bar
+
+# Of the output alone, of input and output, of output and reference.
+OF_OUTPUT: dict[str, Measure] = {
+    "brightness": brightness,
+    "saturation": saturation,
+    "clipped": clipped_share,
+    "entropy": entropy,
+    "noise": noise,
+    "piqe": piqe,
+}
+OF_CHANGE: dict[str, Measure] = {
+    "saturation_ratio": saturation_ratio,
+    "loe": lightness_order_error,
+    "brightened_bright": brightened_bright,
+    "brightened_by": brightened_by,
+}
+OF_COMPARISON: dict[str, Measure] = {
+    "psnr": psnr,
+    "ssim": ssim,
+    "mae": absolute_error,
+    "mae_rgb_sum": summed_absolute_error,
+    "delta_e": colour_error,
+}
+
+
+@dataclass
+class Row:
+    """One method and what it gave.
+
+    Attributes:
+        name: as it stands in the table.
+        enhance: from pictures, B x 3 x H x W in [0, 1], to the same.
+        details: what identifies the method: the network and a hash of its weights, or the gamma.
+        values: from a measure to one value a picture, NaN where a picture has none.
+    """
+
+    name: str
+    enhance: Callable[[Tensor], Tensor]
+    details: dict[str, Any] = field(default_factory=dict)
+    values: dict[str, list[float]] = field(default_factory=dict)
+
+    def known(self, measure: str) -> list[float]:
+        """Return the values of the pictures that have one."""
+        return [value for value in self.values.get(measure, ()) if not math.isnan(value)]
+
+    def summary(self, measure: str) -> dict[str, Any] | None:
+        """Return mean, interval and number of pictures of a measure; ``None`` where no picture has a value."""
+        known = self.known(measure)
+        if not known:
+            return None
+        return {"mean": statistics.fmean(known), "interval": bootstrap_interval(known), "pictures": len(known)}
+
+    def record(self) -> dict[str, Any]:
+        """Return the row for JSON."""
+        means = {name: self.summary(name) for name in self.values}
+        return {"name": self.name, **self.details, "means": means, "values": self.values}
+
+
+def measure_rows(
+    networks: Mapping[str, CurveNet], pairs: Sequence[Pair], longest: int | None, device: torch.device
+) -> list[Row]:
+    """Measure the input, gamma curves and networks on all pictures, in float32.
+
+    Args:
+        networks: from their names in the table.
+        pairs: the pictures, all with or all without a reference.
+        longest: see :func:`zero_dce.evaluate.pictures.read_picture`.
+        device: where to.
+
+    Raises:
+        ValueError: if a picture cannot be used.
+    """
+    rows = [Row("input", lambda image: image), _gamma_row(f"gamma {USUAL}", USUAL)]
+    if pairs[0].reference is not None:
+        gamma, _ = _find_gamma(pairs, longest)
+        rows.append(_gamma_row("gamma best", gamma))
+    for name, network in networks.items():
+        enhance = partial(_enhance, network.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
+        rows.append(Row(name, enhance, describe_network(network)))
+    with progress_bar(total=len(pairs), desc="measuring", unit="picture", delay=1) as bar, torch.inference_mode():
+        for pair in pairs:
+            _measure_picture(rows, pair, longest, device)
+            bar.update()
+    return rows
+
+
+def _measure_picture(rows: Sequence[Row], pair: Pair, longest: int | None, device: torch.device) -> None:
+    pixels, wanted = read_picture(pair, longest)
+    image = to_image(pixels)[None].to(device)
+    reference = None if wanted is None else to_image(wanted)[None].to(device)
+    for row in rows:
+        output = row.enhance(image)
+        found = {name: measure(output) for name, measure in OF_OUTPUT.items()}
+        found |= {name: measure(image, output) for name, measure in OF_CHANGE.items()}
+        if reference is not None:
+            found |= {name: measure(output, reference) for name, measure in OF_COMPARISON.items()}
+        for name, value in found.items():
+            row.values.setdefault(name, []).append(value.item())
+
+
+def _find_gamma(pairs: Sequence[Pair], longest: int | None) -> tuple[float, float]:
+    search = BestGamma()
+    with progress_bar(total=len(pairs), desc="best gamma", unit="picture", delay=1) as bar:
+        for pair in pairs:
+            pixels, reference = read_picture(pair, longest)
+            assert reference is not None
+            search.add(pixels, reference)
+            bar.update()
+    return search.find()
+
+
+def _gamma_row(name: str, gamma: float) -> Row:
+    return Row(name, partial(_curve, gamma), {"gamma": gamma})
+
+
+def _curve(gamma: float, image: Tensor) -> Tensor:
+    return image**gamma
+
+
+def _enhance(network: CurveNet, image: Tensor) -> Tensor:
+    enhanced: Tensor = network(image.contiguous(memory_format=torch.channels_last))[0]
+    return enhanced

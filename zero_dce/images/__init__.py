@@ -1,0 +1,1 @@
+"""Pictures as pixels: decoding, light, and pictures side by side."""

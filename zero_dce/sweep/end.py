@@ -1,0 +1,123 @@
+"""The end of a sweep: its table, its pictures side by side, its page to choose from, and what to do next."""
+
+from __future__ import annotations
+
+import shlex
+import statistics
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import nullcontext
+from itertools import pairwise
+from pathlib import Path
+
+from zero_dce.files import read_json
+from zero_dce.images.decode import Pixels, decode_within
+from zero_dce.images.sheets import contact_sheet
+from zero_dce.records.run import SAMPLES, WANDB, pictures_folder, resume_command, saved_steps, sync_command
+from zero_dce.records.sweep import PLAN, Row, read_sweep
+from zero_dce.records.table import format_table, group_seeds, write_csv
+from zero_dce.review.report import REPORT, write_report
+from zero_dce.sweep.search.front import describe_front
+from zero_dce.sweep.search.plan import lock_folder
+from zero_dce.terminal import say
+
+TABLE = "sweep.csv"
+SHEET = "contact_sheet.png"
+# Longer side of a picture on the sheet.
+CELL = 192
+# A sheet of more is too tall to look at, and image viewers refuse it; one of 1,000 would take a gigabyte to draw.
+MOST_ON_SHEET = 100
+
+
+def finish_sweep(folder: Path, in_turn: bool) -> None:
+    """Print and write a sweep's table, whatever became of it, and its page.
+
+    Args:
+        folder: the sweep's.
+        in_turn: whether each run followed the one before, so that the time between them is known.
+    """
+    rows = read_sweep(folder)
+    for text in _summary(rows, in_turn):
+        say(text)
+    objectives = read_json(folder / PLAN).get("objectives")
+    if objectives:
+        say(describe_front(rows, objectives))
+    # The other workers of a search may end at the same moment.
+    with lock_folder(folder) if objectives else nullcontext():
+        try:
+            write_csv(folder / TABLE, rows)
+            _write_sheet(folder, rows)
+        except OSError as error:
+            sys.exit(f"{folder / TABLE} and {SHEET} could not be written: {error}. The runs keep their own results")
+        _write_report(folder)
+    say(_next_steps(folder, rows))
+
+
+def _write_report(folder: Path) -> None:
+    """Write the page to choose from; whatever goes wrong with it, the sweep's own result is to be seen."""
+    try:
+        write_report(folder)
+    except Exception as error:
+        again = shlex.join(["python", "-m", "zero_dce.review", "report", str(folder)])
+        say(f"{REPORT} could not be written ({type(error).__name__}: {error}). Again: {again}")
+
+
+def _summary(rows: Sequence[Row], in_turn: bool) -> Iterator[str]:
+    yield format_table(rows)
+    grouped = group_seeds(rows)
+    if len(grouped) < len(rows):
+        yield "The same, mean ± standard deviation over seeds:\n" + format_table(grouped)
+    if any(name.startswith("val/psnr") for row in rows for name in row["measures"]):
+        yield "PSNR: the dark validation frames to their well exposed reference; ± s.e. of the mean gain over them."
+    memory = [row["memory"]["host"] for row in rows if row["memory"] and row["memory"]["host"]]
+    if memory:
+        yield f"Peak memory: {max(memory) / 1000:.2f} GB."
+    pauses = [next_["began"] - run["ended"] for run, next_ in pairwise(rows) if next_["began"] and run["ended"]]
+    if pauses and in_turn:
+        yield f"Between the runs: {statistics.fmean(pauses):.2f} s, at most {max(pauses):.2f} s, without training."
+    for row in rows:
+        if row["error"]:
+            yield f"Run {row['run']} {row['state']}: {row['error']}"
+
+
+def _write_sheet(folder: Path, rows: Sequence[Row]) -> None:
+    """Put the last sample pictures of all runs on one sheet: inputs on top, then a row a run."""
+    if len(rows) > MOST_ON_SHEET:
+        # Of a sweep that was continued with more points.
+        (folder / SHEET).unlink(missing_ok=True)
+        say(f"More than {MOST_ON_SHEET} runs have no {SHEET}: filter and compare them in {REPORT}")
+        return
+    lines: list[tuple[str, list[Pixels]]] = []
+    for row in rows:
+        run = folder / str(row["run"])
+        steps = saved_steps(run)
+        if steps:
+            last = pictures_folder(run, steps[-1])
+            if not lines:
+                lines.append(("input", _thumbnails(last.glob("*_input.png"))))
+            label = f"run {row['run']}  {row['point']}  {last.name}  {row['state']}"
+            lines.append((label, _thumbnails(last.glob("*_output.png"))))
+    if lines:
+        contact_sheet(lines, CELL).save(folder / SHEET)
+
+
+def _thumbnails(files: Iterable[Path]) -> list[Pixels]:
+    return [decode_within(file, CELL) for file in sorted(files)]
+
+
+def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
+    lines = [f"Results: {folder}", f"  the table: {folder / TABLE}"]
+    if (folder / REPORT).is_file():
+        lines.append(f"  choose by eye, in a browser: {folder / REPORT}")
+    if (folder / SHEET).is_file():
+        lines.append(f"  all runs side by side: {folder / SHEET}")
+    sync = sync_command(folder)
+    if sync:
+        lines.append(f"  W&B in the terminal: python -m wandb leet {shlex.quote(str(folder / WANDB))}")
+        lines.append(f"  to the W&B dashboard: {sync}")
+    finished = next((row for row in rows if row["state"] == "finished"), None)
+    if finished and finished["step"]:
+        run = folder / str(finished["run"])
+        lines.append(f"  pictures per step: {run / SAMPLES}, and so in each run's folder")
+        lines.append(f"Next, train the one you like on: {resume_command(run, 10 * finished['step'])}")
+    return "\n".join(lines)

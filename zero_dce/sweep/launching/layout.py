@@ -1,0 +1,155 @@
+"""How the runs of a sweep share one machine: slots, the GPUs of each, and the processes of each run."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from omegaconf import DictConfig, OmegaConf
+
+from zero_dce.checks import check_number
+from zero_dce.sweep.launching.devices import count_processes, deal_out, visible_gpus
+from zero_dce.sweep.launching.job import Job
+
+DEVICES = "trainer.devices"
+Compose = Callable[[Sequence[str]], DictConfig]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where runs go.
+
+    Attributes:
+        slots: the GPUs of each run at a time; ``None`` is what this process sees.
+        processes: how many each run has, by its number.
+        threads: of PyTorch, for each process.
+        overrides: what every run gets beside its own.
+    """
+
+    slots: list[list[str] | None]
+    processes: dict[int, int]
+    threads: int
+    overrides: list[str]
+
+    def in_this_process(self, job: Job) -> bool:
+        """Tell whether a run needs no process of its own: nothing runs beside it, and it is one process."""
+        return self.slots == [None] and self.processes[job.number] == 1
+
+
+def lay_out(
+    jobs: Sequence[Job], compose: Compose, accelerator: str, slots: int | None, devices_per_run: int | None
+) -> Layout:
+    """Find slots and processes for the runs of a sweep.
+
+    Args:
+        jobs: what is to run.
+        compose: makes the configuration of a run from its overrides.
+        accelerator: the sweep's ``trainer.accelerator``.
+        slots: how many runs at a time; ``None``: as many as the visible GPUs allow.
+        devices_per_run: devices of each run; ``None``: what each run's ``trainer.devices`` says.
+
+    Raises:
+        ValueError: if that cannot work.
+    """
+    gpus = visible_gpus(accelerator)
+    if devices_per_run is None:
+        processes = _count(jobs, compose, len(gpus))
+    else:
+        _check_devices_per_run(devices_per_run, jobs)
+        processes = {job.number: devices_per_run for job in jobs}
+    most = max(processes.values(), default=1)
+    dealt = deal_out(gpus, slots, most, narrow=devices_per_run is not None)
+    if any(slot is not None for slot in dealt):
+        _refuse_named_devices(jobs)
+    return Layout(
+        slots=dealt,
+        processes=processes,
+        threads=threads(dealt, most),
+        overrides=[] if devices_per_run is None else [f"{DEVICES}={devices_per_run}"],
+    )
+
+
+def expected_slots(config: DictConfig) -> list[list[str] | None]:
+    """Return the slots that a sweep will have if all runs are as its own configuration says.
+
+    Raises:
+        ValueError: if these need more GPUs than there are.
+    """
+    launcher = config.hydra.launcher
+    if "slots" not in launcher:
+        return [None]
+    for name in ("slots", "devices_per_run"):
+        if launcher[name] is not None:
+            check_number(f"hydra.launcher.{name}", launcher[name], least=1, whole=True)
+    if not isinstance(launcher.retry_failed, bool):
+        raise ValueError(f"hydra.launcher.retry_failed is {launcher.retry_failed!r}; expected true or false")
+    gpus = visible_gpus(config.trainer.accelerator)
+    given = launcher.devices_per_run
+    return deal_out(gpus, launcher.slots, given or _processes(config.trainer, len(gpus)), narrow=given is not None)
+
+
+def in_sweeps_process(config: DictConfig, slots: list[list[str] | None]) -> bool:
+    """Tell whether the runs of a sweep that are as its own configuration says need no processes of their own."""
+    return slots == [None] and _processes(config.trainer, len(visible_gpus(config.trainer.accelerator))) == 1
+
+
+def _count(jobs: Sequence[Job], compose: Compose, gpus: int) -> dict[int, int]:
+    """Count the processes of each run; composing takes a while, so once for runs whose trainer cannot differ."""
+    counts: dict[tuple[str, ...], int] = {}
+    processes = {}
+    for job in jobs:
+        relevant = trainer_overrides(job.overrides)
+        if relevant not in counts:
+            counts[relevant] = _processes(compose(job.overrides).trainer, gpus)
+        processes[job.number] = counts[relevant]
+    return processes
+
+
+def trainer_overrides(overrides: Sequence[str]) -> tuple[str, ...]:
+    """Return those of a run's overrides that may change its trainer: runs that have the same need be composed once."""
+    return tuple(text for text in overrides if _may_change_the_trainer(text))
+
+
+def _may_change_the_trainer(override: str) -> bool:
+    key = override.partition("=")[0].lstrip("+~")
+    return key.startswith("trainer") or "." not in key
+
+
+def _processes(trainer: DictConfig, gpus: int) -> int:
+    if trainer.get("num_nodes", 1) != 1:
+        raise ValueError(
+            f"trainer.num_nodes={trainer.num_nodes} needs several machines: hydra/launcher=slurm makes each run a job "
+            "on as many nodes"
+        )
+    devices = OmegaConf.to_container(trainer).get("devices")  # type: ignore[union-attr]  # a mapping
+    return count_processes(devices, 0 if trainer.accelerator == "cpu" else gpus)
+
+
+def _refuse_named_devices(jobs: Sequence[Job]) -> None:
+    """Refuse numbers of GPUs where each run sees only its own, numbered from 0."""
+    for job in jobs:
+        for text in job.overrides:
+            if text.startswith(f"{DEVICES}=") and ("[" in text or "," in text):
+                raise ValueError(
+                    f"run {job.number} has {text}, but each run sees only the GPUs of its slot: give how many, as "
+                    f"{DEVICES}=2, and choose the GPUs of the whole sweep by CUDA_VISIBLE_DEVICES=2,3"
+                )
+
+
+def _check_devices_per_run(count: int, jobs: Sequence[Job]) -> None:
+    if not isinstance(count, int) or count < 1:
+        raise ValueError(f"hydra.launcher.devices_per_run is {count!r}; expected a whole number of at least 1, or null")
+    for job in jobs:
+        for text in job.overrides:
+            if text.startswith(f"{DEVICES}=") and text != f"{DEVICES}={count}":
+                raise ValueError(
+                    f"run {job.number} has {text} and hydra.launcher.devices_per_run={count}: more or fewer processes "
+                    f"than its slot has devices. Give one of the two"
+                )
+
+
+def threads(slots: Sequence[object], processes: int) -> int:
+    """Return how many threads PyTorch may use in each process, so that together they are no more than the cores."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return max(1, cores // (len(slots) * processes))

@@ -1,0 +1,109 @@
+"""Sweeps on one machine: runs in this process, or several at a time in fresh ones."""
+
+from __future__ import annotations
+
+import logging
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from filelock import FileLock, Timeout
+from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
+from hydra.errors import CompactHydraException
+from omegaconf import DictConfig, open_dict
+
+from hydra_plugins.zero_dce.sweep_overview import SweepOverview
+from zero_dce.files import read_json
+from zero_dce.records.sweep import PLAN
+from zero_dce.sweep.launching.job import Job, hydra_settings, jobs_to_run
+from zero_dce.sweep.launching.layout import Layout, lay_out
+from zero_dce.sweep.launching.pool import Pool
+
+if TYPE_CHECKING:
+    from hydra_plugins.zero_dce.local_launcher import LocalLauncher
+    from zero_dce.sweep.overview import Progress
+
+log = logging.getLogger(__name__)
+# Held while a sweep is run; the system releases it when the process dies.
+LOCK = ".lock"
+
+
+def launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+    """Run the jobs of a sweep and return what became of each, in their order.
+
+    Raises:
+        CompactHydraException: if devices and slots do not go together, or another process runs the sweep.
+    """
+    config = launcher.config
+    setup_globals()
+    configure_log(config.hydra.hydra_logging, config.hydra.verbose)
+    try:
+        with _alone(Path(config.hydra.sweep.dir).resolve()):
+            return _launch(launcher, job_overrides, first)
+    except ValueError as error:
+        raise CompactHydraException(str(error)) from error
+    except KeyboardInterrupt:
+        # As Lightning does: no traceback, and the sweep's table is still printed.
+        sys.exit(128 + signal.SIGINT)
+
+
+@contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep a second process from running the same sweep; the workers of a search share theirs."""
+    if "search" in read_json(folder / PLAN):
+        yield
+        return
+    try:
+        with FileLock(folder / LOCK, timeout=0):
+            yield
+    except Timeout as error:
+        raise ValueError(f"{folder} is being run by another process: wait for it, or end it first") from error
+
+
+def _launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+    config = launcher.config
+    jobs, waiting = jobs_to_run(config, job_overrides, first, launcher.retry_failed)
+    accelerator, slots = config.trainer.accelerator, launcher.slots
+    layout = lay_out(waiting, lambda line: _compose(launcher, line), accelerator, slots, launcher.devices_per_run)
+    returns = {}
+    with Pool(layout, hydra_settings(config), _progress(launcher)) as pool:
+        for job in waiting:
+            log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.overrides)))
+            if layout.in_this_process(job):
+                # The run before may be one of several processes.
+                pool.drain()
+                returns[job.number] = _run_here(launcher, job, layout)
+            else:
+                pool.start(job)
+        pool.drain()
+        pool.describe()
+    return [returns.get(job.number) or job.ended() for job in jobs]
+
+
+def _progress(launcher: LocalLauncher) -> Progress | None:
+    """Return how far the sweep is, from the callback that began it."""
+    callbacks = launcher.hydra_context.callbacks.callbacks
+    return next((callback.progress for callback in callbacks if isinstance(callback, SweepOverview)), None)
+
+
+def _run_here(launcher: LocalLauncher, job: Job, layout: Layout) -> JobReturn:
+    """Run a job as Hydra's own launcher does."""
+    config = _compose(launcher, [*job.overrides, *layout.overrides, *job.resume_overrides()])
+    with open_dict(config):
+        config.hydra.job.id = config.hydra.job.num = job.number
+    ended = run_job(
+        hydra_context=launcher.hydra_context,
+        task_function=launcher.task_function,
+        config=config,
+        job_dir_key="hydra.sweep.dir",
+        job_subdir_key="hydra.sweep.subdir",
+    )
+    configure_log(launcher.config.hydra.hydra_logging, launcher.config.hydra.verbose)
+    return ended
+
+
+def _compose(launcher: LocalLauncher, overrides: Sequence[str]) -> DictConfig:
+    return launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(overrides))

@@ -1,0 +1,17 @@
+"""What every run imports: the fork server has it loaded already, so that a fresh process starts in a moment.
+
+All but the command line itself, which is a few lines.
+"""
+
+from __future__ import annotations
+
+import lightning.pytorch
+import wandb
+
+import zero_dce.data.datamodule
+import zero_dce.module
+import zero_dce.sweep.estimate
+import zero_dce.sweep.launching.processes
+import zero_dce.train.run
+
+__all__ = ["lightning", "wandb", "zero_dce"]

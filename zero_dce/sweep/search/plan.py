@@ -1,0 +1,158 @@
+"""What a search is to do, from the configuration, and the plan of it that the sweep's folder keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from filelock import FileLock
+from hydra.core.global_hydra import GlobalHydra
+from hydra.errors import HydraException
+from omegaconf import DictConfig, OmegaConf
+
+from zero_dce.checks import check_number
+from zero_dce.files import read_json, write_json
+from zero_dce.records.sweep import PLAN
+from zero_dce.sweep.plan import without_resume
+from zero_dce.sweep.search.objectives import check_objectives
+
+if TYPE_CHECKING:
+    from zero_dce.sweep.search.space import Space
+
+# What a search keeps in the sweep's folder beside the runs.
+FOLDER = "optuna"
+SAMPLERS = ("tpe", "nsgaii", "random")
+LARGEST_SEED = 2**32 - 1  # NumPy's
+
+
+@dataclass(frozen=True)
+class Search:
+    """A search as it was asked for; the options are those of ``conf/hydra/sweeper/optuna.yaml``."""
+
+    space: Space
+    objectives: dict[str, str]
+    data: str
+    n_trials: int
+    sampler: str
+    seed: int | None
+    study_name: str | None
+    storage: str | None
+    batch_size: int | None
+
+    def contents(self) -> dict[str, Any]:
+        """Return what must stay the same while a study goes on: other runs could not be compared with its own."""
+        # Which data it is may come from the environment at first, and from the command line of a continued sweep.
+        fixed = {"data": self.data} | {text.partition("=")[0]: text.partition("=")[2] for text in self.space.fixed}
+        return {"space": self.space.texts, "fixed": fixed}
+
+
+def is_search(config: DictConfig) -> bool:
+    """Tell whether a sweep is a search and not a grid."""
+    return str(config.hydra.sweeper._target_).endswith(".OptunaSweeper")
+
+
+def read_search(config: DictConfig) -> Search:
+    """Read and check a search.
+
+    Raises:
+        ModuleNotFoundError: if Optuna is not installed.
+        ValueError: if it cannot work.
+    """
+    try:
+        from zero_dce.sweep.search.space import read_space
+    except ModuleNotFoundError as error:
+        if not str(error.name).startswith("optuna"):
+            raise
+        raise ModuleNotFoundError("hydra/sweeper=optuna needs Optuna: pip install 'zero_dce[optuna]'") from error
+    options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    del options["_target_"]
+    params, objectives = options.pop("params", None), check_objectives(options.pop("objectives", None))
+    space = read_space(params, without_resume(config.hydra.overrides.task))
+    _check_options(options)
+    return Search(space, objectives, data=config.hydra.runtime.choices.data, **options)
+
+
+def check_corners(config: DictConfig, search: Search) -> None:
+    """Return if the ends of the search space make configurations: else an unknown key would be said in each run.
+
+    Raises:
+        ValueError: with Hydra's message.
+    """
+    loader = GlobalHydra.instance().config_loader()
+    for corner in search.space.corners():
+        try:
+            loader.load_sweep_config(config, corner)
+        except HydraException as error:
+            cause = f" {error.__cause__}" if error.__cause__ else ""
+            raise ValueError(f"a run of this search cannot be composed: {error}{cause}") from error
+
+
+def _check_options(options: dict[str, Any]) -> None:
+    check_number("hydra.sweeper.n_trials", options["n_trials"], least=1, whole=True)
+    if options["batch_size"] is not None:
+        check_number("hydra.sweeper.batch_size", options["batch_size"], least=1, whole=True)
+    if options["seed"] is not None:
+        check_number("hydra.sweeper.seed", options["seed"], most=LARGEST_SEED, whole=True)
+    if options["sampler"] not in SAMPLERS:
+        raise ValueError(f"hydra.sweeper.sampler is {options['sampler']!r}; expected one of {', '.join(SAMPLERS)}")
+    storage = options["storage"]
+    if storage is not None and "://" not in storage:
+        raise ValueError(
+            f"hydra.sweeper.storage is {storage!r}; expected null, for a journal in the sweep's folder, or a URL as "
+            "sqlite:///FILE or postgresql://USER@HOST/DATABASE"
+        )
+
+
+def lock_folder(folder: Path) -> FileLock:
+    """Return the lock under which the workers of a search read and change what they share.
+
+    The system releases it when its process dies. Between machines it needs a file system whose locks reach that far.
+    """
+    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / FOLDER / "lock")
+
+
+def open_plan(folder: Path, search: Search, started: Mapping[str, Any] | None = None) -> int:
+    """Write the plan of a new search, or compare with that of one to go on with; return how many runs it has.
+
+    Args:
+        folder: the sweep's.
+        search: what is asked for.
+        started: of :func:`zero_dce.sweep.plan.command_line`, where the search may be a new one.
+
+    Raises:
+        ValueError: if the folder holds something else.
+    """
+    with lock_folder(folder):
+        plan = read_json(folder / PLAN)
+        if plan is not None:
+            _check_same(folder, plan, search)
+            return len(plan["jobs"])
+        name = search.study_name or "/".join(folder.parts[-2:])
+        kept = {**search.contents(), "study_name": name, "storage": search.storage}
+        swept = [key.lstrip("+") for key in search.space.swept]
+        plan = {"jobs": [], "swept": swept, "objectives": search.objectives, "search": kept, **(started or {})}
+        write_json(folder / PLAN, plan)
+        return 0
+
+
+def _check_same(folder: Path, plan: dict[str, Any], search: Search) -> None:
+    if "search" not in plan:
+        raise ValueError(f"{folder} already holds a sweep, and no search: choose another hydra.sweep.dir")
+    kept = plan["search"]
+    contents = search.contents()
+    pairs = {
+        "objectives": (plan["objectives"], search.objectives),
+        "search space": (kept["space"], contents["space"]),
+        "overrides": (kept["fixed"], contents["fixed"]),
+        "storage": (kept["storage"], search.storage),
+        "study_name": (kept["study_name"], search.study_name or kept["study_name"]),
+    }
+    for what, (before, now) in pairs.items():
+        if before != now:
+            raise ValueError(
+                f"{folder} holds a search with other {what}: {before}, now {now}. Go on with it as it was begun; only "
+                "n_trials, sampler, seed and batch_size may change. For another search choose another hydra.sweep.dir"
+            )

@@ -1,0 +1,1 @@
+"""``python -m zero_dce.train``: one run, from its configuration to its result."""

@@ -1,0 +1,146 @@
+"""Checkpoints every N steps, all of them kept: the best one is chosen by eye."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from contextlib import nullcontext
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Checkpoint
+
+from zero_dce.checks import check_number
+from zero_dce.files import UNFINISHED, atomic
+from zero_dce.records.run import CHECKPOINTS, LAST, checkpoint_file
+from zero_dce.train.callbacks.validation import check_interval, is_due
+from zero_dce.train.loggers.metrics_file import MetricsFile
+
+# A checkpoint out of turn, until it becomes the last one.
+RECOVERY = "recovery.ckpt"
+
+
+class StepCheckpoints(Checkpoint):
+    """Write ``checkpoints/step-000300.ckpt`` and ``checkpoints/last.ckpt`` every N steps and at the end.
+
+    Nothing is ranked: no loss says which checkpoint looks best. Each file gets its name only when it is complete, and
+    weights that are not finite are never written. ``last.ckpt``, which a run is resumed from, follows when all that was
+    logged up to its step is on disk: a run that is killed in between continues from the one before.
+
+    Checkpoints out of turn, every so many minutes or when a run is interrupted, become ``last.ckpt`` alone, so that the
+    ``step-*.ckpt`` of a run do not depend on when it was stopped.
+
+    Args:
+        folder: the run's folder.
+        every_n_steps: optimizer steps between two checkpoints, at least 1.
+        every_n_minutes: ``last.ckpt`` also follows when this much time has passed since a checkpoint, more than 0; by
+            the first process' clock. ``None``: only with the steps.
+
+    Raises:
+        ValueError: if a number is out of its range.
+    """
+
+    def __init__(self, folder: str, every_n_steps: int, every_n_minutes: float | None = None) -> None:
+        self.run = Path(folder)
+        self.folder = self.run / CHECKPOINTS
+        self.every_n_steps = check_interval(every_n_steps)
+        if every_n_minutes is not None:
+            check_number("callbacks.checkpoints.every_n_minutes", every_n_minutes, open_=True)
+        self.every_n_minutes = every_n_minutes
+        self._requested = False
+        # The steps of the last step-*.ckpt and of the last batch, and when a checkpoint was written, by time.monotonic.
+        self._saved = self._step = -1
+        self._written = time.monotonic()
+        self._unconfirmed: Path | None = None
+
+    def request(self) -> None:
+        """Ask for a checkpoint of the step that has just ended, in turn or not; before the Trainer calls this one."""
+        self._requested = True
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Save when the step number is a multiple of N, and after the last step.
+
+        The last one is saved here and not at the end of training: there the Trainer has already counted the epoch as
+        done, and a resumed run would skip the rest of it.
+        """
+        # Under gradient accumulation several batches end with the same step.
+        ended_step, self._step = trainer.global_step != self._step, trainer.global_step
+        if is_due(trainer, self.every_n_steps):
+            self._save(trainer, pl_module)
+        elif ended_step and (self._is_time(trainer) or self._requested):
+            self._write(trainer, pl_module, self.folder / RECOVERY)
+        self._requested = False
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Save the last step where training ends for another reason than ``max_steps``."""
+        self._save(trainer, pl_module)
+        self.confirm(trainer)
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Count a checkpoint that was resumed from as saved, and clear away what a killed run left half-written."""
+        self._saved = self._step = trainer.global_step
+        self._written = time.monotonic()
+        if trainer.is_global_zero:
+            for file in (*self.folder.glob(f"*{UNFINISHED}"), *self.folder.glob(RECOVERY)):
+                file.unlink()
+
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Let ``last.ckpt`` follow: the step's losses, pictures and validation are logged by now."""
+        self.confirm(trainer)
+
+    def confirm(self, trainer: L.Trainer) -> None:
+        """Let ``last.ckpt`` follow now."""
+        if self._unconfirmed is None:
+            return
+        try:
+            for logger in trainer.loggers:
+                if isinstance(logger, MetricsFile):
+                    logger.write()
+        except PermissionError:
+            # On Windows, while a spreadsheet has it open: tried again after the next batch.
+            return
+        if self._unconfirmed.name == RECOVERY:
+            os.replace(self._unconfirmed, self.folder / LAST)
+        else:
+            with atomic(self.folder / LAST) as unfinished:
+                shutil.copyfile(self._unconfirmed, unfinished)
+            # Of a step before, where it could not be confirmed.
+            (self.folder / RECOVERY).unlink(missing_ok=True)
+        self._unconfirmed = None
+
+    def _is_time(self, trainer: L.Trainer) -> bool:
+        """Tell whether so many minutes have passed, to all processes what the first one says."""
+        if self.every_n_minutes is None:
+            return False
+        over = trainer.is_global_zero and time.monotonic() - self._written >= 60 * self.every_n_minutes
+        return over if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(over, all=False)
+
+    def _save(self, trainer: L.Trainer, module: L.LightningModule) -> None:
+        if trainer.global_step != self._saved:
+            self._write(trainer, module, checkpoint_file(self.run, trainer.global_step))
+            self._saved = trainer.global_step
+
+    def _write(self, trainer: L.Trainer, module: L.LightningModule, file: Path) -> None:
+        _require_finite(module, trainer.global_step)
+        # All processes take part, the first one writes.
+        with atomic(file) if trainer.is_global_zero else nullcontext(file) as unfinished:
+            trainer.save_checkpoint(unfinished)
+        if trainer.is_global_zero:
+            self._unconfirmed = file
+        self._written = time.monotonic()
+
+
+def _require_finite(module: L.LightningModule, step: int) -> None:
+    bad = [name for name, value in module.named_parameters() if not torch.isfinite(value).all()]
+    if bad:
+        raise FloatingPointError(
+            f"the weights are not finite after step {step} ({', '.join(bad)}); no checkpoint is written. "
+            "Resume from the one before with a smaller model.learning_rate or loss.weights"
+        )

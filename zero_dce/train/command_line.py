@@ -1,0 +1,162 @@
+"""The command line before Hydra reads it: quoting, and a run or a sweep that is resumed."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from hydra._internal.utils import get_args_parser
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
+from omegaconf import OmegaConf
+
+from zero_dce.files import read_json
+from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
+from zero_dce.records.sweep import PLAN
+from zero_dce.train.rank import is_first_process, is_requeued
+
+# How the command line of a sweep can be told.
+SWEEPS = ("-m", "--multirun", "hydra.mode=MULTIRUN", "+sweep=")
+
+
+def check_quotes(arguments: list[str]) -> None:
+    """Refuse an override that Hydra cannot parse, and show how to quote it.
+
+    Raises:
+        ValueError: with Hydra's own message and the quoted form.
+    """
+    for argument in arguments:
+        if argument.startswith("-") or "=" not in argument:
+            continue
+        try:
+            OverridesParser.create().parse_override(argument)
+        except HydraException as error:
+            key, _, value = argument.partition("=")
+            raise ValueError(
+                f"cannot read {argument!r}: {error}\n"
+                "A value with a comma, blank, bracket or equals sign, as in a path, needs "
+                f"two pairs of quotes: '{key}=\"{value}\"'"
+            ) from error
+
+
+def continue_requeued(arguments: list[str]) -> list[str]:
+    """Turn the command line of a SLURM job that was requeued, which is that of its start, into one that continues.
+
+    Args:
+        arguments: the command line without the program's name. A run is found again by its ``hydra.run.dir``.
+
+    Returns:
+        The same where the job was not requeued, is a sweep, resumes already, or has no checkpoint yet; else
+        ``resume=RUN_DIR`` with Hydra's own settings.
+    """
+    given = [argument for argument in arguments if argument.startswith("hydra.run.dir=")]
+    other = {"-m", "--multirun"} & {*arguments} or any(argument.startswith("resume=") for argument in arguments)
+    if not given or other or not is_requeued():
+        return arguments
+    run = given[-1].removeprefix("hydra.run.dir=")
+    if not has_checkpoint(Path(run.strip("'\""))):
+        return arguments
+    flags = get_args_parser().parse_args(arguments)
+    kept = [("--config-dir", flags.config_dir), ("--config-name", flags.config_name)]
+    settings = [text for text in flags.overrides if text.startswith(("hydra.", "hydra/")) and text not in given]
+    return [*(part for pair in kept if pair[1] for part in pair), f"resume={run}", *settings]
+
+
+def expand_resume(arguments: list[str]) -> list[str]:
+    """Turn ``resume=DIR`` into the command line of that run or sweep, continued in its own folder.
+
+    The overrides of before come first, so that those given now win. The choice of data is repeated even where it came
+    from the environment.
+
+    Args:
+        arguments: the command line without the program's name.
+
+    Returns:
+        The command line for Hydra.
+
+    Raises:
+        FileNotFoundError: if the folder holds no checkpoint or no configuration.
+    """
+    given = [argument for argument in arguments if argument.startswith("resume=") and argument != "resume=null"]
+    if not given:
+        return arguments
+    folder = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
+    own = [argument for argument in arguments if argument not in given]
+    if (folder / PLAN).is_file():
+        return _expand_sweep(folder, own)
+    if f"hydra.run.dir={quoted(folder)}" in arguments:
+        # A run of a sweep, or a further process of the same run, gets the line of the first one, expanded already.
+        return arguments
+    return _expand_run(folder, own)
+
+
+def _expand_run(run: Path, own: list[str]) -> list[str]:
+    last_checkpoint(run)
+    saved = run / HYDRA
+    if not (saved / "overrides.yaml").is_file():
+        raise FileNotFoundError(f"{saved} does not hold the run's configuration (overrides.yaml): it cannot be resumed")
+    overrides = [str(override) for override in OmegaConf.load(saved / "overrides.yaml")]
+    settings = OmegaConf.load(saved / "hydra.yaml")
+    choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
+    kept = [override for override in overrides if not override.startswith("resume=")]
+    # What is refused must not change the run's own configuration, so Hydra writes this one beside it. It is the first
+    # process's alone: another one would write there while that one moves it.
+    subfolder = RESUMED if is_first_process() else "null"
+    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={subfolder}"]
+    return [f"data={choice}", *kept, *own, *place, "hydra.mode=RUN"]
+
+
+def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
+    """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
+    plan = read_json(folder / PLAN)
+    place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
+    overrides = get_args_parser().parse_args(own).overrides
+    keys, flags = {_key(override) for override in overrides}, [text for text in own if text not in overrides]
+    if any(not key.startswith(("hydra.", "hydra/")) for key in keys):
+        return [*flags, *overrides, *place]
+    # Another launcher has other options.
+    replaced = tuple(key.replace("/", ".") + "." for key in keys if "/" in key)
+    settings = [text for text in plan["hydra"] if _key(text) not in keys and not _key(text).startswith(replaced)]
+    return [*plan.get("flags", []), *flags, *plan["overrides"], *settings, *overrides, *place]
+
+
+def _key(argument: str) -> str:
+    return argument.partition("=")[0].lstrip("+~")
+
+
+def as_further_process(arguments: list[str]) -> list[str]:
+    """Let only the first of the processes that srun started write the run's configuration; others get their own log.
+
+    Args:
+        arguments: the command line for Hydra; a launcher's already says so.
+
+    Returns:
+        The same for the first process and outside of SLURM.
+
+    Raises:
+        ValueError: if the processes would not agree on the run's folder.
+    """
+    if "SLURM_STEP_ID" not in os.environ or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) < 2:
+        return arguments
+    if any(argument.startswith(SWEEPS) for argument in arguments):
+        # Refused later, in words about sweeps.
+        return arguments
+    if not any(argument.startswith("hydra.run.dir=") for argument in arguments):
+        raise ValueError(
+            "several processes of srun need to be told the run's folder, which each would name by its own clock: "
+            "hydra.run.dir=runs/train/$SLURM_JOB_ID/0"
+        )
+    return as_rank(arguments, int(os.environ["SLURM_PROCID"]))
+
+
+def as_rank(arguments: list[str], rank: int) -> list[str]:
+    """Return a run's command line for one of its processes: only the first, of rank 0, writes the configuration."""
+    if rank == 0:
+        return arguments
+    kept = [argument for argument in arguments if not argument.startswith("hydra.output_subdir=")]
+    return [*kept, f"hydra.job.name=train_rank_{rank}", "hydra.output_subdir=null"]
+
+
+def quoted(path: Path) -> str:
+    """Return a path as the value of an override."""
+    return '"' + str(path).replace('"', '\\"') + '"'

@@ -1,0 +1,108 @@
+"""What Hydra needs before it composes: the folder of the configuration, its resolvers, this package's plugins."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from hydra.core.plugins import Plugins
+from omegaconf import OmegaConf
+
+from hydra_plugins.zero_dce.local_launcher import LocalLauncher
+from hydra_plugins.zero_dce.optuna_sweeper import OptunaSweeper
+from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
+from zero_dce.hardware import best_precision
+from zero_dce.records.sweep import run_name
+from zero_dce.weights import DCE_NET_PP
+
+SICE_VARIABLE = "SICE_ROOT"
+
+
+def config_folder() -> Path:
+    """Return the folder of the YAML files: in an installed package ``zero_dce/conf``, in a checkout ``conf``.
+
+    Hydra takes a relative or ``pkg://`` path wrongly in some of these cases; an absolute one works in all.
+    """
+    package = Path(__file__).resolve().parents[1]
+    installed = package / "conf"
+    return installed if installed.is_dir() else package.parent / "conf"
+
+
+def register_resolvers() -> None:
+    """Register the resolvers that the YAML files use; must come before Hydra composes."""
+    resolvers: dict[str, Callable[..., Any]] = {
+        "default_data": default_data,
+        "default_loss": default_loss,
+        "best_precision": best_precision,
+        "at_most_cores": at_most_cores,
+        "parent": lambda path: str(Path(path).parent),
+        "group": lambda run: "/".join(Path(run).parent.parts[-2:]),
+        "run_name": lambda run: run_name(Path(run)),
+    }
+    for name, function in resolvers.items():
+        OmegaConf.register_new_resolver(name, function, replace=True)
+
+
+def register_plugins() -> None:
+    """Make this package's launchers and sweeper known to Hydra; must come before it composes.
+
+    Hydra looks for plugins by listing folders, and finds none of a package that is installed to be edited.
+    """
+    for plugin in (LocalLauncher, SlurmLauncher, OptunaSweeper):
+        Plugins.instance().register(plugin)
+
+
+def default_data() -> str:
+    """Return which data configuration is the default: SICE where ``SICE_ROOT`` is set, else the embedded sample."""
+    return "sice" if os.environ.get(SICE_VARIABLE) else "sample"
+
+
+def default_loss(model: str) -> str:
+    """Return which loss configuration a model is published with: Zero-DCE++ has its own smoothness weight."""
+    return "plusplus" if model == DCE_NET_PP else "official"
+
+
+def at_most_cores(workers: int) -> int:
+    """Return ``workers``, or as many as this process may use cores: more would only get in each other's way."""
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return min(workers, usable)
+
+
+def is_launched(hydra: Any) -> bool:
+    """Tell from Hydra's configuration whether this is a run of a sweep, in the sweep's process or in its own."""
+    return not OmegaConf.is_missing(hydra.job, "num")
+
+
+def quiet() -> None:
+    """Silence messages that a user can do nothing about, each by its own text."""
+    for name in LOGGERS:
+        logging.getLogger(name).addFilter(_is_useful)
+    for message in WARNINGS:
+        warnings.filterwarnings("ignore", message=f".*{message}")
+
+
+LOGGERS = (
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.fabric.utilities.rank_zero",
+    "lightning.pytorch.trainer.connectors.checkpoint_connector",
+)
+WARNINGS = (
+    "treespec, LeafSpec",  # Lightning's own use of a PyTorch interface
+    "Total length of `list` across ranks is zero",  # data.val_fraction=0 is meant as it is
+    "does not have many workers",  # data.num_workers is meant as it is
+    "GPU available but not used",  # so is trainer.accelerator=cpu
+    "srun.* is available on your system but is not used",  # so is a run outside of SLURM, also on a login node
+    "could be decompression bomb DOS attack",  # said in the table of unusual images
+    "smaller than the logging interval",  # steps are logged across epochs
+    "`srun` command is available",  # a run outside srun, as one of a sweep's, is meant as it is
+)
+MESSAGES = ("litlogger", "TPU available", "weights_only", "`Trainer.fit` stopped", "Tensor Cores")
+
+
+def _is_useful(record: logging.LogRecord) -> bool:
+    message = record.getMessage()
+    return not any(part in message for part in MESSAGES)

@@ -1,0 +1,86 @@
+"""The metrics.csv that every run keeps."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import time
+from argparse import Namespace
+from pathlib import Path
+from typing import Any
+
+from lightning.fabric.loggers.logger import rank_zero_experiment
+from lightning.fabric.utilities.rank_zero import rank_zero_only
+from lightning.pytorch.loggers import Logger
+
+from zero_dce.files import atomic
+from zero_dce.records.run import METRICS, Rows, read_rows
+
+# A long run has thousands of rows, all written each time.
+SECONDS_BETWEEN_SAVES = 2.0
+
+
+class MetricsFile(Logger):
+    """Write ``metrics.csv``: a row a training step, a column a metric; continued when a run is resumed.
+
+    The file is replaced as a whole, so it is never half-written.
+
+    Args:
+        folder: the run's folder.
+        from_step: rows up to this step are taken over from an earlier part of the run; later ones are trained again.
+    """
+
+    def __init__(self, folder: str, from_step: int = 0) -> None:
+        super().__init__()
+        self.file = Path(folder) / METRICS
+        self.rows: Rows = {step: row for step, row in read_rows(Path(folder)).items() if step <= from_step}
+        self._saved = 0.0
+
+    @property
+    def name(self) -> str:
+        """Name of the logger."""
+        return "metrics"
+
+    @property
+    def version(self) -> str:
+        """There is one file, without versions."""
+        return ""
+
+    @property
+    @rank_zero_experiment
+    def experiment(self) -> MetricsFile:
+        """The logger itself."""
+        return self
+
+    @rank_zero_only
+    def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
+        """Add values to the row of a step."""
+        self.rows.setdefault(int(step or 0), {}).update(metrics)
+
+    @rank_zero_only
+    def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:
+        """The configuration is in ``.hydra``."""
+
+    @rank_zero_only
+    def save(self) -> None:
+        """Write the file, unless it was written a moment ago; the Trainer asks for it after each row."""
+        if time.monotonic() - self._saved > SECONDS_BETWEEN_SAVES:
+            # On Windows a file that is open in a spreadsheet cannot be replaced; the next time will do.
+            with contextlib.suppress(PermissionError):
+                self.write()
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left."""
+        self.write()
+
+    def write(self) -> None:
+        """Write the file now."""
+        if not self.rows:
+            return
+        columns = sorted({name for row in self.rows.values() for name in row})
+        with atomic(self.file) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
+            writer = csv.DictWriter(stream, ["step", *columns])
+            writer.writeheader()
+            writer.writerows({"step": step, **self.rows[step]} for step in sorted(self.rows))
+        self._saved = time.monotonic()

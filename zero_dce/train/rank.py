@@ -1,0 +1,32 @@
+"""Which of a run's processes this is, and of which SLURM job."""
+
+from __future__ import annotations
+
+import os
+
+
+def is_first_process() -> bool:
+    """Tell whether this is the process that writes files; true also before the process group is up."""
+    # Not at the top: what reads a run's folder has no use for Lightning, whose import takes seconds.
+    from lightning.fabric.utilities.rank_zero import rank_zero_only
+
+    return int(getattr(rank_zero_only, "rank", 0)) == 0
+
+
+def is_started_by_srun() -> bool:
+    """Tell whether SLURM started this process as a task of a job, and not a shell in an allocation."""
+    # As Lightning's SLURMEnvironment.detect(), which also warns wherever srun is installed and not used.
+    return "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
+
+
+def slurm_job() -> str | None:
+    """Return the name by which SLURM requeues this job, also of one task of an array; ``None`` outside SLURM."""
+    if "SLURM_JOB_ID" not in os.environ or not is_started_by_srun():
+        return None
+    array, task = os.environ.get("SLURM_ARRAY_JOB_ID"), os.environ.get("SLURM_ARRAY_TASK_ID")
+    return f"{array}_{task}" if array and task else os.environ["SLURM_JOB_ID"]
+
+
+def is_requeued() -> bool:
+    """Tell whether SLURM has started this job before."""
+    return int(os.environ.get("SLURM_RESTART_COUNT") or 0) > 0

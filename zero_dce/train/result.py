@@ -1,0 +1,241 @@
+"""A run's folder: what is recorded around the training, and what it leaves."""
+
+from __future__ import annotations
+
+import logging
+import os
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hydra
+import lightning as L
+from hydra.errors import InstantiationException
+from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.loggers import Logger
+from omegaconf import DictConfig, OmegaConf
+
+from zero_dce.data.datamodule import ExposureDataModule
+from zero_dce.data.split import Split
+from zero_dce.files import read_json, write_json
+from zero_dce.hardware import peak_memory_mb, reset_peak_memory
+from zero_dce.records.environment import describe_environment
+from zero_dce.records.run import (
+    CHECKPOINTS,
+    ENVIRONMENT,
+    HYDRA,
+    MANIFEST,
+    METRICS,
+    RESULT,
+    RESUMED,
+    SAMPLES,
+    last_values,
+    read_result,
+    read_rows,
+    resume_command,
+    sync_command,
+)
+from zero_dce.records.sweep import run_name
+from zero_dce.train.callbacks.washout import WashOutAlarm
+from zero_dce.train.loggers.metrics_file import MetricsFile
+from zero_dce.train.loggers.step_wandb import StepWandbLogger
+from zero_dce.train.rank import is_first_process
+
+log = logging.getLogger(__name__)
+# Launchers end all processes of a run once one of them has failed: the first one gets this long to write its result.
+HEAD_START_S = 5.0
+
+
+class Result:
+    """What ``result.json`` says of a run; the training fills it in."""
+
+    def __init__(self, config: DictConfig, run: Path) -> None:
+        self.config, self.run, self.started = config, run, time.time()
+        self.timer = Timer()
+        self.trainer: L.Trainer | None = None
+        self.state = "finished"
+        self.error: str | None = None
+        # Last step and measures of a run that had ended before.
+        self.ended: tuple[int, dict[str, float]] | None = None
+        # Of the parts before a resumed one.
+        self.earlier_s = (read_result(run) or {}).get("wall_time_s", 0)
+
+    def begin(self, trainer: L.Trainer) -> None:
+        """Count the run as unfinished, also one that had ended before and is resumed now."""
+        self.trainer = trainer
+        if is_first_process():
+            (self.run / RESULT).unlink(missing_ok=True)
+
+    def write(self) -> None:
+        """Write it; where that fails after another error, the first one is the one to show."""
+        content = {
+            "state": self.state,
+            "error": self.error,
+            "name": run_name(self.run),
+            "weights": OmegaConf.to_container(self.config.loss.weights),
+            "seed": self.config.seed,
+            "last_step": self._last_step(),
+            "measures": self._measures(),
+            "washout": self._washout(),
+            **self._training_times(),
+            "wall_time_s": self.earlier_s + time.time() - self.started,
+            "peak_memory_mb": peak_memory_mb(),
+        }
+        try:
+            write_json(self.run / RESULT, content)
+        except OSError as failure:
+            log.error("%s could not be written: %s", self.run / RESULT, failure)
+            if self.error is None:
+                raise
+
+    def _last_step(self) -> int:
+        if self.ended is not None:
+            return self.ended[0]
+        return self.trainer.global_step if self.trainer else 0
+
+    def _measures(self) -> dict[str, float]:
+        """The last validation's measures, and the last logged training losses."""
+        if self.ended is not None:
+            return self.ended[1]
+        logged = self.trainer.callback_metrics if self.trainer else {}
+        return {name: float(value) for name, value in sorted(logged.items()) if name.startswith(("val/", "train/"))}
+
+    def _washout(self) -> dict[str, float] | None:
+        """From which step pictures faded, where they did."""
+        callbacks = self.trainer.callbacks if self.trainer else []  # type: ignore[attr-defined]
+        return next((callback.mark for callback in callbacks if isinstance(callback, WashOutAlarm)), None)
+
+    def _training_times(self) -> dict[str, float | None]:
+        """When training began and ended, in seconds since 1970; validation and pictures lie in between."""
+        offset = time.time() - time.monotonic()
+        times = {"training_began": self.timer.start_time("train"), "training_ended": self.timer.end_time("train")}
+        return {name: None if moment is None else moment + offset for name, moment in times.items()}
+
+
+def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
+    """Write the split and the environment into the run's folder.
+
+    Raises:
+        ValueError: if a resumed run would train on other data than before.
+    """
+    assert data.split is not None
+    before = read_json(run / ENVIRONMENT) if resumed else None
+    if before and (before["data_fingerprint"] != data.fingerprint or Split.read(run / MANIFEST) != data.split):
+        raise ValueError(
+            f"the images in {data.root} or their split have changed since {run} was started: resuming would "
+            "train on other data. Restore them, or start a new run"
+        )
+    environment = describe_environment(data.fingerprint)
+    if before:
+        # The first one stays; a resumed part may have run elsewhere.
+        environment = {**before, "resumed": [*before.get("resumed", []), environment]}
+    else:
+        data.split.write(run / MANIFEST, counts_before=data.counts_before, left_out=data.left_out)
+    write_json(run / ENVIRONMENT, environment)
+    if (run / RESUMED).is_dir():
+        _take_configuration(run)
+
+
+def record_cache(config: DictConfig, data: ExposureDataModule) -> None:
+    """Say in the run's configuration and in W&B's tags that the cache could not be written."""
+    if data.cache_place == config.data.cache:
+        return
+    config.data.cache = data.cache_place
+    wandb = OmegaConf.select(config, "logger.wandb")
+    if wandb is not None:
+        wandb.tags = [*wandb.tags, "without cache"]
+
+
+def _take_configuration(run: Path) -> None:
+    """Let a resumed run go by its new configuration from here on."""
+    for file in (run / RESUMED).iterdir():
+        os.replace(file, run / HYDRA / file.name)
+    (run / RESUMED).rmdir()
+
+
+@contextmanager
+def open_loggers(config: DictConfig, run: Path, from_step: int) -> Iterator[list[Logger]]:
+    """Make metrics.csv's logger and the configured ones; close a W&B run whatever happens.
+
+    An open W&B run would be taken over by the next run of a sweep. ``from_step`` is where a resumed run continues.
+    """
+    metrics = MetricsFile(str(run), from_step)
+    # Beside loggers the group holds options, as fallback.
+    configured = [part for part in (config.logger or {}).values() if isinstance(part, DictConfig)]
+    loggers: list[Logger] = [metrics, *map(hydra.utils.instantiate, configured)]
+    settings: Any = OmegaConf.to_container(config, resolve=True)
+    with ExitStack() as stack:
+        for logger in loggers:
+            stack.push(partial(_close, logger))
+            logger.log_hyperparams(settings)
+            if isinstance(logger, StepWandbLogger):
+                logger.replay(metrics.rows, run, until=from_step)
+        yield loggers
+
+
+def _close(logger: Logger, kind: type[BaseException] | None, *_: object) -> None:
+    """Close one logger, as the exit callback of a stack: the others are closed even if this one cannot be."""
+    failed = kind is not None
+    logger.finalize("failed" if failed else "success")
+    if isinstance(logger, StepWandbLogger) and is_first_process():
+        logger.close(failed)
+
+
+@contextmanager
+def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
+    """Write ``result.json`` at the end, also of a run that failed or was interrupted."""
+    result = Result(config, run)
+    reset_peak_memory()
+    try:
+        yield result
+    except BaseException as exception:
+        # Ctrl-C arrives as SystemExit from within the Trainer.
+        interrupted = isinstance(exception, KeyboardInterrupt | SystemExit)
+        result.state = "interrupted" if interrupted else "failed"
+        result.error = None if interrupted else _describe(exception)
+        raise
+    finally:
+        # A resume that was refused leaves the run as it was.
+        if not is_first_process():
+            time.sleep(HEAD_START_S if result.state == "failed" else 0)
+        elif run.is_dir() and (result.trainer or config.resume is None):
+            result.write()
+
+
+def record_ended(config: DictConfig, run: Path) -> None:
+    """Write the result of a run that has its last checkpoint but was stopped before that; metrics.csv has the rest."""
+    if not is_first_process():
+        return
+    rows = read_rows(run)
+    result = Result(config, run)
+    result.ended = (max(rows, default=0), last_values(rows))
+    result.write()
+    if (run / RESUMED).is_dir():
+        _take_configuration(run)
+
+
+def _describe(exception: BaseException) -> str:
+    """Name an error; Hydra wraps those from making an object in one of its own."""
+    wrapped = exception.__cause__ if isinstance(exception, InstantiationException) else None
+    error = wrapped or exception
+    return f"{type(error).__name__}: {error}"
+
+
+def next_steps(run: Path, step: int) -> str:
+    """Say where the results of a finished run are and what to do next."""
+    lines = [
+        f"\nResults: {run}",
+        f"  pictures per step: {run / SAMPLES}",
+        f"  losses and measures: {run / METRICS}",
+    ]
+    if step:
+        lines.append(f"  checkpoints: {run / CHECKPOINTS}")
+    sync = sync_command(run.parent)
+    if sync:
+        lines.append(f"  to the W&B dashboard: {sync}")
+    if step:
+        lines.append(f"Next, train on: {resume_command(run, 2 * step)}")
+    return "\n".join(lines)

@@ -1,0 +1,78 @@
+"""Where a run begins: at step 0, or at its last checkpoint if that fits and leaves something to train."""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from omegaconf import DictConfig
+
+from zero_dce.records.run import last_checkpoint
+from zero_dce.weights import TITLES, read_weights
+
+
+@dataclass(frozen=True)
+class Start:
+    """Where a run begins.
+
+    Attributes:
+        checkpoint: what it continues from; ``None`` for a new run.
+        step: the number of optimizer steps done before.
+        has_ended: nothing is left to train, only the result to be written.
+    """
+
+    checkpoint: Path | None = None
+    step: int = 0
+    has_ended: bool = False
+
+
+def find_start(config: DictConfig, run: Path, in_sweep: bool) -> Start:
+    """Return where a run begins.
+
+    Args:
+        config: the run's configuration.
+        run: its folder.
+        in_sweep: as a run of a sweep, one whose last step is done counts as ended: it was stopped while its result was
+            written. A single run is asked for more steps.
+
+    Raises:
+        FileNotFoundError: if there is no checkpoint to resume from.
+        ValueError: if the checkpoint cannot be read, leaves nothing to train, or holds the other network.
+    """
+    if config.resume is None:
+        return Start()
+    checkpoint = last_checkpoint(run)
+    step = read_step(checkpoint)
+    if 0 <= config.trainer.max_steps <= step:
+        if in_sweep:
+            return Start(checkpoint, step, has_ended=True)
+        raise ValueError(f"{checkpoint} has {step} steps already: give more than that as trainer.max_steps={2 * step}")
+    check_network(checkpoint, config.model.network)
+    return Start(checkpoint, step)
+
+
+def read_step(checkpoint: Path) -> int:
+    """Return the number of optimizer steps done before a checkpoint was written.
+
+    Raises:
+        ValueError: if the file cannot be read as a checkpoint of a run.
+    """
+    try:
+        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
+        raise ValueError(
+            f"{checkpoint} cannot be read as a checkpoint of a run ({type(error).__name__}). To continue from an "
+            "earlier one, copy step-*.ckpt of the step you want over it"
+        ) from error
+
+
+def check_network(checkpoint: Path, network: str) -> None:
+    """Raise ValueError unless a checkpoint holds weights of the network that is to be trained on."""
+    found = read_weights(checkpoint).network
+    if found != network:
+        raise ValueError(
+            f"{checkpoint} holds {TITLES[found]}, but model.network is {network!r}: resume without model=, or start a "
+            "new run without resume="
+        )
