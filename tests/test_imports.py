@@ -5,10 +5,12 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 
 from tests.helpers.paths import ROOT
+from tests.helpers.runs import tiny
 from zero_dce.review.__main__ import COMMANDS
 
 SLOW = ("torch", "lightning", "wandb")
@@ -48,6 +50,31 @@ def loaded(*command: str) -> list[str]:
 )
 def test_only_what_is_needed_is_loaded(command: list[str], needed: list[str]) -> None:
     assert loaded(*command) == needed
+
+
+def test_a_run_loads_its_own_rooms_only(sice: Path, tmp_path: Path) -> None:
+    code = (
+        "import runpy, sys\n"
+        "def own():\n"
+        "    return sorted(name for name in sys.modules if name.partition('.')[0] == 'zero_dce')\n"
+        "for arguments in (['--help'], sys.argv[1:]):\n"
+        "    sys.argv[1:] = arguments\n"
+        "    try:\n"
+        "        runpy.run_module('zero_dce.train', run_name='__main__', alter_sys=True)\n"
+        "    except SystemExit as stop:\n"
+        "        if stop.code: raise\n"
+        "    print('loaded:', *own())\n"
+    )
+    command = [sys.executable, "-c", code, *tiny(sice, "logger=csv", f"hydra.run.dir={tmp_path / 'run'}")]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, done.stderr
+    for line in done.stdout.splitlines():
+        if line.startswith("loaded:"):
+            modules = line.split()[1:]
+            assert len(modules) <= 55, modules
+            rooms = {name.split(".")[1] for name in modules if "." in name}
+            assert not rooms & {"sweep", "review", "evaluate", "export", "enhance"}
+    assert done.stdout.count("loaded:") == 2
 
 
 @pytest.mark.parametrize("name", COMMANDS)

@@ -14,7 +14,7 @@ __all__ = ["enhance"]
 
 
 def __getattr__(name: str) -> Any:
-    # Only when it is asked for: training needs none of it, and enhancing nothing of what trains.
+    # The import waits until somebody asks: training needs nothing of it.
     if name == "enhance":
         return import_module("zero_dce.enhance")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 UNFINISHED = ".unfinished"
-# No name that a person would give: what is left under it is moved back or removed.
+# Nobody names a folder so: what a killed process left under this name is moved back or removed.
 REPLACED = ".before-overwriting"
 
 
@@ -77,7 +77,7 @@ def read_json(file: Path) -> Any:
 
 
 def finite(content: Any) -> Any:
-    """Return the same with ``None`` for NaN and infinity, which JSON lacks."""
+    """Return ``content`` with ``None`` in place of NaN and infinity, which JSON lacks."""
     if isinstance(content, dict):
         return {key: finite(value) for key, value in content.items()}
     if isinstance(content, list | tuple):

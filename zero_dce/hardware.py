@@ -56,7 +56,7 @@ def peak_memory_mb() -> dict[str, float | None]:
     try:
         import resource
     except ImportError:
-        # Windows has no such module.
+        # Windows has no module ``resource``.
         return {"host": None, "gpu": gpu}
     unit = 1 if sys.platform == "darwin" else 1024
     return {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, "gpu": gpu}

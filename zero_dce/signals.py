@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from types import FrameType, TracebackType
 from typing import Any
 
-# What a cluster sends ahead of a time limit, where the system has them: SLURM's examples use the first, submitit the
-# second.
+# A cluster sends one of these ahead of a time limit: SLURM's examples use the first, submitit the second. Windows has
+# neither.
 REQUEUE = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
-# Where several came, or several processes have one each, the last of them in this order counts.
+# If several signals came, to one process or to several, the last of them in this order counts.
 SIGNALS: tuple[signal.Signals, ...] = (signal.SIGTERM, *REQUEUE)
 
 _open: list[StopSignals] = []
@@ -36,7 +36,7 @@ class Interrupted(SystemExit):
 class StopSignals:
     """Context manager: take SIGTERM, SIGUSR1 and SIGUSR2 while it is open, and give back the handlers of before.
 
-    At first a signal raises :class:`Interrupted` at once, wherever the program is: there is nothing to keep yet. After
+    At first a signal raises :class:`Interrupted` at once, wherever the program is: there is nothing to save yet. After
     :meth:`defer`, and after the first signal, signals are only noted. Outside the main thread, where Python has no
     signals, nothing is installed.
 
@@ -69,7 +69,7 @@ class StopSignals:
         _open.remove(self)
         before, self._before = self._before, {}
         for number, handler in before.items():
-            # None: a handler that was not installed from Python, which cannot be installed from there again.
+            # A handler is None if it was not installed from Python, which cannot install it again.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
         obeyed = kind is not None and issubclass(kind, SystemExit | KeyboardInterrupt)
         if before and self.pass_on and self.received is not None and not obeyed:

@@ -1,4 +1,4 @@
-"""What suits a terminal and a log file: progress bars, names in any script, aligned tables."""
+"""Output that suits a terminal as well as a log file: progress bars, names in any script, aligned tables."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from tqdm import tqdm
 
-# Without a terminal each refresh is a line in a log file.
+# Each refresh of a bar is a line of its own where the output goes to a log file.
 SECONDS_BETWEEN_LINES = 15.0
 
 

@@ -27,7 +27,7 @@ def _compose_and_train(config: DictConfig) -> None:
     except Exception as error:
         release_memory(error)
         if isinstance(error, ValueError | OSError | MemoryError | FloatingPointError):
-            # Hydra prints this one as a message, others as a traceback. HYDRA_FULL_ERROR=1 shows it in full.
+            # Hydra prints an error of this class as a message, and others as a traceback; HYDRA_FULL_ERROR=1 shows all.
             raise CompactHydraException(f"{type(error).__name__}: {error}") from error
         raise
 
@@ -43,7 +43,7 @@ def main() -> None:
     except (ValueError, FileNotFoundError) as error:
         sys.exit(str(error))
     try:
-        # Also between the runs of a sweep.
+        # A signal between the runs of a sweep ends the sweep.
         with StopSignals():
             _compose_and_train()
     except KeyboardInterrupt:

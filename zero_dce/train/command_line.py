@@ -15,7 +15,7 @@ from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
 from zero_dce.records.sweep import PLAN
 from zero_dce.train.rank import is_first_process, is_requeued
 
-# How the command line of a sweep can be told.
+# An argument that begins so makes the command line one of a sweep.
 SWEEPS = ("-m", "--multirun", "hydra.mode=MULTIRUN", "+sweep=")
 
 
@@ -85,7 +85,7 @@ def expand_resume(arguments: list[str]) -> list[str]:
     if (folder / PLAN).is_file():
         return _expand_sweep(folder, own)
     if f"hydra.run.dir={quoted(folder)}" in arguments:
-        # A run of a sweep, or a further process of the same run, gets the line of the first one, expanded already.
+        # The runs of a sweep, and further processes of a run, get a line that is expanded already.
         return arguments
     return _expand_run(folder, own)
 
@@ -99,8 +99,8 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
     settings = OmegaConf.load(saved / "hydra.yaml")
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
     kept = [override for override in overrides if not override.startswith("resume=")]
-    # What is refused must not change the run's own configuration, so Hydra writes this one beside it. It is the first
-    # process's alone: another one would write there while that one moves it.
+    # Hydra writes this configuration beside the run's own, which must not change if the run is refused. Only the first
+    # process lets it: another one would write there while the first one moves it.
     subfolder = RESUMED if is_first_process() else "null"
     place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={subfolder}"]
     return [f"data={choice}", *kept, *own, *place, "hydra.mode=RUN"]
@@ -114,7 +114,7 @@ def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
     keys, flags = {_key(override) for override in overrides}, [text for text in own if text not in overrides]
     if any(not key.startswith(("hydra.", "hydra/")) for key in keys):
         return [*flags, *overrides, *place]
-    # Another launcher has other options.
+    # Another launcher or sweeper has other options.
     replaced = tuple(key.replace("/", ".") + "." for key in keys if "/" in key)
     settings = [text for text in plan["hydra"] if _key(text) not in keys and not _key(text).startswith(replaced)]
     return [*plan.get("flags", []), *flags, *plan["overrides"], *settings, *overrides, *place]
@@ -139,7 +139,7 @@ def as_further_process(arguments: list[str]) -> list[str]:
     if "SLURM_STEP_ID" not in os.environ or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) < 2:
         return arguments
     if any(argument.startswith(SWEEPS) for argument in arguments):
-        # Refused later, in words about sweeps.
+        # A sweep is refused later, in words about sweeps.
         return arguments
     if not any(argument.startswith("hydra.run.dir=") for argument in arguments):
         raise ValueError(

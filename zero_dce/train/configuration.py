@@ -91,14 +91,14 @@ LOGGERS = (
     "lightning.pytorch.trainer.connectors.checkpoint_connector",
 )
 WARNINGS = (
-    "treespec, LeafSpec",  # Lightning's own use of a PyTorch interface
-    "Total length of `list` across ranks is zero",  # data.val_fraction=0 is meant as it is
-    "does not have many workers",  # data.num_workers is meant as it is
-    "GPU available but not used",  # so is trainer.accelerator=cpu
-    "srun.* is available on your system but is not used",  # so is a run outside of SLURM, also on a login node
-    "could be decompression bomb DOS attack",  # said in the table of unusual images
+    "treespec, LeafSpec",  # Lightning itself uses this interface of PyTorch
+    "Total length of `list` across ranks is zero",  # data.val_fraction=0 is a choice
+    "does not have many workers",  # data.num_workers is a choice
+    "GPU available but not used",  # trainer.accelerator=cpu is a choice
+    "srun.* is available on your system but is not used",  # a run outside SLURM is a choice, on a login node too
+    "could be decompression bomb DOS attack",  # the table of unusual images says it
     "smaller than the logging interval",  # steps are logged across epochs
-    "`srun` command is available",  # a run outside srun, as one of a sweep's, is meant as it is
+    "`srun` command is available",  # a run of a sweep is outside srun by design
 )
 MESSAGES = ("litlogger", "TPU available", "weights_only", "`Trainer.fit` stopped", "Tensor Cores")
 

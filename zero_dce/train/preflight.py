@@ -18,9 +18,9 @@ from zero_dce.train.rank import is_first_process, is_requeued
 log = logging.getLogger(__name__)
 FALLBACKS = ("stop", "offline")
 LARGEST_SEED = 2**32 - 1  # NumPy's
-# Name and smallest value of whole numbers: what the Trainer does not check, or not in the user's words.
+# The smallest values of whole numbers that the Trainer does not check, or not in the user's words.
 TRAINER_NUMBERS = (
-    ("trainer.max_steps", -1),  # without a limit, as with trainer.max_epochs
+    ("trainer.max_steps", -1),  # -1 means no limit, as in trainer.max_epochs
     ("trainer.accumulate_grad_batches", 1),
     ("trainer.log_every_n_steps", 0),
 )
@@ -32,7 +32,8 @@ def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
     Args:
         config: the run's configuration.
         run: its folder.
-        launched: as a run of a sweep; one that was stopped before its first checkpoint is begun anew in its folder.
+        launched: whether it is a run of a sweep: one that was stopped before its first checkpoint begins anew in its
+            folder.
 
     Raises:
         ValueError: if a number of the Trainer is out of its range, a folder is given for the embedded sample, or the
@@ -75,7 +76,7 @@ def check_online(config: DictConfig) -> None:
         return
     if fallback not in FALLBACKS:
         raise ValueError(f"logger.fallback is {fallback!r}; expected one of {', '.join(FALLBACKS)}")
-    # W&B's own look-up of the key; only runs that log online need it.
+    # Only runs that log online need it.
     from zero_dce.connection import check_connection
 
     try:
@@ -110,9 +111,9 @@ def make_folder(folder: Path, key: str) -> None:
         return
     try:
         folder.mkdir(parents=True, exist_ok=True)
-        # Under a name of its own: several workers of a search may try it at once.
+        # The file has a name of its own, as several workers of a search may try the folder at once.
         with tempfile.TemporaryFile(dir=folder):
             pass
     except OSError as error:
-        # Hydra turns a callback's exceptions into warnings, but not this one.
+        # Hydra turns a callback's exceptions into warnings, all but this one.
         sys.exit(f"the folder {folder} cannot be written: {error}. Choose another with {key}=DIR")

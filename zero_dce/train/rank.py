@@ -7,7 +7,7 @@ import os
 
 def is_first_process() -> bool:
     """Tell whether this is the process that writes files; true also before the process group is up."""
-    # Not at the top: what reads a run's folder has no use for Lightning, whose import takes seconds.
+    # Lightning takes seconds to import, which a mistake in the command line need not wait for.
     from lightning.fabric.utilities.rank_zero import rank_zero_only
 
     return int(getattr(rank_zero_only, "rank", 0)) == 0
@@ -15,7 +15,7 @@ def is_first_process() -> bool:
 
 def is_started_by_srun() -> bool:
     """Tell whether SLURM started this process as a task of a job, and not a shell in an allocation."""
-    # As Lightning's SLURMEnvironment.detect(), which also warns wherever srun is installed and not used.
+    # Lightning's SLURMEnvironment.detect() asks the same, and warns wherever srun is installed and not used.
     return "SLURM_NTASKS" in os.environ and os.environ.get("SLURM_JOB_NAME") not in ("bash", "interactive")
 
 

@@ -1,4 +1,4 @@
-"""A run's folder: what is recorded around the training, and what it leaves."""
+"""What is recorded around a training: result.json, the split, the environment, and what the loggers get."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ from zero_dce.train.loggers.step_wandb import StepWandbLogger
 from zero_dce.train.rank import is_first_process
 
 log = logging.getLogger(__name__)
-# Launchers end all processes of a run once one of them has failed: the first one gets this long to write its result.
+# Launchers end all processes of a run once one has failed, so the others give the first one time to write its result.
 HEAD_START_S = 5.0
 
 
-class Result:
+class RunResult:
     """What ``result.json`` says of a run; the training fills it in."""
 
     def __init__(self, config: DictConfig, run: Path) -> None:
@@ -58,9 +58,9 @@ class Result:
         self.trainer: L.Trainer | None = None
         self.state = "finished"
         self.error: str | None = None
-        # Last step and measures of a run that had ended before.
+        # The last step and the measures, if the run had ended before.
         self.ended: tuple[int, dict[str, float]] | None = None
-        # Of the parts before a resumed one.
+        # Earlier parts of a resumed run took this long.
         self.earlier_s = (read_result(run) or {}).get("wall_time_s", 0)
 
     def begin(self, trainer: L.Trainer) -> None:
@@ -70,7 +70,7 @@ class Result:
             (self.run / RESULT).unlink(missing_ok=True)
 
     def write(self) -> None:
-        """Write it; where that fails after another error, the first one is the one to show."""
+        """Write ``result.json``; an error of the training is shown rather than one of writing."""
         content = {
             "state": self.state,
             "error": self.error,
@@ -130,13 +130,12 @@ def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
         )
     environment = describe_environment(data.fingerprint)
     if before:
-        # The first one stays; a resumed part may have run elsewhere.
+        # The first environment stays, as a resumed part may run elsewhere.
         environment = {**before, "resumed": [*before.get("resumed", []), environment]}
     else:
         data.split.write(run / MANIFEST, counts_before=data.counts_before, left_out=data.left_out)
     write_json(run / ENVIRONMENT, environment)
-    if (run / RESUMED).is_dir():
-        _take_configuration(run)
+    _take_configuration(run)
 
 
 def record_cache(config: DictConfig, data: ExposureDataModule) -> None:
@@ -150,7 +149,9 @@ def record_cache(config: DictConfig, data: ExposureDataModule) -> None:
 
 
 def _take_configuration(run: Path) -> None:
-    """Let a resumed run go by its new configuration from here on."""
+    """Replace the configuration of a resumed run, which is not refused any more, by its new one."""
+    if not (run / RESUMED).is_dir():
+        return
     for file in (run / RESUMED).iterdir():
         os.replace(file, run / HYDRA / file.name)
     (run / RESUMED).rmdir()
@@ -163,7 +164,7 @@ def open_loggers(config: DictConfig, run: Path, from_step: int) -> Iterator[list
     An open W&B run would be taken over by the next run of a sweep. ``from_step`` is where a resumed run continues.
     """
     metrics = MetricsFile(str(run), from_step)
-    # Beside loggers the group holds options, as fallback.
+    # The group holds options too, such as fallback.
     configured = [part for part in (config.logger or {}).values() if isinstance(part, DictConfig)]
     loggers: list[Logger] = [metrics, *map(hydra.utils.instantiate, configured)]
     settings: Any = OmegaConf.to_container(config, resolve=True)
@@ -185,20 +186,20 @@ def _close(logger: Logger, kind: type[BaseException] | None, *_: object) -> None
 
 
 @contextmanager
-def record_result(config: DictConfig, run: Path) -> Iterator[Result]:
+def record_result(config: DictConfig, run: Path) -> Iterator[RunResult]:
     """Write ``result.json`` at the end, also of a run that failed or was interrupted."""
-    result = Result(config, run)
+    result = RunResult(config, run)
     reset_peak_memory()
     try:
         yield result
     except BaseException as exception:
-        # Ctrl-C arrives as SystemExit from within the Trainer.
+        # The Trainer turns Ctrl-C into SystemExit.
         interrupted = isinstance(exception, KeyboardInterrupt | SystemExit)
         result.state = "interrupted" if interrupted else "failed"
         result.error = None if interrupted else _describe(exception)
         raise
     finally:
-        # A resume that was refused leaves the run as it was.
+        # A run whose resuming was refused stays as it was.
         if not is_first_process():
             time.sleep(HEAD_START_S if result.state == "failed" else 0)
         elif run.is_dir() and (result.trainer or config.resume is None):
@@ -210,15 +211,14 @@ def record_ended(config: DictConfig, run: Path) -> None:
     if not is_first_process():
         return
     rows = read_rows(run)
-    result = Result(config, run)
+    result = RunResult(config, run)
     result.ended = (max(rows, default=0), last_values(rows))
     result.write()
-    if (run / RESUMED).is_dir():
-        _take_configuration(run)
+    _take_configuration(run)
 
 
 def _describe(exception: BaseException) -> str:
-    """Name an error; Hydra wraps those from making an object in one of its own."""
+    """Name an error, or the one that Hydra wrapped while it made an object."""
     wrapped = exception.__cause__ if isinstance(exception, InstantiationException) else None
     error = wrapped or exception
     return f"{type(error).__name__}: {error}"

@@ -36,7 +36,7 @@ def train(config: DictConfig) -> None:
     """
     run, launch = Path(config.run_dir), HydraConfig.get()
     in_sweep, in_sweeps_process = is_launched(launch), launch.mode == RunMode.MULTIRUN
-    # Before the first process writes down in the configuration what it alone finds out.
+    # What processes compare is taken before the first one adds to the configuration what only it finds out.
     processes = ProcessCheck(config)
     check_run(config, run, in_sweep)
     start = find_start(config, run, in_sweep)

@@ -27,12 +27,12 @@ from zero_dce.train.callbacks.checkpoints import StepCheckpoints
 from zero_dce.train.rank import is_first_process, is_started_by_srun, slurm_job
 
 log = logging.getLogger(__name__)
-# How often in a row a run is requeued that gets nowhere: its time limit may be shorter than its start takes.
+# A run that gets nowhere is requeued at most so often: its time limit may be shorter than its start takes.
 MOST_WITHOUT_A_STEP = 3
-# In the run's folder: how often in a row that was.
-COUNT = "requeues.json"
+# This file in the run's folder counts how often that was.
+REQUEUES = "requeues.json"
 SECONDS_FOR_SCONTROL = 60.0
-# SLURM ends a job that it requeues within seconds.
+# SLURM usually ends a job that it requeues within seconds.
 SECONDS_TO_BE_ENDED = 300.0
 
 
@@ -41,12 +41,12 @@ class _OwnHandlersStay(_SignalConnector):
 
     def register_signal_handlers(self) -> None:
         self.received_sigterm = False
-        # Given back at the end; the Trainer itself leaves Ctrl-C ignored after one.
+        # The Trainer gives these handlers back at the end; by itself it leaves Ctrl-C ignored after one.
         self._original_handlers = self._get_current_signal_handlers()
 
 
 class Interruption(L.Callback):
-    """Look after each optimizer step whether a signal came to any of the processes, and stop all of them if so.
+    """Check after each optimizer step whether a signal came to any of the processes, and stop all of them if so.
 
     :class:`~zero_dce.train.callbacks.checkpoints.StepCheckpoints` writes the checkpoint, as ``last.ckpt`` only. The
     run stops where the next batch would begin: the step's losses, pictures and validation are on disk by then. When
@@ -128,7 +128,7 @@ def _release_processes(trainer: L.Trainer) -> None:
     It watches them, and kills this process when one ends with another code than 0, as an interrupted one does.
     """
     if isinstance(trainer.strategy.launcher, _SubprocessScriptLauncher):
-        # The very list that is watched.
+        # The Trainer watches this very list.
         trainer.strategy.launcher.procs.clear()
 
 
@@ -168,7 +168,7 @@ def _requeue(job: str, stop: Interrupted, run: Path, signals: StopSignals) -> No
     if first:
         _count(job, stop, run)
         _scontrol(job, run, signals)
-    # A process that ended by itself now could end the job before SLURM has requeued it.
+    # A process that ended now would end the job before SLURM has requeued it.
     ended = _wait(signals)
     if first and not ended:
         raise RequeueError(
@@ -179,7 +179,7 @@ def _requeue(job: str, stop: Interrupted, run: Path, signals: StopSignals) -> No
 
 def _count(job: str, stop: Interrupted, run: Path) -> None:
     """Count how often in a row the run got nowhere, and refuse to go on like that for ever."""
-    file = run / COUNT
+    file = run / REQUEUES
     if stop.saved:
         file.unlink(missing_ok=True)
         return
@@ -209,7 +209,7 @@ def _scontrol(job: str, run: Path, signals: StopSignals) -> None:
         )
     except (OSError, subprocess.TimeoutExpired) as error:
         raise RequeueError(f"job {job} was not requeued: {error}. {_continue_with(run)}") from None
-    # SLURM may end the job, and with it the command, before that has answered.
+    # SLURM may end the job, and this command with it, before the command has answered.
     if done.returncode > 0 or (done.returncode < 0 and not signals.terminated):
         said = done.stdout.strip() or "nothing"
         raise RequeueError(

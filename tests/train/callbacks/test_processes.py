@@ -20,7 +20,7 @@ from omegaconf import OmegaConf
 from tests.helpers.pictures import make_sice
 from tests.helpers.runs import TINY, read_metrics, read_result, run_apart
 from tests.train.test_resuming import assert_same_losses
-from zero_dce.train.callbacks.processes import ProcessCheck, describe, differences, started_processes
+from zero_dce.train.callbacks.processes import ProcessCheck, describe_differences, differences, started_processes
 from zero_dce.train.command_line import expand_resume
 
 DDP = ["trainer=ddp", "trainer.devices=2", "data.batch_size=2"]
@@ -276,9 +276,9 @@ def test_differences_name_the_first_ones() -> None:
     facts = [{"a": "1", "b": "x"}, {"a": "1"}, {"a": "1", "b": "y", "c": "z"}, {"a": "1", "b": "x"}]
     found = list(differences(facts))
     assert found == [("b", {"x": [0, 3], "not given": [1], "y": [2]}), ("c", {"not given": [0, 1, 3], "z": [2]})]
-    message = describe(found)
+    message = describe_differences(found)
     assert "b is x on process 0, 3, not given on process 1, y on process 2\n" in message
-    many = describe([(f"n{number}", {"1": [0], "2": [1]}) for number in range(9)])
+    many = describe_differences([(f"n{number}", {"1": [0], "2": [1]}) for number in range(9)])
     assert "n4 is" in many
     assert "n5 is" not in many
     assert "and 4 more" in many

@@ -19,7 +19,7 @@ from zero_dce.records.run import CHECKPOINTS, LAST, checkpoint_file
 from zero_dce.train.callbacks.validation import check_interval, is_due
 from zero_dce.train.loggers.metrics_file import MetricsFile
 
-# A checkpoint out of turn, until it becomes the last one.
+# A checkpoint out of turn has this name until it becomes the last one.
 RECOVERY = "recovery.ckpt"
 
 
@@ -30,14 +30,14 @@ class StepCheckpoints(Checkpoint):
     weights that are not finite are never written. ``last.ckpt``, which a run is resumed from, follows when all that was
     logged up to its step is on disk: a run that is killed in between continues from the one before.
 
-    Checkpoints out of turn, every so many minutes or when a run is interrupted, become ``last.ckpt`` alone, so that the
+    Checkpoints out of turn, every so many minutes or when a run is interrupted, only become ``last.ckpt``, so that the
     ``step-*.ckpt`` of a run do not depend on when it was stopped.
 
     Args:
         folder: the run's folder.
         every_n_steps: optimizer steps between two checkpoints, at least 1.
         every_n_minutes: ``last.ckpt`` also follows when this much time has passed since a checkpoint, more than 0; by
-            the first process' clock. ``None``: only with the steps.
+            the first process's clock. With ``None`` it follows the steps only.
 
     Raises:
         ValueError: if a number is out of its range.
@@ -51,8 +51,9 @@ class StepCheckpoints(Checkpoint):
             check_number("callbacks.checkpoints.every_n_minutes", every_n_minutes, open_=True)
         self.every_n_minutes = every_n_minutes
         self._requested = False
-        # The steps of the last step-*.ckpt and of the last batch, and when a checkpoint was written, by time.monotonic.
+        # The step of the last step-*.ckpt, and the step of the last batch.
         self._saved = self._step = -1
+        # When the last checkpoint was written, by time.monotonic.
         self._written = time.monotonic()
         self._unconfirmed: Path | None = None
 
@@ -69,7 +70,8 @@ class StepCheckpoints(Checkpoint):
         done, and a resumed run would skip the rest of it.
         """
         # Under gradient accumulation several batches end with the same step.
-        ended_step, self._step = trainer.global_step != self._step, trainer.global_step
+        ended_step = trainer.global_step != self._step
+        self._step = trainer.global_step
         if is_due(trainer, self.every_n_steps):
             self._save(trainer, pl_module)
         elif ended_step and (self._is_time(trainer) or self._requested):
@@ -92,11 +94,11 @@ class StepCheckpoints(Checkpoint):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Let ``last.ckpt`` follow: the step's losses, pictures and validation are logged by now."""
+        """Confirm the last step's checkpoint: its losses, pictures and validation are logged by now."""
         self.confirm(trainer)
 
     def confirm(self, trainer: L.Trainer) -> None:
-        """Let ``last.ckpt`` follow now."""
+        """Let ``last.ckpt`` follow the newest checkpoint, once all that was logged up to that step is on disk."""
         if self._unconfirmed is None:
             return
         try:
@@ -104,19 +106,19 @@ class StepCheckpoints(Checkpoint):
                 if isinstance(logger, MetricsFile):
                     logger.write()
         except PermissionError:
-            # On Windows, while a spreadsheet has it open: tried again after the next batch.
+            # Windows refuses while a spreadsheet has the file open; the next batch tries again.
             return
         if self._unconfirmed.name == RECOVERY:
             os.replace(self._unconfirmed, self.folder / LAST)
         else:
             with atomic(self.folder / LAST) as unfinished:
                 shutil.copyfile(self._unconfirmed, unfinished)
-            # Of a step before, where it could not be confirmed.
+            # It is of an earlier step whose confirmation failed.
             (self.folder / RECOVERY).unlink(missing_ok=True)
         self._unconfirmed = None
 
     def _is_time(self, trainer: L.Trainer) -> bool:
-        """Tell whether so many minutes have passed, to all processes what the first one says."""
+        """Tell whether so many minutes have passed; all processes get the first one's answer."""
         if self.every_n_minutes is None:
             return False
         over = trainer.is_global_zero and time.monotonic() - self._written >= 60 * self.every_n_minutes
@@ -129,7 +131,7 @@ class StepCheckpoints(Checkpoint):
 
     def _write(self, trainer: L.Trainer, module: L.LightningModule, file: Path) -> None:
         _require_finite(module, trainer.global_step)
-        # All processes take part, the first one writes.
+        # All processes take part in saving, and the first one writes.
         with atomic(file) if trainer.is_global_zero else nullcontext(file) as unfinished:
             trainer.save_checkpoint(unfinished)
         if trainer.is_global_zero:

@@ -11,10 +11,10 @@ import lightning as L
 import torch.distributed as dist
 from omegaconf import DictConfig, OmegaConf
 
-# Follows the cores of each machine, and changes no number.
+# These options follow the cores of each machine, and change no result.
 MACHINE_DEPENDENT = ("data.num_workers",)
 VERSIONS = ("zero_dce", "torch", "lightning")
-# Differences named in a message; more would hide the first ones.
+# A message names at most so many differences: more would hide the first ones.
 NAMED = 5
 RUN_FOLDER = "run_dir"
 
@@ -27,7 +27,7 @@ class ProcessCheck(L.Callback):
 
     Args:
         config: the whole composed configuration. What is compared is taken from it here, before the first process
-            writes down what it alone finds out.
+            writes down what only it finds out.
     """
 
     def __init__(self, config: DictConfig) -> None:
@@ -63,7 +63,7 @@ class ProcessCheck(L.Callback):
         dist.all_gather_object(gathered, {**self.facts, "fingerprint of the data": str(data)})
         different = list(differences(gathered))
         if different:
-            raise ValueError(describe(different))
+            raise ValueError(describe_differences(different))
 
     def _require(self, trainer: L.Trainer, found: int) -> None:
         nodes = trainer.num_nodes
@@ -82,7 +82,7 @@ def started_processes() -> int | None:
     """Return how many processes a launcher says that it started; ``None`` for one started by hand."""
     if "LOCAL_RANK" in os.environ and "WORLD_SIZE" in os.environ:
         return int(os.environ["WORLD_SIZE"])
-    # Only a step of several tasks tells: within a task the Trainer may start processes of its own.
+    # A step of one task says nothing: within it the Trainer may start processes of its own.
     tasks = int(os.environ.get("SLURM_STEP_NUM_TASKS", 1))
     return tasks if tasks > 1 else None
 
@@ -91,7 +91,7 @@ def differences(facts: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, dict[
     """Yield each name whose value is not the same everywhere, with the processes that have each value.
 
     Args:
-        facts: from names to values, one mapping a process.
+        facts: from names to values, one mapping per process.
     """
     for name in dict.fromkeys(name for own in facts for name in own):
         holders: dict[str, list[int]] = {}
@@ -101,7 +101,7 @@ def differences(facts: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, dict[
             yield name, holders
 
 
-def describe(different: Sequence[tuple[str, Mapping[str, Sequence[int]]]]) -> str:
+def describe_differences(different: Sequence[tuple[str, Mapping[str, Sequence[int]]]]) -> str:
     """Say what differs between processes and what to do."""
     lines = [
         f"{name} is "

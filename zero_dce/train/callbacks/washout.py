@@ -17,7 +17,7 @@ from zero_dce.records.run import checkpoint_file, pictures_folder
 from zero_dce.train.loggers.metrics_file import MetricsFile
 
 log = logging.getLogger(__name__)
-MEASURES = ("saturation_ratio", "tv", "brightness_out")
+WATCHED = ("saturation_ratio", "tv", "brightness_out")
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ class WashOutAlarm(L.Callback):
         for logger in trainer.loggers:
             if isinstance(logger, MetricsFile):
                 for step in sorted(logger.rows):
-                    if seen < step <= trainer.global_step and f"val/{MEASURES[0]}" in logger.rows[step]:
+                    if seen < step <= trainer.global_step and f"val/{WATCHED[0]}" in logger.rows[step]:
                         self._observe(trainer, step, logger.rows[step])
 
     def on_validation_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -102,18 +102,18 @@ class WashOutAlarm(L.Callback):
             return
         measured = {name: float(value) for name, value in trainer.callback_metrics.items()}
         fades = self._observe(trainer, trainer.global_step, measured, self.stop)
-        # A process that cannot see metrics.csv may know less of a resumed run: all stop, or none.
+        # A process that cannot see metrics.csv may know less of a resumed run, so all stop or none does.
         if self.stop and trainer.strategy.reduce_boolean_decision(fades, all=False):
             trainer.should_stop = True
 
     def _observe(self, trainer: L.Trainer, step: int, measured: Mapping[str, float], stop: bool = False) -> bool:
-        """Add a validation; tell whether it sets the alarm off. ``stop`` tells what the log says of the run's end."""
-        self.history.append(State(step, *(measured[f"val/{name}"] for name in MEASURES)))
+        """Add a validation, and tell whether it sets the alarm off; with ``stop`` the log says that the run ends."""
+        self.history.append(State(step, *(measured[f"val/{name}"] for name in WATCHED)))
         if self.mark is not None:
             return False
         self.mark = self.find_mark()
         if self.mark is not None and trainer.is_global_zero:
-            log.warning(describe(self.mark, self.run, stop))
+            log.warning(describe_fading(self.mark, self.run, stop))
         return self.mark is not None
 
     def find_mark(self) -> dict[str, float] | None:
@@ -148,11 +148,11 @@ class WashOutAlarm(L.Callback):
 
 def best_before(history: Sequence[State], least: float) -> State | None:
     """Return the state of the highest saturation ratio among those of at least some brightness; NaN is none."""
-    settled = [s for s in history if s.brightness_out >= least and not math.isnan(s.saturation_ratio)]
+    settled = [state for state in history if state.brightness_out >= least and not math.isnan(state.saturation_ratio)]
     return max(settled, key=lambda state: state.saturation_ratio, default=None)
 
 
-def describe(mark: Mapping[str, float], run: Path, stop: bool) -> str:
+def describe_fading(mark: Mapping[str, float], run: Path, stop: bool) -> str:
     """Say what was seen and what to do."""
     best = round(mark["best_step"])
     checkpoint = checkpoint_file(run, best)

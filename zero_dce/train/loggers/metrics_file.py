@@ -16,12 +16,12 @@ from lightning.pytorch.loggers import Logger
 from zero_dce.files import atomic
 from zero_dce.records.run import METRICS, Rows, read_rows
 
-# A long run has thousands of rows, all written each time.
+# A long run has thousands of rows, and each save writes all of them.
 SECONDS_BETWEEN_SAVES = 2.0
 
 
 class MetricsFile(Logger):
-    """Write ``metrics.csv``: a row a training step, a column a metric; continued when a run is resumed.
+    """Write ``metrics.csv``: a row per training step, a column per metric; continued when a run is resumed.
 
     The file is replaced as a whole, so it is never half-written.
 
@@ -65,7 +65,7 @@ class MetricsFile(Logger):
     def save(self) -> None:
         """Write the file, unless it was written a moment ago; the Trainer asks for it after each row."""
         if time.monotonic() - self._saved > SECONDS_BETWEEN_SAVES:
-            # On Windows a file that is open in a spreadsheet cannot be replaced; the next time will do.
+            # Windows does not replace a file that a spreadsheet has open; the next save will.
             with contextlib.suppress(PermissionError):
                 self.write()
 

@@ -22,13 +22,13 @@ from zero_dce.train.callbacks.samples import send_saved
 from zero_dce.train.rank import is_first_process
 
 log = logging.getLogger(__name__)
-# Of a server that answered a moment ago; W&B's own default is three times as long.
+# The server answered a moment ago, so it need not get W&B's default time, which is three times as long.
 SECONDS_TO_CONNECT = 25.0
-# To send the rest after the last step; what a lost network keeps back is in the run's own files.
+# What W&B cannot send in this time after the last step is in the run's own files.
 SECONDS_TO_FINISH = 60.0
-# W&B's agent names the run that it starts.
+# W&B's agent sets this variable to the id of the run that it starts.
 RUN_ID_VARIABLE = "WANDB_RUN_ID"
-# Before the name of an offline run's folder that a later one replaces; `wandb sync` of offline-run-* passes it by.
+# An offline run's folder gets this prefix when a later one replaces it; `wandb sync` of offline-run-* skips it then.
 SUPERSEDED = "superseded-"
 
 
@@ -46,9 +46,9 @@ class StepWandbLogger(WandbLogger):
 
     def __init__(self, mode: str, id_file: str, **options: Any) -> None:
         if mode == "offline":
-            # The only network traffic of offline mode.
+            # This report is the only network traffic of offline mode.
             os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
-        # Offline, W&B's messages repeat what the run's last lines say; online they hold the dashboard's address.
+        # Offline, W&B's messages repeat the run's last lines; online they hold the dashboard's address.
         settings = wandb.Settings(
             silent=mode == "offline", init_timeout=SECONDS_TO_CONNECT, finish_timeout=SECONDS_TO_FINISH
         )
@@ -62,7 +62,7 @@ class StepWandbLogger(WandbLogger):
             with atomic(file) as unfinished:
                 unfinished.write_text(options["id"] + "\n", encoding="utf-8")
         super().__init__(mode=mode, settings=settings, **options)
-        # Lightning always passes it, W&B always warns of it.
+        # Lightning always passes this option, and W&B always warns of it.
         self._wandb_init.pop("anonymous", None)
         self._online, self._lost = mode == "online", False
         self._step, self._row = 0, dict[str, Any]()
@@ -75,7 +75,7 @@ class StepWandbLogger(WandbLogger):
             ConnectionError: if the server cannot be reached after all.
         """
         try:
-            # W&B's own process starts here.
+            # W&B's own process, which starts here, must outlive these signals.
             with hold_signals(REQUEUE):
                 super().log_hyperparams(params)
         except wandb.errors.CommError as error:
@@ -153,7 +153,7 @@ class StepWandbLogger(WandbLogger):
 
 def _supersede(folder: Path, run_id: str) -> None:
     for earlier in folder.glob(f"offline-run-*-{run_id}"):
-        # W&B names folders by the second: two parts of a run that both began in one have the same name.
+        # W&B names folders by the second: two parts of a run that began in the same one have the same name.
         target, number = folder / f"{SUPERSEDED}{earlier.name}", 2
         while target.exists():
             target, number = folder / f"{SUPERSEDED}{earlier.name}-{number}", number + 1
