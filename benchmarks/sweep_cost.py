@@ -100,7 +100,7 @@ def measure_run(folder: Path, shape: Sequence[str]) -> dict[str, Any]:
         "left": count_files(folder),
         "calls": calls,
         "steps_with_pictures": saved_steps(run),
-        "rows": len(read_rows(run / "metrics.csv")),
+        "rows": len(read_rows(run)),
         "wandb": count_points(offline),
     }
 
