@@ -17,11 +17,10 @@ import torch
 from PIL import Image
 from safetensors.numpy import save_file
 
-import zero_dce.export
+import zero_dce.export.__main__
 from tests.helpers.networks import make_weights
 from zero_dce import __version__
-from zero_dce.export import check
-from zero_dce.export.write import export
+from zero_dce.export.write import export, largest_difference
 from zero_dce.networks import load_weights, weights_hash
 
 NETWORKS = ("zero_dce", "zero_dce_pp")
@@ -160,10 +159,11 @@ def test_a_file_that_computes_something_else_is_not_kept(
     export(weights, name, earlier)
     before = {file: file.read_bytes() for file in earlier.parent.iterdir()}
 
-    own, other = load_weights(weights), load_weights(weights)
+    other = load_weights(weights)
     other.e_conv4.bias.data[3] += 0.01  # type: ignore[union-attr,operator]
-    monkeypatch.setattr("zero_dce.networks.make_network", lambda weights: other)
-    monkeypatch.setattr("zero_dce.export.pytorch.make_network", lambda weights: own)
+    monkeypatch.setattr(
+        "zero_dce.export.write.largest_difference", lambda exported, network: largest_difference(exported, other)
+    )
     for output, *options in ((tmp_path / FILES[name],), (earlier, "--overwrite")):
         with pytest.raises(
             SystemExit, match=r"differs from PyTorch by .*, more than 1e-05; .* was not written"
@@ -183,9 +183,9 @@ def command(weights: Path, name: str, output: Path, *options: str) -> None:
 def test_the_check_sees_what_is_no_number_and_other_shapes(value: float, tmp_path: Path) -> None:
     network = load_weights(make_file(tmp_path))
     with pytest.raises(ValueError, match=r"differs from PyTorch by (nan|\d)"):
-        check.largest_difference(lambda image: (image * value, np.zeros((len(image), 24, *image.shape[2:]))), network)
+        largest_difference(lambda image: (image * value, np.zeros((len(image), 24, *image.shape[2:]))), network)
     with pytest.raises(ValueError, match=r"gives \[\(1, 3, 1, 1\), \(1, 3, 1, 1\)\], PyTorch .*\(1, 24, 1, 1\)"):
-        check.largest_difference(lambda image: (image, image), network)
+        largest_difference(lambda image: (image, image), network)
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -267,12 +267,13 @@ def test_wrong_weights(content: bytes | None, message: str, tmp_path: Path) -> N
             r"--format onnx needs onnxruntime and onnx: pip install 'zero_dce\[onnxruntime\]'",
         ),
         ("openvino", ("openvino",), r"--format openvino needs openvino: pip install 'zero_dce\[openvino\]'"),
+        ("openvino", ("onnx",), r"--format openvino needs onnx: pip install 'zero_dce\[openvino\]'"),
     ],
 )
 def test_what_a_format_needs(
     name: str, missing: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zero_dce.export.formats.find_spec", lambda package: None if package in missing else package)
+    monkeypatch.setattr("zero_dce.export.write.find_spec", lambda package: None if package in missing else package)
     with pytest.raises(SystemExit, match=f"ModuleNotFoundError: {message}"):
         command(make_file(tmp_path), name, tmp_path / FILES[name])
 
@@ -287,7 +288,7 @@ def test_what_a_format_needs(
 )
 def test_help_and_mistakes_come_without_pytorch(arguments: list[str], tmp_path: Path) -> None:
     code = (
-        "import sys, zero_dce.export as command\ntry:\n    command.main(sys.argv[1:])\n"
+        "import sys, zero_dce.export.__main__ as command\ntry:\n    command.main(sys.argv[1:])\n"
         "finally:\n    print('torch' in sys.modules)"
     )
     environment = {**os.environ, "PYTHONPATH": str(Path(zero_dce.export.__main__.__file__).parents[1])}

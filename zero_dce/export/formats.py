@@ -1,16 +1,22 @@
-"""The formats that a network is exported to, and what each needs."""
+"""The formats that a network is exported to: how each is written, and run by the library that it is meant for.
+
+Libraries are imported where they are used: who writes one format needs none of the others.
+"""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol, cast
 
-from zero_dce.enhance.graph import NEEDS
 from zero_dce.enhance.pixels import Array
 from zero_dce.weights import Weights
+
+# Computes enhanced pictures and curve maps of pictures, as the network in PyTorch does.
+ExportedNetwork = Callable[[Array], tuple[Array, Array]]
+# In a .pt2, beside the program: torch.export.load(file, extra_files={PT2_METADATA: ""}) reads it.
+PT2_METADATA = "metadata.json"
 
 
 @dataclass(frozen=True)
@@ -18,69 +24,124 @@ class Format:
     """A format.
 
     Attributes:
-        module: what writes and runs it, a :class:`Library`.
         suffixes: of its files. The first is the one that a program opens.
         backend: whose packages it needs, and the name of the extra that brings them.
+        write: writes the weights of either network and the eight curve iterations, for any batch, height and width,
+            with metadata, to a file.
+        load: loads such a file, to compute on the CPU in float32. The file is not held open.
+        runtime: gives the name and the version of the library that runs it.
     """
 
-    module: str
     suffixes: tuple[str, ...]
     backend: str
+    write: Callable[[Weights, Path, dict[str, str]], None]
+    load: Callable[[Path], ExportedNetwork]
+    runtime: Callable[[], str]
+
+
+def _write_onnx(weights: Weights, file: Path, metadata: dict[str, str]) -> None:
+    import onnx
+
+    from zero_dce.enhance.graph.onnx import network_model
+
+    model = network_model(weights)
+    onnx.helper.set_model_props(model, metadata)
+    onnx.save(model, file)
+
+
+def _load_onnx(file: Path) -> ExportedNetwork:
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+
+    def run(image: Array) -> tuple[Array, Array]:
+        enhanced, curve_maps = session.run(["enhanced", "curve_maps"], {"image": image})
+        return enhanced, curve_maps
+
+    return run
+
+
+def _onnx_runtime() -> str:
+    import onnxruntime
+
+    return f"ONNX Runtime {onnxruntime.__version__}"
+
+
+def _write_openvino(weights: Weights, file: Path, metadata: dict[str, str]) -> None:
+    """Write the graph to an .xml and its weights, in float32, to a .bin beside it."""
+    import openvino
+    from openvino.passes import ConstantFolding, Manager
+
+    from zero_dce.enhance.graph.onnx import network_model
+
+    model = openvino.Core().read_model(network_model(weights).SerializeToString())
+    model.set_friendly_name("zero_dce")
+    # What computes the shapes of biases and kernels, half of the graph as it was read, becomes constants.
+    passes = Manager()
+    passes.register_pass(ConstantFolding())
+    passes.run_passes(model)
+    for key, value in metadata.items():
+        model.set_rt_info(value, ["zero_dce", key])
+    openvino.save_model(model, file, compress_to_fp16=False)
+
+
+def _load_openvino(file: Path) -> ExportedNetwork:
+    import openvino
+
+    core = openvino.Core()
+    # A mapped file could not be moved on Windows.
+    core.set_property({"ENABLE_MMAP": False})
+    model = core.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+
+    def run(image: Array) -> tuple[Array, Array]:
+        results = model({"image": image})
+        return results["enhanced"], results["curve_maps"]
+
+    return run
+
+
+def _openvino_runtime() -> str:
+    import openvino
+
+    return f"OpenVINO {openvino.__version__.partition('-')[0]}"
+
+
+def _write_torch(weights: Weights, file: Path, metadata: dict[str, str]) -> None:
+    import torch
+    from torch.export import Dim
+
+    from zero_dce.networks import make_network
+
+    network = make_network(weights).requires_grad_(False)
+    # Sizes begin at one pixel; Dim.DYNAMIC would declare at least 2.
+    sizes = {0: Dim("batch", min=1), 2: Dim("height", min=1), 3: Dim("width", min=1)}
+    program = torch.export.export(network, (torch.zeros(2, 3, 5, 7),), dynamic_shapes={"image": sizes})
+    for node in program.graph.nodes:
+        # It names this machine's folders.
+        node.meta.pop("stack_trace", None)
+    torch.export.save(program, file, extra_files={PT2_METADATA: json.dumps(metadata)})
+
+
+def _load_torch(file: Path) -> ExportedNetwork:
+    import torch
+
+    module = torch.export.load(file).module()
+
+    def run(image: Array) -> tuple[Array, Array]:
+        enhanced, curve_maps = module(torch.from_numpy(image))
+        return enhanced.numpy(), curve_maps.numpy()
+
+    return run
+
+
+def _torch_runtime() -> str:
+    import torch
+
+    return f"torch.export.load of PyTorch {torch.__version__}"
 
 
 FORMATS = {
-    "onnx": Format("zero_dce.export.onnx", (".onnx",), "onnxruntime"),
-    "openvino": Format("zero_dce.export.openvino", (".xml", ".bin"), "openvino"),
-    "torch": Format("zero_dce.export.pytorch", (".pt2",), "torch"),
+    "onnx": Format((".onnx",), "onnxruntime", _write_onnx, _load_onnx, _onnx_runtime),
+    "openvino": Format((".xml", ".bin"), "openvino", _write_openvino, _load_openvino, _openvino_runtime),
+    "torch": Format((".pt2",), "torch", _write_torch, _load_torch, _torch_runtime),
 }
-
-
-class Run(Protocol):
-    """An exported network, loaded by the library that it is meant for."""
-
-    def __call__(self, image: Array) -> tuple[Array, Array]:
-        """Enhance pictures.
-
-        Args:
-            image: float32, N x 3 x H x W, RGB, range [0, 1].
-
-        Returns:
-            The enhanced pictures, of the same shape and range, and their curve maps, N x 24 x H x W, of Zero-DCE++
-            N x 3 x H x W, range [-1, 1].
-        """
-
-
-class Library(Protocol):
-    """A module that writes one format and runs what it wrote."""
-
-    def write(self, weights: Weights, file: Path, metadata: dict[str, str]) -> None:
-        """Write the network and the eight curve iterations, for any batch, height and width.
-
-        Args:
-            weights: of either network.
-            file: where to, in a folder of its own.
-            metadata: put into the file.
-        """
-
-    def load(self, file: Path) -> Run:
-        """Load what ``write`` wrote, to compute on the CPU in float32. The file is not held open."""
-
-    def describe(self) -> str:
-        """Return the name and the version of the library that runs it."""
-
-
-def check_installed(name: str) -> None:
-    """Return if what a format, one of :data:`FORMATS`, is written and run with is installed.
-
-    Raises:
-        ModuleNotFoundError: if it is not.
-    """
-    backend = FORMATS[name].backend
-    missing = [package for package in NEEDS[backend] if find_spec(package) is None]
-    if missing:
-        raise ModuleNotFoundError(f"--format {name} needs {' and '.join(missing)}: pip install 'zero_dce[{backend}]'")
-
-
-def load_library(name: str) -> Library:
-    """Import what a format is written and run with."""
-    return cast(Library, import_module(FORMATS[name].module))

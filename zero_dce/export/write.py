@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from zero_dce import __version__
-from zero_dce.export.formats import FORMATS, check_installed, load_library
+from zero_dce.enhance.graph import NEEDS
+from zero_dce.enhance.pixels import Array
+from zero_dce.export.formats import FORMATS, ExportedNetwork
 from zero_dce.files import UNFINISHED
 from zero_dce.weights import Weights, read_weights
+
+if TYPE_CHECKING:
+    from zero_dce.networks import CurveNet
+
+# Pictures, height and width: the smallest, an odd one, and one that is larger than the blocks of any kernel.
+CHECKED_SHAPES = ((1, 1, 1), (2, 45, 61), (1, 240, 320))
+TOLERATED_DIFFERENCE = 1e-5
 
 
 def export(path: Path, name: str, output: Path, overwrite: bool = False) -> str:
@@ -36,31 +49,77 @@ def export(path: Path, name: str, output: Path, overwrite: bool = False) -> str:
             then nothing is written.
     """
     _check_output(output, name, overwrite)
-    check_installed(name)
+    _check_installed(name)
     weights = read_weights(path)
     with TemporaryDirectory(prefix=f"{output.name}.", suffix=UNFINISHED, dir=output.parent) as folder:
-        checked = _write(weights, name, Path(folder) / output.name)
+        checked = _write_checked(weights, name, Path(folder) / output.name)
         files = _files(output, name)
         _move(Path(folder), files)
     return f"{' and '.join(map(str, files))}: {weights.network}\n{checked}"
 
 
-def _write(weights: Weights, name: str, file: Path) -> str:
+def largest_difference(exported: ExportedNetwork, network: CurveNet) -> float:
+    """Compare enhanced pictures and curve maps on random pixels of :data:`CHECKED_SHAPES`.
+
+    Args:
+        exported: the network as it was written.
+        network: the same in PyTorch, on the CPU.
+
+    Raises:
+        ValueError: if the shapes differ, or a difference is above :data:`TOLERATED_DIFFERENCE`.
+    """
+    generator = np.random.default_rng(0)
+    differences = []
+    for number, height, width in CHECKED_SHAPES:
+        image = generator.random((number, 3, height, width), np.float32)
+        differences.append(_difference(exported, network, image))
+    return max(differences)
+
+
+def _difference(exported: ExportedNetwork, network: CurveNet, image: Array) -> float:
+    # PyTorch takes seconds to import, so mistakes in the command are said before.
+    import torch
+
+    with torch.no_grad():
+        expected = [output.numpy() for output in network(torch.from_numpy(image))]
+    computed = exported(image)
+    shapes, expected_shapes = ([output.shape for output in outputs] for outputs in (computed, expected))
+    if shapes != expected_shapes:
+        raise ValueError(
+            f"on a picture of {image.shape} the exported network gives {shapes}, PyTorch {expected_shapes}"
+        )
+    largest = max(float(np.abs(one - other).max()) for one, other in zip(computed, expected, strict=True))
+    # A difference that is no number is refused too.
+    if not largest <= TOLERATED_DIFFERENCE:
+        raise ValueError(
+            f"on a picture of {image.shape} the exported network differs from PyTorch by {largest:.2g}, more than "
+            f"{TOLERATED_DIFFERENCE:g}"
+        )
+    return largest
+
+
+def _write_checked(weights: Weights, name: str, file: Path) -> str:
     """Write a file, compare it with PyTorch, and say how."""
-    # Here, where they are needed: PyTorch takes seconds to import.
-    from zero_dce.export.check import SHAPES, TOLERANCE, largest_difference
     from zero_dce.networks import make_network, weights_hash
 
-    library, network = load_library(name), make_network(weights)
+    form, network = FORMATS[name], make_network(weights)
     metadata = {"network": weights.network, "weights_sha256": weights_hash(network), "zero_dce_version": __version__}
-    library.write(weights, file, metadata)
+    form.write(weights, file, metadata)
     try:
-        difference = largest_difference(library.load(file), network)
+        difference = largest_difference(form.load(file), network)
     except ValueError as error:
-        raise ValueError(f"{error}; {file.name} was not written. Checked with {library.describe()}") from error
-    shapes = ", ".join(f"{n} x 3 x {height} x {width}" for n, height, width in SHAPES)
-    compared = f"{difference:.1e} (at most {TOLERANCE:g})"
-    return f"largest difference from PyTorch: {compared}, by {library.describe()} on {shapes}"
+        raise ValueError(f"{error}; {file.name} was not written. Checked with {form.runtime()}") from error
+    shapes = ", ".join(f"{number} x 3 x {height} x {width}" for number, height, width in CHECKED_SHAPES)
+    compared = f"{difference:.1e} (at most {TOLERATED_DIFFERENCE:g})"
+    return f"largest difference from PyTorch: {compared}, by {form.runtime()} on {shapes}"
+
+
+def _check_installed(name: str) -> None:
+    """Raise ModuleNotFoundError unless what a format is written and run with is installed."""
+    backend = FORMATS[name].backend
+    missing = [package for package in NEEDS[backend] if find_spec(package) is None]
+    if missing:
+        raise ModuleNotFoundError(f"--format {name} needs {' and '.join(missing)}: pip install 'zero_dce[{backend}]'")
 
 
 def _check_output(output: Path, name: str, overwrite: bool) -> None:

@@ -10,8 +10,7 @@ import numpy as np
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.fast.calibration import Floats
 from zero_dce.enhance.fast.statistics import STATISTICS
-from zero_dce.enhance.graph.programs import Program
-from zero_dce.enhance.graph.topology import Operations
+from zero_dce.enhance.graph.programs import Operations, Program
 from zero_dce.weights import MAPS
 
 # Blocks around a part whose statistics are needed: one for enlarging its maps, one more for means over 3 x 3.
@@ -26,14 +25,14 @@ def application_program(network: str, size: int, rows: int, columns: int, with_m
     """
     down, across = _enlargement(rows, size), _enlargement(columns, size)
 
-    def build(operations: Operations[Any], inputs: Sequence[Any]) -> list[Any]:
+    def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
         o, (image, statistics, *regression) = operations, inputs
         maps = _predict(o, statistics, regression, rows + 2, columns + 2, MAPS[network])
         parts = [maps] if MAPS[network] == 3 else o.split(maps, ITERATIONS)
         down_, across_ = o.constant(down), o.constant(across.T)
 
         def enlarge(part: Any) -> Any:
-            return o.matmul(down_, o.matmul(part, across_))
+            return down_ @ (part @ across_)
 
         # One iteration's maps at a time: all of them at full size would not stay in the cache.
         enhanced = image
@@ -45,14 +44,13 @@ def application_program(network: str, size: int, rows: int, columns: int, with_m
     return Program("apply", build, pictures=2)
 
 
-def _predict(o: Operations[Any], statistics: Any, regression: Sequence[Any], rows: int, columns: int, maps: int) -> Any:
+def _predict(o: Operations, statistics: Any, regression: Sequence[Any], rows: int, columns: int, maps: int) -> Any:
     low, high, hidden, hidden_bias, output, direct, bias = regression
     features = o.concatenate(o.crop(statistics, 1, 1, 1, 1), o.average(statistics, 3, 1))
-    features = o.limit(o.reshape(features, 1, 2 * STATISTICS, rows * columns), low, high)
-    units = o.relu(o.add(o.matmul(hidden, features), hidden_bias))
-    result = o.add(o.add(o.matmul(output, units), o.matmul(direct, features)), bias)
-    limited = o.limit(result, o.constant(np.array(-1.0)), o.constant(np.array(1.0)))
-    return o.reshape(limited, 1, maps, rows, columns)
+    features = features.reshape(1, 2 * STATISTICS, rows * columns).clamp(low, high)
+    units = (hidden @ features + hidden_bias).relu()
+    result = output @ units + direct @ features + bias
+    return result.clamp(-1.0, 1.0).reshape(1, maps, rows, columns)
 
 
 def _enlargement(blocks: int, size: int) -> Floats:

@@ -10,8 +10,7 @@ import numpy as np
 from zero_dce.enhance.canvas import Canvas
 from zero_dce.enhance.fast.blocks import BlockGrid, read_blocks
 from zero_dce.enhance.graph import Backend
-from zero_dce.enhance.graph.programs import Program
-from zero_dce.enhance.graph.topology import Operations
+from zero_dce.enhance.graph.programs import Operations, Program
 from zero_dce.enhance.pixels import Array
 from zero_dce.enhance.threads import in_threads
 
@@ -24,16 +23,16 @@ SIDE = 192
 def statistics_program(size: int) -> Program:
     """From pixels, with one row and column before them, to the statistics of blocks of ``size``: h x w x 9."""
 
-    def build(operations: Operations[Any], inputs: Sequence[Any]) -> list[Any]:
+    def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
         o, (pixels,) = operations, inputs
         x = o.crop(pixels, 1, 1, 0, 0)
-        across = o.absolute(o.subtract(x, o.crop(pixels, 1, 0, 0, 1)))
-        down = o.absolute(o.subtract(x, o.crop(pixels, 0, 1, 1, 0)))
+        across = (x - o.crop(pixels, 1, 0, 0, 1)).abs()
+        down = (x - o.crop(pixels, 0, 1, 1, 0)).abs()
         mean = o.average(x, size, size)
-        variance = o.subtract(o.average(o.multiply(x, x), size, size), o.multiply(mean, mean))
+        variance = o.average(x * x, size, size) - mean * mean
         # Rounding can leave less than nothing of the variance of a flat block.
-        deviation = o.root(o.relu(variance))
-        return [o.concatenate(o.concatenate(mean, deviation), o.average(o.add(across, down), size, size))]
+        deviation = variance.relu().sqrt()
+        return [o.concatenate(o.concatenate(mean, deviation), o.average(across + down, size, size))]
 
     return Program("statistics", build, picture_out=False)
 

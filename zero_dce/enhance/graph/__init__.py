@@ -18,7 +18,7 @@ BACKENDS = {
     "onnxruntime": ("zero_dce.enhance.graph.onnxruntime", "ONNXRuntimeBackend"),
     "torch": ("zero_dce.enhance.graph.pytorch", "PyTorchBackend"),
 }
-NEEDS = {"openvino": ("openvino",), "onnxruntime": ("onnxruntime", "onnx"), "torch": ("torch",)}
+NEEDS = {"openvino": ("openvino", "onnx"), "onnxruntime": ("onnxruntime", "onnx"), "torch": ("torch",)}
 DRIVERS = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
 
 

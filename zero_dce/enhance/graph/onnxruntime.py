@@ -5,10 +5,9 @@ from __future__ import annotations
 from threading import Lock
 from typing import Any
 
-import numpy as np
 import onnxruntime
 
-from zero_dce.enhance.graph.onnx_graph import pixels_model
+from zero_dce.enhance.graph.onnx import feed, program_model
 from zero_dce.enhance.graph.programs import Program
 from zero_dce.enhance.pixels import Array
 from zero_dce.weights import Weights
@@ -29,7 +28,7 @@ class ONNXRuntimeBackend:
 
     @staticmethod
     def precisions() -> tuple[str, ...]:
-        """Return what convolutions are computed in; its CPU kernels know float32 alone."""
+        """Return what convolutions are computed in; its CPU kernels have only float32."""
         return ("float32",)
 
     def begin_thread(self) -> None:
@@ -43,13 +42,9 @@ class ONNXRuntimeBackend:
         key = (program, *(array.dtype for array in inputs))
         with self._lock:
             if key not in self._sessions:
-                model = pixels_model(self.weights, program, [(array.shape, array.dtype) for array in inputs])
-                self._sessions[key] = onnxruntime.InferenceSession(
-                    model.SerializeToString(), providers=["CPUExecutionProvider"]
-                )
-        session = self._sessions[key]
+                content = program_model(self.weights, program, inputs).SerializeToString()
+                self._sessions[key] = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+            session = self._sessions[key]
         names = [node.name for node in session.get_inputs()]
-        arrays = [np.ascontiguousarray(array) for array in inputs]
-        arrays = [array[None] if index < program.pictures else array for index, array in enumerate(arrays)]
-        feed = dict(zip(names, arrays, strict=True))
-        return tuple(output[0] for output in session.run(None, feed))
+        outputs = session.run(None, dict(zip(names, feed(program, inputs), strict=True)))
+        return tuple(output[0] for output in outputs)

@@ -1,12 +1,54 @@
-"""What a backend is asked to compute: a function of pictures and maps, written in its operations."""
+"""What backends compute: the networks, the curves and further programs, each written once in a few operations.
+
+:mod:`zero_dce.networks` has the same networks as PyTorch modules, for training; the tests compare the two.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
-from zero_dce.enhance.graph.topology import Operations, apply_curves, estimate_curves, separate_maps
+from zero_dce.curves import ITERATIONS
+from zero_dce.enhance.pixels import Array
+from zero_dce.weights import DCE_NET_PP, Weights
+
+
+class Operations(Protocol):
+    """What programs are written in: PyTorch carries it out at once, :mod:`zero_dce.enhance.graph.onnx` records it.
+
+    All pictures and maps are B x C x H x W, float32. They are PyTorch's tensors or have the same operators
+    (``+ - * @``) and methods (``relu``, ``sqrt``, ``abs``, ``clamp``, ``reshape``).
+    """
+
+    weights: Weights
+
+    def convolve(self, x: Any, layer: str, relu: bool = False) -> Any:
+        """Convolve with ``layer``'s weights, stride 1, zero padding to the same size; depthwise where its weight is."""
+
+    def concatenate(self, first: Any, second: Any) -> Any:
+        """Join the channels of two values."""
+
+    def tanh(self, x: Any) -> Any:
+        """Return the hyperbolic tangent, in float32."""
+
+    def split(self, maps: Any, parts: int) -> Sequence[Any]:
+        """Cut the channels into equal parts."""
+
+    def mean(self, parts: Sequence[Any]) -> Any:
+        """Average, element by element."""
+
+    def curve(self, x: Any, curve_map: Any) -> Any:
+        """Return ``x + r (x^2 - x)``, in float32."""
+
+    def constant(self, value: Array) -> Any:
+        """Return an array that is the same at each run, as float32."""
+
+    def average(self, x: Any, size: int, stride: int) -> Any:
+        """Average over windows of ``size`` x ``size`` that lie wholly inside."""
+
+    def crop(self, x: Any, top: int, left: int, bottom: int, right: int) -> Any:
+        """Cut off so many rows and columns."""
 
 
 @dataclass(frozen=True)
@@ -22,7 +64,7 @@ class Program:
     """
 
     name: str
-    build: Callable[[Operations[Any], Sequence[Any]], Sequence[Any]]
+    build: Callable[[Operations, Sequence[Any]], Sequence[Any]]
     picture_out: bool = True
     pictures: int = 1
 
@@ -30,10 +72,10 @@ class Program:
 def enhancement(strength: float, with_map: bool = False) -> Program:
     """From a picture to the enhanced one and, ``with_map``, the mean of its curve maps, in [-1, 1]."""
 
-    def build(operations: Operations[Any], inputs: Sequence[Any]) -> list[Any]:
+    def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
         (image,) = inputs
         maps = separate_maps(operations, estimate_curves(operations, image, strength))
-        enhanced = apply_curves(operations, image, maps)
+        enhanced = iterate_curve(operations, image, maps)
         return [enhanced, operations.mean(maps)] if with_map else [enhanced]
 
     return Program("enhance", build)
@@ -42,8 +84,53 @@ def enhancement(strength: float, with_map: bool = False) -> Program:
 def estimation(strength: float) -> Program:
     """From a picture to its curve maps, scaled by ``strength``: 24 channels, or 3 of Zero-DCE++."""
 
-    def build(operations: Operations[Any], inputs: Sequence[Any]) -> list[Any]:
+    def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
         (image,) = inputs
         return [estimate_curves(operations, image, strength)]
 
     return Program("estimate", build, picture_out=False)
+
+
+def estimate_curves(operations: Operations, image: Any, strength: float = 1.0) -> Any:
+    """Return the curve maps of an image in [0, 1], scaled by ``strength``: 24 channels, or 3 of Zero-DCE++.
+
+    The range is [-1, 1].
+
+    Zero-DCE paper (arXiv 2001.06826), section 3.2; Zero-DCE++ (arXiv 2103.00860).
+    """
+
+    def layer(number: int, x: Any, relu: bool = True) -> Any:
+        name = f"e_conv{number}"
+        if f"{name}.depth_conv.weight" in operations.weights.state:
+            x = operations.convolve(x, f"{name}.depth_conv")
+            return operations.convolve(x, f"{name}.point_conv", relu)
+        return operations.convolve(x, name, relu)
+
+    x1 = layer(1, image)
+    x2 = layer(2, x1)
+    x3 = layer(3, x2)
+    x4 = layer(4, x3)
+    x5 = layer(5, operations.concatenate(x3, x4))
+    x6 = layer(6, operations.concatenate(x2, x5))
+    curve_maps = operations.tanh(layer(7, operations.concatenate(x1, x6), relu=False))
+    return curve_maps if strength == 1 else curve_maps * strength
+
+
+def separate_maps(operations: Operations, curve_maps: Any) -> Sequence[Any]:
+    """Return the curve map of each iteration; Zero-DCE++ has one for all."""
+    if operations.weights.network == DCE_NET_PP:
+        return [curve_maps] * ITERATIONS
+    return operations.split(curve_maps, ITERATIONS)
+
+
+def iterate_curve(operations: Operations, image: Any, curve_maps: Sequence[Any]) -> Any:
+    """Apply one curve map after the other, see :func:`zero_dce.curves.apply_curves`."""
+    for curve_map in curve_maps:
+        image = operations.curve(image, curve_map)
+    return image
+
+
+def groups_of(weight: Array) -> int:
+    """Return the groups of a convolution with this weight: one per channel where it is depthwise, else one."""
+    depthwise = weight.shape[1] == 1 and weight.shape[2] > 1
+    return len(weight) if depthwise else 1

@@ -10,14 +10,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from zero_dce.enhance.graph.programs import Program
-from zero_dce.enhance.graph.topology import groups_of
+from zero_dce.enhance.graph.programs import Program, groups_of
 from zero_dce.enhance.pixels import LEVELS, Array
 from zero_dce.hardware import cpu_has_bfloat16
 from zero_dce.weights import Weights
 
 # Tiles that keep a processor's cache, and a GPU's cores, busy.
-TILES = {"cpu": 256, "cuda": 1536}
+TILE_SIDES = {"cpu": 256, "cuda": 1536}
 
 
 class PyTorchBackend:
@@ -28,7 +27,7 @@ class PyTorchBackend:
     def __init__(self, weights: Weights, precision: str, device: str | torch.device | None = None) -> None:
         self.precision = precision
         self.device = torch.device(device or default_device())
-        self.tile = TILES.get(self.device.type, TILES["cuda"])
+        self.tile = TILE_SIDES.get(self.device.type, TILE_SIDES["cuda"])
         self._exact_gpu = precision == "float32" and self.device.type == "cuda"
         self._operations = PyTorchOperations(weights, getattr(torch, precision), self.device)
 
@@ -81,7 +80,7 @@ def default_device() -> str:
 
 
 class PyTorchOperations:
-    """The network's operations, carried out at once, see :class:`zero_dce.enhance.graph.topology.Operations`.
+    """The network's operations, carried out at once, see :class:`zero_dce.enhance.graph.programs.Operations`.
 
     Channels lie last in memory, as convolutions run fastest, and as pixels are stored.
     """
@@ -116,10 +115,6 @@ class PyTorchOperations:
         """Cut channels, without a copy."""
         return maps.chunk(parts, dim=1)
 
-    def scale(self, x: Tensor, factor: float) -> Tensor:
-        """Multiply."""
-        return x * factor
-
     def mean(self, parts: Sequence[Tensor]) -> Tensor:
         """Average."""
         return torch.stack(tuple(parts)).mean(0)
@@ -132,38 +127,6 @@ class PyTorchOperations:
         """Return a tensor."""
         return torch.from_numpy(value.astype(np.float32)).to(self.device)
 
-    def add(self, first: Tensor, second: Tensor) -> Tensor:
-        """Add."""
-        return first + second
-
-    def subtract(self, first: Tensor, second: Tensor) -> Tensor:
-        """Subtract."""
-        return first - second
-
-    def multiply(self, first: Tensor, second: Tensor) -> Tensor:
-        """Multiply."""
-        return first * second
-
-    def matmul(self, first: Tensor, second: Tensor) -> Tensor:
-        """Multiply matrices."""
-        return first @ second
-
-    def relu(self, x: Tensor) -> Tensor:
-        """Return the larger of x and 0."""
-        return x.relu()
-
-    def root(self, x: Tensor) -> Tensor:
-        """Square root."""
-        return x.sqrt()
-
-    def absolute(self, x: Tensor) -> Tensor:
-        """Absolute value."""
-        return x.abs()
-
-    def limit(self, x: Tensor, low: Tensor, high: Tensor) -> Tensor:
-        """Limit."""
-        return torch.clamp(x, low, high)
-
     def average(self, x: Tensor, size: int, stride: int) -> Tensor:
         """Average over windows."""
         return F.avg_pool2d(x, size, stride)
@@ -171,10 +134,6 @@ class PyTorchOperations:
     def crop(self, x: Tensor, top: int, left: int, bottom: int, right: int) -> Tensor:
         """Cut off, without a copy."""
         return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
-
-    def reshape(self, x: Tensor, *shape: int) -> Tensor:
-        """Change the shape."""
-        return x.reshape(shape)
 
 
 def _from_pixels(array: Array, device: torch.device) -> Tensor:

@@ -1,0 +1,221 @@
+"""Programs and networks as ONNX graphs, which OpenVINO and ONNX Runtime run, and which are exported."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+from zero_dce.enhance.graph.programs import Program, estimate_curves, groups_of, iterate_curve, separate_maps
+from zero_dce.enhance.pixels import LEVELS, Array
+from zero_dce.weights import MAPS, Weights
+
+# Old enough for every runtime of the last years; IR 8 goes with it.
+OPSET, IR_VERSION = 17, 8
+TYPES = {"uint8": TensorProto.UINT8, "uint16": TensorProto.UINT16, "float32": TensorProto.FLOAT}
+TO_END = np.iinfo(np.int64).max
+
+
+@dataclass(frozen=True)
+class GraphValue:
+    """What a node of a graph gives, or an input; calculating with it adds nodes, named as PyTorch names them."""
+
+    graph: OnnxGraph
+    name: str
+
+    def __add__(self, other: GraphValue) -> GraphValue:
+        return self.graph.node("Add", self, other)
+
+    def __sub__(self, other: GraphValue) -> GraphValue:
+        return self.graph.node("Sub", self, other)
+
+    def __mul__(self, other: GraphValue | float) -> GraphValue:
+        return self.graph.node("Mul", self, other)
+
+    def __matmul__(self, other: GraphValue) -> GraphValue:
+        return self.graph.node("MatMul", self, other)
+
+    def relu(self) -> GraphValue:
+        """Return the larger of the value and 0."""
+        return self.graph.node("Relu", self)
+
+    def sqrt(self) -> GraphValue:
+        """Return the square root."""
+        return self.graph.node("Sqrt", self)
+
+    def abs(self) -> GraphValue:
+        """Return the absolute value."""
+        return self.graph.node("Abs", self)
+
+    def clamp(self, low: GraphValue | float, high: GraphValue | float) -> GraphValue:
+        """Bring every element to the nearest in a range."""
+        return self.graph.node("Min", self.graph.node("Max", self, low), high)
+
+    def reshape(self, *shape: int) -> GraphValue:
+        """Give the same elements another shape."""
+        return self.graph.node("Reshape", self, shape)
+
+
+class OnnxGraph:
+    """A graph to which :class:`zero_dce.enhance.graph.programs.Operations` add nodes and constants."""
+
+    def __init__(self, weights: Weights) -> None:
+        self.weights = weights
+        self._nodes: list[onnx.NodeProto] = []
+        self._constants: dict[str, onnx.TensorProto] = {}
+
+    def node(self, operation: str, *inputs: GraphValue | float | Sequence[int], **attributes: Any) -> GraphValue:
+        """Add a node and return its output; inputs that are numbers or indices become constants."""
+        (value,) = self._add(operation, inputs, 1, **attributes)
+        return value
+
+    def _add(
+        self, operation: str, inputs: Sequence[GraphValue | float | Sequence[int]], outputs: int, **attributes: Any
+    ) -> list[GraphValue]:
+        names = [f"{operation.lower()}_{len(self._nodes)}_{index}" for index in range(outputs)]
+        self._nodes.append(helper.make_node(operation, [self._name(value) for value in inputs], names, **attributes))
+        return [GraphValue(self, name) for name in names]
+
+    def _name(self, value: GraphValue | float | Sequence[int]) -> str:
+        if isinstance(value, GraphValue):
+            return value.name
+        if isinstance(value, int | float):
+            return self._store(f"number_{value:.9g}", np.array(value, np.float32)).name
+        return self._store("integers_" + "_".join(map(str, value)), np.array(value, np.int64)).name
+
+    def _store(self, name: str, value: Array) -> GraphValue:
+        """Store a constant, once."""
+        if name not in self._constants:
+            self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
+        return GraphValue(self, name)
+
+    def convolve(self, x: GraphValue, layer: str, relu: bool = False) -> GraphValue:
+        """Add a convolution."""
+        weight, bias = self.weights.state[f"{layer}.weight"], self.weights.state[f"{layer}.bias"]
+        stored = self._store(f"{layer}.weight", weight), self._store(f"{layer}.bias", bias)
+        y = self.node("Conv", x, *stored, pads=[weight.shape[2] // 2] * 4, group=groups_of(weight))
+        return y.relu() if relu else y
+
+    def concatenate(self, first: GraphValue, second: GraphValue) -> GraphValue:
+        """Join channels."""
+        return self.node("Concat", first, second, axis=1)
+
+    def tanh(self, x: GraphValue) -> GraphValue:
+        """Add a hyperbolic tangent."""
+        return self.node("Tanh", x)
+
+    def split(self, maps: GraphValue, parts: int) -> list[GraphValue]:
+        """Cut channels."""
+        return self._add("Split", [maps], parts, axis=1)
+
+    def mean(self, parts: Sequence[GraphValue]) -> GraphValue:
+        """Average."""
+        return self.node("Mean", *parts)
+
+    def curve(self, x: GraphValue, curve_map: GraphValue) -> GraphValue:
+        """Add one step of the curve."""
+        return x + curve_map * (x * x - x)
+
+    def constant(self, value: Array) -> GraphValue:
+        """Store a constant."""
+        return self._store(f"constant_{len(self._constants)}", value.astype(np.float32))
+
+    def average(self, x: GraphValue, size: int, stride: int) -> GraphValue:
+        """Add an average over windows."""
+        return self.node("AveragePool", x, kernel_shape=[size] * 2, strides=[stride] * 2)
+
+    def crop(self, x: GraphValue, top: int, left: int, bottom: int, right: int) -> GraphValue:
+        """Cut off rows and columns; an end of -0 would be the beginning."""
+        ends = [-cut if cut else TO_END for cut in (bottom, right)]
+        return self.node("Slice", x, [top, left], ends, [2, 3])
+
+    def name_output(self, value: GraphValue, name: str) -> None:
+        """Give a value the name by which programs ask for it."""
+        # An Identity node would do the same, but older releases of OpenVINO have no such operation.
+        for node in self._nodes:
+            for names in (node.input, node.output):
+                for index, used in enumerate(names):
+                    if used == value.name:
+                        names[index] = name
+
+    def model(
+        self, name: str, inputs: Sequence[onnx.ValueInfoProto], outputs: Sequence[onnx.ValueInfoProto]
+    ) -> onnx.ModelProto:
+        """Return the graph as a checked model."""
+        graph = helper.make_graph(self._nodes, name, inputs, outputs, list(self._constants.values()))
+        opset = helper.make_opsetid("", OPSET)
+        model = helper.make_model(graph, opset_imports=[opset], ir_version=IR_VERSION, producer_name="zero_dce")
+        onnx.checker.check_model(model, full_check=True)
+        return model
+
+
+def program_model(weights: Weights, program: Program, inputs: Sequence[Array]) -> onnx.ModelProto:
+    """Build a program on pictures as they are stored, 1 x H x W x C, of any size, and on other arrays.
+
+    Args:
+        weights: of the network.
+        program: what to compute.
+        inputs: as :meth:`zero_dce.enhance.graph.Backend.run` takes them. Only their types count, the shapes of the
+            arrays that are no pictures, and the pictures' numbers of channels.
+    """
+    graph = OnnxGraph(weights)
+    declared, values = [], []
+    for index, array in enumerate(inputs):
+        name = f"input_{index}"
+        value, shape = GraphValue(graph, name), list(array.shape)
+        if index < program.pictures:
+            value, shape = _from_pixels(value, array.dtype), [1, f"height_{name}", f"width_{name}", array.shape[2]]
+        values.append(value)
+        declared.append(helper.make_tensor_value_info(name, TYPES[array.dtype.name], shape))
+    results = []
+    for index, value in enumerate(program.build(graph, values)):
+        dtype = inputs[0].dtype if index == 0 and program.picture_out else np.dtype(np.float32)
+        pixels = graph.node("Transpose", _to_levels(value, dtype), perm=[0, 2, 3, 1])
+        results.append(helper.make_tensor_value_info(pixels.name, TYPES[dtype.name], [1, "height", "width", None]))
+    return graph.model(program.name, declared, results)
+
+
+def network_model(weights: Weights) -> onnx.ModelProto:
+    """Build the network with its eight curve iterations, for any batch, height and width.
+
+    The input ``image`` is float32, N x 3 x H x W, in [0, 1]. The outputs are ``enhanced``, the same, and
+    ``curve_maps``, N x 24 x H x W, of Zero-DCE++ N x 3 x H x W, in [-1, 1].
+    """
+
+    def declare(name: str, channels: int) -> onnx.ValueInfoProto:
+        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, "height", "width"])
+
+    graph = OnnxGraph(weights)
+    image = GraphValue(graph, "image")
+    curve_maps = estimate_curves(graph, image)
+    enhanced = iterate_curve(graph, image, separate_maps(graph, curve_maps))
+    graph.name_output(enhanced, "enhanced")
+    graph.name_output(curve_maps, "curve_maps")
+    outputs = [declare("enhanced", 3), declare("curve_maps", MAPS[weights.network])]
+    return graph.model("enhance", [declare("image", 3)], outputs)
+
+
+def feed(program: Program, inputs: Sequence[Array]) -> list[Array]:
+    """Return the inputs of a program as its graph takes them."""
+    arrays = []
+    for index, array in enumerate(inputs):
+        contiguous = np.ascontiguousarray(array)
+        arrays.append(contiguous[None] if index < program.pictures else contiguous)
+    return arrays
+
+
+def _from_pixels(value: GraphValue, dtype: np.dtype[Any]) -> GraphValue:
+    if dtype != np.float32:
+        value = value.graph.node("Cast", value, to=TensorProto.FLOAT) * (1 / LEVELS[dtype])
+    return value.graph.node("Transpose", value, perm=[0, 3, 1, 2])
+
+
+def _to_levels(value: GraphValue, dtype: np.dtype[Any]) -> GraphValue:
+    if dtype == np.float32:
+        return value
+    rounded = value.graph.node("Round", value * LEVELS[dtype])
+    return value.graph.node("Cast", rounded, to=TYPES[dtype.name])
