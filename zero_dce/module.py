@@ -14,11 +14,11 @@ from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
 from zero_dce.metrics import (
     COMPARISONS,
     MEASURE_NAMES,
-    NamedMeans,
-    PictureMeans,
     PSNRGain,
     changes,
+    picture_means,
     picture_measures,
+    weighted_means,
     with_saturation_ratio,
 )
 from zero_dce.networks import NETWORKS, CurveNet, load_weights
@@ -70,11 +70,10 @@ class ZeroDCE(L.LightningModule):
         self.network = NETWORKS[network]() if weights is None else _load(weights, network)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
         self.loss = CompositeLoss(**(loss or {}))
-        self.val_losses = NamedMeans(CompositeLoss.NAMES)
-        self.val_measures = NamedMeans(MEASURE_NAMES)
+        self.val_means = weighted_means((*CompositeLoss.NAMES, *MEASURE_NAMES))
         self.val_psnr = PSNRGain()
-        self.val_changes = PictureMeans(changes(target=self.loss.options["exp"].get("target", EXPOSURE_TARGET)))
-        self.val_comparisons = PictureMeans(COMPARISONS)
+        self.val_changes = picture_means(changes(target=self.loss.options["exp"].get("target", EXPOSURE_TARGET)))
+        self.val_comparisons = picture_means(COMPARISONS)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1])."""
@@ -90,7 +89,8 @@ class ZeroDCE(L.LightningModule):
         enhanced, losses = self._shared_step(batch)
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (self.global_step + 1) % every == 0:
-            self._log_step(losses, picture_measures(batch["image"], enhanced))
+            values = {**losses.terms, **picture_measures(batch["image"], enhanced)}
+            self._log_means(self._means_over_processes(values), "train")
             # Loggers label the row with this: the number of the step that ends with it, as in step-000300.
             self.log("step", float(self.global_step + 1))
         return losses.total
@@ -99,8 +99,8 @@ class ZeroDCE(L.LightningModule):
         """Losses and measures on a validation batch."""
         enhanced, losses = self._shared_step(batch)
         size = len(batch["image"])
-        self.val_losses.update(losses.terms, size)
-        self.val_measures.update(picture_measures(batch["image"], enhanced), size)
+        for name, value in {**losses.terms, **picture_measures(batch["image"], enhanced)}.items():
+            self.val_means[name].update(value, size)
         self.val_changes.update(batch["image"], enhanced)
         if "reference" in batch:
             known = batch["has_reference"]
@@ -111,12 +111,12 @@ class ZeroDCE(L.LightningModule):
     def on_validation_epoch_end(self) -> None:
         """Log the measures of the whole validation set."""
         # torchmetrics has gathered the values over all processes, each picture counted once.
-        self._log(_loss_values(LossTerms(self.val_losses.compute(), self.loss.weights)), "val")
-        self._log(with_saturation_ratio(self.val_measures.compute()), "val")
+        self._log_means(self.val_means.compute(), "val")
         self._log(self.val_changes.compute(), "val")
-        if self.val_psnr.update_called:
-            self._log({**self.val_psnr.compute(), **self.val_comparisons.compute()}, "val")
-        for metric in (self.val_losses, self.val_measures, self.val_psnr, self.val_changes, self.val_comparisons):
+        gains = self.val_psnr.compute() if self.val_psnr.update_called else {}
+        if gains:
+            self._log({**gains, **self.val_comparisons.compute()}, "val")
+        for metric in (self.val_means, self.val_psnr, self.val_changes, self.val_comparisons):
             metric.reset()
         self.log("step", float(self.global_step), sync_dist=True)
 
@@ -141,11 +141,11 @@ class ZeroDCE(L.LightningModule):
             return bool(flag)
         return bool(self._trainer.strategy.reduce_boolean_decision(bool(flag), all=True))
 
-    def _log_step(self, losses: LossTerms, measures: dict[str, Tensor]) -> None:
-        """Log a training step: means over processes first, then what is made of them; no ratio is a mean of ratios."""
-        means = self._means_over_processes({**losses.terms, **measures})
-        self._log(_loss_values(LossTerms({name: means[name] for name in losses.terms}, losses.weights)), "train")
-        self._log(with_saturation_ratio({name: means[name] for name in measures}), "train")
+    def _log_means(self, means: dict[str, Tensor], stage: str) -> None:
+        """Log means of losses and measures, and what is made of them: no ratio is a mean of ratios."""
+        losses = LossTerms({name: means[name] for name in CompositeLoss.NAMES}, self.loss.weights)
+        self._log(_loss_values(losses), stage)
+        self._log(with_saturation_ratio({name: means[name] for name in MEASURE_NAMES}), stage)
 
     def _means_over_processes(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
         """Average scalars over the processes, whose batches of a step are equally large; all at once."""

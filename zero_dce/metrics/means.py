@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+from torchmetrics import MeanMetric, MetricCollection
 
 from zero_dce.metrics.colour import colour_error
 from zero_dce.metrics.picture import (
@@ -88,70 +88,33 @@ def with_saturation_ratio(means: dict[str, Tensor]) -> dict[str, Tensor]:
     return {**kept, "saturation_ratio": torch.where(before > 0, after / before, torch.nan)}
 
 
-class NamedMeans(Metric):
-    """Means of several named values over a data set, each batch weighted by its size.
+class PictureMean(MeanMetric):
+    """Mean of a measure over all pictures of a data set that it has a value for; NaN without any.
 
-    ``update`` takes a mapping with a batch mean (a scalar) for each name, and the batch's size; ``compute`` returns a
-    mapping of scalars.
-
-    Args:
-        names: the values' names.
-    """
-
-    full_state_update = False
-    sums: Tensor
-    count: Tensor
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__()
-        self.names = tuple(names)
-        self.add_state("sums", torch.zeros(len(self.names)), dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")
-
-    def update(self, means: Mapping[str, Tensor], size: int) -> None:
-        """Add a batch."""
-        self.sums += size * torch.stack([means[name].detach() for name in self.names])
-        self.count += size
-
-    def compute(self) -> dict[str, Tensor]:
-        """Return the means over all batches so far."""
-        return dict(zip(self.names, (self.sums / self.count).unbind(), strict=True))
-
-
-class PictureMeans(Metric):
-    """Means of measures over all pictures of a data set, each over the pictures that it has a value for.
-
-    ``update`` takes batches of pictures, B x 3 x H x W in [0, 1] each, as the measures do. ``compute`` returns a
-    mapping of scalars: NaN for a measure without any value, and an empty mapping without any picture.
+    ``update`` takes batches of pictures, B x 3 x H x W in [0, 1] each, as the measure does.
 
     Args:
-        measures: from a name to a function of the pictures that gives B values, NaN where there is none.
+        measure: a function of the pictures that gives B values, NaN where there is none.
     """
 
-    full_state_update = False
-    sums: Tensor
-    counts: Tensor
-    pictures: Tensor
-
-    def __init__(self, measures: Mapping[str, Measure]) -> None:
+    def __init__(self, measure: Measure) -> None:
         super().__init__()
-        self.measures = dict(measures)
-        self.add_state("sums", torch.zeros(len(self.measures)), dist_reduce_fx="sum")
-        self.add_state("counts", torch.zeros(len(self.measures)), dist_reduce_fx="sum")
-        self.add_state("pictures", torch.zeros(()), dist_reduce_fx="sum")
+        self.measure = measure
 
-    def update(self, *pictures: Tensor) -> None:
-        """Add a batch."""
+    def update(self, *pictures: Tensor) -> None:  # type: ignore[override]  # pictures instead of values
+        """Add a batch, which may be empty."""
         if not len(pictures[0]):
             return
-        values = torch.stack([measure(*pictures).detach() for measure in self.measures.values()])
+        values = self.measure(*pictures).detach()
         known = ~values.isnan()
-        self.sums += torch.where(known, values, 0.0).sum(dim=1)
-        self.counts += known.sum(dim=1)
-        self.pictures += values.shape[1]
+        super().update(torch.where(known, values, 0.0), known.to(values.dtype))
 
-    def compute(self) -> dict[str, Tensor]:
-        """Return the means over all pictures so far."""
-        if self.pictures == 0:
-            return {}
-        return dict(zip(self.measures, (self.sums / self.counts).unbind(), strict=True))
+
+def weighted_means(names: Iterable[str]) -> MetricCollection:
+    """Return a mean for each name, to be updated with a batch's mean and the batch's size."""
+    return MetricCollection({name: MeanMetric(nan_strategy="error") for name in names}, compute_groups=False)
+
+
+def picture_means(measures: Mapping[str, Measure]) -> MetricCollection:
+    """Return a :class:`PictureMean` for each measure, to be updated with the same pictures."""
+    return MetricCollection({name: PictureMean(measure) for name, measure in measures.items()}, compute_groups=False)
