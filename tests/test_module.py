@@ -9,7 +9,10 @@ import torch
 
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.losses import CompositeLoss
-from zero_dce.metrics import absolute_error, brightened_bright, colour_error, entropy, noise, picture_measures, ssim
+from zero_dce.metrics.colour import colour_error
+from zero_dce.metrics.means import picture_measures
+from zero_dce.metrics.picture import brightened_bright, entropy, noise
+from zero_dce.metrics.reference import absolute_error, ssim
 from zero_dce.module import NonFiniteLossError, ZeroDCE
 from zero_dce.networks import save_weights
 from zero_dce.train.configuration import quiet

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from zero_dce.checks import check_number
 from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
-from zero_dce.metrics import (
+from zero_dce.metrics.means import (
     COMPARISONS,
     MEASURE_NAMES,
-    PSNRGain,
     changes,
     picture_means,
     picture_measures,
     weighted_means,
     with_saturation_ratio,
 )
+from zero_dce.metrics.reference import PSNRGain
 from zero_dce.networks import NETWORKS, CurveNet, load_weights
 from zero_dce.weights import TITLES
 

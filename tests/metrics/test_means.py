@@ -8,16 +8,16 @@ import torch
 from torch import Tensor
 
 from tests.helpers.pictures import pixels
-from zero_dce.metrics import (
+from zero_dce.metrics.means import (
     CHANGES,
     COMPARISONS,
-    brightness,
+    Measure,
     picture_means,
     picture_measures,
     weighted_means,
     with_saturation_ratio,
 )
-from zero_dce.metrics.means import Measure
+from zero_dce.metrics.picture import brightness
 
 
 def test_means_over_batches_of_different_size() -> None:

@@ -5,7 +5,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zero_dce.metrics import lightness_order_error
+from zero_dce.metrics.picture import lightness_order_error
 
 
 def slow_error(image: Tensor, enhanced: Tensor) -> float:

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from tests.helpers.pictures import pixels
-from zero_dce.metrics import (
+from zero_dce.metrics.picture import (
     brightened_bright,
     brightened_by,
     brightness,
