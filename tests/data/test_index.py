@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.pictures import make_picture, make_sice
-from zero_dce.data.index import Entry, find_folder, find_sice, fingerprint
+from zero_dce.data.index import Frame, find_folder, find_sice, fingerprint
 
 
 def test_sice_as_it_comes(sice: Path) -> None:
     entries = find_sice(sice).entries
     assert len(entries) == 20
-    assert entries[0] == Entry("Dataset_Part1/1/1.JPG", "1")
+    assert entries[0] == Frame("Dataset_Part1/1/1.JPG", "1")
 
 
 def test_natural_order(tmp_path: Path) -> None:

@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 
 from zero_dce.data.dataset import Fit
-from zero_dce.data.index import Entry, Index, find_references, find_sice, read_pairs
+from zero_dce.data.index import Frame, Index, find_references, find_sice, read_pairs
 from zero_dce.data.survey import look_up, survey
 
-FRAMES = [Entry(f"{scene}/{n}.JPG", scene) for scene in "ab" for n in (1, 2, 3)]
+FRAMES = [Frame(f"{scene}/{n}.JPG", scene) for scene in "ab" for n in (1, 2, 3)]
 LIGHT = {"a/1.JPG": 0.1, "a/2.JPG": 0.43, "a/3.JPG": 0.58, "b/1.JPG": 0.24, "b/2.JPG": 0.26, "b/3.JPG": 0.9}
 
 
