@@ -1,4 +1,4 @@
-"""Measures over a data set: which ones, and their means over batches and processes."""
+"""The measures of validation, and their means over batches and processes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from zero_dce.metrics.picture import (
 )
 from zero_dce.metrics.reference import absolute_error, ssim
 
-# From batches of pictures, B x 3 x H x W in [0, 1] each, to a value a picture.
+# A function from batches of pictures, B x 3 x H x W in [0, 1] each, to one value per picture.
 Measure = Callable[..., Tensor]
 
 MEASURES: dict[str, Measure] = {"brightness": brightness, "clipped": clipped_share, "saturation": saturation}
@@ -30,7 +30,7 @@ MEASURE_NAMES = tuple(f"{name}_{side}" for name in MEASURES for side in ("in", "
 
 
 def of_input(measure: Measure, image: Tensor, *_: Tensor) -> Tensor:
-    """Measure the first of several pictures; for use with ``partial``, as a metric must be able to be copied."""
+    """Measure the first of several pictures; with ``partial``, as metrics, which are copied, can hold no lambda."""
     return measure(image)
 
 
@@ -39,28 +39,30 @@ def of_output(measure: Measure, _: Tensor, enhanced: Tensor) -> Tensor:
     return measure(enhanced)
 
 
-# Of an input and its enhancement.
+# These take an input and its enhancement.
 CHANGES: dict[str, Measure] = {
     "loe": lightness_order_error,
-    **{
-        f"{name}_{side}": partial(of, measure)
-        for name, measure in (("entropy", entropy), ("noise", noise))
-        for side, of in (("in", of_input), ("out", of_output))
-    },
+    "entropy_in": partial(of_input, entropy),
+    "entropy_out": partial(of_output, entropy),
+    "noise_in": partial(of_input, noise),
+    "noise_out": partial(of_output, noise),
     "brightened_bright": brightened_bright,
     "brightened_by": brightened_by,
 }
-# Of a picture and its reference; the PSNR is PSNRGain's.
+# These take a picture and its reference; the PSNR is in PSNRGain.
 COMPARISONS: dict[str, Measure] = {"ssim": ssim, "mae": absolute_error, "delta_e": colour_error}
 
 
 def changes(target: float) -> dict[str, Measure]:
-    """Return ``CHANGES`` with another level than 0.6 as well exposed."""
-    return CHANGES | {name: partial(CHANGES[name], target=target) for name in ("brightened_bright", "brightened_by")}
+    """Return ``CHANGES`` with another well-exposed level than 0.6."""
+    return CHANGES | {
+        "brightened_bright": partial(brightened_bright, target=target),
+        "brightened_by": partial(brightened_by, target=target),
+    }
 
 
 def picture_measures(image: Tensor, enhanced: Tensor) -> dict[str, Tensor]:
-    """Measures without reference: means over a batch, named as in ``MEASURE_NAMES``.
+    """Return the batch means of the measures without reference, named as in ``MEASURE_NAMES``.
 
     Args:
         image: the input, expected shape B x 3 x H x W, range [0, 1].
@@ -70,18 +72,17 @@ def picture_measures(image: Tensor, enhanced: Tensor) -> dict[str, Tensor]:
         Scalars ``brightness_in``, ``brightness_out``, ``clipped_in``, ``clipped_out``, ``saturation_in`` and
         ``saturation_out``.
     """
-    sides = {"in": image, "out": enhanced}
-    return {
-        f"{name}_{side}": measure(picture).mean()
-        for name, measure in MEASURES.items()
-        for side, picture in sides.items()
-    }
+    means = {}
+    for name, measure in MEASURES.items():
+        means[f"{name}_in"] = measure(image).mean()
+        means[f"{name}_out"] = measure(enhanced).mean()
+    return means
 
 
 def with_saturation_ratio(means: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Replace the two saturations by their ratio out/in: below 1 colours fade, the sign of a wash-out.
+    """Replace the two saturations by their ratio out/in: below 1 colours fade.
 
-    It is NaN for grey input, which has no colours to fade.
+    The ratio is NaN for grey input, which has no colours to fade.
     """
     kept = {name: value for name, value in means.items() if not name.startswith("saturation_")}
     before, after = means["saturation_in"], means["saturation_out"]
