@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zero_dce.data.index import Frame
@@ -229,6 +229,7 @@ def entries_by(sizes: list[int]) -> list[Frame]:
     return [Frame(f"{scene}/{n}.JPG", str(scene)) for scene, size in enumerate(sizes) for n in range(size)]
 
 
+@settings(deadline=None)
 @given(SCENES, st.integers(0, 2**32 - 1), st.floats(0, 0.99), st.sampled_from([split_random, split_scene]))
 def test_every_image_is_on_one_side(sizes: list[int], seed: int, fraction: float, split: Splitter) -> None:
     entries = entries_by(sizes)
@@ -237,6 +238,7 @@ def test_every_image_is_on_one_side(sizes: list[int], seed: int, fraction: float
     assert split(entries, seed, fraction) == (train, test), "a function of its arguments"
 
 
+@settings(deadline=None)
 @given(SCENES, st.integers(0, 2**32 - 1), st.floats(0, 0.99))
 def test_a_random_split_has_the_size_asked_for(sizes: list[int], seed: int, fraction: float) -> None:
     entries = entries_by(sizes)
@@ -244,6 +246,7 @@ def test_a_random_split_has_the_size_asked_for(sizes: list[int], seed: int, frac
     assert abs(len(test) - fraction * len(entries)) <= 0.5
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 28), min_size=2, max_size=9), st.integers(0, 2**32 - 1), st.floats(0.01, 0.99))
 def test_no_choice_of_whole_scenes_comes_nearer(sizes: list[int], seed: int, fraction: float) -> None:
     entries = entries_by(sizes)
@@ -257,6 +260,7 @@ def test_no_choice_of_whole_scenes_comes_nearer(sizes: list[int], seed: int, fra
     assert abs(len(test) - wanted) == min(abs(total - wanted) for total in possible)
 
 
+@settings(deadline=None)
 @given(SCENES, st.integers(0, 2**32 - 1), st.floats(0.01, 0.5), st.sampled_from(["random", "scene"]))
 def test_validation_shares_no_scene_with_what_is_trained_on(
     sizes: list[int], seed: int, fraction: float, method: Literal["random", "scene"]
@@ -268,6 +272,7 @@ def test_validation_shares_no_scene_with_what_is_trained_on(
     assert sorted([*split.train, *split.val, *split.test]) == sorted(scene)
 
 
+@settings(deadline=None)
 @given(SCENES, st.randoms())
 def test_a_split_by_names_does_not_depend_on_their_order(sizes: list[int], random: Random) -> None:
     """File systems list files in any order; the index sorts them, and scenes are chosen by name."""
@@ -277,6 +282,7 @@ def test_a_split_by_names_does_not_depend_on_their_order(sizes: list[int], rando
     assert {*take_scenes(shuffled, len(entries) // 5, 0)[1]} == {*take_scenes(entries, len(entries) // 5, 0)[1]}
 
 
+@settings(deadline=None)
 @given(SCENES, st.sets(st.integers(0, 200)))
 def test_leaving_out_moves_nothing(sizes: list[int], numbers: set[int]) -> None:
     entries = entries_by(sizes)
