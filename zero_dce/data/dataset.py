@@ -56,11 +56,12 @@ class Fit:
 Pictures = Callable[[str], Tensor]
 
 
+@dataclass(frozen=True)
 class DecodingPictures:
     """Decode a picture, resized by ``fit``, whenever it is asked for; paths are relative to ``root``."""
 
-    def __init__(self, root: Path, fit: Fit) -> None:
-        self.root, self.fit = root, fit
+    root: Path
+    fit: Fit
 
     def __call__(self, path: str) -> Tensor:
         """Return the picture, uint8 H x W x 3."""

@@ -199,20 +199,13 @@ def _require_folder(root: Path) -> None:
 
 
 def read_pairs(root: Path) -> dict[str, str]:
-    """Read ``pairs.csv`` in the root: which image (``low``) has which other image as ``reference``.
-
-    Returns:
-        From path to reference path, both relative to the root, with forward slashes; empty without such a file.
-
-    Raises:
-        ValueError: if a column or a value is missing, or a file it names does not exist.
-    """
+    """Read ``pairs.csv`` in the root, see :func:`read_pairs_file`; the result is empty without such a file."""
     file = root / PAIRS_FILE
     return read_pairs_file(file, root) if file.is_file() else {}
 
 
 def read_pairs_file(file: Path, root: Path) -> dict[str, str]:
-    """Read a file in the format of ``pairs.csv``, wherever it lies.
+    """Read a file in the format of ``pairs.csv``: which image (``low``) has which other image as ``reference``.
 
     Returns:
         From path to reference path, both relative to the root, with forward slashes.

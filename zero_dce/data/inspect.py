@@ -25,7 +25,7 @@ from zero_dce.images.decode import Decoded, Pixels, decode, within
 from zero_dce.images.sheets import contact_sheet
 from zero_dce.terminal import print_any_name
 
-THUMBNAIL = 96
+THUMBNAIL_SIDE = 96
 # Any viewer opens pages of this size: at most about 3,000 x 6,000 pixels.
 ROWS_PER_PAGE = 60
 FRAMES_PER_ROW = 32
@@ -68,12 +68,7 @@ def describe_data_set(index: Index, records: Sequence[Record], references: Mappi
 
 
 def sheet_rows(index: Index, brightness: Mapping[str, float]) -> list[tuple[str, list[str]]]:
-    """Return the label and the paths of each row: a scene, darkest frame first.
-
-    Args:
-        index: the files.
-        brightness: from the path of each usable file to its brightness.
-    """
+    """Return the label and the paths of each row: a scene, darkest frame first; only files with a brightness count."""
     scenes: dict[str, list[str]] = {entry.scene: [] for entry in index.entries}
     for entry in index.entries:
         if entry.path in brightness:
@@ -101,7 +96,7 @@ def write_sheets(rows: Sequence[tuple[str, list[str]]], pixels: Mapping[str, Pix
         page = []
         for label, paths in rows[start : start + ROWS_PER_PAGE]:
             page.append((label, [pixels[path] for path in paths]))
-        contact_sheet(page, THUMBNAIL).save(target, quality=90)
+        contact_sheet(page, THUMBNAIL_SIDE).save(target, quality=90)
         files.append(target)
     return files
 
@@ -130,7 +125,9 @@ def inspect(root: Path, layout: str, sheet: Path) -> None:
         pixels[path] = decoded.pixels
 
     files = [look_up(root, path) for path in index.files()]
-    records = survey(root, files, partial(decode, resize=within(THUMBNAIL)), min(THREADS, os.cpu_count() or 1), keep)
+    records = survey(
+        root, files, partial(decode, resize=within(THUMBNAIL_SIDE)), min(THREADS, os.cpu_count() or 1), keep
+    )
     brightness = brightness_of(records)
     print(describe_data_set(index, records, find_references(index, brightness)))
     for file in write_sheets(sheet_rows(index, brightness), pixels, sheet):

@@ -86,26 +86,12 @@ def decode(path: Path, resize: Resize) -> Decoded:
 
 
 def decode_square(path: Path, size: int) -> Pixels:
-    """Decode an image and squash it to ``size`` x ``size``, as the released code does.
-
-    Returns:
-        uint8, shape size x size x 3, RGB.
-
-    Raises:
-        ImageReadError: if the file is missing, truncated or not an image.
-    """
+    """Decode an image and squash it to ``size`` x ``size``, as the released code does; errors are :func:`decode`'s."""
     return decode(path, lambda _width, _height: (size, size)).pixels
 
 
 def decode_within(path: Path, longest: int) -> Pixels:
-    """Decode an image and shrink it in proportion so that its longer side is at most ``longest``.
-
-    Returns:
-        uint8, shape H x W x 3, RGB.
-
-    Raises:
-        ImageReadError: if the file is missing, truncated or not an image.
-    """
+    """Decode an image and shrink it so that its longer side is at most ``longest``; errors are :func:`decode`'s."""
     return decode(path, within(longest)).pixels
 
 

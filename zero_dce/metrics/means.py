@@ -62,15 +62,11 @@ def changes(target: float) -> dict[str, Measure]:
 
 
 def picture_measures(image: Tensor, enhanced: Tensor) -> dict[str, Tensor]:
-    """Return the batch means of the measures without reference, named as in ``MEASURE_NAMES``.
+    """Return the batch means of ``MEASURES`` before and after, scalars named as in ``MEASURE_NAMES``.
 
     Args:
         image: the input, expected shape B x 3 x H x W, range [0, 1].
         enhanced: its enhancement, same shape and range.
-
-    Returns:
-        Scalars ``brightness_in``, ``brightness_out``, ``clipped_in``, ``clipped_out``, ``saturation_in`` and
-        ``saturation_out``.
     """
     means = {}
     for name, measure in MEASURES.items():
