@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 from zero_dce.checks import check_number
 from zero_dce.data.index import SICE_FOLDER, Frame
-from zero_dce.files import atomic
+from zero_dce.files import write_json
 
 # The Zero-DCE papers use the 3,022 images of SICE Part1, 2,422 of them for training. The report lists one fewer.
 SICE_COUNTS = (3022, 3021)
@@ -43,9 +43,7 @@ class Split:
 
     def write(self, file: Path, **remarks: Any) -> None:
         """Write the manifest as JSON: ``train``, ``val``, ``test``, and remarks with the names in ``REMARKS``."""
-        with atomic(file) as unfinished:
-            text = json.dumps({**asdict(self), **remarks}, indent=1, ensure_ascii=False)
-            unfinished.write_text(text + "\n", encoding="utf-8")
+        write_json(file, {**asdict(self), **remarks})
 
     @staticmethod
     def read(file: Path) -> Split:
