@@ -27,8 +27,8 @@ from zero_dce.files import write_json
 from zero_dce.hardware import best_precision
 from zero_dce.images.decode import decode_square
 from zero_dce.images.sheets import to_image
-from zero_dce.metrics import CHANGES, COMPARISONS, picture_measures, psnr
-from zero_dce.metrics.means import Measure
+from zero_dce.metrics.means import CHANGES, COMPARISONS, Measure, picture_measures
+from zero_dce.metrics.reference import psnr
 from zero_dce.module import ZeroDCE
 from zero_dce.records.environment import describe_environment
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zero_dce import pareto
@@ -42,6 +42,7 @@ def beats(one: Point, other: Point, directions: list[str]) -> bool:
     return better and not worse
 
 
+@settings(deadline=None)
 @given(cases(GAPS))
 def test_exactly_those_that_no_other_dominates(case: Case) -> None:
     points, directions = case
@@ -50,12 +51,14 @@ def test_exactly_those_that_no_other_dominates(case: Case) -> None:
     assert pareto_front(points, directions) == wanted
 
 
+@settings(deadline=None)
 @given(cases(GAPS))
 def test_a_front_is_there_as_soon_as_one_point_is_complete(case: Case) -> None:
     points, directions = case
     assert bool(pareto_front(points, directions)) == any(map(complete, points))
 
 
+@settings(deadline=None)
 @given(cases(GAPS))
 def test_incomplete_points_change_nothing(case: Case) -> None:
     points, directions = case
@@ -63,6 +66,7 @@ def test_incomplete_points_change_nothing(case: Case) -> None:
     assert pareto_front(points, directions) == [whole[i] for i in pareto_front([points[i] for i in whole], directions)]
 
 
+@settings(deadline=None)
 @given(cases(), st.randoms())
 def test_the_order_of_the_points_does_not_matter(case: Case, random: Random) -> None:
     points, directions = case
@@ -72,6 +76,7 @@ def test_the_order_of_the_points_does_not_matter(case: Case, random: Random) -> 
     assert sorted(order[index] for index in shuffled) == pareto_front(points, directions)
 
 
+@settings(deadline=None)
 @given(cases(), st.integers(0, 3))
 def test_minimizing_is_maximizing_the_negative(case: Case, place: int) -> None:
     points, directions = case
@@ -82,6 +87,7 @@ def test_minimizing_is_maximizing_the_negative(case: Case, place: int) -> None:
     assert pareto_front(negated, turned) == pareto_front(points, directions)
 
 
+@settings(deadline=None)
 @given(cases())
 def test_duplicates_are_both_on_it_or_neither(case: Case) -> None:
     points, directions = case
@@ -90,6 +96,7 @@ def test_duplicates_are_both_on_it_or_neither(case: Case) -> None:
     assert again == front + [index + len(points) for index in front]
 
 
+@settings(deadline=None)
 @given(cases())
 def test_the_front_is_its_own_front(case: Case) -> None:
     points, directions = case

@@ -1,25 +1,28 @@
-"""One rule for numbers that a user gives: the message names the option, its value and what was expected."""
+"""One rule for the numbers that a user gives."""
 
 from __future__ import annotations
 
 import math
 
+# The largest seed that NumPy takes.
+LARGEST_SEED = 2**32 - 1
+
 
 def check_number(
     name: str, value: object, least: float = 0, most: float = math.inf, whole: bool = False, open_: bool = False
 ) -> None:
-    """Return if ``value`` is a finite number in its range.
+    """Raise ValueError unless ``value`` is a finite number in its range.
 
     Args:
         name: the option, as a user writes it.
         value: what was given.
         least: the smallest allowed value.
         most: the largest allowed value.
-        whole: only whole numbers.
-        open_: the ends of the range are not allowed themselves.
+        whole: only whole numbers are allowed.
+        open_: the ends of the range are not allowed.
 
     Raises:
-        ValueError: if it is not.
+        ValueError: as said; the message names the option, the value and the range.
     """
     kinds: tuple[type, ...] = (int,) if whole else (int, float)
     if isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value):  # type: ignore[arg-type]

@@ -5,31 +5,31 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    # For the types alone: who only wants the number of iterations need not wait for PyTorch.
+    # Only the types need it: importing the number of iterations must not take as long as importing PyTorch.
     from torch import Tensor
 
 ITERATIONS = 8
 
 
 def apply_curves(image: Tensor, curve_maps: Tensor, iterations: int = ITERATIONS) -> Tensor:
-    """Brighten or darken ``image`` by iterating a quadratic curve, one map an iteration.
+    """Brighten or darken ``image`` by iterating a quadratic curve, one map per iteration.
 
     Each iteration computes ``x <- x + r (x^2 - x)``. This is equation 2 of the Zero-DCE paper
     (arXiv 2001.06826, section 3.1), ``LE_n = LE_{n-1} + A_n LE_{n-1} (1 - LE_{n-1})``, in the sign
     convention of the released code: ``r = -A``. A negative map value brightens, a positive one darkens,
-    0 and 1 stay where they are, and for ``|r| <= 1`` the result stays in [0, 1].
+    0 and 1 are fixed points, and for ``|r| <= 1`` the result stays in [0, 1].
 
     Args:
         image: expected shape B x 3 x H x W, range [0, 1].
         curve_maps: expected shape B x 3n x H x W, range [-1, 1], where n is ``iterations`` (one map of
-            three channels an iteration) or 1 (one map for all iterations, as in Zero-DCE++).
-        iterations: how often the curve is applied.
+            three channels per iteration) or 1 (one map for all iterations, as in Zero-DCE++).
+        iterations: number of times that the curve is applied.
 
     Returns:
         The enhanced image, shape B x 3 x H x W, range [0, 1].
 
     Raises:
-        ValueError: if the number of map channels fits neither layout.
+        ValueError: if the number of map channels fits neither.
 
     >>> import torch
     >>> dark = torch.full((1, 3, 1, 1), 0.1)

@@ -1,4 +1,4 @@
-"""The four losses without reference, as pure functions, and the module that weighs and adds them.
+"""The four losses without reference, as pure functions, and the module of their weighted sum.
 
 The paper (CVPR 2020, arXiv 2001.06826, section 3.3), the released code and the report's code define each term
 differently. Every difference is one named option here. The defaults are the released code's definitions; the
@@ -20,9 +20,9 @@ from zero_dce.curves import ITERATIONS
 
 Direction = Literal["left", "right", "up", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("left", "right", "up", "down")
-# Level E of the exposure loss: the paper, section 3.3, and the released code.
+# This is the level E of the exposure loss in the paper, section 3.3, and in the released code.
 EXPOSURE_TARGET = 0.6
-# Where a neighbour lies, as (dy, dx).
+# The position of each neighbour, as (dy, dx).
 _OFFSETS: dict[str, tuple[int, int]] = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 
 
@@ -45,11 +45,11 @@ def spatial_consistency_loss(
         image: the network's input, expected shape B x 3 x H x W, range [0, 1].
         enhanced: its enhancement, same shape and range.
         region: side of a region in pixels; remainders at the right and bottom edge are left out.
-        difference: ``signed`` compares ``dY - dI`` (released code), ``absolute`` ``|dY| - |dI|`` (paper): with it a
-            reversed contrast costs nothing.
-        border: ``zeros`` lets a border region compare itself with 0 outside (released code, by zero padding),
-            ``none`` leaves neighbours that do not exist out (paper).
-        directions: the neighbours that count. The report's code loses one of the vertical ones.
+        difference: ``signed`` compares ``dY - dI`` (released code), ``absolute`` ``|dY| - |dI|`` (paper), which does
+            not penalise a reversed contrast.
+        border: ``zeros`` compares a border region with 0 outside (released code, by zero padding), ``none`` leaves out
+            neighbours that do not exist (paper).
+        directions: the neighbours that count. The report's code omits one of the vertical ones.
 
     Returns:
         A scalar, at least 0.
@@ -106,8 +106,8 @@ def colour_constancy_loss(enhanced: Tensor, *, power: Literal[2, 4] = 4, root: b
     Args:
         enhanced: expected shape B x 3 x H x W, range [0, 1].
         power: exponent of the differences, summed over the pairs RG, RB and GB.
-        root: take the square root per image. 4 with root is the released code, 2 without the paper, 2 with root the
-            report's code, whose gradient never fades.
+        root: take the square root per image. Power 4 with the root is the released code, 2 without it the paper, and 2
+            with it the report's code, whose gradient does not vanish.
 
     Returns:
         A scalar, the mean over the batch. Its gradient is 0, not NaN, where all channel means are equal.
@@ -121,7 +121,7 @@ def colour_constancy_loss(enhanced: Tensor, *, power: Literal[2, 4] = 4, root: b
     terms = gaps if power == 2 else gaps.square()
     if not root:
         return terms.square().sum(dim=1).mean()
-    # The norm is the root of the sum of squares; unlike sqrt it has a finite (sub)gradient at 0: a grey picture.
+    # The norm is the root of the sum of squares; unlike sqrt it has a finite (sub)gradient at 0, as for grey pictures.
     norms: Tensor = torch.linalg.vector_norm(terms, dim=1)
     return norms.mean()
 
@@ -161,14 +161,14 @@ def illumination_smoothness_loss(
 
 @dataclass(frozen=True)
 class LossTerms:
-    """What one evaluation of the composite loss gives: each term unweighted, and the weighted total."""
+    """The result of the composite loss: each term unweighted, and the weighted total."""
 
     terms: dict[str, Tensor]
     weights: dict[str, float]
 
     @property
     def total(self) -> Tensor:
-        """The weighted sum: what is minimised. Totals under different weights cannot be compared."""
+        """The weighted sum, which is minimised. Totals under different weights cannot be compared."""
         return torch.stack([self.weights[name] * term for name, term in self.terms.items()]).sum()
 
     @property
@@ -227,7 +227,7 @@ class CompositeLoss(nn.Module):
         return LossTerms(terms, self.weights)
 
     def _try_options(self) -> None:
-        """Find a wrong option when the loss is made, not in the first training step."""
+        """Find a wrong option when the loss is created, not in the first training step."""
         regions = {f"loss.{name}.region": self.options[name].get("region", 16) for name in ("spa", "exp")}
         for name, region in regions.items():
             check_number(name, region, least=1, whole=True)
@@ -236,7 +236,7 @@ class CompositeLoss(nn.Module):
 
 
 def _regions(image: Tensor, region: int) -> Tensor:
-    """Mean intensity of each region: B x 1 x H/region x W/region."""
+    """Return the mean intensity of each region, B x 1 x H/region x W/region."""
     height, width = image.shape[-2:]
     if region < 1 or min(height, width) < region:
         raise ValueError(
@@ -247,7 +247,7 @@ def _regions(image: Tensor, region: int) -> Tensor:
 
 
 def _neighbour_difference(regions: Tensor, direction: str, border: str) -> Tensor:
-    """Region minus its neighbour in one direction; only over existing neighbours when border is ``none``."""
+    """Return each region minus its neighbour in one direction; only existing neighbours if the border is ``none``."""
     if border == "zeros":
         regions = F.pad(regions, (1, 1, 1, 1))
     dy, dx = _OFFSETS[direction]

@@ -11,16 +11,16 @@ from torch import Tensor
 
 from zero_dce.checks import check_number
 from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
-from zero_dce.metrics import (
+from zero_dce.metrics.means import (
     COMPARISONS,
     MEASURE_NAMES,
-    NamedMeans,
-    PictureMeans,
-    PSNRGain,
     changes,
+    picture_means,
     picture_measures,
+    weighted_means,
     with_saturation_ratio,
 )
+from zero_dce.metrics.reference import PSNRGain
 from zero_dce.networks import NETWORKS, CurveNet, load_weights
 from zero_dce.weights import TITLES
 
@@ -63,18 +63,17 @@ class ZeroDCE(L.LightningModule):
             raise ValueError(f"model.network is {network!r}; expected one of {', '.join(NETWORKS)}")
         check_number("model.learning_rate", learning_rate, open_=True)
         check_number("model.weight_decay", weight_decay)
-        # The loggers get the whole composed configuration instead, from train.py; a checkpoint of this module must load
-        # where the weights that it began with are gone.
+        # The loggers get the whole composed configuration instead, from zero_dce.train. The weights are not saved, as a
+        # checkpoint must load also where the file that it started from is gone.
         self.save_hyperparameters(ignore=["weights"], logger=False)
-        # channels_last is the layout that convolutions run fastest in, on the CPU and on GPUs.
+        # Convolutions are fastest in the layout channels_last, on the CPU and on GPUs.
         self.network = NETWORKS[network]() if weights is None else _load(weights, network)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
         self.loss = CompositeLoss(**(loss or {}))
-        self.val_losses = NamedMeans(CompositeLoss.NAMES)
-        self.val_measures = NamedMeans(MEASURE_NAMES)
+        self.val_means = weighted_means((*CompositeLoss.NAMES, *MEASURE_NAMES))
         self.val_psnr = PSNRGain()
-        self.val_changes = PictureMeans(changes(target=self.loss.options["exp"].get("target", EXPOSURE_TARGET)))
-        self.val_comparisons = PictureMeans(COMPARISONS)
+        self.val_changes = picture_means(changes(target=self.loss.options["exp"].get("target", EXPOSURE_TARGET)))
+        self.val_comparisons = picture_means(COMPARISONS)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1])."""
@@ -82,25 +81,26 @@ class ZeroDCE(L.LightningModule):
         return enhanced, curve_maps
 
     def on_train_start(self) -> None:
-        """Let the Trainer log at multiples of optimizer steps also after a resume with another accumulation."""
+        """Make the Trainer log at multiples of optimizer steps also after a resume with another accumulation."""
         self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.global_step
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """One step on a batch; logs the losses and the picture's measures every ``log_every_n_steps``."""
+        """Return the loss of a batch; log losses and measures every ``log_every_n_steps``."""
         enhanced, losses = self._shared_step(batch)
         every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
         if every and (self.global_step + 1) % every == 0:
-            self._log_step(losses, picture_measures(batch["image"], enhanced))
-            # Loggers label the row with this: the number of the step that ends with it, as in step-000300.
+            values = {**losses.terms, **picture_measures(batch["image"], enhanced)}
+            self._log_means(self._means_over_processes(values), "train")
+            # Loggers label the row with the number of steps after this one, as in step-000300.
             self.log("step", float(self.global_step + 1))
         return losses.total
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Losses and measures on a validation batch."""
+        """Add a validation batch to the means of losses and measures."""
         enhanced, losses = self._shared_step(batch)
         size = len(batch["image"])
-        self.val_losses.update(losses.terms, size)
-        self.val_measures.update(picture_measures(batch["image"], enhanced), size)
+        for name, value in {**losses.terms, **picture_measures(batch["image"], enhanced)}.items():
+            self.val_means[name].update(value, size)
         self.val_changes.update(batch["image"], enhanced)
         if "reference" in batch:
             known = batch["has_reference"]
@@ -109,19 +109,18 @@ class ZeroDCE(L.LightningModule):
             self.val_comparisons.update(output, reference)
 
     def on_validation_epoch_end(self) -> None:
-        """Log the measures of the whole validation set."""
-        # torchmetrics has gathered the values over all processes, each picture counted once.
-        self._log(_loss_values(LossTerms(self.val_losses.compute(), self.loss.weights)), "val")
-        self._log(with_saturation_ratio(self.val_measures.compute()), "val")
+        """Log the means over the whole validation set; torchmetrics gathers them over all processes."""
+        self._log_means(self.val_means.compute(), "val")
         self._log(self.val_changes.compute(), "val")
-        if self.val_psnr.update_called:
-            self._log({**self.val_psnr.compute(), **self.val_comparisons.compute()}, "val")
-        for metric in (self.val_losses, self.val_measures, self.val_psnr, self.val_changes, self.val_comparisons):
+        gains = self.val_psnr.compute() if self.val_psnr.update_called else {}
+        if gains:
+            self._log({**gains, **self.val_comparisons.compute()}, "val")
+        for metric in (self.val_means, self.val_psnr, self.val_changes, self.val_comparisons):
             metric.reset()
         self.log("step", float(self.global_step), sync_dist=True)
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Adam over the network's parameters."""
+        """Return Adam over the network's parameters."""
         rate, decay = self.hparams["learning_rate"], self.hparams["weight_decay"]
         return torch.optim.Adam(self.network.parameters(), lr=rate, weight_decay=decay)
 
@@ -133,22 +132,22 @@ class ZeroDCE(L.LightningModule):
         return enhanced, losses
 
     def _everywhere(self, flag: Tensor) -> bool:
-        """Tell whether a flag holds on all processes, so that they stop together and not wait for each other.
+        """Tell whether a flag holds on all processes, so that they stop together instead of waiting for each other.
 
-        Only in training: in validation one process may have a batch more, and nobody to agree with.
+        In validation only the own flag counts: one process may have a batch more, and no other one to ask.
         """
         if not self.training or self._trainer is None or self._trainer.world_size == 1:
             return bool(flag)
         return bool(self._trainer.strategy.reduce_boolean_decision(bool(flag), all=True))
 
-    def _log_step(self, losses: LossTerms, measures: dict[str, Tensor]) -> None:
-        """Log a training step: means over processes first, then what is made of them; no ratio is a mean of ratios."""
-        means = self._means_over_processes({**losses.terms, **measures})
-        self._log(_loss_values(LossTerms({name: means[name] for name in losses.terms}, losses.weights)), "train")
-        self._log(with_saturation_ratio({name: means[name] for name in measures}), "train")
+    def _log_means(self, means: dict[str, Tensor], stage: str) -> None:
+        """Log means of losses and measures, and ratios of these means: no ratio is a mean of ratios."""
+        losses = LossTerms({name: means[name] for name in CompositeLoss.NAMES}, self.loss.weights)
+        self._log(_loss_values(losses), stage)
+        self._log(with_saturation_ratio({name: means[name] for name in MEASURE_NAMES}), stage)
 
     def _means_over_processes(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Average scalars over the processes, whose batches of a step are equally large; all at once."""
+        """Average scalars over the processes, whose batches of a step have equal sizes, in one reduction."""
         if self.trainer.world_size == 1:
             return values
         own = torch.stack([value.detach().float() for value in values.values()])
@@ -158,7 +157,7 @@ class ZeroDCE(L.LightningModule):
     def _log(self, values: Mapping[str, Tensor], stage: str) -> None:
         for name, value in values.items():
             on_bar = stage == "train" and name in CompositeLoss.NAMES
-            # In validation sync_dist averages equal numbers: without it Lightning warns.
+            # In validation sync_dist averages equal numbers, but without it Lightning warns.
             self.log(f"{stage}/{name}", value.detach(), prog_bar=on_bar, sync_dist=stage == "val")
 
 

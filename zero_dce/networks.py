@@ -21,17 +21,17 @@ from zero_dce.weights import DCE_NET, DCE_NET_PP, FORMAT_VERSION, WIDTH, Weights
 
 
 class CurveNet(nn.Module):
-    """What both networks have in common: seven layers of 3x3 pixels with symmetric skip connections.
+    """The base of both networks: seven layers of 3x3 pixels with symmetric skip connections.
 
     Zero-DCE paper (arXiv 2001.06826), section 3.2. Layer names and the order of concatenation are the released code's,
-    so its checkpoints load as they are. The receptive field is 15x15 pixels.
+    so its checkpoints load unchanged. The receptive field is 15x15 pixels.
 
     Args:
-        layer: makes a layer from its numbers of input and output channels.
+        layer: function from the numbers of input and output channels to a layer.
         maps: channels of the curve maps.
 
     Attributes:
-        NAME: in the configuration (``model.network``) and in ``.safetensors`` files.
+        NAME: name in the configuration (``model.network``) and in ``.safetensors`` files.
     """
 
     NAME: ClassVar[str]
@@ -63,7 +63,7 @@ class CurveNet(nn.Module):
         x5 = torch.relu(self.e_conv5(torch.cat((x3, x4), dim=1)))
         x6 = torch.relu(self.e_conv6(torch.cat((x2, x5), dim=1)))
         logits = self.e_conv7(torch.cat((x1, x6), dim=1))
-        # Autocast leaves bfloat16 here, whose steps near 1 are 1/128: the curves want the full tanh.
+        # Autocast gives bfloat16 here, whose steps near 1 are 1/128; the curves need the full precision of tanh.
         return torch.tanh(logits.to(image.dtype))
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
@@ -88,7 +88,7 @@ class DCENet(CurveNet):
 
 
 class SeparableConv(nn.Module):
-    """A 3x3 convolution in each channel by itself, and a 1x1 convolution across channels.
+    """A 3x3 convolution within each channel, and a 1x1 convolution across channels.
 
     Args:
         inputs: channels of the input.
@@ -112,18 +112,18 @@ class DCENetPP(CurveNet):
     Zero-DCE++ paper (arXiv 2103.00860), section 3.3, and its released code. The network sees the picture downsampled by
     a factor; its map is upsampled and applied at full size. Weights and biases start as PyTorch's default.
 
-    The released test crops pictures to multiples of the factor. Here other sizes work too: the picture is shrunk to
-    the next whole number of pixels above H / factor and W / factor.
+    The released test crops pictures to multiples of the factor. Here other sizes work too: H / factor and W / factor
+    are rounded up to whole pixels.
 
     Args:
-        scale_factor: by how much the network's input is smaller than the picture, on each side. 1 is what the released
-            code trains with, 12 what it tests with.
+        scale_factor: by how much the network's input is smaller than the picture, on each side. The released code
+            trains with 1 and tests with 12.
 
     Attributes:
-        scale_factor: may be changed at any time; the weights are the same.
+        scale_factor: may be changed at any time; the weights stay the same.
 
     Raises:
-        ValueError: if the factor is no whole number of at least 1.
+        ValueError: if the factor is not a whole number of at least 1.
     """
 
     NAME = DCE_NET_PP
@@ -139,7 +139,7 @@ class DCENetPP(CurveNet):
             return super().estimate_curves(image)
         height, width = image.shape[-2:]
         small = (math.ceil(height / self.scale_factor), math.ceil(width / self.scale_factor))
-        # As in the released code: without aligned corners down, with them up.
+        # As in the released code, corners are aligned only when the map is enlarged.
         curve_map = super().estimate_curves(F.interpolate(image, small, mode="bilinear"))
         return F.interpolate(curve_map, (height, width), mode="bilinear", align_corners=True)
 
@@ -153,14 +153,14 @@ def load_weights(path: str | os.PathLike[str], scale_factor: int = 1) -> CurveNe
     Args:
         path: a checkpoint of this package, of the authors or of the report, a ``.safetensors`` file, a picked folder or
             a run's folder: see :func:`zero_dce.weights.read_weights`.
-        scale_factor: of :class:`DCENetPP`; DCE-Net has none.
+        scale_factor: that of :class:`DCENetPP`; DCE-Net has none.
 
     Returns:
         A :class:`DCENet` or :class:`DCENetPP` in evaluation mode, on the CPU.
 
     Raises:
         FileNotFoundError: if there is no such file, or no weights in the folder.
-        ValueError: if the file is no checkpoint of either network, or a factor is given for DCE-Net.
+        ValueError: if the file is not a checkpoint of either network, or a factor is given for DCE-Net.
     """
     weights = read_weights(path)
     if weights.network == DCE_NET and scale_factor != 1:
@@ -169,11 +169,11 @@ def load_weights(path: str | os.PathLike[str], scale_factor: int = 1) -> CurveNe
 
 
 def make_network(weights: Weights, scale_factor: int = 1) -> CurveNet:
-    """Make the network of weights that were read, in evaluation mode, on the CPU.
+    """Create the network of weights that were read, in evaluation mode, on the CPU.
 
     Args:
-        weights: of either network.
-        scale_factor: of :class:`DCENetPP`; makes no difference to DCE-Net.
+        weights: weights of either network.
+        scale_factor: that of :class:`DCENetPP`; DCE-Net ignores it.
     """
     network = DCENetPP(scale_factor) if weights.network == DCE_NET_PP else DCENet()
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.state.items()})
@@ -181,17 +181,17 @@ def make_network(weights: Weights, scale_factor: int = 1) -> CurveNet:
 
 
 def save_weights(network: CurveNet, file: Path, step: int) -> None:
-    """Write the weights alone as ``.safetensors``, with the network's name and the step in its metadata.
+    """Write only the weights as ``.safetensors``, with the network's name and the step in its metadata.
 
     Args:
-        network: on any device.
-        file: where to.
+        network: a network on any device.
+        file: where to write.
         step: how many optimizer steps the weights were trained for.
     """
-    # The format knows no memory layouts beside the plain one; the values stay the same, bit by bit.
+    # The format has only the plain memory layout; the values stay the same, bit by bit.
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     content = save(state, {"network": network.NAME, "step": str(step), "format_version": FORMAT_VERSION})
-    # Written here: the package's own save_file leaves a file that only its owner can read.
+    # safetensors' own save_file would leave a file that only its owner can read.
     file.write_bytes(content)
 
 

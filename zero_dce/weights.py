@@ -1,4 +1,4 @@
-"""The files that weights are in, as NumPy arrays; PyTorch is imported only to read its own checkpoints."""
+"""Read the weights in a file as NumPy arrays; PyTorch is imported only to read its own checkpoints."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from safetensors import SafetensorError, deserialize, safe_open
 
 from zero_dce.records.run import CHECKPOINTS, LAST
 
-# The networks' names in the configuration and in .safetensors files, and as a person calls them.
+# The networks' names in the configuration and in .safetensors files, and their titles in messages.
 DCE_NET, DCE_NET_PP = "zero_dce", "zero_dce_pp"
 TITLES = {DCE_NET: "DCE-Net", DCE_NET_PP: "Zero-DCE++"}
 WIDTH = 32
-# Of the seven layers; conv5 to conv7 see two feature maps side by side (skip connections).
+# Input channels of the seven layers; conv5 to conv7 take two feature maps side by side (skip connections).
 INPUTS = (3, WIDTH, WIDTH, WIDTH, 2 * WIDTH, 2 * WIDTH, 2 * WIDTH)
 SKIP_LAYERS = ("e_conv5", "e_conv6", "e_conv7")
-# Channels of the curve maps: three an iteration, or three for all iterations.
+# Channels of the curve maps: three per iteration, or three for all iterations.
 MAPS = {DCE_NET: 24, DCE_NET_PP: 3}
-# The weights alone, as a picked checkpoint's folder holds them.
+# A picked checkpoint's folder holds only the weights, in this file.
 WEIGHTS_FILE = "weights.safetensors"
 LAST_CHECKPOINT = f"{CHECKPOINTS}/{LAST}"
-# Written into the file, so that it says by itself what it is.
+# This is written into a .safetensors file, for versions of this package with another format.
 FORMAT_VERSION = "1"
-# Floating-point numbers as .safetensors files name them, always little-endian. NumPy has no bfloat16: its 16 bits are
-# the upper half of a float32.
+# NumPy's types of the floating-point numbers in .safetensors files, always little-endian. NumPy has no bfloat16, whose
+# 16 bits are the upper half of a float32.
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
-# What cannot be a weight is kept as the name of its type, for the message.
+# Anything that cannot be a weight is kept as the name of its type, for the message.
 _State = dict[str, NDArray[np.float32] | str]
 
 
@@ -42,8 +42,8 @@ class Weights:
 
     Attributes:
         network: ``zero_dce`` or ``zero_dce_pp``.
-        state: from the released code's parameter names (``e_conv1.weight``, ``e_conv1.depth_conv.weight``) to float32
-            arrays, in the order of the layers; shapes as in :func:`parameter_shapes`.
+        state: float32 arrays by the released code's parameter names (``e_conv1.weight``,
+            ``e_conv1.depth_conv.weight``), in the order of the layers; shapes as in :func:`parameter_shapes`.
     """
 
     network: str
@@ -53,7 +53,7 @@ class Weights:
 def read_weights(path: str | os.PathLike[str]) -> Weights:
     """Read the weights of a DCE-Net or Zero-DCE++ from a checkpoint of this package, of the authors or of the report.
 
-    The layouts are told apart by their keys: ``network.e_conv1.weight`` in a Lightning checkpoint of this package,
+    The layouts are distinguished by their keys: ``network.e_conv1.weight`` in a Lightning checkpoint of this package,
     ``e_conv1.weight`` in the authors' file, ``e_conv1.depth_conv.weight`` in the authors' of Zero-DCE++,
     ``conv1.weight`` in the report's. The report's code concatenates the skip connections the other way round, so its
     input channels are swapped here.
@@ -64,16 +64,19 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
             run. A ``.safetensors`` file holds none, and is read without PyTorch.
 
     Returns:
-        The weights, also those of lower precision as float32. Weights too small to change an output are 0, see
-        :func:`drop_denormals`.
+        The weights as float32. Those too small to change an output are 0, see :func:`drop_denormals`.
 
     Raises:
         FileNotFoundError: if there is no such file, or no weights in the folder.
-        ValueError: if the file is no checkpoint, its keys are of no known layout, it says that it is something else,
+        ValueError: if the file is not a checkpoint, its keys are of no known layout, it says that it is something else,
             or a weight is not finite.
     """
     file = find_file(Path(path))
-    stored, metadata = _read_safetensors(file) if file.suffix == ".safetensors" else (_read_checkpoint(file), {})
+    metadata: dict[str, str] = {}
+    if file.suffix == ".safetensors":
+        stored, metadata = _read_safetensors(file)
+    else:
+        stored = _read_checkpoint(file)
     stored = {key.removeprefix("network."): value for key, value in stored.items()}
     network = DCE_NET_PP if any("depth_conv" in key for key in stored) else DCE_NET
     _check_metadata(metadata, network, file)
@@ -105,10 +108,10 @@ def parameter_shapes(network: str) -> dict[str, tuple[int, ...]]:
 
 
 def drop_denormals(values: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the same with 0 for numbers that are too small for a float's full precision, below 1.2e-38.
+    """Replace denormal numbers, too small for a float's full precision (below 1.2e-38), by 0.
 
-    Weight decay leaves such ones in filters that died; in the authors' DCE-Net they are a quarter of all weights. They
-    change no output, and make convolutions 50 times slower on common processors.
+    Weight decay leaves such numbers in dead filters; in the authors' DCE-Net they are a quarter of all weights. They
+    change no output, but make convolutions 50 times slower on common processors.
 
     >>> drop_denormals(np.array([1e-40, 1e-30], dtype=np.float32)).tolist()[0]
     0.0
@@ -117,19 +120,19 @@ def drop_denormals(values: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def find_file(path: Path) -> Path:
-    """Return the file that weights are read from: the path itself, or what a folder holds.
+    """Return the file that weights are read from: the path itself, or a file in that folder.
 
     Raises:
         FileNotFoundError: if there is none.
     """
     if path.is_dir():
-        found = next((path / name for name in (WEIGHTS_FILE, LAST_CHECKPOINT) if (path / name).is_file()), None)
-        if found is None:
-            raise FileNotFoundError(
-                f"{path} holds neither {WEIGHTS_FILE} nor {LAST_CHECKPOINT}; expected a picked folder or the folder of "
-                "one run. Of a sweep's folder give picked/ or one of its runs"
-            )
-        return found
+        for name in (WEIGHTS_FILE, LAST_CHECKPOINT):
+            if (path / name).is_file():
+                return path / name
+        raise FileNotFoundError(
+            f"{path} holds neither {WEIGHTS_FILE} nor {LAST_CHECKPOINT}; expected a picked folder or the folder of "
+            "one run. Of a sweep's folder give picked/ or one of its runs"
+        )
     if not path.is_file():
         raise FileNotFoundError(
             f"{path} does not exist; expected a checkpoint of this package, the authors' or the report's, a "
@@ -139,7 +142,7 @@ def find_file(path: Path) -> Path:
 
 
 def _read_checkpoint(file: Path) -> _State:
-    # Takes two seconds, which nobody waits for who reads a .safetensors file.
+    # The import takes two seconds, which reading a .safetensors file does not need.
     import torch
 
     def to_numpy(value: Any) -> NDArray[np.float32] | str:
@@ -153,8 +156,8 @@ def _read_checkpoint(file: Path) -> _State:
     except OSError:
         raise
     except Exception as error:
-        # A damaged file can make the unpickler stumble in many ways.
-        # What PyTorch says after its first line is advice to others.
+        # On a damaged file the unpickler raises errors of many kinds. After the first line of its message PyTorch gives
+        # advice that does not apply here.
         reason = str(error).partition("\n")[0]
         raise ValueError(
             f"{file} is not a PyTorch checkpoint that can be read with weights_only=True: "
@@ -171,7 +174,7 @@ def _read_safetensors(file: Path) -> tuple[_State, dict[str, str]]:
     try:
         with safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata() or {}
-        # Its own arrays are of NumPy's types alone.
+        # opened.get_tensor would give only types that NumPy has, so no bfloat16.
         stored = deserialize(file.read_bytes())  # type: ignore[no-untyped-call]  # missing in its stubs
     except SafetensorError as error:
         raise ValueError(f"{file} is not a safetensors file that can be read, perhaps cut short: {error}") from error
@@ -184,13 +187,13 @@ def _to_float32(dtype: str, shape: list[int], data: bytearray) -> NDArray[np.flo
     values: NDArray[Any] = np.frombuffer(data, DTYPES[dtype]).reshape(shape)
     if dtype == "BF16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
-    # What does not fit becomes infinite, and is refused.
+    # Numbers that do not fit become infinite, and are refused later.
     with np.errstate(over="ignore"):
         return values.astype(np.float32)
 
 
 def _check_metadata(metadata: Mapping[str, str], network: str, file: Path) -> None:
-    # A file from elsewhere may say nothing; its keys are looked at next.
+    # A file of other origin may have no metadata; its keys are checked later.
     said, version = metadata.get("network", network), metadata.get("format_version", FORMAT_VERSION)
     if said not in TITLES or version != FORMAT_VERSION:
         raise ValueError(
@@ -205,15 +208,21 @@ def _check_metadata(metadata: Mapping[str, str], network: str, file: Path) -> No
 
 
 def _check_state(stored: _State, network: str, file: Path) -> dict[str, NDArray[np.float32]]:
-    """Return the weights in the order of the layers, if they are all there, of the right shape, and no others."""
+    """Return the weights in the order of the layers.
+
+    Raises:
+        ValueError: unless all are there, of the right shapes and finite, and no others.
+    """
     expected = parameter_shapes(network)
     missing, unknown = sorted(expected.keys() - stored.keys()), sorted(stored.keys() - expected.keys())
     state: dict[str, NDArray[np.float32]] = {}
     wrong = []
     for key in expected.keys() & stored.keys():
         value = stored[key]
-        if isinstance(value, str) or value.shape != expected[key]:
-            wrong.append(f"{key} {value if isinstance(value, str) else value.shape} instead of {expected[key]}")
+        if isinstance(value, str):
+            wrong.append(f"{key} {value} instead of {expected[key]}")
+        elif value.shape != expected[key]:
+            wrong.append(f"{key} {value.shape} instead of {expected[key]}")
         else:
             state[key] = value
     if missing or unknown or wrong:

@@ -1,18 +1,21 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.pictures import make_picture, make_sice
-from zero_dce.data.index import Entry, find_folder, find_sice, fingerprint
+from zero_dce.data.dataset import Fit
+from zero_dce.data.index import Frame, Index, find_folder, find_references, find_sice, fingerprint, read_pairs
+from zero_dce.data.survey import look_up, survey
 
 
 def test_sice_as_it_comes(sice: Path) -> None:
     entries = find_sice(sice).entries
     assert len(entries) == 20
-    assert entries[0] == Entry("Dataset_Part1/1/1.JPG", "1")
+    assert entries[0] == Frame("Dataset_Part1/1/1.JPG", "1")
 
 
 def test_natural_order(tmp_path: Path) -> None:
@@ -128,3 +131,91 @@ def test_labels_and_what_is_in_no_scene(tmp_path: Path) -> None:
 def test_digits_of_any_script_in_names(digits: str, tmp_path: Path) -> None:
     make_picture(0, 0.5).save(tmp_path / f"{digits}.png")
     assert [entry.path for entry in find_folder(tmp_path).entries] == [f"{digits}.png"]
+
+
+def test_pairs(sice: Path) -> None:
+    pairs = read_pairs(sice)
+    assert pairs["Dataset_Part1/2/1.JPG"] == "Dataset_Part1/2/4.JPG"
+    assert len(pairs) == 10
+
+
+def make_low_and_high(root: Path, text: str, encoding: str = "utf-8") -> Path:
+    for folder, brightness in (("low", 0.1), ("high", 0.5)):
+        (root / folder).mkdir()
+        make_picture(0, brightness).save(root / folder / "1.png")
+    (root / "pairs.csv").write_text(text, encoding=encoding)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("text", "encoding"),
+    [
+        ("low,reference\nlow/1.png,high/1.png\n", "utf-8"),
+        ("low,reference\nlow/1.png,high/1.png\n", "utf-8-sig"),
+        ("scene,reference,low\n1,./high/1.png,low\\1.png\n", "utf-8"),
+    ],
+)
+def test_ways_to_write_it(text: str, encoding: str, tmp_path: Path) -> None:
+    root = make_low_and_high(tmp_path, text, encoding)
+    assert read_pairs(root) == {"low/1.png": "high/1.png"}
+    scenes = {entry.path: entry.scene for entry in find_folder(root).entries}
+    assert scenes["low/1.png"] == scenes["high/1.png"], "both are on the same side of a split by scene"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("dark,bright\na,b\n", "expected at least low and reference"),
+        ("low,reference\na.png,b.png\n", r"names 2 files that do not exist, among them a\.png"),
+        ("low,reference\nlow/1.png\n", "line 2: low or reference is empty"),
+        ("", "expected at least low and reference"),
+    ],
+)
+def test_wrong_pairs_are_refused(text: str, message: str, tmp_path: Path) -> None:
+    assert read_pairs(tmp_path) == {}
+    with pytest.raises(ValueError, match=message):
+        read_pairs(make_low_and_high(tmp_path, text))
+
+
+FRAMES = [Frame(f"{scene}/{n}.JPG", scene) for scene in "ab" for n in (1, 2, 3)]
+LIGHT = {"a/1.JPG": 0.1, "a/2.JPG": 0.43, "a/3.JPG": 0.58, "b/1.JPG": 0.24, "b/2.JPG": 0.26, "b/3.JPG": 0.9}
+
+
+def test_the_best_exposed_frame_stands_for_a_missing_label() -> None:
+    assert find_references(Index(FRAMES), LIGHT) == {"a/1.JPG": "a/2.JPG"}, "b has no well exposed frame"
+
+
+def test_a_label_comes_first() -> None:
+    index = Index(FRAMES, labels={"a": "Label/a.JPG", "b": "Label/b.JPG"})
+    light = {**LIGHT, "Label/a.JPG": 0.5, "Label/b.JPG": 0.5}
+    assert find_references(index, light) == {"a/1.JPG": "Label/a.JPG", "b/1.JPG": "Label/b.JPG"}
+    del light["Label/a.JPG"]
+    assert find_references(index, light)["a/1.JPG"] == "a/2.JPG", "a label that cannot be read is none"
+
+
+def test_files_that_cannot_be_read_are_no_references() -> None:
+    light = {path: value for path, value in LIGHT.items() if path != "a/2.JPG"}
+    assert find_references(Index(FRAMES), light) == {"a/1.JPG": "a/3.JPG"}
+
+
+def test_pairs_decide_where_there_are_any(sice: Path) -> None:
+    index = find_sice(sice)
+    light = {entry.path: 0.5 for entry in index.entries}
+    assert find_references(index, light) == read_pairs(sice) == index.pairs
+    del light["Dataset_Part1/2/4.JPG"]
+    assert "Dataset_Part1/2/1.JPG" not in find_references(index, light)
+
+
+@pytest.mark.shared
+def test_the_rule_finds_the_pairs_of_real_scenes(shared: Path) -> None:
+    """The list was made by others, who also looked at alignment; the rule agrees with it in nine of ten scenes."""
+    root = shared / "data" / "sice_part1_subset"
+    index = find_sice(root)
+    files = [look_up(root, entry.path) for entry in index.entries]
+    light = {record.path: record.brightness for record in survey(root, files, Fit(64).read, 2)}
+    pairs = read_pairs(root)
+    assert len(pairs) == 410
+    found = find_references(replace(index, pairs={}), light)
+    common = pairs.keys() & found.keys()
+    assert len(common) > 0.95 * len(pairs)
+    assert sum(pairs[path] == found[path] for path in common) > 0.9 * len(common)

@@ -23,6 +23,7 @@ from tests.helpers.pictures import make_picture, make_sice
 from tests.helpers.runs import TINY, read_result, run_here, tiny
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.index import find_sice
+from zero_dce.data.report import format_rows
 from zero_dce.data.split import Split, make_split
 from zero_dce.images.decode import ImageReadError, decode_within
 
@@ -409,3 +410,13 @@ def test_ctrl_c_in_the_middle_of_a_sweep(sice: Path, tmp_path: Path) -> None:
     result = read_result(tmp_path / "grid" / "0")
     assert (result["state"], result["last_step"]) == ("finished", 60)
     assert read_result(tmp_path / "grid" / "1")["state"] == "interrupted"
+
+
+def test_long_tables_count_kinds() -> None:
+    rows = [(f"{number}.JPG", "an empty file" if number % 2 else "not an image") for number in range(59)]
+    assert format_rows(rows).splitlines() == ["  30 as 0.JPG  not an image", "  29 as 1.JPG  an empty file"]
+    assert len(format_rows([(f"{number}.JPG", f"reason {number}") for number in range(60)]).splitlines()) == 51
+    assert format_rows([("a\nb\udcff.JPG", "x"), ("夜.JPG", "y")]).splitlines() == [
+        r"  a\nb\udcff.JPG  x",
+        "  夜.JPG           y",
+    ]

@@ -7,10 +7,10 @@ from random import Random
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zero_dce.data.index import Entry
+from zero_dce.data.index import Frame
 from zero_dce.data.split import (
     Split,
     make_split,
@@ -26,8 +26,8 @@ from zero_dce.data.split import (
 Splitter = Callable[..., tuple[list[Any], list[Any]]]
 
 
-def entries_of(scenes: int, frames: int) -> list[Entry]:
-    return [Entry(f"{scene}/{frame}.JPG", str(scene)) for scene in range(scenes) for frame in range(frames)]
+def entries_of(scenes: int, frames: int) -> list[Frame]:
+    return [Frame(f"{scene}/{frame}.JPG", str(scene)) for scene in range(scenes) for frame in range(frames)]
 
 
 SICE = [*entries_of(302, 10), *entries_of(303, 2)[-2:]]
@@ -56,7 +56,7 @@ def test_another_count_names_itself_and_the_way_out() -> None:
 @pytest.mark.parametrize("seed", range(5))
 def test_a_split_by_scene_has_no_leak_and_sices_sizes(seed: int) -> None:
     sizes = [3 + (7 * scene) % 26 for scene in range(195)]
-    entries = [Entry(f"{scene}/{n}.JPG", str(scene)) for scene, size in enumerate(sizes) for n in range(size)]
+    entries = [Frame(f"{scene}/{n}.JPG", str(scene)) for scene, size in enumerate(sizes) for n in range(size)]
     train, test = split_scene(entries, seed, 600 / len(entries))
     assert not {entry.scene for entry in train} & {entry.scene for entry in test}
     assert sorted([*train, *test], key=entries.index) == entries
@@ -73,7 +73,7 @@ def test_sices_counts_by_scene() -> None:
 
 
 def test_whole_scenes_come_as_near_as_they_can() -> None:
-    entries = [Entry(f"{scene}/{n}", scene) for scene, size in (("a", 5), ("b", 9), ("c", 20)) for n in range(size)]
+    entries = [Frame(f"{scene}/{n}", scene) for scene, size in (("a", 5), ("b", 9), ("c", 20)) for n in range(size)]
     taken = {count: len(take_scenes(entries, count, seed=0)[1]) for count in (0, 1, 6, 8, 13, 18, 33)}
     assert taken == {0: 0, 1: 5, 6: 5, 8: 9, 13: 14, 18: 20, 33: 29}
 
@@ -130,7 +130,7 @@ def test_manifest_round_trip(tmp_path: Path) -> None:
 
 def test_a_manifest_keeps_its_order(tmp_path: Path) -> None:
     (tmp_path / "split.json").write_text('{"train": ["0/10.JPG", "0/9.JPG"], "val": [], "test": []}')
-    split = split_file([Entry("0/9.JPG", "0"), Entry("0/10.JPG", "0")], tmp_path / "split.json")
+    split = split_file([Frame("0/9.JPG", "0"), Frame("0/10.JPG", "0")], tmp_path / "split.json")
     assert split.train == ["0/10.JPG", "0/9.JPG"]
 
 
@@ -147,7 +147,7 @@ def test_a_manifest_keeps_its_order(tmp_path: Path) -> None:
 )
 def test_a_manifest_of_another_machine(listed: str, found: str, tmp_path: Path) -> None:
     (tmp_path / "split.json").write_text(json.dumps({"train": [listed], "test": []}))
-    entries = [Entry(found, "353"), Entry("Dataset_Part1/35/8.JPG", "35"), Entry("Dataset_Part1/353/18.JPG", "353")]
+    entries = [Frame(found, "353"), Frame("Dataset_Part1/35/8.JPG", "35"), Frame("Dataset_Part1/353/18.JPG", "353")]
     assert split_file(entries, tmp_path / "split.json") == Split([found], [], [])
 
 
@@ -155,7 +155,7 @@ def test_an_ending_that_could_mean_two_images_means_none(tmp_path: Path) -> None
     listed = ["b/1.JPG", "D:/Dataset_Part1/1/2.JPG", "x/Dataset_Part1/1/2.JPG"]
     (tmp_path / "split.json").write_text(json.dumps({"train": listed, "test": []}))
     paths = ["1.JPG", "Dataset_Part1/1/2.JPG", "x/Dataset_Part1/1/2.JPG"]
-    entries = [Entry(path, path) for path in paths]
+    entries = [Frame(path, path) for path in paths]
     split = split_file(entries, tmp_path / "split.json")
     assert split.train == listed, "exact names stay, and b/1.JPG is not 1.JPG"
     assert outside(split, entries) == listed[:2]
@@ -212,7 +212,7 @@ def test_the_reports_own_list(shared: Path, tmp_path: Path) -> None:
     manifest = shared / "data" / "report_train_test_split.json"
     listed = json.loads(manifest.read_text())
     paths = ["/".join(path.split("\\")[-3:]) for side in ("train", "test") for path in listed[side]]
-    entries = [Entry(path, path.split("/")[1]) for path in sorted(paths)]
+    entries = [Frame(path, path.split("/")[1]) for path in sorted(paths)]
     split = make_split(entries, tmp_path, 0, method="file", manifest=str(manifest))
     assert (len(entries), len({entry.scene for entry in entries})) == (3021, 360)
     assert (len(split.train), len(split.test), split.val) == (2422, 599, [])
@@ -225,10 +225,11 @@ def test_the_reports_own_list(shared: Path, tmp_path: Path) -> None:
 SCENES = st.lists(st.integers(1, 28), min_size=2, max_size=60)
 
 
-def entries_by(sizes: list[int]) -> list[Entry]:
-    return [Entry(f"{scene}/{n}.JPG", str(scene)) for scene, size in enumerate(sizes) for n in range(size)]
+def entries_by(sizes: list[int]) -> list[Frame]:
+    return [Frame(f"{scene}/{n}.JPG", str(scene)) for scene, size in enumerate(sizes) for n in range(size)]
 
 
+@settings(deadline=None)
 @given(SCENES, st.integers(0, 2**32 - 1), st.floats(0, 0.99), st.sampled_from([split_random, split_scene]))
 def test_every_image_is_on_one_side(sizes: list[int], seed: int, fraction: float, split: Splitter) -> None:
     entries = entries_by(sizes)
@@ -237,6 +238,7 @@ def test_every_image_is_on_one_side(sizes: list[int], seed: int, fraction: float
     assert split(entries, seed, fraction) == (train, test), "a function of its arguments"
 
 
+@settings(deadline=None)
 @given(SCENES, st.integers(0, 2**32 - 1), st.floats(0, 0.99))
 def test_a_random_split_has_the_size_asked_for(sizes: list[int], seed: int, fraction: float) -> None:
     entries = entries_by(sizes)
@@ -244,6 +246,7 @@ def test_a_random_split_has_the_size_asked_for(sizes: list[int], seed: int, frac
     assert abs(len(test) - fraction * len(entries)) <= 0.5
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(1, 28), min_size=2, max_size=9), st.integers(0, 2**32 - 1), st.floats(0.01, 0.99))
 def test_no_choice_of_whole_scenes_comes_nearer(sizes: list[int], seed: int, fraction: float) -> None:
     entries = entries_by(sizes)
@@ -257,6 +260,7 @@ def test_no_choice_of_whole_scenes_comes_nearer(sizes: list[int], seed: int, fra
     assert abs(len(test) - wanted) == min(abs(total - wanted) for total in possible)
 
 
+@settings(deadline=None)
 @given(SCENES, st.integers(0, 2**32 - 1), st.floats(0.01, 0.5), st.sampled_from(["random", "scene"]))
 def test_validation_shares_no_scene_with_what_is_trained_on(
     sizes: list[int], seed: int, fraction: float, method: Literal["random", "scene"]
@@ -268,6 +272,7 @@ def test_validation_shares_no_scene_with_what_is_trained_on(
     assert sorted([*split.train, *split.val, *split.test]) == sorted(scene)
 
 
+@settings(deadline=None)
 @given(SCENES, st.randoms())
 def test_a_split_by_names_does_not_depend_on_their_order(sizes: list[int], random: Random) -> None:
     """File systems list files in any order; the index sorts them, and scenes are chosen by name."""
@@ -277,6 +282,7 @@ def test_a_split_by_names_does_not_depend_on_their_order(sizes: list[int], rando
     assert {*take_scenes(shuffled, len(entries) // 5, 0)[1]} == {*take_scenes(entries, len(entries) // 5, 0)[1]}
 
 
+@settings(deadline=None)
 @given(SCENES, st.sets(st.integers(0, 200)))
 def test_leaving_out_moves_nothing(sizes: list[int], numbers: set[int]) -> None:
     entries = entries_by(sizes)

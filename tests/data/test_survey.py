@@ -8,7 +8,6 @@ import pytest
 
 from tests.helpers.pictures import make_picture
 from zero_dce.data.dataset import Fit
-from zero_dce.data.report import format_rows
 from zero_dce.data.survey import SurveyError, look_up, survey
 
 
@@ -69,16 +68,6 @@ def test_an_error_of_the_keeper_stops_all(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="full"):
         survey(tmp_path, files, Fit(16).read, 1, keep)
     assert len(kept) < 200
-
-
-def test_long_tables_count_kinds() -> None:
-    rows = [(f"{number}.JPG", "an empty file" if number % 2 else "not an image") for number in range(59)]
-    assert format_rows(rows).splitlines() == ["  30 as 0.JPG  not an image", "  29 as 1.JPG  an empty file"]
-    assert len(format_rows([(f"{number}.JPG", f"reason {number}") for number in range(60)]).splitlines()) == 51
-    assert format_rows([("a\nb\udcff.JPG", "x"), ("夜.JPG", "y")]).splitlines() == [
-        r"  a\nb\udcff.JPG  x",
-        "  夜.JPG           y",
-    ]
 
 
 def test_a_failing_disk_is_no_property_of_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,7 +6,7 @@ import torch
 
 from zero_dce.evaluate.gamma import GAMMAS, BestGamma
 from zero_dce.images.sheets import to_image
-from zero_dce.metrics import psnr
+from zero_dce.metrics.reference import psnr
 
 
 def test_equals_trying_every_gamma() -> None:

@@ -18,7 +18,9 @@ from tests.helpers.pictures import make_picture
 from zero_dce.evaluate import pictures
 from zero_dce.evaluate.__main__ import main
 from zero_dce.images.sheets import to_image
-from zero_dce.metrics import colour_error, lightness_order_error, psnr
+from zero_dce.metrics.colour import colour_error
+from zero_dce.metrics.picture import lightness_order_error
+from zero_dce.metrics.reference import psnr
 from zero_dce.networks import DCENet, load_weights
 
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from zero_dce.metrics import ciede2000, colour_error, to_lab
+from zero_dce.metrics.colour import ciede2000, colour_error, to_lab
 
 # Sharma, Wu and Dalal (2005), table 1: L*, a*, b* of two colours and their difference CIEDE2000.
 PUBLISHED = """

@@ -8,23 +8,25 @@ import torch
 from torch import Tensor
 
 from tests.helpers.pictures import pixels
-from zero_dce.metrics import (
+from zero_dce.metrics.means import (
     CHANGES,
     COMPARISONS,
-    NamedMeans,
-    PictureMeans,
-    brightness,
+    Measure,
+    picture_means,
     picture_measures,
+    weighted_means,
     with_saturation_ratio,
 )
-from zero_dce.metrics.means import Measure
+from zero_dce.metrics.picture import brightness
 
 
 def test_means_over_batches_of_different_size() -> None:
-    metric = NamedMeans(("a",))
-    metric.update({"a": torch.tensor(1.0)}, size=3)
-    metric.update({"a": torch.tensor(5.0)}, size=1)
-    assert metric.compute()["a"].item() == pytest.approx(2.0)
+    means = weighted_means(("b", "a"))
+    for a, b, size in ((1.0, 4.0, 3), (5.0, 4.0, 1)):
+        means["a"].update(torch.tensor(a), size)
+        means["b"].update(torch.tensor(b), size)
+    assert {name: value.item() for name, value in means.compute().items()} == pytest.approx({"a": 2.0, "b": 4.0})
+    assert not means.state_dict(), "earlier checkpoints, which hold no such states, still load"
 
 
 def test_saturation_ratio_is_that_of_the_means() -> None:
@@ -43,7 +45,7 @@ def bright_half(image: Tensor) -> Tensor:
 
 def test_means_over_the_pictures_that_have_a_value() -> None:
     batch = torch.tensor([0.2, 0.6, 0.8, 0.4]).view(4, 1, 1, 1).expand(4, 3, 2, 2)
-    metric = PictureMeans({"all": brightness, "bright": bright_half})
+    metric = picture_means({"all": brightness, "bright": bright_half})
     metric.update(batch[:3])
     metric.update(batch[3:])
     values = {name: value.item() for name, value in metric.compute().items()}
@@ -54,19 +56,18 @@ def test_means_over_the_pictures_that_have_a_value() -> None:
     assert metric.compute()["all"].item() == pytest.approx(0.2)
 
 
-def test_without_any_picture_there_is_nothing() -> None:
-    metric = PictureMeans(COMPARISONS)
+def test_without_any_picture_there_is_no_value() -> None:
+    means = picture_means(COMPARISONS)
     nothing = torch.zeros(0, 3, 16, 16)
-    metric.update(nothing, nothing)
-    assert metric.compute() == {}
-    assert metric.update_called
+    means.update(nothing, nothing)
+    assert all(value.isnan() for value in means.compute().values())
 
 
 @pytest.mark.parametrize("measures", [CHANGES, COMPARISONS])
 def test_batches_add_up_and_the_metric_can_be_copied(measures: dict[str, Measure]) -> None:
     torch.manual_seed(0)
     first, second = torch.rand(2, 5, 3, 20, 24)
-    whole, parts = PictureMeans(measures), PictureMeans(measures)
+    whole, parts = picture_means(measures), picture_means(measures)
     whole.update(first, second)
     for part in (slice(0, 2), slice(2, 5)):
         parts.update(first[part], second[part])
@@ -78,7 +79,7 @@ def test_batches_add_up_and_the_metric_can_be_copied(measures: dict[str, Measure
 def test_in_and_out_are_of_input_and_output() -> None:
     torch.manual_seed(0)
     image, enhanced = torch.full((1, 3, 20, 20), 0.3), torch.rand(1, 3, 20, 20)
-    metric = PictureMeans(CHANGES)
+    metric = picture_means(CHANGES)
     metric.update(image, enhanced)
     values = metric.compute()
     assert values["noise_in"] == 0 < values["noise_out"]

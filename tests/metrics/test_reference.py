@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zero_dce.metrics import PSNRGain, absolute_error, psnr, ssim, summed_absolute_error
+from zero_dce.metrics.reference import PSNRGain, absolute_error, psnr, ssim, summed_absolute_error
 
 
 def direct_ssim(image: Tensor, reference: Tensor) -> float:

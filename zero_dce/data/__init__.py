@@ -1,1 +1,1 @@
-"""Training data: which files, which split, their pixels, their order, and the DataModule that joins them."""
+"""Training data: files, split, pixels, order, and the DataModule that joins them."""

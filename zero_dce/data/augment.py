@@ -1,4 +1,4 @@
-"""Random changes of training pictures: a function of (seed, epoch, picture), for any number of workers."""
+"""Random changes of training pictures, a function of (seed, epoch, picture) for any number of workers."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ MOST_EV = 4.0
 
 @dataclass(frozen=True)
 class Augmentation:
-    """Crop, flips and exposure; without any, pictures are squashed and else left alone, as in the paper.
+    """Crop, flips and exposure; by default pictures are only squashed to a square, as in the paper.
 
     Attributes:
         crop: ``None`` squashes pictures to a square. A number of at least 1 keeps their proportions: the shorter side
-            becomes this many times the training's size, and a square is cut out, at random in training and from the
-            middle in validation.
-        flip: mirror left and right, half of the time.
-        flip_vertical: mirror top and bottom, half of the time.
-        exposure_ev: expose anew by a factor of 2 to a random power between plus and minus this number, range [0, 4]:
-            in linear light, clipped and rounded to 8 bits as a camera does.
+            becomes this many times ``data.size``, and a square is cut out, at random in training and from the middle in
+            validation.
+        flip: mirror left and right with probability 1/2.
+        flip_vertical: mirror top and bottom with probability 1/2.
+        exposure_ev: change the exposure by a random EV between minus and plus this number, range [0, 4]: in linear
+            light, clipped and rounded to 8 bits as a camera does.
 
     Raises:
         ValueError: if a number is out of its range.
@@ -49,12 +49,12 @@ class Augmentation:
         Args:
             picture: uint8, H x W x 3, both sides at least ``size``.
             size: side of the square to return.
-            seed: the change is a function of it and of the picture's shape alone.
+            seed: the change depends only on it and on the picture's shape.
 
         Returns:
             uint8, size x size x 3.
         """
-        # All are drawn whether used or not: one more option does not change what the others do.
+        # All five are drawn whether used or not, so that one more option does not change what the others do.
         top, left, flip, flip_vertical, ev = np.random.default_rng(seed).random(5)
         square = cut(picture, size, top, left)
         if self.flip and flip < 0.5:
@@ -65,7 +65,7 @@ class Augmentation:
 
 
 def cut(picture: Tensor, size: int, top: float = 0.5, left: float = 0.5) -> Tensor:
-    """Cut a square out of H x W x 3; ``top`` and ``left`` in [0, 1] say where, 0.5 is the middle. A view."""
+    """Cut a square out of H x W x 3, as a view; ``top`` and ``left`` in [0, 1] say where, 0.5 is the middle."""
     height, width, _ = picture.shape
     y, x = round(top * (height - size)), round(left * (width - size))
     return picture[y : y + size, x : x + size]
@@ -73,7 +73,7 @@ def cut(picture: Tensor, size: int, top: float = 0.5, left: float = 0.5) -> Tens
 
 def expose_anew(picture: Tensor, ev: float) -> Tensor:
     """Multiply the linear light of a uint8 sRGB picture by 2 to the power ``ev``; highlights clip."""
-    # Most runs change no exposure.
+    # Imported here because most runs do not change the exposure.
     from zero_dce.images.light import linear_to_srgb, srgb_to_linear
 
     table = linear_to_srgb(srgb_to_linear(np.arange(256)) * 2.0**ev)

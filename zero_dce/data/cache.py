@@ -1,8 +1,8 @@
-"""Each file is read once: what it showed, and its decoded pixels in one memory-mapped file, are kept on disk.
+"""Each file is read once: its record, and its decoded pixels in one memory-mapped file, are kept on disk.
 
-A cache is a folder with ``table.json`` (a record a file, and where its pixels are) and, unless only the records were
-asked for, ``pixels.bin`` (uint8, one picture after the other). Its name is a hash of the files, their sizes and times
-and of how they are decoded, and it appears under that name when it is whole: so what is there can be used as it is.
+A cache is a folder with ``table.json`` (one record per file, and where its pixels are) and, unless only the records
+were asked for, ``pixels.bin`` (uint8, one picture after the other). Its name is a hash of the files, their sizes and
+times and of how they are decoded. It gets that name only when it is complete, so whatever has the name can be used.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from zero_dce.images.decode import Decoded
 log = logging.getLogger(__name__)
 VARIABLE = "ZERO_DCE_CACHE"
 PLACES = ("none", "disk", "memory", "device")
-TABLE, PIXELS = "table.json", "pixels.bin"
-# Part of a cache's name: raise it when decoding or the format changes.
+CACHE_TABLE, CACHE_PIXELS = "table.json", "pixels.bin"
+# This is part of a cache's name: raise it when decoding or the format changes.
 VERSION = 1
 CHANNELS = 3
 WAYS_OUT = (
@@ -59,12 +59,12 @@ class Slot:
 
 @dataclass(frozen=True)
 class Cache:
-    """What reading a data set has given.
+    """The result of reading a data set.
 
     Attributes:
-        records: one a file, in the order asked for.
-        slots: from path to the place of its pixels; empty where only records were asked for.
-        folder: where it lies; ``None`` where it could not be written.
+        records: one per file, in the order asked for.
+        slots: from a path to the place of its pixels; empty where only records were asked for.
+        folder: where the cache lies; ``None`` where it could not be written.
     """
 
     records: list[Record]
@@ -76,13 +76,13 @@ class Cache:
 
         Args:
             place: ``disk`` maps the file into memory, ``memory`` reads it whole, ``device`` holds it on ``device``.
-            device: the training's.
+            device: the device of the training.
 
         Raises:
-            MemoryError: if it does not fit.
+            MemoryError: if the pixels do not fit.
         """
         assert self.folder is not None
-        data = _load(self.folder / PIXELS, place, device)
+        data = _load(self.folder / CACHE_PIXELS, place, device)
 
         def picture(path: str) -> Tensor:
             slot = self.slots[path]
@@ -93,12 +93,12 @@ class Cache:
 
 
 def cache_folder() -> Path:
-    """Return where caches lie: ``$ZERO_DCE_CACHE``, or the system's usual place."""
+    """Return the folder of all caches: ``$ZERO_DCE_CACHE``, or the system's usual place."""
     return Path(os.environ.get(VARIABLE) or platformdirs.user_cache_dir("zero_dce"))
 
 
 def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pixels: bool) -> Cache:
-    """Return what reading these files gives, reading them now unless that was done before.
+    """Return the cache of these files, reading them now unless that was done before.
 
     Of several processes that ask at once, on one machine or on a file system that they share, one reads and the others
     wait for it; if it dies, another takes over.
@@ -108,7 +108,7 @@ def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pi
         paths: its files, relative to the root.
         fit: how pictures are resized.
         threads: how many files are read at a time.
-        keep_pixels: ``False`` keeps the records only.
+        keep_pixels: ``False`` keeps only the records.
 
     Raises:
         CacheError: if the pixels cannot be written. Records that cannot be written are read again next time, with a
@@ -116,14 +116,16 @@ def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pi
     """
     files = [look_up(root, path) for path in paths]
     key = _key(root, files, fit)
-    whole, records_only = (cache_folder() / f"{kind}-{key}" for kind in ("pixels", "records"))
-    found = _find(whole) or (None if keep_pixels else _find(records_only))
+    whole, records_only = cache_folder() / f"pixels-{key}", cache_folder() / f"records-{key}"
+    folder = whole if keep_pixels else records_only
+    found = _find(whole)
+    if not found and not keep_pixels:
+        found = _find(records_only)
     if found:
         return found
-    folder = whole if keep_pixels else records_only
     try:
         with _explain(folder), _only_one(folder):
-            # Another process may have been first.
+            # Another process may have built it while this one waited for the lock.
             return _find(folder) or _build(folder, root, files, fit, threads, keep_pixels)
     except CacheError as error:
         if keep_pixels:
@@ -134,20 +136,20 @@ def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pi
 
 def _key(root: Path, files: Sequence[FileState], fit: Fit) -> str:
     content = [VERSION, PIL.__version__, str(root.resolve()), asdict(fit), [asdict(file) for file in files]]
-    # Names may hold any bytes; ASCII spells them out.
+    # Names may hold any bytes; ASCII escapes them.
     return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()[:20]
 
 
 def _find(folder: Path) -> Cache | None:
-    """Open a cache; none where there is none, or one that was damaged: parts of it deleted by hand, say."""
+    """Open a cache; ``None`` where there is none, or a damaged one, as after parts of it were deleted by hand."""
     if not folder.is_dir():
         return None
     try:
-        table = json.loads((folder / TABLE).read_text(encoding="utf-8"))
+        table = json.loads((folder / CACHE_TABLE).read_text(encoding="utf-8"))
         records = [Record(**record) for record in table["records"]]
         slots = {path: Slot(*slot) for path, slot in table["slots"].items()}
-        if slots and (folder / PIXELS).stat().st_size != table["bytes"]:
-            raise ValueError(f"{PIXELS} has another size than when it was written")
+        if slots and (folder / CACHE_PIXELS).stat().st_size != table["bytes"]:
+            raise ValueError(f"{CACHE_PIXELS} has another size than when it was written")
     except (OSError, ValueError, KeyError, TypeError) as error:
         log.warning("The cache %s is damaged and is built anew: %s", folder, error)
         return None
@@ -155,24 +157,24 @@ def _find(folder: Path) -> Cache | None:
 
 
 def _build(folder: Path, root: Path, files: Sequence[FileState], fit: Fit, threads: int, keep_pixels: bool) -> Cache:
-    # A damaged one, whose room is needed.
+    # What lies here is a damaged cache, whose space is needed.
     shutil.rmtree(folder, ignore_errors=True)
     slots: dict[str, Slot] = {}
     with atomic_folder(folder) as unfinished:
         if keep_pixels:
             _check_room(folder.parent, files, fit)
-        with (unfinished / PIXELS).open("wb") as stream:
+        with (unfinished / CACHE_PIXELS).open("wb") as stream:
             keep = _writer(stream, slots) if keep_pixels else None
             records = survey(root, files, fit.read, threads, keep)
             _flush(stream)
         table = {
             "root": str(root.resolve()),
             "fit": asdict(fit),
-            "bytes": (unfinished / PIXELS).stat().st_size,
+            "bytes": (unfinished / CACHE_PIXELS).stat().st_size,
             "records": [asdict(record) for record in records],
             "slots": {path: [slot.offset, slot.height, slot.width] for path, slot in slots.items()},
         }
-        with (unfinished / TABLE).open("wb") as stream:
+        with (unfinished / CACHE_TABLE).open("wb") as stream:
             stream.write(json.dumps(table).encode("ascii"))
             _flush(stream)
     return Cache(records, slots, folder)
@@ -183,7 +185,7 @@ def _writer(stream: BinaryIO, slots: dict[str, Slot]) -> Callable[[str, Decoded]
 
     def keep(path: str, decoded: Decoded) -> None:
         height, width, _ = decoded.pixels.shape
-        # Written, not mapped: a full disk is then an error and not a dead process.
+        # Writing instead of mapping makes a full disk an error; with a mapping it would kill the process.
         with lock:
             slots[path] = Slot(stream.tell(), height, width)
             stream.write(decoded.pixels.tobytes())
@@ -192,14 +194,14 @@ def _writer(stream: BinaryIO, slots: dict[str, Slot]) -> Callable[[str, Decoded]
 
 
 def _flush(stream: BinaryIO) -> None:
-    """Have the bytes on the disk before the folder gets its name, so that a power cut cannot leave half of them."""
+    """Force the bytes to the disk before the folder gets its name, so that a power cut cannot leave half of them."""
     stream.flush()
     os.fsync(stream.fileno())
 
 
 @contextmanager
 def _only_one(folder: Path) -> Iterator[None]:
-    """Let one process at a time in; the system releases the lock of one that dies."""
+    """Let one process in at a time; the system releases the lock of a process that dies."""
     lock = FileLock(folder.with_name(folder.name + ".lock"))
     try:
         lock.acquire(blocking=False)
@@ -214,11 +216,7 @@ def _only_one(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def _explain(folder: Path) -> Iterator[None]:
-    """Turn the system's errors while a cache is written into one that says where.
-
-    Raises:
-        CacheError: instead.
-    """
+    """Raise a CacheError that says where, in place of the system's errors while a cache is written."""
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
         yield
@@ -230,12 +228,8 @@ def _explain(folder: Path) -> Iterator[None]:
 
 
 def _check_room(folder: Path, files: Sequence[FileState], fit: Fit) -> None:
-    """Refuse a disk that is too small before anything is read.
-
-    Raises:
-        OSError: if it is.
-    """
-    # At least: of crops only the shorter side is known before reading.
+    """Raise OSError unless the disk has room, before anything is read."""
+    # This is the least that is needed: before reading, only the shorter side of a crop is known.
     side = round(fit.size * (fit.crop or 1))
     needed = side * side * CHANNELS * sum(file.bad is None for file in files)
     free = shutil.disk_usage(folder).free
@@ -246,7 +240,7 @@ def _check_room(folder: Path, files: Sequence[FileState], fit: Fit) -> None:
 def _load(file: Path, place: str, device: torch.device) -> Tensor:
     if not file.stat().st_size:
         return torch.empty(0, dtype=torch.uint8)
-    # Copy-on-write, as PyTorch asks for memory that could be written; nothing writes to it.
+    # PyTorch asks for writable memory, hence copy-on-write; nothing writes to it.
     mapped = np.memmap(file, np.uint8, mode="c")
     if place == "disk":
         return torch.from_numpy(mapped)

@@ -1,4 +1,4 @@
-"""The LightningDataModule: index, split, survey, cache, loaders. What each of them does is in its own file."""
+"""The LightningDataModule, which joins index, split, survey, cache and loaders."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zero_dce.data.cache import PLACES, CacheError, open_cache
 from zero_dce.data.dataset import DecodingPictures, Fit, PictureDataset, Pictures
 from zero_dce.data.index import LAYOUTS, find_references, fingerprint
 from zero_dce.data.loader import EpochSampler, ResumableDataLoader
-from zero_dce.data.report import check_sides, describe_counts, left_out, notes, report_unusual
+from zero_dce.data.report import check_split_sides, describe_counts, left_out, notes, report_unusual
 from zero_dce.data.sample import ensure_sample
 from zero_dce.data.split import Split, make_split
 from zero_dce.data.survey import brightness_of
@@ -33,21 +33,21 @@ class ExposureDataModule(L.LightningDataModule):
     data set has references, also ``reference`` and ``has_reference``.
 
     Args:
-        root: folder of the data set; ``None`` is the embedded sample, rendered on first use.
-        source: what the data is, for logs and tags.
+        root: folder of the data set; ``None`` stands for the embedded sample, rendered on first use.
+        source: a description of the data, for logs and tags.
         layout: ``sice`` (``Dataset_Part1/<scene>/<n>.JPG``) or ``folder`` (any images).
         split: options of :func:`zero_dce.data.split.make_split`. Its seed is apart from ``seed``, so that runs with
             other seeds see the same sets.
-        val_fraction: share of the training side taken for validation by whole scenes; 0 is the report's way.
+        val_fraction: share of the training side taken for validation by whole scenes; 0 as in the report.
         size: side of the square that pictures are squashed to, as in the released code.
-        batch_size: images in a batch of one process.
-        num_workers: how many images are decoded at a time; without a cache, in processes of their own (0 decodes in
-            the training process).
-        seed: of the order of training images and of their random changes.
+        batch_size: images per batch and process.
+        num_workers: how many images are decoded at a time; without a cache, in separate processes (0 decodes in the
+            training process).
+        seed: seed of the order of training images and of their random changes.
         cache: where decoded pixels are kept: ``none`` decodes in every epoch, ``disk`` maps a file, ``memory`` and
             ``device`` hold all pixels there.
-        cache_fallback: where the cache cannot be written: ``stop``, or train with ``none``.
-        on_bad: at files that cannot be read: ``error``, or ``skip`` them.
+        cache_fallback: what to do where the cache cannot be written: ``stop``, or train with ``none``.
+        on_bad: what to do about files that cannot be read: ``error``, or ``skip`` them.
         augment: options of :class:`zero_dce.data.augment.Augmentation`.
 
     Raises:
@@ -89,12 +89,12 @@ class ExposureDataModule(L.LightningDataModule):
         self._source: Pictures | None = None
 
     def prepare_data(self) -> None:
-        """Render the embedded sample where it is used; called on one process of a machine."""
+        """Render the embedded sample where it is used; called on one process per machine."""
         if self.hparams["root"] is None:
             ensure_sample()
 
     def setup(self, stage: str | None = None) -> None:
-        """Index the images, split them, and read each once; done one time.
+        """Index the images, split them, and read each once; a second call does nothing.
 
         Raises:
             FileNotFoundError: if the root is missing or empty.
@@ -116,17 +116,17 @@ class ExposureDataModule(L.LightningDataModule):
         self.pairs = find_references(index, self.brightness)
         self.counts_before = split.counts()
         self.split = split.without(self.left_out)
-        check_sides(split, self.split, self.root)
+        check_split_sides(split, self.split, self.root)
         log.info("Data: %s: %s", self.root, describe_counts(index, split, self.split))
 
     def train_dataloader(self) -> ResumableDataLoader:
-        """Shuffled by (seed, epoch)."""
+        """Return batches of the training side, shuffled by (seed, epoch)."""
         paths, seed = cast(Split, self.split).train, self.hparams["seed"]
         dataset = PictureDataset(self._pictures(), paths, self.fit.size, None, self.augmentation, seed)
         return self._loader(dataset, shuffle=True)
 
     def val_dataloader(self) -> ResumableDataLoader | list[Any]:
-        """In the manifest's order; an empty list where there is no validation side."""
+        """Return batches in the manifest's order; an empty list where there is no validation side."""
         paths = cast(Split, self.split).val
         if not paths:
             return []
@@ -134,8 +134,8 @@ class ExposureDataModule(L.LightningDataModule):
         return self._loader(PictureDataset(self._pictures(), paths, self.fit.size, references), shuffle=False)
 
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
-        """Turn bytes into floats in [0, 1] on the device: a quarter of the bytes to move there."""
-        # Plane by plane, however the loader lays them out: sums over a picture depend on it in their last digit.
+        """Convert bytes to floats in [0, 1] on the device, so that only a quarter of the bytes is moved there."""
+        # Sums over a picture depend on its memory layout in their last digit: make it plane by plane, always.
         for key in {"image", "reference"} & batch.keys():
             batch[key] = batch[key].contiguous().float() / 255
         return batch
@@ -152,12 +152,11 @@ class ExposureDataModule(L.LightningDataModule):
             self.cache = open_cache(self.root, paths, self.fit, threads, keep_pixels=False)
 
     def _pictures(self) -> Pictures:
-        """One source for all loaders: pixels in memory are there once."""
-        if self._source is None:
-            cached = self.cache_place != "none"
-            self._source = (
-                self.cache.pixels(self.cache_place, self._device()) if cached else DecodingPictures(self.root, self.fit)
-            )
+        """Return one source for all loaders, so that pixels are in memory once."""
+        if self._source is None and self.cache_place == "none":
+            self._source = DecodingPictures(self.root, self.fit)
+        elif self._source is None:
+            self._source = self.cache.pixels(self.cache_place, self._device())
         return self._source
 
     def _device(self) -> torch.device:
@@ -172,7 +171,7 @@ class ExposureDataModule(L.LightningDataModule):
             rank=self.trainer.global_rank if self.trainer else 0,
             drop_uneven=shuffle,
         )
-        # Copying decoded pixels is quicker than passing them between processes.
+        # With a cache, copying decoded pixels is faster than passing them between processes.
         workers = self.hparams["num_workers"] if self.cache_place == "none" else 0
         return ResumableDataLoader(
             dataset,

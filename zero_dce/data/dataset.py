@@ -1,4 +1,4 @@
-"""The images of one side of a split as a data set, and how a picture is brought to the size of training."""
+"""The images of one side of a split as a data set, and how a picture is resized for training."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ from torch.utils.data import Dataset
 from zero_dce.data.augment import Augmentation, cut
 from zero_dce.images.decode import Decoded, decode, scale_sides
 
-# Longer pictures would take more memory than all others, to be cut away.
+# Crops refuse longer pictures: most of their pixels would be kept in memory only to be cut away.
 LONGEST = 8
 
 
 @dataclass(frozen=True)
 class Fit:
-    """Squash to a square, or keep proportions with room for a crop.
+    """How pictures are resized: squashed to a square, or in proportion with room for a crop.
 
     Attributes:
-        size: side of the training's square.
-        crop: ``None`` squashes to the square, as the released code does; else the shorter side becomes this many times
-            ``size``, at least 1, and a square is cut out later.
+        size: side of the square that the network is trained on.
+        crop: ``None`` squashes to the square, as the released code does; with a number of at least 1 the shorter side
+            becomes this many times ``size``, and a square is cut out later.
     """
 
     size: int
     crop: float | None = None
 
     def __call__(self, width: int, height: int) -> tuple[int, int]:
-        """Return the width and height that a picture is brought to.
+        """Return the width and height that a picture is resized to.
 
         Raises:
             ValueError: if it is too long and thin to be cropped.
@@ -44,28 +44,24 @@ class Fit:
         return scale_sides(width, height, round(self.crop * self.size) / min(width, height))
 
     def read(self, path: Path) -> Decoded:
-        """Decode a file so.
+        """Decode a file at this size.
 
         Raises:
-            ImageReadError: if it is missing, truncated or no image.
+            ImageReadError: if it is missing, truncated or not an image.
         """
         return decode(path, self)
 
 
-# From a path to its picture, uint8 H x W x 3.
+# A function from a path to its picture, uint8 H x W x 3.
 Pictures = Callable[[str], Tensor]
 
 
+@dataclass(frozen=True)
 class DecodingPictures:
-    """Decode a picture whenever it is asked for.
+    """Decode a picture, resized by ``fit``, whenever it is asked for; paths are relative to ``root``."""
 
-    Args:
-        root: folder that paths are relative to.
-        fit: how pictures are resized.
-    """
-
-    def __init__(self, root: Path, fit: Fit) -> None:
-        self.root, self.fit = root, fit
+    root: Path
+    fit: Fit
 
     def __call__(self, path: str) -> Tensor:
         """Return the picture, uint8 H x W x 3."""
@@ -80,12 +76,12 @@ class PictureDataset(Dataset[dict[str, Any]]):
     (B booleans).
 
     Args:
-        pictures: from a path to its pixels.
+        pictures: a function from a path to its picture.
         paths: the images.
         size: side of the square.
         references: from path to the path of its reference; ``None`` for batches without references.
-        augmentation: random changes; ``None`` cuts the middle out of what is not square.
-        seed: of the changes.
+        augmentation: random changes; ``None`` cuts the middle out of a picture that is not square.
+        seed: seed of the changes.
     """
 
     def __init__(
@@ -109,19 +105,18 @@ class PictureDataset(Dataset[dict[str, Any]]):
         return self.__getitems__([draw])
 
     def __getitems__(self, draws: Sequence[tuple[int, int]]) -> dict[str, Any]:
-        """Return the batch of these (epoch, index)."""
+        """Return the batch of these pairs (epoch, index)."""
         paths = [self.paths[index] for _, index in draws]
         images = [self._image(epoch, index) for epoch, index in draws]
         batch = {"image": _stack(images), "path": paths}
         if self.references is not None:
-            references = [self.references.get(path) for path in paths]
-            batch["has_reference"] = torch.tensor([reference is not None for reference in references])
-            batch["reference"] = _stack(
-                [
-                    torch.zeros_like(image) if reference is None else cut(self.pictures(reference), self.size)
-                    for image, reference in zip(images, references, strict=True)
-                ]
-            )
+            batch["has_reference"] = torch.tensor([path in self.references for path in paths])
+            # Images without a reference get a black one, on the image's device.
+            references = [torch.zeros_like(image) for image in images]
+            for number, path in enumerate(paths):
+                if path in self.references:
+                    references[number] = cut(self.pictures(self.references[path]), self.size)
+            batch["reference"] = _stack(references)
         return batch
 
     def _image(self, epoch: int, index: int) -> Tensor:
@@ -132,5 +127,5 @@ class PictureDataset(Dataset[dict[str, Any]]):
 
 
 def _stack(pictures: Sequence[Tensor]) -> Tensor:
-    """From pictures H x W x 3 to B x 3 x H x W, in the layout channels_last: their bytes stay as they are."""
+    """Stack pictures H x W x 3 to B x 3 x H x W in the layout channels_last, which leaves their bytes in order."""
     return torch.stack(list(pictures)).permute(0, 3, 1, 2)

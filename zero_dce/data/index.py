@@ -1,4 +1,4 @@
-"""Which images a data set holds, found by name alone, and which of them is the reference of which."""
+"""Which images a data set holds, found by their names only, and which of them is the reference of which."""
 
 from __future__ import annotations
 
@@ -15,19 +15,19 @@ from pathlib import Path
 EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
 SICE_FOLDER = "Dataset_Part1"
 LABEL_FOLDER = "label"
-# What runs and sweeps leave; pictures beside or below them are results and no data.
+# Runs and sweeps leave these; pictures beside or below them are results, not data.
 RESULT_MARKS = {".hydra", "sweep.json"}
 RESULT_FOLDER = "wandb"
 PAIRS_FILE = "pairs.csv"
-COLUMNS = ("low", "reference")
-# Mean of all channels, [0, 1]. Of frames darker than this enhancement is asked for.
+PAIR_COLUMNS = {"low", "reference"}
+# Frames whose mean over all channels, in [0, 1], is below this are the ones to be enhanced.
 DARK = 0.25
-# A frame in this range can stand for a missing label; the one nearest to the middle is taken.
+# A frame whose brightness is in this range (least, best, most) can stand for a missing label.
 WELL_EXPOSED = (0.35, 0.45, 0.60)
 
 
 @dataclass(frozen=True)
-class Entry:
+class Frame:
     """One image: its path relative to the root, with forward slashes, and the scene it shows."""
 
     path: str
@@ -41,28 +41,29 @@ class Index:
     Attributes:
         entries: the images, in natural order.
         labels: from a scene to its published reference.
-        pairs: from an image to its reference, as ``pairs.csv`` has them.
+        pairs: from an image to its reference, as ``pairs.csv`` lists them.
         unreadable: folders that cannot be listed, with the reason.
-        passed_over: what else was found and is not used, counted by kind.
+        passed_over: what else was found and is not used, as counts per kind.
     """
 
-    entries: list[Entry]
+    entries: list[Frame]
     labels: dict[str, str] = field(default_factory=dict)
     pairs: dict[str, str] = field(default_factory=dict)
     unreadable: dict[str, str] = field(default_factory=dict)
     passed_over: Counter[str] = field(default_factory=Counter)
 
     def files(self) -> list[str]:
-        """Return every file once: the images first, then references that are no images of the set."""
-        return [*dict.fromkeys([*(entry.path for entry in self.entries), *self.labels.values(), *self.pairs.values()])]
+        """Return every file once: the images first, then references that are not images of the set."""
+        images = [entry.path for entry in self.entries]
+        return list(dict.fromkeys([*images, *self.labels.values(), *self.pairs.values()]))
 
     def what_else(self) -> str:
-        """Say what was passed over, and how often; empty where nothing was."""
+        """Describe what was passed over, with counts; an empty string where nothing was."""
         return ", ".join(f"{count} {kind}" for kind, count in sorted(self.passed_over.items()))
 
 
 def find_sice(root: Path) -> Index:
-    """List SICE Part1 as it comes: ``Dataset_Part1/<scene>/<n>.JPG``, and ``Label/<scene>.JPG`` as references.
+    """List SICE Part1 as it is published: ``Dataset_Part1/<scene>/<n>.JPG``, and ``Label/<scene>.JPG`` as references.
 
     The root may be the folder above ``Dataset_Part1`` (also inside the zip's doubled folder) or that folder itself.
 
@@ -82,7 +83,7 @@ def find_sice(root: Path) -> Index:
         if len(folders) != 1:
             passed_over[f"images that are not in a scene's folder ({file.suffix})"] += 1
         elif folders[0].lower() != LABEL_FOLDER:
-            entries.append(Entry(path, folders[0]))
+            entries.append(Frame(path, folders[0]))
         elif labels.setdefault(file.stem, path) != path:
             passed_over["further labels of a scene"] += 1
     if not entries:
@@ -96,7 +97,7 @@ def find_sice(root: Path) -> Index:
 def find_folder(root: Path) -> Index:
     """List every image below a folder, in natural order.
 
-    Each image counts as a scene of its own, but an image and its reference in ``pairs.csv`` as one.
+    Each image counts as a scene of its own, but an image and its reference in ``pairs.csv`` are one scene.
 
     Raises:
         FileNotFoundError: if the folder does not exist or holds no images.
@@ -107,38 +108,38 @@ def find_folder(root: Path) -> Index:
     if not files:
         raise FileNotFoundError(f"no images in {root}: expected files ending in {', '.join(sorted(EXTENSIONS))}")
     pairs = read_pairs(root)
-    entries = [Entry(path, scene=pairs.get(path, path)) for path in files]
+    entries = [Frame(path, scene=pairs.get(path, path)) for path in files]
     return Index(entries, {}, pairs, unreadable, passed_over)
 
 
 LAYOUTS = {"sice": find_sice, "folder": find_folder}
 
 
-def fingerprint(root: Path, entries: Iterable[Entry]) -> str:
-    """Hash names and sizes of the images: equal for equal data, cheap for 24-megapixel files."""
+def fingerprint(root: Path, entries: Iterable[Frame]) -> str:
+    """Hash the names and sizes of the images: equal for equal data, and cheap for 24-megapixel files."""
     digest = hashlib.sha256()
     for entry in entries:
         try:
             size = (root / entry.path).stat().st_size
         except OSError:
-            size = -1  # a link that leads nowhere
+            size = -1  # The file is a broken link.
         digest.update(os.fsencode(f"{entry.path}\0{size}\n"))
     return digest.hexdigest()[:16]
 
 
 def printable(path: str) -> str:
-    """Spell out what of a path cannot be printed: control characters, and bytes that are no Unicode."""
+    """Escape what cannot be printed in a path: control characters, and bytes that are not Unicode."""
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
 
 
 def _walk(root: Path, base: Path) -> tuple[list[str], dict[str, str], Counter[str]]:
-    """Look through a folder and folders linked from it.
+    """Search a folder and folders linked from it.
 
-    Links to a folder that was visited already are not followed: they may lead in a circle.
+    Links to a folder that was visited already are not followed, as they may lead in a circle.
 
     Returns:
-        What is named like an image, relative to the root and in natural order; the folders that cannot be listed; and
-        what else there is.
+        Files named like images, relative to the root and in natural order; folders that cannot be listed, with the
+        reason; and counts of everything else.
     """
     found: list[str] = []
     unreadable: dict[str, str] = {}
@@ -166,7 +167,7 @@ def _walk(root: Path, base: Path) -> tuple[list[str], dict[str, str], Counter[st
 
 
 def _enter(folder: Path, visited: set[str], passed_over: Counter[str]) -> bool:
-    """Tell whether a subfolder is to be searched."""
+    """Tell whether a subfolder is to be searched; count it if it is not."""
     name, real = folder.name, os.path.realpath(folder)
     if name == RESULT_FOLDER:
         passed_over["folders of runs and sweeps"] += 1
@@ -181,9 +182,11 @@ def _enter(folder: Path, visited: set[str], passed_over: Counter[str]) -> bool:
 
 
 def _natural(path: str) -> tuple[list[tuple[int, int, str]], str]:
-    """A sort key that puts 2.JPG before 10.JPG, and tells 1.JPG from 01.JPG."""
-    parts = re.split(r"(\d+)", path)
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in parts], path
+    """Return a sort key that puts 2.JPG before 10.JPG, and distinguishes 1.JPG from 01.JPG."""
+    key = []
+    for part in re.split(r"(\d+)", path):
+        key.append((0, int(part), "") if part.isdecimal() else (1, 0, part))
+    return key, path
 
 
 def _require_folder(root: Path) -> None:
@@ -196,20 +199,13 @@ def _require_folder(root: Path) -> None:
 
 
 def read_pairs(root: Path) -> dict[str, str]:
-    """Read ``pairs.csv`` below the root: which image (``low``) has which other one as ``reference``.
-
-    Returns:
-        From path to reference path, both relative to the root, with forward slashes; empty without such a file.
-
-    Raises:
-        ValueError: if a column or a value is missing, or a file it names does not exist.
-    """
+    """Read ``pairs.csv`` in the root, see :func:`read_pairs_file`; the result is empty without such a file."""
     file = root / PAIRS_FILE
     return read_pairs_file(file, root) if file.is_file() else {}
 
 
 def read_pairs_file(file: Path, root: Path) -> dict[str, str]:
-    """Read a file like ``pairs.csv`` that lies anywhere.
+    """Read a file in the format of ``pairs.csv``: which image (``low``) has which other image as ``reference``.
 
     Returns:
         From path to reference path, both relative to the root, with forward slashes.
@@ -218,32 +214,38 @@ def read_pairs_file(file: Path, root: Path) -> dict[str, str]:
         FileNotFoundError: if there is no such file.
         ValueError: if a column or a value is missing, or a file it names does not exist.
     """
-    # Spreadsheets write a mark at the start.
+    # Spreadsheets write a byte order mark at the start.
     with file.open(newline="", encoding="utf-8-sig") as stream:
         reader = csv.DictReader(stream)
         columns, rows = list(reader.fieldnames or ()), list(reader)
-    if not {*COLUMNS} <= {*columns}:
+    if not set(columns) >= PAIR_COLUMNS:
         raise ValueError(f"{file} has the columns {columns}; expected at least low and reference")
+    pairs, named = dict[str, str](), set[str]()
     for line, row in enumerate(rows, start=2):
-        if not all(row[name] for name in COLUMNS):
+        if not row["low"] or not row["reference"]:
             raise ValueError(f"{file}, line {line}: low or reference is empty; expected two paths relative to {root}")
-    low, reference = ([posixpath.normpath(row[name].replace("\\", "/")) for row in rows] for name in COLUMNS)
-    pairs = dict(zip(low, reference, strict=True))
-    missing = [path for path in {*low, *reference} if not (root / path).is_file()]
+        low, reference = _normalise(row["low"]), _normalise(row["reference"])
+        pairs[low] = reference
+        named |= {low, reference}
+    missing = [path for path in named if not (root / path).is_file()]
     if missing:
-        raise ValueError(f"{file} names {len(missing)} files that do not exist, among them {sorted(missing)[0]}")
+        raise ValueError(f"{file} names {len(missing)} files that do not exist, among them {min(missing)}")
     return pairs
+
+
+def _normalise(path: str) -> str:
+    return posixpath.normpath(path.replace("\\", "/"))
 
 
 def find_references(index: Index, brightness: Mapping[str, float]) -> dict[str, str]:
     """Find the references of a data set's dark images.
 
-    Its ``pairs.csv`` decides where there is one. Else a scene's label is the reference, and for a scene without label
-    its best exposed frame: the one whose brightness is nearest to 0.45, if it lies in 0.35 to 0.60.
+    Its ``pairs.csv`` decides where there is one. Otherwise a scene's label is the reference, and for a scene without a
+    label its best exposed frame: the one whose brightness is nearest to 0.45, if it lies in 0.35 to 0.60.
 
     Args:
         index: the files of the data set.
-        brightness: of every readable file, mean of all channels in [0, 1]; files that are missing here are left out.
+        brightness: mean over all channels in [0, 1] of every readable file; files that are missing here are left out.
 
     Returns:
         From path to reference path, both relative to the root.

@@ -1,7 +1,7 @@
 """Look at a data set before training on it: ``python -m zero_dce.data.inspect ROOT``.
 
-Prints scenes, frames a scene, sizes, brightness, references and every file that is bad or unusual, and writes a contact
-sheet: a scene a row, darkest frame first.
+Prints scenes, frames per scene, sizes, brightness, references and every file that is bad or unusual, and writes a
+contact sheet: one row per scene, darkest frame first.
 """
 
 from __future__ import annotations
@@ -9,9 +9,10 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
+from itertools import chain
 from pathlib import Path
 
 from PIL import Image
@@ -24,37 +25,40 @@ from zero_dce.images.decode import Decoded, Pixels, decode, within
 from zero_dce.images.sheets import contact_sheet
 from zero_dce.terminal import print_any_name
 
-CELL = 96
-# Pages that any viewer opens: at most about 3,000 x 6,000 pixels.
-ROWS_A_PAGE = 60
-FRAMES_A_ROW = 32
-# Where each picture is a scene of its own.
-PICTURES_A_ROW = 16
+THUMBNAIL_SIDE = 96
+# Any viewer opens pages of this size: at most about 3,000 x 6,000 pixels.
+ROWS_PER_PAGE = 60
+FRAMES_PER_ROW = 32
+# This holds where each picture is a scene of its own.
+PICTURES_PER_ROW = 16
 STEPS = 10
 BAR_LENGTH = 40
-# Each holds a decoded photograph.
+# Each thread holds a decoded photograph in memory.
 THREADS = 8
 MOST_SIZES = 10
 
 
-def describe(index: Index, records: Sequence[Record], references: Mapping[str, str]) -> str:
+def describe_data_set(index: Index, records: Sequence[Record], references: Mapping[str, str]) -> str:
     """Describe the files of a data set.
 
     Args:
         index: its files.
-        records: what reading them has shown, labels and references included.
-        references: from path to reference path.
+        records: the records of all of them, labels and references included.
+        references: from an image's path to that of its reference.
     """
     images = {entry.path for entry in index.entries}
-    usable = [record for record in records if record.path in images and not record.bad]
     frames = Counter(entry.scene for entry in index.entries)
-    sizes = Counter(f"{record.width} x {record.height}" for record in usable)
-    steps = Counter(min(int(record.brightness * STEPS), STEPS - 1) for record in usable)
-    spans = [f"{step / STEPS:.1f} to {(step + 1) / STEPS:.1f}" for step in range(STEPS)]
+    sizes = Counter[str]()
+    spans = {f"{step / STEPS:.1f} to {(step + 1) / STEPS:.1f}": 0 for step in range(STEPS)}
+    names = list(spans)
+    for record in records:
+        if record.path in images and not record.bad:
+            sizes[f"{record.width} x {record.height}"] += 1
+            spans[names[min(int(record.brightness * STEPS), STEPS - 1)]] += 1
     lines = [f"{len(images)} images in {len(frames)} scenes"]
     lines += _bars("frames a scene", sorted(Counter(frames.values()).items()))
     lines += _bars(f"width x height ({len(sizes)} sizes)", sizes.most_common(MOST_SIZES))
-    lines += _bars("mean brightness", [(spans[step], steps[step]) for step in range(STEPS)])
+    lines += _bars("mean brightness", list(spans.items()))
     lines.append(f"references: {len(index.labels)} labels; {len(references)} dark images have a reference")
     lines.append(f"passed over: {index.what_else() or 'nothing'}")
     bad = left_out(index, Split([], [], []), records)
@@ -64,41 +68,35 @@ def describe(index: Index, records: Sequence[Record], references: Mapping[str, s
 
 
 def sheet_rows(index: Index, brightness: Mapping[str, float]) -> list[tuple[str, list[str]]]:
-    """Return the label and the paths of each row: a scene, darkest frame first.
-
-    Args:
-        index: the files.
-        brightness: of the usable ones.
-    """
-    scenes = defaultdict(list)
-    for entry in sorted(index.entries, key=lambda entry: (brightness.get(entry.path, 0), entry.path)):
+    """Return the label and the paths of each row: a scene, darkest frame first; only files with a brightness count."""
+    scenes: dict[str, list[str]] = {entry.scene: [] for entry in index.entries}
+    for entry in index.entries:
         if entry.path in brightness:
             scenes[entry.scene].append(entry.path)
-    if all(len(paths) == 1 for paths in scenes.values()):
-        all_paths = [path for (path,) in scenes.values()]
-        starts = range(0, len(all_paths), PICTURES_A_ROW)
-        rows = [("pictures without scenes", all_paths[start : start + PICTURES_A_ROW]) for start in starts]
-    else:
-        in_order = dict.fromkeys(entry.scene for entry in index.entries)
-        rows = [
-            (f"scene {scene}", scenes[scene][start : start + FRAMES_A_ROW])
-            for scene in in_order
-            for start in range(0, len(scenes.get(scene, [])), FRAMES_A_ROW)
-        ]
-    return [
-        (f"{name} · {len(paths)} frames · brightness {brightness[paths[0]]:.2f} to {brightness[paths[-1]]:.2f}", paths)
-        for name, paths in rows
-    ]
+    most, groups = FRAMES_PER_ROW, {f"scene {scene}": paths for scene, paths in scenes.items()}
+    if all(len(paths) <= 1 for paths in scenes.values()):
+        most, groups = PICTURES_PER_ROW, {"pictures without scenes": list(chain.from_iterable(scenes.values()))}
+    rows = []
+    for name, paths in groups.items():
+        paths.sort(key=lambda path: (brightness[path], path))
+        for start in range(0, len(paths), most):
+            row = paths[start : start + most]
+            span = f"{brightness[row[0]]:.2f} to {brightness[row[-1]]:.2f}"
+            rows.append((f"{name} · {len(row)} frames · brightness {span}", row))
+    return rows
 
 
 def write_sheets(rows: Sequence[tuple[str, list[str]]], pixels: Mapping[str, Pixels], file: Path) -> list[Path]:
-    """Write the contact sheet, on numbered pages where it is long; returns the files."""
-    pages = [rows[start : start + ROWS_A_PAGE] for start in range(0, len(rows), ROWS_A_PAGE)]
+    """Write the contact sheet, on numbered pages where it is long; return the files."""
     files = []
-    for number, page in enumerate(pages, start=1):
-        target = file if len(pages) == 1 else file.with_stem(f"{file.stem}-{number}")
-        sheet = contact_sheet([(label, [pixels[path] for path in paths]) for label, paths in page], CELL)
-        sheet.save(target, quality=90)
+    for start in range(0, len(rows), ROWS_PER_PAGE):
+        target = file
+        if len(rows) > ROWS_PER_PAGE:
+            target = file.with_stem(f"{file.stem}-{start // ROWS_PER_PAGE + 1}")
+        page = []
+        for label, paths in rows[start : start + ROWS_PER_PAGE]:
+            page.append((label, [pixels[path] for path in paths]))
+        contact_sheet(page, THUMBNAIL_SIDE).save(target, quality=90)
         files.append(target)
     return files
 
@@ -106,10 +104,11 @@ def write_sheets(rows: Sequence[tuple[str, list[str]]], pixels: Mapping[str, Pix
 def _bars(title: str, counts: Sequence[tuple[object, int]]) -> list[str]:
     most = max((count for _, count in counts), default=0)
     width = max((len(str(name)) for name, _ in counts), default=0)
-    bars = [
-        f"  {name!s:>{width}}  {count:6}  {'█' * round(BAR_LENGTH * count / max(1, most))}" for name, count in counts
-    ]
-    return [f"{title}:", *bars]
+    lines = [f"{title}:"]
+    for name, count in counts:
+        bar = "█" * round(BAR_LENGTH * count / max(1, most))
+        lines.append(f"  {name!s:>{width}}  {count:6}  {bar}")
+    return lines
 
 
 def inspect(root: Path, layout: str, sheet: Path) -> None:
@@ -126,9 +125,11 @@ def inspect(root: Path, layout: str, sheet: Path) -> None:
         pixels[path] = decoded.pixels
 
     files = [look_up(root, path) for path in index.files()]
-    records = survey(root, files, partial(decode, resize=within(CELL)), min(THREADS, os.cpu_count() or 1), keep)
+    records = survey(
+        root, files, partial(decode, resize=within(THUMBNAIL_SIDE)), min(THREADS, os.cpu_count() or 1), keep
+    )
     brightness = brightness_of(records)
-    print(describe(index, records, find_references(index, brightness)))
+    print(describe_data_set(index, records, find_references(index, brightness)))
     for file in write_sheets(sheet_rows(index, brightness), pixels, sheet):
         print(f"contact sheet: {file}")
 

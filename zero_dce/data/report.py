@@ -1,4 +1,4 @@
-"""What a person is told about the files of a data set before training."""
+"""What a user is told about the files of a data set before training."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from zero_dce.data.split import Split, outside, shared_scenes
 from zero_dce.data.survey import Record
 
 log = logging.getLogger(__name__)
-# More rows than this would bury what else the log says.
+# More rows than this would bury the rest of the log.
 MOST_ROWS = 50
 
 
@@ -21,13 +21,13 @@ class BadImagesError(ValueError):
 
 
 def left_out(index: Index, split: Split, records: Sequence[Record]) -> dict[str, str]:
-    """Return what cannot be used, with the reason: bad files, unreadable folders, and what only a manifest names."""
+    """Return what cannot be used, with the reason: bad files and folders, and paths that only a manifest has."""
     missing = dict.fromkeys(outside(split, index.entries), "named by the manifest, but no image of the data set")
     return index.unreadable | missing | {record.path: record.bad for record in records if record.bad}
 
 
 def notes(records: Sequence[Record]) -> list[tuple[str, str]]:
-    """Return (path, what is unusual) of the files that are used all the same."""
+    """Return (path, what is unusual) of files that are used nevertheless."""
     return [(record.path, "; ".join(record.notices)) for record in records if record.notices]
 
 
@@ -36,8 +36,8 @@ def report_unusual(root: Path, unusual: Sequence[tuple[str, str]], bad: Mapping[
 
     Args:
         root: folder of the data set, for the message.
-        unusual: of :func:`notes`.
-        bad: of :func:`left_out`.
+        unusual: the result of :func:`notes`.
+        bad: the result of :func:`left_out`.
         on_bad: ``error`` or ``skip``.
 
     Raises:
@@ -57,10 +57,12 @@ def report_unusual(root: Path, unusual: Sequence[tuple[str, str]], bad: Mapping[
 
 
 def format_rows(rows: Sequence[tuple[str, str]], most: int = MOST_ROWS) -> str:
-    """Lay out (path, remark) as an aligned table; of more than ``most`` rows each remark once, with its count."""
+    """Format (path, remark) as an aligned table; of more than ``most`` rows, one per remark with its count."""
     shown = [(printable(path), remark) for path, remark in rows]
     if len(rows) > most:
-        first = dict(reversed([(remark, path) for path, remark in shown]))
+        first: dict[str, str] = {}
+        for path, remark in shown:
+            first.setdefault(remark, path)
         counts = Counter(remark for _, remark in rows).most_common()
         shown = [(f"{count} as {first[remark]}", remark) for remark, count in counts[:most]]
         shown += [("...", f"{len(counts) - most} more kinds")] if len(counts) > most else []
@@ -68,12 +70,8 @@ def format_rows(rows: Sequence[tuple[str, str]], most: int = MOST_ROWS) -> str:
     return "\n".join(f"  {path:{width}}  {remark}" for path, remark in shown)
 
 
-def check_sides(before: Split, after: Split, root: Path) -> None:
-    """Refuse a data set with nothing to train on, and say where leaving out files has emptied the validation side.
-
-    Raises:
-        BadImagesError: if no training image is left.
-    """
+def check_split_sides(before: Split, after: Split, root: Path) -> None:
+    """Raise BadImagesError unless a training image is left; warn where no validation image is left."""
     if not after.train:
         raise BadImagesError(f"of {root} no image is left for training: {len(before.train)} cannot be used")
     if before.val and not after.val:
@@ -84,12 +82,12 @@ def describe_counts(index: Index, before: Split, after: Split) -> str:
     """Say how many images were found and how many are used, and how many test images share a scene with training.
 
     Args:
-        index: what was found.
+        index: the files that were found.
         before: the split as drawn or read.
         after: the split without files that cannot be used.
     """
     sides = ", ".join(f"{count} {side}" for side, count in after.counts().items())
-    used, named = (sum(split.counts().values()) for split in (after, before))
+    named, used = sum(before.counts().values()), sum(after.counts().values())
     text = f"{len(index.entries)} images found, {used} used ({sides})"
     if named > used:
         text += f", {named - used} left out"

@@ -1,7 +1,7 @@
 """The embedded sample: exposure sequences rendered from freely licensed photographs, in SICE's layout.
 
-They stand in for SICE until it is there: results on them are not SICE results. Photographs and licences are in
-``photographs/attribution.csv``.
+They replace SICE where it is not available: results on them are not SICE results. The photographs and their licences
+are listed in ``photographs/attribution.csv``.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ PHOTOGRAPHS = Path(__file__).parent / "photographs"
 ATTRIBUTION = PHOTOGRAPHS / "attribution.csv"
 MANIFEST_FILE = "split.json"
 
-# A sequence, darkest first; 0 EV is the photograph as it is and serves as the reference.
+# The frames of a sequence, darkest first; 0 EV is the unchanged photograph and serves as the reference.
 EXPOSURES_EV = (-5, -4, -3, -2, -1, 0, 1, 2)
-# Frames this dark or darker are the ones with a reference: where enhancement is asked for.
+# Frames this dark or darker have a reference, as they are the ones to be enhanced.
 DARK_EV = -2
-# A small sensor's pixel: electrons at clipping, and the read noise's standard deviation in electrons.
+# The pixel of a small sensor: electrons at clipping, and the standard deviation of the read noise in electrons.
 FULL_WELL = 8000.0
 READ_NOISE = 4.0
-# Crops are about this large; a photograph of 1024 x 683 gives 2 x 2.
+# Crops are about this large; a photograph of 1024 x 683 pixels is cut into 2 x 2.
 CROP_WIDTH, CROP_HEIGHT = 480, 320
 JPEG_QUALITY = 95
-# Part of the cache's name: raise it when the rendering changes.
+# This is part of the cache's name: raise it when the rendering changes.
 RENDERING = 1
 
 
@@ -47,9 +47,9 @@ def expose(light: Linear, ev: float, generator: np.random.Generator) -> Pixels:
     """Photograph a scene: exposure, shot and read noise, clipping, sRGB, 8 bits.
 
     Args:
-        light: linear scene light, 1 clips at 0 EV.
+        light: linear scene light; 1 clips at 0 EV.
         ev: exposure value relative to the photograph; each unit doubles the light.
-        generator: of the noise.
+        generator: source of the noise.
 
     Returns:
         uint8, the shape of ``light``.
@@ -63,7 +63,7 @@ def expose(light: Linear, ev: float, generator: np.random.Generator) -> Pixels:
 def render_sample(root: Path) -> None:
     """Render all sequences below ``root``, with ``pairs.csv`` and the split manifest beside them.
 
-    Deterministic for given versions of NumPy and Pillow. One photograph's crops stay on one side of the split.
+    The result depends only on the versions of NumPy and Pillow. A photograph's crops are on one side of the split.
     """
     sides: dict[str, list[str]] = {"train": [], "val": [], "test": []}
     pairs = []
@@ -71,7 +71,9 @@ def render_sample(root: Path) -> None:
         frames = _render_scene(root, scene, crop)
         sides[side] += frames
         reference = frames[EXPOSURES_EV.index(0)]
-        pairs += [(frame, reference, scene) for frame, ev in zip(frames, EXPOSURES_EV, strict=True) if ev <= DARK_EV]
+        for frame, ev in zip(frames, EXPOSURES_EV, strict=True):
+            if ev <= DARK_EV:
+                pairs.append((frame, reference, scene))
     Split(**sides).write(root / MANIFEST_FILE)
     with (root / PAIRS_FILE).open("w", newline="", encoding="utf-8") as stream:
         csv.writer(stream).writerows([("low", "reference", "scene"), *pairs])
@@ -80,8 +82,7 @@ def render_sample(root: Path) -> None:
 def ensure_sample() -> Path:
     """Return the folder of the rendered sample, rendering it into the user's cache on first use.
 
-    The cache is ``$ZERO_DCE_CACHE`` or the system's usual place. A half-rendered sample is never used: it gets its
-    name only when it is complete.
+    The folder gets its name only when it is complete, so a half-rendered sample is never used.
 
     Raises:
         OSError: if the cache cannot be written; the message names it and the variable that moves it.
@@ -99,7 +100,7 @@ def ensure_sample() -> Path:
         render_sample(unfinished)
         unfinished.rename(root)
     except OSError:
-        # Another process that rendered the same was first; anything else is a real failure.
+        # If another process rendered the same and was first, its folder serves; anything else is a real failure.
         if not root.is_dir():
             raise
     finally:
@@ -114,7 +115,7 @@ def photographs() -> list[dict[str, str]]:
 
 
 def _render_scene(root: Path, scene: int, crop: Pixels) -> list[str]:
-    # Rendered once; later runs only look the pictures up.
+    # Imported here because most runs find the sample rendered.
     from zero_dce.images.light import srgb_to_linear
 
     folder = root / SICE_FOLDER / str(scene)

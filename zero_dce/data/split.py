@@ -13,15 +13,15 @@ from pathlib import Path
 from typing import Any, Literal
 
 from zero_dce.checks import check_number
-from zero_dce.data.index import SICE_FOLDER, Entry
-from zero_dce.files import atomic
+from zero_dce.data.index import SICE_FOLDER, Frame
+from zero_dce.files import write_json
 
-# SICE Part1 as the Zero-DCE papers use it: 3,022 images, 2,422 for training. The report's own list has one fewer.
+# The Zero-DCE papers use the 3,022 images of SICE Part1, 2,422 of them for training. The report lists one fewer.
 SICE_COUNTS = (3022, 3021)
 SICE_TRAIN_COUNT = 2422
-# Of one side: something must be left to train on.
+# No other side may be larger, so that something is left to train on.
 LARGEST_FRACTION = 0.99
-# What a manifest says beside its lists: why files are on none of them, and how many images each side had before.
+# A manifest holds these beside its lists: why files are on none of them, and how many images each side had before.
 REMARKS = ("left_out", "counts_before")
 
 
@@ -34,7 +34,7 @@ class Split:
     test: list[str]
 
     def without(self, paths: Container[str]) -> Split:
-        """Leave out some images; the others stay where they are."""
+        """Return the split without some images; the others stay where they are."""
         return Split(*([path for path in side if path not in paths] for side in (self.train, self.val, self.test)))
 
     def counts(self) -> dict[str, int]:
@@ -42,14 +42,12 @@ class Split:
         return {name: len(paths) for name, paths in vars(self).items()}
 
     def write(self, file: Path, **remarks: Any) -> None:
-        """Write the manifest as JSON: ``train``, ``val``, ``test``, and remarks, of which REMARKS are known."""
-        with atomic(file) as unfinished:
-            text = json.dumps({**asdict(self), **remarks}, indent=1, ensure_ascii=False)
-            unfinished.write_text(text + "\n", encoding="utf-8")
+        """Write the manifest as JSON: ``train``, ``val``, ``test``, and remarks with the names in ``REMARKS``."""
+        write_json(file, {**asdict(self), **remarks})
 
     @staticmethod
     def read(file: Path) -> Split:
-        """Read a manifest. Without ``val`` no image is for validation; remarks are not needed.
+        """Read a manifest. Without ``val`` no image is for validation; remarks are ignored.
 
         Raises:
             ValueError: if the file is missing or has another shape.
@@ -65,14 +63,14 @@ class Split:
             raise ValueError(f"{file} is no split manifest with train, val and test: {error}") from error
 
 
-def split_random(entries: Sequence[Entry], seed: int, test_fraction: float | None) -> tuple[list[Entry], list[Entry]]:
+def split_random(entries: Sequence[Frame], seed: int, test_fraction: float | None) -> tuple[list[Frame], list[Frame]]:
     """Split at random by image into training and test, as the report does.
 
     Frames of one scene can fall on both sides: see :func:`shared_scenes`.
 
     Args:
         entries: all images.
-        seed: the split is a function of it and of the entries alone.
+        seed: the split depends only on it and on the entries.
         test_fraction: see :func:`test_count`.
 
     Raises:
@@ -84,16 +82,16 @@ def split_random(entries: Sequence[Entry], seed: int, test_fraction: float | Non
     return shuffled[:count], shuffled[count:]
 
 
-def split_scene(entries: Sequence[Entry], seed: int, test_fraction: float | None) -> tuple[list[Entry], list[Entry]]:
+def split_scene(entries: Sequence[Frame], seed: int, test_fraction: float | None) -> tuple[list[Frame], list[Frame]]:
     """Split by whole scenes into training and test: no scene is on both sides.
 
-    The arguments and errors are those of :func:`split_random`; the sizes come as near as whole scenes allow.
+    The arguments and errors are those of :func:`split_random`; the sizes are as near as whole scenes allow.
     """
     return take_scenes(entries, test_count(entries, test_fraction), seed)
 
 
-def test_count(entries: Sequence[Entry], test_fraction: float | None) -> int:
-    """Return how many of the images are for test.
+def test_count(entries: Sequence[Frame], test_fraction: float | None) -> int:
+    """Return the number of test images.
 
     Args:
         entries: all images.
@@ -115,12 +113,12 @@ def test_count(entries: Sequence[Entry], test_fraction: float | None) -> int:
     return len(entries) - count
 
 
-def take_scenes(entries: Sequence[Entry], count: int, seed: int) -> tuple[list[Entry], list[Entry]]:
+def take_scenes(entries: Sequence[Frame], count: int, seed: int) -> tuple[list[Frame], list[Frame]]:
     """Take whole scenes, chosen at random, that together hold as nearly ``count`` images as any scenes can.
 
     Returns:
-        The entries left and those taken, in their order; no scene is in both. With ``count`` above 0 at least one scene
-        is taken.
+        The entries left and those taken, each in their order; no scene is in both. If ``count`` is above 0, at least
+        one scene is taken.
 
     Raises:
         ValueError: if there are too few scenes to leave one.
@@ -135,7 +133,7 @@ def take_scenes(entries: Sequence[Entry], count: int, seed: int) -> tuple[list[E
         )
     scenes = sorted(sizes)
     random.Random(seed).shuffle(scenes)
-    # From each number of images that some scenes add up to, to the last of those scenes.
+    # This maps each number of images that some scenes add up to, to the last of those scenes.
     last: dict[int, str] = {}
     for scene in scenes:
         if count in last:
@@ -150,25 +148,25 @@ def take_scenes(entries: Sequence[Entry], count: int, seed: int) -> tuple[list[E
     return [e for e in entries if e.scene not in chosen], [e for e in entries if e.scene in chosen]
 
 
-def take_validation(train: Sequence[Entry], fraction: float, seed: int) -> tuple[list[Entry], list[Entry]]:
+def take_validation(train: Sequence[Frame], fraction: float, seed: int) -> tuple[list[Frame], list[Frame]]:
     """Take about ``fraction`` of the training side for validation, by whole scenes.
 
     Returns:
         Training and validation entries; no scene is in both.
 
     Raises:
-        ValueError: if the fraction is out of range or there is one scene only.
+        ValueError: if the fraction is out of range or there is only one scene.
     """
     check_number("data.val_fraction", fraction, most=LARGEST_FRACTION)
-    # At least one image where any are asked for.
+    # Rounding up gives at least one image where any are asked for.
     return take_scenes(train, math.ceil(fraction * len(train)), seed)
 
 
-def split_file(entries: Sequence[Entry], manifest: Path) -> Split:
+def split_file(entries: Sequence[Frame], manifest: Path) -> Split:
     r"""Take the split from a manifest.
 
-    Its paths need not be those of this machine: ``D:\data\Dataset_Part1\353\8.JPG`` is the image 8.JPG of the scene
-    353 wherever SICE lies. A path that names no image of the data set stays as it is: :func:`outside` lists them.
+    Its paths may be those of another machine: ``D:\data\Dataset_Part1\353\8.JPG`` is the image 8.JPG of the scene 353
+    wherever SICE lies. Paths that name no image of the data set stay unchanged: :func:`outside` lists them.
 
     Raises:
         ValueError: if the manifest cannot be read or names an image twice.
@@ -187,17 +185,17 @@ def split_file(entries: Sequence[Entry], manifest: Path) -> Split:
     return Split(*sides)
 
 
-def outside(split: Split, entries: Sequence[Entry]) -> list[str]:
-    """Return what a manifest names beyond the images of the data set."""
+def outside(split: Split, entries: Sequence[Frame]) -> list[str]:
+    """Return the paths of a manifest that are not images of the data set."""
     known = {entry.path for entry in entries}
     return [path for side in vars(split).values() for path in side if path not in known]
 
 
-def _by_ending(entries: Sequence[Entry]) -> dict[tuple[str, ...], str]:
-    """From the parts of a path that tell an image, to the image; without parts that could mean two."""
+def _by_ending(entries: Sequence[Frame]) -> dict[tuple[str, ...], str]:
+    """Map the parts of a path that identify an image to the image; leave out parts that could mean two images."""
     keys = [(_parts(entry.path), entry.path) for entry in entries]
     count = Counter(key for key, _ in keys)
-    # A name alone tells an image only where all lie in one folder.
+    # A bare name identifies an image only where all images lie in one folder.
     least = 1 if all(len(key) == 1 for key, _ in keys) else 2
     return {key: path for key, path in keys if count[key] == 1 and len(key) >= least}
 
@@ -209,10 +207,8 @@ def _find(path: str, known: Mapping[tuple[str, ...], str]) -> str:
 
 
 def _parts(path: str) -> tuple[str, ...]:
-    """Split a path of any system into its parts, behind SICE's folder where it has one.
-
-    Letters with accents can be written in two ways, and systems differ in which they use.
-    """
+    """Split a path of any system into its parts, those after SICE's folder where it has one."""
+    # Unicode can write letters with accents in two ways, and systems differ in which they use.
     parts = unicodedata.normalize("NFC", path.replace("\\", "/")).split("/")
     last = max((number for number, part in enumerate(parts) if part == SICE_FOLDER), default=-1)
     return tuple(parts[last + 1 :])
@@ -222,7 +218,7 @@ SPLITTERS = {"random": split_random, "scene": split_scene}
 
 
 def make_split(
-    entries: Sequence[Entry],
+    entries: Sequence[Frame],
     root: Path,
     val_fraction: float,
     method: Literal["random", "scene", "file"] = "random",
@@ -237,8 +233,8 @@ def make_split(
         root: its folder.
         val_fraction: see :func:`take_validation`; a manifest with a validation side leaves nothing to choose.
         method: ``random`` (see :func:`split_random`), ``scene`` (:func:`split_scene`) or ``file`` (:func:`split_file`).
-        seed: of the random choice of images or scenes.
-        test_fraction: share of test images, ``None`` for SICE's counts.
+        seed: seed of the random choice of images or scenes.
+        test_fraction: see :func:`test_count`.
         manifest: path of the manifest, absolute or relative to the root or to the working folder.
 
     Raises:
@@ -256,7 +252,7 @@ def make_split(
     return Split(*(sorted(entry.path for entry in part) for part in (train, val, test)))
 
 
-def _from_manifest(entries: Sequence[Entry], root: Path, manifest: str, val_fraction: float, seed: int) -> Split:
+def _from_manifest(entries: Sequence[Frame], root: Path, manifest: str, val_fraction: float, seed: int) -> Split:
     beside_the_images = root / manifest
     split = split_file(entries, beside_the_images if beside_the_images.is_file() else Path(manifest))
     if split.val:
@@ -266,12 +262,12 @@ def _from_manifest(entries: Sequence[Entry], root: Path, manifest: str, val_frac
             )
         return split
     scenes = {entry.path: entry.scene for entry in entries}
-    side = [Entry(path, scenes.get(path, path)) for path in split.train]
+    side = [Frame(path, scenes.get(path, path)) for path in split.train]
     train, val = take_validation(side, val_fraction, seed)
     return replace(split, train=[entry.path for entry in train], val=[entry.path for entry in val])
 
 
-def shared_scenes(split: Split, entries: Sequence[Entry]) -> int:
+def shared_scenes(split: Split, entries: Sequence[Frame]) -> int:
     """Count the test images whose scene also has a training or validation image: the random split's leak.
 
     All images of the split must be among the entries.

@@ -1,4 +1,4 @@
-"""Read every file of a data set once: what is wrong or unusual with it, how large and how bright it is."""
+"""Read every file of a data set once and record what is wrong or unusual, its size and its brightness."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from zero_dce.data.index import printable
 from zero_dce.images.decode import Decoded, ImageReadError
 from zero_dce.terminal import progress_bar
 
-# A disk or a network that failed, or too many open files.
+# These errors may pass: a disk or a network failed, or too many files were open.
 PASSING = {errno.EIO, errno.EMFILE, errno.ENFILE, getattr(errno, "ESTALE", errno.EIO)}
 
 
 class SurveyError(ValueError):
-    """The system did not let a file be read; the message names it."""
+    """The system failed to read a file, whose content may be good; the message names it."""
 
 
 @dataclass(frozen=True)
 class FileState:
-    """A file as it is now; size and time tell whether it has changed. ``bad`` says why it cannot be read at all."""
+    """A file's state, by which changes are noticed; ``bad`` says why it cannot be read at all."""
 
     path: str
     size: int = -1
@@ -36,15 +36,15 @@ class FileState:
 
 @dataclass(frozen=True)
 class Record:
-    """What reading a file has shown.
+    """The result of reading a file.
 
     Attributes:
         path: relative to the root.
         bad: why it cannot be used; ``None`` for a usable image.
-        notices: what is unusual, and how it was taken.
-        width: upright, in pixels; 0 for a bad file.
-        height: upright, in pixels; 0 for a bad file.
-        brightness: mean of all channels, [0, 1]; 0 for a bad file.
+        notices: what is unusual, and how it was treated.
+        width: of the upright picture in pixels; 0 for a bad file.
+        height: of the upright picture in pixels; 0 for a bad file.
+        brightness: mean over all channels, [0, 1]; 0 for a bad file.
     """
 
     path: str
@@ -89,20 +89,20 @@ def survey(
     Args:
         root: folder that the paths are relative to.
         files: what to read.
-        read: decodes a file.
-        threads: how many at a time; Pillow decodes outside Python's lock.
-        keep: is given each decoded picture, from any of the threads.
+        read: function that decodes a file.
+        threads: how many files are read at a time; Pillow releases Python's lock while it decodes.
+        keep: function that gets each decoded picture, called from any of the threads.
 
     Returns:
-        A record a file, in their order. A bad file gets one too and does not stop the others.
+        One record per file, in their order. A bad file has one too and does not stop the others.
 
     Raises:
-        SurveyError: if the system, and not a file's content, keeps it from being read.
+        SurveyError: if a file cannot be read because of the system and not of its content.
     """
     sizes = Counter(file.size for file in files if not file.bad)
 
     def examine(file: FileState) -> tuple[Record, str]:
-        """Return what reading shows and, where another file has as many bytes, their hash."""
+        """Return the record and, where another file has the same size, the hash of the bytes."""
         if file.bad:
             return Record(file.path, file.bad), ""
         try:
@@ -123,7 +123,7 @@ def survey(
                 results.append(result)
                 bar.update()
     finally:
-        # After Ctrl-C or a full disk the rest is not read.
+        # This does not read the rest after Ctrl-C or a full disk.
         executor.shutdown(cancel_futures=True)
     return _with_duplicates(results)
 
@@ -132,7 +132,7 @@ def _reason(error: ImageReadError | OSError) -> str:
     """Say why a file is bad.
 
     Raises:
-        SurveyError: if it is not the file's fault; such a reason must not be kept.
+        SurveyError: if it may not be the file's fault; such a reason must not be cached.
     """
     cause = error if isinstance(error, OSError) else error.__cause__
     if isinstance(cause, OSError) and cause.errno in PASSING:
@@ -146,11 +146,14 @@ def _digest(file: Path) -> str:
 
 
 def _with_duplicates(results: Sequence[tuple[Record, str]]) -> list[Record]:
-    """Note which files have the same bytes as an earlier one."""
+    """Add a notice to each file that has the same bytes as an earlier one."""
     first: dict[str, str] = {}
     records = []
     for record, digest in results:
-        earlier = first.setdefault(digest, record.path) if digest else record.path
-        notices = [] if earlier == record.path else [f"the same bytes as {printable(earlier)}"]
-        records.append(replace(record, notices=[*record.notices, *notices]))
+        if digest in first:
+            same = f"the same bytes as {printable(first[digest])}"
+            record = replace(record, notices=[*record.notices, same])
+        elif digest:
+            first[digest] = record.path
+        records.append(record)
     return records

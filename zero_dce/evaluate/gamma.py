@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from zero_dce.images.decode import Pixels
-from zero_dce.metrics.picture import LEVELS
+from zero_dce.metrics.picture import GREY_LEVELS
 from zero_dce.metrics.reference import MOST_DB
 
 # Of the literature's baseline rows.
@@ -29,9 +29,9 @@ class BestGamma:
     def add(self, pixels: Pixels, reference: Pixels) -> None:
         """Add a picture and its reference, uint8 H x W x 3."""
         values = pixels.ravel()
-        wanted = reference.ravel() / (LEVELS - 1)
+        wanted = reference.ravel() / (GREY_LEVELS - 1)
         weights = (None, wanted, wanted**2)
-        self._sums.append(np.stack([np.bincount(values, weight, minlength=LEVELS) for weight in weights]))
+        self._sums.append(np.stack([np.bincount(values, weight, minlength=GREY_LEVELS) for weight in weights]))
 
     def find(self) -> tuple[float, float]:
         """Return the gamma, and the mean PSNR in dB with it.
@@ -47,6 +47,6 @@ class BestGamma:
 
     def _mean_psnr(self, gamma: float) -> float:
         count, reference, squared = np.stack(self._sums, axis=1)
-        output = (np.arange(LEVELS) / (LEVELS - 1)) ** gamma
+        output = (np.arange(GREY_LEVELS) / (GREY_LEVELS - 1)) ** gamma
         error = (count * output**2 - 2 * output * reference + squared).sum(axis=1) / count.sum(axis=1)
         return float(np.minimum(-10 * np.log10(np.maximum(error, 1e-30)), MOST_DB).mean())

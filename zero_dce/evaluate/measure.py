@@ -17,24 +17,21 @@ from zero_dce.evaluate.gamma import USUAL, BestGamma
 from zero_dce.evaluate.pictures import Pair, read_picture
 from zero_dce.evaluate.weights import describe_network
 from zero_dce.images.sheets import to_image
-from zero_dce.metrics import (
-    absolute_error,
+from zero_dce.metrics.colour import colour_error
+from zero_dce.metrics.means import Measure
+from zero_dce.metrics.picture import (
     brightened_bright,
     brightened_by,
     brightness,
     clipped_share,
-    colour_error,
     entropy,
     lightness_order_error,
     noise,
-    psnr,
     saturation,
     saturation_ratio,
-    ssim,
-    summed_absolute_error,
 )
-from zero_dce.metrics.means import Measure
 from zero_dce.metrics.piqe import piqe
+from zero_dce.metrics.reference import absolute_error, psnr, ssim, summed_absolute_error
 from zero_dce.networks import CurveNet
 from zero_dce.terminal import progress_bar
 

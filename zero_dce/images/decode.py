@@ -1,4 +1,4 @@
-"""From an image file to pixels in sRGB, with Pillow."""
+"""Decode image files to pixels in sRGB, with Pillow."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 Pixels = npt.NDArray[np.uint8]
-# From the width and height of an upright picture to those it is brought to.
+# A function from the width and height of an upright picture to those that it is resized to.
 Resize = Callable[[int, int], tuple[int, int]]
 
-# Modes that can be resized as they are, and what others become first.
+# Modes of Pillow that can be resized, and what others are converted to first (RGB, if not listed).
 DIRECT_MODES = ("L", "RGB", "CMYK")
 BECOMES = {"1": "L", "LA": "L"}
-# What makes a picture upright, by its EXIF orientation.
+# The operation that makes a picture upright, by its EXIF orientation.
 UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -32,9 +32,9 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
-# A camera's JPEG with a preview inside is of Pillow's format MPO.
+# Pillow calls a camera's JPEG with a preview inside MPO.
 SAME_FORMAT = {"MPO": "JPEG"}
-# sRGB profiles of different makers agree to this many of 255.
+# sRGB profiles of different makers differ by at most this many of 255 levels.
 SRGB_TOLERANCE = 2
 
 
@@ -54,7 +54,7 @@ class Decoded:
         pixels: uint8, H x W x 3, sRGB, upright.
         width: of the picture in the file, upright.
         height: of the picture in the file, upright.
-        notices: what is unusual about the file, and how it was taken.
+        notices: what is unusual about the file, and how it was treated.
     """
 
     pixels: Pixels
@@ -66,11 +66,11 @@ class Decoded:
 def decode(path: Path, resize: Resize) -> Decoded:
     """Decode an image, upright by its EXIF orientation and in sRGB by its ICC profile, and resize it.
 
-    JPEGs are decoded at the smallest sufficient of their scales (1, 1/2, 1/4, 1/8), several times quicker for a
+    JPEGs are decoded at the smallest sufficient of their scales (1, 1/2, 1/4, 1/8), which is several times faster for a
     camera's files.
 
     Raises:
-        ImageReadError: if the file is missing, truncated or no image.
+        ImageReadError: if the file is missing, truncated or not an image.
     """
     try:
         with Image.open(path) as file:
@@ -78,7 +78,7 @@ def decode(path: Path, resize: Resize) -> Decoded:
     except MemoryError as error:
         raise MemoryError(f"{path} does not fit in memory while it is decoded") from error
     except Exception as error:
-        # A corrupt header makes Pillow's readers stumble in many ways: struct.error, IndexError, SyntaxError ...
+        # On a corrupt header Pillow's readers raise errors of many kinds: struct.error, IndexError, SyntaxError ...
         reason = describe_error(path, error)
         raise ImageReadError(
             f"cannot read {path} as an image: {reason}. Repair it or take it out of the data set", reason
@@ -86,31 +86,17 @@ def decode(path: Path, resize: Resize) -> Decoded:
 
 
 def decode_square(path: Path, size: int) -> Pixels:
-    """Decode an image and squash it to ``size`` x ``size``, as the released code does.
-
-    Returns:
-        uint8, shape size x size x 3, RGB.
-
-    Raises:
-        ImageReadError: if the file is missing, truncated or no image.
-    """
+    """Decode an image and squash it to ``size`` x ``size``, as the released code does; errors are :func:`decode`'s."""
     return decode(path, lambda _width, _height: (size, size)).pixels
 
 
 def decode_within(path: Path, longest: int) -> Pixels:
-    """Decode an image and shrink it so that its longer side is at most ``longest``; proportions stay.
-
-    Returns:
-        uint8, shape H x W x 3, RGB.
-
-    Raises:
-        ImageReadError: if the file is missing, truncated or no image.
-    """
+    """Decode an image and shrink it so that its longer side is at most ``longest``; errors are :func:`decode`'s."""
     return decode(path, within(longest)).pixels
 
 
 def within(longest: int) -> Resize:
-    """Shrink so that the longer side is at most ``longest``; proportions stay, and nothing is enlarged."""
+    """Return a resize that shrinks in proportion to a longer side of at most ``longest`` and never enlarges."""
     return lambda width, height: scale_sides(width, height, min(1.0, longest / max(width, height)))
 
 
@@ -122,14 +108,14 @@ def scale_sides(width: int, height: int, factor: float) -> tuple[int, int]:
 def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
     notices = _notices(file, suffix)
     profile = file.info.get("icc_profile")
-    # Pillow turns TIFF files itself.
+    # Pillow itself makes TIFF files upright.
     orientation = 1 if file.format == "TIFF" else file.getexif().get(ExifTags.Base.Orientation)
     sideways = orientation in SIDEWAYS
     width, height = reversed(file.size) if sideways else file.size
     target = resize(width, height)
-    # As stored: turning the small picture is quicker than turning the large one.
+    # Resizing comes before turning, as a small picture is turned faster than a large one.
     stored = (target[1], target[0]) if sideways else target
-    # JPEG only, and never below the size asked for; other formats ignore it. A CMYK file keeps its mode.
+    # This scales JPEGs while decoding, never below the requested size; other formats ignore it. CMYK stays CMYK.
     file.draft("RGB", stored)
     small = _resizable(file).resize(stored, Image.Resampling.LANCZOS, reducing_gap=2.0)
     coloured, notice = to_srgb(small, profile)
@@ -138,9 +124,9 @@ def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
 
 
 def _resizable(file: Image.Image) -> Image.Image:
-    """Bring a picture to 8 bits and to a mode that can be resized."""
+    """Convert a picture to 8 bits and to a mode that can be resized."""
     if file.mode.startswith("I;16"):
-        # Pillow's own conversion would clip to nearly all white.
+        # Pillow's own conversion would clip nearly everything to white.
         return Image.fromarray((np.asarray(file) * (255 / (2 ** _bits(file) - 1))).round().astype(np.uint8))
     if file.mode in ("I", "F"):
         raise ValueError(f"its pixels are of Pillow's mode {file.mode}, whose range is not known")
@@ -148,7 +134,7 @@ def _resizable(file: Image.Image) -> Image.Image:
 
 
 def to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
-    """Convert to RGB by an embedded colour profile; a notice where the profile is of no use."""
+    """Convert to RGB by an embedded colour profile; return a notice of what the profile did."""
     if profile:
         transform, notice = _transform(profile, picture.mode)
         if transform:
@@ -159,7 +145,7 @@ def to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, s
 
 @lru_cache(maxsize=32)
 def _transform(profile: bytes, mode: str) -> tuple[ImageCms.ImageCmsTransform | None, str | None]:
-    """Return the conversion from a colour profile to sRGB; none where it is sRGB already, or cannot be used."""
+    """Return the conversion from a colour profile to sRGB; ``None`` where it is sRGB already, or cannot be used."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
         description = ImageCms.getProfileDescription(source).strip()
@@ -179,7 +165,7 @@ def _transform(profile: bytes, mode: str) -> tuple[ImageCms.ImageCmsTransform | 
 
 
 def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Tell whether a conversion leaves a grid of colours as it is: names such as "linear sRGB" would deceive."""
+    """Tell whether a conversion changes no colour of a grid: a profile's name, as "linear sRGB", may mislead."""
     levels = np.arange(0, 256, 17, dtype=np.uint8)
     colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, len(levels), 3)
     converted = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), transform))
@@ -209,15 +195,15 @@ def _notices(file: Image.Image, suffix: str) -> list[str]:
 
 
 def _bits(file: Image.Image) -> int:
-    """Bits of a channel in the file; Pillow opens 16-bit RGB as 8-bit and tells only how it unpacks the data."""
+    """Return the bits per channel in the file: Pillow opens 16-bit RGB as 8-bit and shows only how it unpacks."""
     if isinstance(file, TiffImageFile):
         return int(file.tag_v2.get(ExifTags.Base.BitsPerSample, (8,))[0])
-    # 16 bits in a BMP are those of a whole pixel.
+    # In a BMP, 16 bits are those of a whole pixel.
     return 16 if file.format != "BMP" and ";16" in f"{file.mode} {getattr(file, 'tile', '')}" else 8
 
 
 def describe_error(path: Path, error: Exception) -> str:
-    """Say in a few words why a file cannot be read, whatever the readers raised."""
+    """Say in a few words why a file cannot be read, for any error of the readers."""
     if isinstance(error, UnidentifiedImageError):
         return "not an image" if path.stat().st_size else "an empty file"
     if isinstance(error, OSError) and error.strerror:

@@ -1,4 +1,4 @@
-"""Between sRGB pixels and linear light."""
+"""Conversion between sRGB pixels and linear light."""
 
 from __future__ import annotations
 

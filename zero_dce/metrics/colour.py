@@ -1,4 +1,4 @@
-"""How far colours are apart to the eye."""
+"""Perceived differences of colours."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor
 
 # sRGB (IEC 61966-2-1) in linear light to XYZ. The sum of a row is the white point, D65.
 TO_XYZ = ((0.4124564, 0.3575761, 0.1804375), (0.2126729, 0.7151522, 0.0721750), (0.0193339, 0.1191920, 0.9503041))
-# CIE: below the first, the cube root is replaced by a straight line.
+# Below the first, the CIE replaces the cube root by a straight line.
 LINEAR_BELOW, SLOPE, OFFSET = (6 / 29) ** 3, (29 / 6) ** 2 / 3, 4 / 29
 
 
@@ -21,7 +21,7 @@ def colour_error(image: Tensor, reference: Tensor) -> Tensor:
         reference: same shape and range.
 
     Returns:
-        Shape B, at least 0; a difference of 1 is about the least that is seen side by side.
+        Shape B, at least 0; a difference of 1 is about the least that is visible side by side.
     """
     return ciede2000(to_lab(image), to_lab(reference)).mean(dim=(1, 2))
 
@@ -37,7 +37,7 @@ def to_lab(image: Tensor) -> Tensor:
     """
     linear = torch.where(image <= 0.04045, image / 12.92, ((image + 0.055) / 1.055) ** 2.4)
     red, green, blue = linear.unbind(dim=1)
-    # Products one by one: autocast would multiply matrices in 16 bits.
+    # This is no matrix product, as autocast would compute that in 16 bits.
     xyz = torch.stack([(r * red + g * green + b * blue) / (r + g + b) for r, g, b in TO_XYZ], dim=1)
     x, y, z = torch.where(xyz > LINEAR_BELOW, xyz ** (1 / 3), SLOPE * xyz + OFFSET).unbind(dim=1)
     return torch.stack((116 * y - 16, 500 * (x - y), 200 * (y - z)), dim=1)
@@ -67,23 +67,24 @@ def ciede2000(first: Tensor, second: Tensor) -> Tensor:
     d_c = (c2 - c1) / (1 + 0.045 * chroma)
     d_h = 2 * torch.sqrt(c1 * c2) * torch.sin(turn / 2) / (1 + 0.015 * chroma * _hue_weight(hue))
     squared = d_l**2 + d_c**2 + d_h**2 + _rotation(hue, chroma) * d_c * d_h
-    # Rounding may leave it below 0 for equal colours.
+    # Rounding may make it negative for equal colours.
     return squared.clamp_min(0).sqrt()
 
 
 def _chroma_share(chroma: Tensor) -> Tensor:
-    """The root of C^7 / (C^7 + 25^7); of the ratio, as float32 holds no 7th power of small numbers."""
+    """Return the root of C^7 / (C^7 + 25^7)."""
+    # float32 cannot hold the 7th power of small numbers, but that of their ratio to 25.
     ratio = (chroma / 25) ** 7
     return torch.sqrt(ratio / (ratio + 1))
 
 
 def _hues(first: Tensor, second: Tensor, coloured: Tensor) -> tuple[Tensor, Tensor]:
-    """The turn from one hue to the other and the hue in the middle, in radians, equations 7, 10 and 14."""
+    """Return the turn from one hue to the other and the hue in the middle, in radians (equations 7, 10 and 14)."""
     first, second = first % math.tau, second % math.tau
     turn = second - first
     turn = torch.where(turn > math.pi, turn - math.tau, torch.where(turn < -math.pi, turn + math.tau, turn))
     middle = (first + turn / 2) % math.tau
-    # Grey has no hue: the other colour's counts.
+    # Grey has no hue, so the other colour's hue counts.
     return torch.where(coloured, turn, 0.0), torch.where(coloured, middle, first + second)
 
 
@@ -99,6 +100,6 @@ def _hue_weight(hue: Tensor) -> Tensor:
 
 
 def _rotation(hue: Tensor, chroma: Tensor) -> Tensor:
-    """The term that couples chroma and hue among blues."""
+    """Return the factor that couples chroma and hue among blues."""
     angle = math.radians(30) * torch.exp(-(((torch.rad2deg(hue) - 275) / 25) ** 2))
     return -2 * _chroma_share(chroma) * torch.sin(2 * angle)

@@ -1,13 +1,13 @@
-"""Measures over a data set: which ones, and their means over batches and processes."""
+"""The measures of validation, and their means over batches and processes."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
+from torchmetrics import MeanMetric, MetricCollection
 
 from zero_dce.metrics.colour import colour_error
 from zero_dce.metrics.picture import (
@@ -22,7 +22,7 @@ from zero_dce.metrics.picture import (
 )
 from zero_dce.metrics.reference import absolute_error, ssim
 
-# From batches of pictures, B x 3 x H x W in [0, 1] each, to a value a picture.
+# A function from batches of pictures, B x 3 x H x W in [0, 1] each, to one value per picture.
 Measure = Callable[..., Tensor]
 
 MEASURES: dict[str, Measure] = {"brightness": brightness, "clipped": clipped_share, "saturation": saturation}
@@ -30,7 +30,7 @@ MEASURE_NAMES = tuple(f"{name}_{side}" for name in MEASURES for side in ("in", "
 
 
 def of_input(measure: Measure, image: Tensor, *_: Tensor) -> Tensor:
-    """Measure the first of several pictures; for use with ``partial``, as a metric must be able to be copied."""
+    """Measure the first of several pictures; with ``partial``, as metrics, which are copied, can hold no lambda."""
     return measure(image)
 
 
@@ -39,119 +39,79 @@ def of_output(measure: Measure, _: Tensor, enhanced: Tensor) -> Tensor:
     return measure(enhanced)
 
 
-# Of an input and its enhancement.
+# These take an input and its enhancement.
 CHANGES: dict[str, Measure] = {
     "loe": lightness_order_error,
-    **{
-        f"{name}_{side}": partial(of, measure)
-        for name, measure in (("entropy", entropy), ("noise", noise))
-        for side, of in (("in", of_input), ("out", of_output))
-    },
+    "entropy_in": partial(of_input, entropy),
+    "entropy_out": partial(of_output, entropy),
+    "noise_in": partial(of_input, noise),
+    "noise_out": partial(of_output, noise),
     "brightened_bright": brightened_bright,
     "brightened_by": brightened_by,
 }
-# Of a picture and its reference; the PSNR is PSNRGain's.
+# These take a picture and its reference; the PSNR is in PSNRGain.
 COMPARISONS: dict[str, Measure] = {"ssim": ssim, "mae": absolute_error, "delta_e": colour_error}
 
 
 def changes(target: float) -> dict[str, Measure]:
-    """Return ``CHANGES`` with another level than 0.6 as well exposed."""
-    return CHANGES | {name: partial(CHANGES[name], target=target) for name in ("brightened_bright", "brightened_by")}
+    """Return ``CHANGES`` with another well-exposed level than 0.6."""
+    return CHANGES | {
+        "brightened_bright": partial(brightened_bright, target=target),
+        "brightened_by": partial(brightened_by, target=target),
+    }
 
 
 def picture_measures(image: Tensor, enhanced: Tensor) -> dict[str, Tensor]:
-    """Measures without reference: means over a batch, named as in ``MEASURE_NAMES``.
+    """Return the batch means of ``MEASURES`` before and after, scalars named as in ``MEASURE_NAMES``.
 
     Args:
         image: the input, expected shape B x 3 x H x W, range [0, 1].
         enhanced: its enhancement, same shape and range.
-
-    Returns:
-        Scalars ``brightness_in``, ``brightness_out``, ``clipped_in``, ``clipped_out``, ``saturation_in`` and
-        ``saturation_out``.
     """
-    sides = {"in": image, "out": enhanced}
-    return {
-        f"{name}_{side}": measure(picture).mean()
-        for name, measure in MEASURES.items()
-        for side, picture in sides.items()
-    }
+    means = {}
+    for name, measure in MEASURES.items():
+        means[f"{name}_in"] = measure(image).mean()
+        means[f"{name}_out"] = measure(enhanced).mean()
+    return means
 
 
 def with_saturation_ratio(means: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Replace the two saturations by their ratio out/in: below 1 colours fade, the sign of a wash-out.
+    """Replace the two saturations by their ratio out/in: below 1 colours fade.
 
-    It is NaN for grey input, which has no colours to fade.
+    The ratio is NaN for grey input, which has no colours to fade.
     """
     kept = {name: value for name, value in means.items() if not name.startswith("saturation_")}
     before, after = means["saturation_in"], means["saturation_out"]
     return {**kept, "saturation_ratio": torch.where(before > 0, after / before, torch.nan)}
 
 
-class NamedMeans(Metric):
-    """Means of several named values over a data set, each batch weighted by its size.
+class PictureMean(MeanMetric):
+    """Mean of a measure over all pictures of a data set that it has a value for; NaN without any.
 
-    ``update`` takes a mapping with a batch mean (a scalar) for each name, and the batch's size; ``compute`` returns a
-    mapping of scalars.
-
-    Args:
-        names: the values' names.
-    """
-
-    full_state_update = False
-    sums: Tensor
-    count: Tensor
-
-    def __init__(self, names: Sequence[str]) -> None:
-        super().__init__()
-        self.names = tuple(names)
-        self.add_state("sums", torch.zeros(len(self.names)), dist_reduce_fx="sum")
-        self.add_state("count", torch.zeros(()), dist_reduce_fx="sum")
-
-    def update(self, means: Mapping[str, Tensor], size: int) -> None:
-        """Add a batch."""
-        self.sums += size * torch.stack([means[name].detach() for name in self.names])
-        self.count += size
-
-    def compute(self) -> dict[str, Tensor]:
-        """Return the means over all batches so far."""
-        return dict(zip(self.names, (self.sums / self.count).unbind(), strict=True))
-
-
-class PictureMeans(Metric):
-    """Means of measures over all pictures of a data set, each over the pictures that it has a value for.
-
-    ``update`` takes batches of pictures, B x 3 x H x W in [0, 1] each, as the measures do. ``compute`` returns a
-    mapping of scalars: NaN for a measure without any value, and an empty mapping without any picture.
+    ``update`` takes batches of pictures, B x 3 x H x W in [0, 1] each, as the measure does.
 
     Args:
-        measures: from a name to a function of the pictures that gives B values, NaN where there is none.
+        measure: a function of the pictures that gives B values, NaN where there is none.
     """
 
-    full_state_update = False
-    sums: Tensor
-    counts: Tensor
-    pictures: Tensor
-
-    def __init__(self, measures: Mapping[str, Measure]) -> None:
+    def __init__(self, measure: Measure) -> None:
         super().__init__()
-        self.measures = dict(measures)
-        self.add_state("sums", torch.zeros(len(self.measures)), dist_reduce_fx="sum")
-        self.add_state("counts", torch.zeros(len(self.measures)), dist_reduce_fx="sum")
-        self.add_state("pictures", torch.zeros(()), dist_reduce_fx="sum")
+        self.measure = measure
 
-    def update(self, *pictures: Tensor) -> None:
-        """Add a batch."""
+    def update(self, *pictures: Tensor) -> None:  # type: ignore[override]  # pictures instead of values
+        """Add a batch, which may be empty."""
         if not len(pictures[0]):
             return
-        values = torch.stack([measure(*pictures).detach() for measure in self.measures.values()])
+        values = self.measure(*pictures).detach()
         known = ~values.isnan()
-        self.sums += torch.where(known, values, 0.0).sum(dim=1)
-        self.counts += known.sum(dim=1)
-        self.pictures += values.shape[1]
+        super().update(torch.where(known, values, 0.0), known.to(values.dtype))
 
-    def compute(self) -> dict[str, Tensor]:
-        """Return the means over all pictures so far."""
-        if self.pictures == 0:
-            return {}
-        return dict(zip(self.measures, (self.sums / self.counts).unbind(), strict=True))
+
+def weighted_means(names: Iterable[str]) -> MetricCollection:
+    """Return a mean for each name, to be updated with a batch's mean and the batch's size."""
+    return MetricCollection({name: MeanMetric(nan_strategy="error") for name in names}, compute_groups=False)
+
+
+def picture_means(measures: Mapping[str, Measure]) -> MetricCollection:
+    """Return a :class:`PictureMean` for each measure, to be updated with the same pictures."""
+    return MetricCollection({name: PictureMean(measure) for name, measure in measures.items()}, compute_groups=False)

@@ -1,4 +1,4 @@
-"""What one picture is like: brightness, highlights, colour, tones; and whether a bright one was brightened."""
+"""Measures of single pictures, and of how a picture changed: brightness, highlights, colour, noise, lightness order."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ from zero_dce.losses import EXPOSURE_TARGET
 
 # A value at or above this rounds to 255 when the picture is saved in 8 bits.
 CLIP_LEVEL = 254.5 / 255
-LEVELS = 256
-# The luminance of ITU-R BT.601, which most published code means by grey.
+GREY_LEVELS = 256
+# These weights of RGB are the luminance of ITU-R BT.601, which most published code means by grey.
 LUMINANCE = (0.299, 0.587, 0.114)
-# The authors' code: about so many points along the shorter side, each the brightest of 15 x 15 pixels.
-GRID = 50
-RADIUS = 7
+# In the authors' code of the LOE, the grid has about so many points along the shorter side, each the brightest of
+# 15 x 15 pixels.
+LOE_GRID = 50
+LOE_RADIUS = 7
 
 
 def brightness(image: Tensor) -> Tensor:
-    """Mean over RGB and all pixels, one value an image.
+    """Mean over RGB and all pixels.
 
     Args:
         image: expected shape B x 3 x H x W, range [0, 1].
@@ -59,9 +60,9 @@ def saturation(image: Tensor) -> Tensor:
 
 
 def saturation_ratio(image: Tensor, enhanced: Tensor) -> Tensor:
-    """Mean saturation after, relative to before: below 1 colours fade.
+    """Ratio of the mean saturation after to that before: below 1 colours fade.
 
-    The mean over pictures is not the measure of validation, which divides the means.
+    Its mean over pictures is not the measure of validation, which is the ratio of the means.
 
     Args:
         image: the input, expected shape B x 3 x H x W, range [0, 1].
@@ -75,16 +76,16 @@ def saturation_ratio(image: Tensor, enhanced: Tensor) -> Tensor:
 
 
 def entropy(image: Tensor) -> Tensor:
-    """Entropy of the luminance histogram: how evenly the 256 tones are used.
+    """Entropy of the luminance histogram: how evenly the 256 grey levels are used.
 
     Args:
         image: expected shape B x 3 x H x W, range [0, 1].
 
     Returns:
-        Shape B, in bits, range [0, 8]; 0 where all pixels have one tone.
+        Shape B, in bits, range [0, 8]; 0 where all pixels have one level.
     """
-    tones = to_levels(luminance(image)).long()
-    share = histograms(tones, LEVELS) / tones[0].numel()
+    levels = to_levels(luminance(image)).long()
+    share = histograms(levels, GREY_LEVELS) / levels[0].numel()
     bits: Tensor = -torch.special.xlogy(share, share).sum(dim=1) / math.log(2)
     return bits
 
@@ -105,7 +106,7 @@ def brightened_bright(image: Tensor, enhanced: Tensor, target: float = EXPOSURE_
 
 
 def brightened_by(image: Tensor, enhanced: Tensor, target: float = EXPOSURE_TARGET) -> Tensor:
-    """By how much the pictures of :func:`brightened_bright` became brighter.
+    """Return by how much the pictures of :func:`brightened_bright` became brighter.
 
     Args:
         image: the input, expected shape B x 3 x H x W, range [0, 1].
@@ -120,14 +121,14 @@ def brightened_by(image: Tensor, enhanced: Tensor, target: float = EXPOSURE_TARG
 
 
 def luminance(image: Tensor) -> Tensor:
-    """From B x 3 x H x W to the luminance of ITU-R BT.601, B x H x W; the range stays."""
-    red, green, blue = (weight * channel for weight, channel in zip(LUMINANCE, image.unbind(dim=1), strict=True))
-    return red + green + blue
+    """Convert B x 3 x H x W to the luminance of ITU-R BT.601, B x H x W, in the same range."""
+    red, green, blue = image.unbind(dim=1)
+    return LUMINANCE[0] * red + LUMINANCE[1] * green + LUMINANCE[2] * blue
 
 
 def to_levels(values: Tensor) -> Tensor:
     """Round [0, 1] to the whole numbers 0 to 255 that an 8-bit file has, as uint8."""
-    return (values.clamp(0, 1) * (LEVELS - 1)).round().to(torch.uint8)
+    return (values.clamp(0, 1) * (GREY_LEVELS - 1)).round().to(torch.uint8)
 
 
 def histograms(values: Tensor, bins: int) -> Tensor:
@@ -153,7 +154,7 @@ def noise(image: Tensor) -> Tensor:
     estimates are averaged.
 
     Fine texture counts as noise too, so compare an output with its input and not one scene with another. Estimates that
-    leave texture out look at the flattest parts alone, which in dark photographs of 8 bits are rounded to one value.
+    exclude texture use only the flattest parts, which in dark photographs of 8 bits are rounded to one value.
 
     Args:
         image: expected shape B x 3 x H x W, range [0, 1].
@@ -177,11 +178,11 @@ def lightness_order_error(image: Tensor, enhanced: Tensor) -> Tensor:
     images", IEEE TIP 22(9), 2013, section V, as their code computes it: lightness is the largest channel, in 8 bits,
     and the largest within 15 x 15 pixels; points lie on a grid of ``floor(shorter side / 50)`` pixels. For each point
     the points are counted whose order to it (at least as light, or not) differs between the pictures; the result is the
-    mean count. So it grows with the number of points: compare pictures of one shape. Halos and reversed shadows raise
-    it; a curve that is the same all over the picture leaves it at nearly 0.
+    mean count. It grows with the number of points, so compare only pictures of one shape. Halos and reversed shadows
+    raise it; a curve that is the same everywhere in the picture leaves it at nearly 0.
 
-    Pairs are counted in the joint histogram of both lightnesses, exactly, in a time that grows with the points and not
-    with the pairs.
+    Pairs are counted exactly, in the joint histogram of both lightnesses: the time grows with the number of points and
+    not of pairs.
 
     Args:
         image: the input, expected shape B x 3 x H x W, range [0, 1].
@@ -191,16 +192,16 @@ def lightness_order_error(image: Tensor, enhanced: Tensor) -> Tensor:
         Shape B, range 0 to the number of points; 0 where no order changed.
     """
     before, after = _lightness(image), _lightness(enhanced)
-    joint = histograms(LEVELS * before + after, LEVELS**2).view(-1, LEVELS, LEVELS)
-    # Points that are at most as light: in both pictures, in the input, in the enhanced one.
+    joint = histograms(GREY_LEVELS * before + after, GREY_LEVELS**2).view(-1, GREY_LEVELS, GREY_LEVELS)
+    # Of this, the last column and the last row count the points that are at most as light in one of the pictures.
     both = joint.cumsum(dim=1).cumsum(dim=2)
     changed = joint * (both[:, :, -1:] + both[:, -1:, :] - 2 * both)
     return changed.sum(dim=(1, 2)) / before[0].numel()
 
 
 def _lightness(image: Tensor) -> Tensor:
-    """Lightness on the grid: int64, B x rows x columns, 0 to 255."""
-    step = max(1, min(image.shape[-2:]) // GRID)
+    """Return the lightness on the grid: int64, B x rows x columns, 0 to 255."""
+    step = max(1, min(image.shape[-2:]) // LOE_GRID)
     largest = to_levels(image.amax(dim=1)).float()
-    padded = F.pad(largest, (RADIUS,) * 4)[..., step - 1 :, step - 1 :]
-    return F.max_pool2d(padded, 2 * RADIUS + 1, stride=step).to(torch.int64)
+    padded = F.pad(largest, (LOE_RADIUS,) * 4)[..., step - 1 :, step - 1 :]
+    return F.max_pool2d(padded, 2 * LOE_RADIUS + 1, stride=step).to(torch.int64)

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from zero_dce.metrics.picture import luminance, to_levels
 
-BLOCK = 16
-# Of a block's edge: so many pixels in a row that hardly vary are a visible artefact.
+BLOCK_SIDE = 16
+# So many pixels in a row on a block's edge that hardly vary are a visible artefact.
 SEGMENT = 6
-# Least variance of a block that counts, and least standard deviation of a segment.
-ACTIVE = 0.1
-FLAT = 0.1
+# A block counts if its variance is above the first; a segment is flat if its standard deviation is below the second.
+ACTIVE, FLAT = 0.1, 0.1
 BLUR, SIGMA = 7, 7 / 6
 
 
@@ -21,12 +22,12 @@ def piqe(image: Tensor) -> Tensor:
     """Perception based image quality evaluator (PIQE): 0 is best, 100 worst.
 
     N. Venkatanath, D. Praneeth, M. Chandrasekhar Bh, S. S. Channappayya and S. S. Medasani, "Blind image quality
-    evaluation using perception based features", NCC 2015, in the details (rounding, padding, the columns that count as
-    a block's surround) as the published code. The luminance is stretched to 255 and normalised by its local mean and
-    deviation. Of the blocks of 16 x 16 pixels that have structure, those with a flat piece of edge count as blocky and
-    those whose middle varies otherwise than the rest as noisy.
+    evaluation using perception based features", NCC 2015; rounding, padding and the columns that count as a block's
+    surround are those of the published code. The luminance is stretched to 255 and normalised by its local mean and
+    deviation. Of the blocks of 16 x 16 pixels that have structure, those with a flat piece of edge count as blocky, and
+    those whose middle varies differently from the rest count as noisy.
 
-    It is made for pictures at the size at which they are looked at. A picture without structure scores 100.
+    It is made for pictures at the size at which they are viewed. A picture without structure scores 100.
 
     Args:
         image: expected shape B x 3 x H x W, range [0, 1]; computed in float64.
@@ -34,7 +35,7 @@ def piqe(image: Tensor) -> Tensor:
     Returns:
         Shape B, range [0, 100]; NaN for a picture with a side below 16 pixels.
     """
-    if min(image.shape[-2:]) < BLOCK:
+    if min(image.shape[-2:]) < BLOCK_SIDE:
         return image.new_full((len(image),), torch.nan)
     blocks = _blocks(_normalise(_stretch(image)))
     variance = blocks.flatten(2).var(dim=2)
@@ -44,14 +45,14 @@ def piqe(image: Tensor) -> Tensor:
 
 
 def _stretch(image: Tensor) -> Tensor:
-    """Luminance in whole numbers 0 to 255, the brightest pixel at 255, mirrored to a multiple of the block's side."""
+    """Return the luminance in whole numbers, the brightest at 255, mirrored to a multiple of the block's side."""
     grey = to_levels(luminance(image)).double()
     grey = (255 * grey / grey.amax(dim=(1, 2), keepdim=True).clamp_min(1)).round()
-    rows, columns = (torch.arange(-(-side // BLOCK) * BLOCK, device=image.device) for side in grey.shape[1:])
-    height, width = grey.shape[1:]
-    rows = torch.where(rows < height, rows, 2 * height - 1 - rows)
-    columns = torch.where(columns < width, columns, 2 * width - 1 - columns)
-    return grey[:, rows][:, :, columns]
+    for dimension in (1, 2):
+        side = grey.shape[dimension]
+        places = torch.arange(math.ceil(side / BLOCK_SIDE) * BLOCK_SIDE, device=image.device)
+        grey = grey.index_select(dimension, torch.where(places < side, places, 2 * side - 1 - places))
+    return grey
 
 
 def _normalise(grey: Tensor) -> Tensor:
@@ -69,8 +70,8 @@ def _blur(grey: Tensor) -> Tensor:
 
 
 def _blocks(values: Tensor) -> Tensor:
-    """From B x H x W to B x blocks x 16 x 16."""
-    return values.unfold(1, BLOCK, BLOCK).unfold(2, BLOCK, BLOCK).flatten(1, 2)
+    """Cut B x H x W into blocks, B x blocks x 16 x 16."""
+    return values.unfold(1, BLOCK_SIDE, BLOCK_SIDE).unfold(2, BLOCK_SIDE, BLOCK_SIDE).flatten(1, 2)
 
 
 def _blocky(blocks: Tensor) -> Tensor:
@@ -81,10 +82,11 @@ def _blocky(blocks: Tensor) -> Tensor:
 
 def _noisy(blocks: Tensor, deviation: Tensor) -> Tensor:
     """Tell which blocks are noisy: the ratio of the middle's deviation to the surround's is near the whole block's."""
-    middle = blocks[..., BLOCK // 2 - 1 : BLOCK // 2 + 1]
-    # Not the columns beside the middle: the published code takes the first column of it out, and then the one that has
-    # moved to the second one's number.
-    surround = blocks[..., [column for column in range(BLOCK) if column not in (BLOCK // 2 - 1, BLOCK // 2 + 1)]]
+    first, second = BLOCK_SIDE // 2 - 1, BLOCK_SIDE // 2
+    middle = blocks[..., first : second + 1]
+    # The published code removes the first column of the middle, and then the one that has moved to the second's number.
+    kept = [column for column in range(BLOCK_SIDE) if column not in (first, second + 1)]
+    surround = blocks[..., kept]
     ratio = middle.flatten(2).std(dim=2) / surround.flatten(2).std(dim=2)
     ratio = torch.where(ratio.isnan(), 0.0, ratio)
     return deviation > 2 * (deviation - ratio).abs() / torch.maximum(deviation, ratio)

@@ -8,7 +8,7 @@ import torch
 
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import to_image
-from zero_dce.metrics import brightness, clipped_share, saturation
+from zero_dce.metrics.picture import brightness, clipped_share, saturation
 
 # Below this share of the input's saturation colours look faded. The released weights keep 0.75 on average, the report's
 # long training 0.40, which it calls washed out.

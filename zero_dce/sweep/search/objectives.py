@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Mapping
 
 from zero_dce.losses import CompositeLoss
-from zero_dce.metrics import CHANGES, COMPARISONS, MEASURE_NAMES
+from zero_dce.metrics.means import CHANGES, COMPARISONS, MEASURE_NAMES
 from zero_dce.pareto import SIGNS
 
 # A run's measures at its last validation, but for the total and the shares: under other weights these are on another

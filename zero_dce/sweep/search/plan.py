@@ -12,7 +12,7 @@ from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
-from zero_dce.checks import check_number
+from zero_dce.checks import LARGEST_SEED, check_number
 from zero_dce.files import read_json, write_json
 from zero_dce.records.sweep import PLAN
 from zero_dce.sweep.plan import without_resume
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # What a search keeps in the sweep's folder beside the runs.
 FOLDER = "optuna"
 SAMPLERS = ("tpe", "nsgaii", "random")
-LARGEST_SEED = 2**32 - 1  # NumPy's
 
 
 @dataclass(frozen=True)
