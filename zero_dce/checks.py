@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import math
 
+# NumPy takes no larger seed.
+LARGEST_SEED = 2**32 - 1
+
 
 def check_number(
     name: str, value: object, least: float = 0, most: float = math.inf, whole: bool = False, open_: bool = False

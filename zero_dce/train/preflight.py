@@ -10,14 +10,13 @@ from pathlib import Path
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
-from zero_dce.checks import check_number
+from zero_dce.checks import LARGEST_SEED, check_number
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
 from zero_dce.train.callbacks.processes import ProcessCheck
 from zero_dce.train.rank import is_first_process, is_requeued
 
 log = logging.getLogger(__name__)
 FALLBACKS = ("stop", "offline")
-LARGEST_SEED = 2**32 - 1  # NumPy's
 # Name and smallest value of whole numbers: what the Trainer does not check, or not in the user's words.
 TRAINER_NUMBERS = (
     ("trainer.max_steps", -1),  # without a limit, as with trainer.max_epochs
