@@ -20,9 +20,7 @@ class TrialOutcome:
 def judge(result: Mapping[str, Any] | None, objectives: Mapping[str, str]) -> TrialOutcome:
     """Return a run's outcome; it has values only if the run finished, did not fade, and has a value per objective.
 
-    Args:
-        result: the run's ``result.json``, or its row of :func:`zero_dce.records.sweep.read_sweep`.
-        objectives: measures with ``maximize`` or ``minimize``.
+    ``result`` is the run's ``result.json``, or its row of :func:`zero_dce.records.sweep.read_sweep`.
     """
     if result is None:
         return TrialOutcome(reason="it left no result.json")

@@ -23,7 +23,7 @@ RESUMED = ".hydra_resumed"
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 SAMPLES = "samples"
-# This folder lies beside the runs that are logged to it.
+# W&B's own folder, beside the runs that are logged to it.
 WANDB = "wandb"
 # The key of the PNG text chunk that holds a sample picture's caption; the PNG specification defines it.
 CAPTION = "Description"

@@ -12,7 +12,7 @@ from omegaconf import OmegaConf
 from zero_dce.files import read_json
 from zero_dce.records.run import HYDRA, read_result, run_state
 
-# The files and folders of a sweep beside those of its runs; W&B's folder is among the names of records.run.
+# What lies in a sweep's folder besides its runs.
 PLAN = "sweep.json"
 SWEEP_TABLE = "sweep.csv"
 CONTACT_SHEET = "contact_sheet.png"
@@ -20,8 +20,6 @@ CONTACT_SHEET = "contact_sheet.png"
 SLURM_JOBS = "slurm_jobs.json"
 # The study of a search, and the locks of its workers.
 SEARCH_FOLDER = "optuna"
-# The composed configuration, under the name that Hydra's own sweeper gives it.
-MULTIRUN = "multirun.yaml"
 RunRow = dict[str, Any]
 
 

@@ -74,14 +74,8 @@ def number_jobs(folder: Path, jobs: Sequence[Sequence[str]], first: int, new: bo
     """Return the number of each job, which is the name of its run's folder.
 
     The jobs are numbered from ``first`` on. In a continued sweep each job has the number that the plan gives to the
-    same overrides, because a shuffled grid comes in another order each time. The plan of a new sweep takes over the
-    order of the jobs.
-
-    Args:
-        folder: the sweep's.
-        jobs: the overrides of each.
-        first: the number of the first job, if the jobs come as planned.
-        new: whether this process began the sweep, so that no run of it can have a folder or a job yet.
+    same overrides, because a shuffled grid comes in another order each time. The plan of a ``new`` sweep, which this
+    process began so that no run can have a folder or a job yet, takes over the order of the jobs.
     """
     plan = read_plan(folder)
     planned, last = plan["jobs"], first + len(jobs)

@@ -17,11 +17,7 @@ class RunTask:
     def __call__(self, number: int, overrides: list[str], folder: str, settings: list[str]) -> None:
         """Execute a run's command line as this task's process, from the start or from the last checkpoint.
 
-        Args:
-            number: the run's in its sweep.
-            overrides: the run's own.
-            folder: the run's.
-            settings: Hydra's, of the whole sweep.
+        ``settings`` are Hydra's, of the whole sweep; the rest are the run's own.
         """
         # PyTorch would take all cores of a node that does not bind tasks to theirs. It reads this when it is imported.
         if "SLURM_CPUS_PER_TASK" in os.environ:

@@ -11,12 +11,7 @@ from zero_dce.terminal import align
 
 
 def describe_front(rows: Sequence[RunRow], objectives: Mapping[str, str]) -> str:
-    """List the runs that no other one beats in all objectives, the best in the first objective on top.
-
-    Args:
-        rows: of :func:`zero_dce.records.sweep.read_sweep`.
-        objectives: measures with ``maximize`` or ``minimize``.
-    """
+    """List the runs that no other one beats in all objectives, the best in the first objective on top."""
     outcomes = [judge(row, objectives) for row in rows]
     valued = [(row, outcome.values) for row, outcome in zip(rows, outcomes, strict=True) if outcome.values is not None]
     faded = sum(outcome.faded for outcome in outcomes)

@@ -113,10 +113,7 @@ def lock_folder(folder: Path) -> FileLock:
 def open_plan(folder: Path, search: Search, started: Mapping[str, Any] | None = None) -> int:
     """Write the plan of a new search, or compare with that of a continued one; return how many runs it has.
 
-    Args:
-        folder: the sweep's.
-        search: what is asked for.
-        started: how, by :func:`zero_dce.sweep.plan.command_line`; needed if the search may be a new one.
+    If the search may be a new one, ``started`` is how it was, by :func:`zero_dce.sweep.plan.command_line`.
 
     Raises:
         ValueError: if the folder holds something else.

@@ -14,7 +14,6 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.files import atomic
 from zero_dce.records.run import RESULT
-from zero_dce.records.sweep import MULTIRUN
 from zero_dce.sweep.launching.layout import expected_slots
 from zero_dce.sweep.search.plan import lock_folder, open_plan, read_search
 from zero_dce.sweep.search.study import Study
@@ -81,6 +80,6 @@ def _runs_at_once(config: DictConfig) -> int:
 
 
 def _save_configuration(config: DictConfig, folder: Path) -> None:
-    """Write the sweep's configuration, as Hydra's own sweeper does."""
-    with lock_folder(folder), atomic(folder / MULTIRUN) as unfinished:
+    """Write the sweep's configuration to the file that Hydra's own sweeper writes."""
+    with lock_folder(folder), atomic(folder / "multirun.yaml") as unfinished:
         OmegaConf.save(config, unfinished)
