@@ -30,8 +30,8 @@ from publishing import describe_machine, publish
 from zero_dce.files import read_json
 from zero_dce.records.environment import describe_environment
 from zero_dce.records.run import RESULT
-from zero_dce.sweep.launching.job import Job
-from zero_dce.sweep.launching.layout import Layout, threads
+from zero_dce.sweep.launching.job import SweepRun
+from zero_dce.sweep.launching.layout import Placement, threads_per_process
 from zero_dce.sweep.launching.pool import Pool
 
 SHORT = ["data=sample", "data.size=32", "trainer.accelerator=cpu", "trainer.max_steps=10", "every_n_steps=10"]
@@ -55,11 +55,13 @@ def by_fork_server(processes: int) -> Callable[[Path, int], None]:
 
     def launch(folder: Path, runs: int) -> None:
         extra = TWO if processes > 1 else []
-        jobs = [Job(number, (*SHORT, *extra, f"seed={number}"), folder / str(number)) for number in range(runs)]
-        counts = {job.number: processes for job in jobs}
-        with Pool(Layout([None], counts, threads([None], processes), []), []) as pool:
-            for job in jobs:
-                pool.start(job)
+        sweep_runs = [
+            SweepRun(number, (*SHORT, *extra, f"seed={number}"), folder / str(number)) for number in range(runs)
+        ]
+        counts = {run.number: processes for run in sweep_runs}
+        with Pool(Placement([None], counts, threads_per_process([None], processes), []), []) as pool:
+            for run in sweep_runs:
+                pool.start(run)
             pool.drain()
 
     return launch

@@ -36,15 +36,15 @@ from publishing import describe_machine, publish
 from zero_dce.files import write_json
 from zero_dce.records.environment import describe_environment
 from zero_dce.records.run import read_rows, run_state, saved_steps
-from zero_dce.records.sweep import PLAN, read_sweep
+from zero_dce.records.sweep import CONTACT_SHEET, PLAN, read_sweep
 from zero_dce.records.table import write_csv
 from zero_dce.review.collect import collect
 from zero_dce.review.report import write_report
-from zero_dce.sweep.end import MOST_ON_SHEET, SHEET, _write_sheet
-from zero_dce.sweep.launching.job import Job
-from zero_dce.sweep.launching.slurm import Resources, _executor
+from zero_dce.sweep.end import MOST_ON_SHEET, write_contact_sheet
+from zero_dce.sweep.launching.job import SweepRun
+from zero_dce.sweep.launching.slurm import Resources, make_executor
 from zero_dce.sweep.launching.slurm_task import RunTask
-from zero_dce.sweep.plan import new_jobs, place_jobs
+from zero_dce.sweep.plan import new_jobs, number_jobs
 from zero_dce.train.configuration import config_folder, register_resolvers
 
 PACKAGES = ("torch", "lightning", "hydra-core", "wandb")
@@ -203,8 +203,8 @@ def measure_tables(folder: Path) -> dict[str, float]:
     """Time of what a sweep's process does with its runs' results."""
     jobs = json.loads((folder / PLAN).read_text())["jobs"]
     figures = {
-        "place the jobs": seconds(lambda: place_jobs(folder, jobs, 0, new=False)),
-        "place the jobs, shuffled": seconds(lambda: place_jobs(folder, jobs[::-1], 0, new=False)),
+        "place the jobs": seconds(lambda: number_jobs(folder, jobs, 0, new=False)),
+        "place the jobs, shuffled": seconds(lambda: number_jobs(folder, jobs[::-1], 0, new=False)),
         "find new points": seconds(lambda: new_jobs(jobs, jobs)),
         "read all states": seconds(lambda: [run_state(folder / str(number)) for number in range(len(jobs))]),
         "read the table": seconds(lambda: read_sweep(folder)),
@@ -214,8 +214,8 @@ def measure_tables(folder: Path) -> dict[str, float]:
     figures["write sweep.csv"] = seconds(lambda: write_csv(folder / "sweep.csv", rows))
     figures |= {f"bytes of {file.name}": file.stat().st_size for file in (folder / PLAN, folder / "sweep.csv")}
     if len(rows) <= MOST_ON_SHEET:
-        figures["draw contact_sheet.png"] = seconds(lambda: _write_sheet(folder, rows))
-        figures["bytes of contact_sheet.png"] = (folder / SHEET).stat().st_size
+        figures["draw contact_sheet.png"] = seconds(lambda: write_contact_sheet(folder, rows))
+        figures["bytes of contact_sheet.png"] = (folder / CONTACT_SHEET).stat().st_size
     return figures
 
 
@@ -246,9 +246,9 @@ def measure_submission(folder: Path, config: DictConfig, count: int) -> dict[str
     os.environ["PATH"] = f"{programs}{os.pathsep}{before}"
     settings: Any = {key: value for key, value in config.hydra.launcher.items() if key != "submitit_folder"}
     settings = {**settings, "submitit_folder": f"{logs}/%j", "name": "sweep"}
-    jobs = [Job(number, (f"loss.weights.exp={number}",), folder / str(number)) for number in range(count)]
-    arguments = [(job.number, list(job.overrides), str(job.run), []) for job in jobs]
-    executor = _executor(settings, Resources(1, 1, 1))
+    runs = [SweepRun(number, (f"loss.weights.exp={number}",), folder / str(number)) for number in range(count)]
+    arguments = [(run.number, list(run.overrides), str(run.folder), []) for run in runs]
+    executor = make_executor(settings, Resources(1, 1, 1))
     try:
         taken = seconds(lambda: executor.map_array(RunTask(), *zip(*arguments, strict=True)))
     finally:

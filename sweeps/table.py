@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from zero_dce.losses import CompositeLoss
-from zero_dce.records.sweep import Row, read_sweep
+from zero_dce.records.sweep import RunRow, read_sweep
 from zero_dce.records.table import group_seeds
 
 # Heading, measure, and how it is written.
@@ -23,7 +23,7 @@ COLUMNS = (
 )
 
 
-def cell(row: Row, measure: str, form: str) -> str:
+def cell(row: RunRow, measure: str, form: str) -> str:
     """Write a mean, and its standard deviation over seeds where there are several."""
     if row["measures"].get(measure) is None:
         return "-"
@@ -31,7 +31,7 @@ def cell(row: Row, measure: str, form: str) -> str:
     return form.format(row["measures"][measure]) + ("" if spread is None else f" ± {form.format(spread)}")
 
 
-def line(row: Row) -> str:
+def line(row: RunRow) -> str:
     """Write one row."""
     weights = " / ".join(f"{row['weights'][name]:g}" for name in CompositeLoss.NAMES) if row["weights"] else "-"
     # The file's name says enough where the point is a path.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-# The largest seed that NumPy takes.
+# NumPy takes no larger seed.
 LARGEST_SEED = 2**32 - 1
 
 

@@ -1,4 +1,4 @@
-"""Hydra's launcher for sweeps on one machine; what it does is in :mod:`zero_dce.sweep.launching.local`."""
+"""Hydra's launcher for sweeps on one machine; its work is done in :mod:`zero_dce.sweep.launching.local`."""
 
 from __future__ import annotations
 
@@ -11,23 +11,23 @@ from omegaconf import DictConfig
 
 
 class LocalLauncher(Launcher):
-    """Runs of one device one after the other in this process; all others in fresh processes, several at a time.
+    """Carries out runs of one device one by one in this process, all others in fresh processes, several at a time.
 
     Args:
         slots: how many runs at a time; ``None``: as many as the visible GPUs allow, 1 without GPUs.
         devices_per_run: GPUs, or processes on the CPU, of each run; ``None``: what ``trainer.devices`` says.
-        retry_failed: when a sweep is continued, run what had failed again too.
+        retry_failed: whether a continued sweep runs again what had failed.
     """
 
     def __init__(self, slots: int | None = 1, devices_per_run: int | None = None, retry_failed: bool = False) -> None:
         self.slots, self.devices_per_run, self.retry_failed = slots, devices_per_run, retry_failed
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take over what Hydra has composed."""
+        """Keep what Hydra has composed."""
         self.hydra_context, self.task_function, self.config = hydra_context, task_function, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Run all jobs; those of a continued sweep that are finished are not run again."""
-        from zero_dce.sweep.launching.local import launch
+        """Carry out all runs; those of a continued sweep that are finished are not run again."""
+        from zero_dce.sweep.launching.local import launch_local
 
-        return launch(self, job_overrides, initial_job_idx)
+        return launch_local(self, job_overrides, initial_job_idx)

@@ -1,4 +1,4 @@
-"""Hydra's sweeper for a search with Optuna; what it does is in :mod:`zero_dce.sweep.search`."""
+"""Hydra's sweeper for a search with Optuna; its work is done in :mod:`zero_dce.sweep.search`."""
 
 from __future__ import annotations
 
@@ -24,14 +24,14 @@ class OptunaSweeper(Sweeper):
         self.params, self.objectives, self.options = params, objectives, options
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take over what Hydra has composed, and make the launcher."""
+        """Keep what Hydra has composed, and make the launcher."""
         self.hydra_context, self.config = hydra_context, config
         self.launcher = Plugins.instance().instantiate_launcher(
             hydra_context=hydra_context, task_function=task_function, config=config
         )
 
     def sweep(self, arguments: list[str]) -> None:
-        """Search; ends the process with exit code 1 if runs failed."""
-        from zero_dce.sweep.search.sweeper import sweep
+        """Carry out the search; ends the process with exit code 1 if runs failed."""
+        from zero_dce.sweep.search.sweeper import run_search
 
-        sweep(self)
+        run_search(self)

@@ -1,4 +1,4 @@
-"""Hydra's launcher for sweeps on a SLURM cluster; what it does is in :mod:`zero_dce.sweep.launching.slurm`."""
+"""Hydra's launcher for sweeps on a SLURM cluster; its work is done in :mod:`zero_dce.sweep.launching.slurm`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from omegaconf import DictConfig
 
 
 class SlurmLauncher(Launcher):
-    """Each run is a SLURM job, or a task of a job array; this process only waits for them.
+    """Makes each run a SLURM job, or a task of a job array; this process only waits for them.
 
     Args:
         settings: what ``conf/hydra/launcher/slurm.yaml`` holds and explains.
@@ -22,11 +22,11 @@ class SlurmLauncher(Launcher):
         self.settings = settings
 
     def setup(self, *, hydra_context: HydraContext, task_function: TaskFunction, config: DictConfig) -> None:
-        """Take over what Hydra has composed."""
+        """Keep what Hydra has composed."""
         self.hydra_context, self.config = hydra_context, config
 
     def launch(self, job_overrides: Sequence[Sequence[str]], initial_job_idx: int) -> Sequence[JobReturn]:
-        """Submit all jobs and wait until each has ended."""
-        from zero_dce.sweep.launching.slurm import launch
+        """Submit all runs and wait until each has ended."""
+        from zero_dce.sweep.launching.slurm import launch_slurm
 
-        return launch(self, job_overrides, initial_job_idx)
+        return launch_slurm(self, job_overrides, initial_job_idx)

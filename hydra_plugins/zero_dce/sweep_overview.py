@@ -1,4 +1,4 @@
-"""Hydra's callback around runs and sweeps; what it does is in :mod:`zero_dce.sweep.overview`."""
+"""Hydra's callback around runs and sweeps; its work is done in :mod:`zero_dce.sweep.overview`."""
 
 from __future__ import annotations
 
@@ -10,33 +10,33 @@ from hydra.experimental.callback import Callback
 from omegaconf import DictConfig
 
 if TYPE_CHECKING:
-    from zero_dce.sweep.overview import Progress
+    from zero_dce.sweep.overview import SweepProgress
 
 
 class SweepOverview(Callback):
-    """Announces a sweep before its first run, and says after each how far it is.
+    """Announces a sweep before its first run, and prints after each run how far the sweep is.
 
     Attributes:
-        progress: how far the sweep of this process is; ``None`` without one. Launchers whose runs end elsewhere count
-            them here.
+        progress: that of this process's sweep; ``None`` if there is none. Launchers whose runs end in other processes
+            count them here.
     """
 
-    progress: Progress | None = None
+    progress: SweepProgress | None = None
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Make the folder of a single run, or say that it cannot be made."""
+        """Make the folder of a single run, or end the command if it cannot be made."""
         from zero_dce.train.preflight import make_folder
 
         make_folder(Path(config.hydra.run.dir), "hydra.run.dir")
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Write the plan of a sweep and say what it will take."""
-        # A single run loads nothing of sweeps.
+        """Write the plan of a sweep and print what it will take."""
+        # A single run loads no module of zero_dce.sweep.
         from zero_dce.sweep.overview import begin_sweep
 
         self.progress = begin_sweep(config)
 
     def on_job_end(self, config: DictConfig, job_return: JobReturn, **kwargs: Any) -> None:
-        """Say how far the sweep is."""
+        """Print how far the sweep is."""
         if self.progress is not None:
             self.progress.run_ended()

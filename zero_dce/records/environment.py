@@ -1,4 +1,4 @@
-"""What a result depends on beside the configuration: ``environment.json``."""
+"""What a result depends on besides the configuration: ``environment.json``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ PACKAGES = ("torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "pi
 
 
 def describe_environment(data_fingerprint: str) -> dict[str, Any]:
-    """Return what a result depends on beside the configuration: code, versions, hardware and data."""
+    """Return what a result depends on besides the configuration: code, versions, hardware and data."""
     return {
         "commit": _commit(),
         "python": platform.python_version(),
@@ -32,7 +32,7 @@ def _version(package: str) -> str | None:
 
 
 def _commit() -> str | None:
-    """Return the commit of the checkout that the package runs from, with a mark when it has changes."""
+    """Return the commit of the checkout that the package runs from, marked ``-dirty`` if it has changes."""
     root = Path(__file__).resolve().parents[2]
     if not (root / ".git").exists():
         return None

@@ -1,4 +1,4 @@
-"""What a run means for its search. Without Optuna and PyTorch, since every report asks."""
+"""What a run's result means for the search it is a trial of. It needs no Optuna or PyTorch: every report asks."""
 
 from __future__ import annotations
 
@@ -9,32 +9,30 @@ from typing import Any
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What a run means for the search: ``values``, one an objective, or why there are none."""
+class TrialOutcome:
+    """The outcome of a trial: ``values``, one per objective, or the reason why there are none."""
 
     values: list[float] | None = None
     faded: bool = False
     reason: str = ""
 
 
-def judge(result: Mapping[str, Any] | None, objectives: Mapping[str, str]) -> Outcome:
-    """Tell what a run means for its search: values only of a finished one that did not fade and has them all.
+def judge(result: Mapping[str, Any] | None, objectives: Mapping[str, str]) -> TrialOutcome:
+    """Return a run's outcome; it has values only if the run finished, did not fade, and has a value per objective.
 
-    Args:
-        result: its ``result.json``, or its row of :func:`zero_dce.records.sweep.read_sweep`.
-        objectives: measures with ``maximize`` or ``minimize``.
+    ``result`` is the run's ``result.json``, or its row of :func:`zero_dce.records.sweep.read_sweep`.
     """
     if result is None:
-        return Outcome(reason="it left no result.json")
+        return TrialOutcome(reason="it left no result.json")
     if result["state"] != "finished":
-        return Outcome(reason=f"it {result['state']}")
+        return TrialOutcome(reason=f"it {result['state']}")
     if result.get("washout"):
-        return Outcome(faded=True, reason=f"its pictures fade from step {result['washout']['from_step']:.0f} on")
+        return TrialOutcome(faded=True, reason=f"its pictures fade from step {result['washout']['from_step']:.0f} on")
     values = {name: result["measures"].get(name) for name in objectives}
     lacking = [name for name, value in values.items() if value is None or not math.isfinite(value)]
     if lacking:
-        return Outcome(
+        return TrialOutcome(
             reason=f"it has no value for {', '.join(lacking)}. Measures need validation pictures (data.val_fraction), "
             "those against references need these too, and brightened_by a picture above the exposure target"
         )
-    return Outcome(values=list(values.values()))
+    return TrialOutcome(values=list(values.values()))

@@ -18,20 +18,20 @@ RESULT = "result.json"
 MANIFEST = "split.json"
 METRICS = "metrics.csv"
 HYDRA = ".hydra"
-# Beside .hydra, the configuration of a resumed part until it has begun.
+# A resumed part of a run keeps its configuration here until it has begun; then it replaces the one in .hydra.
 RESUMED = ".hydra_resumed"
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 SAMPLES = "samples"
-# Beside the runs that were logged to W&B.
+# W&B's own folder, beside the runs that are logged to it.
 WANDB = "wandb"
-# The PNG text that holds a sample picture's caption, by the specification's name.
+# The key of the PNG text chunk that holds a sample picture's caption; the PNG specification defines it.
 CAPTION = "Description"
 Rows = dict[int, dict[str, float]]
 
 
 def has_checkpoint(run: Path) -> bool:
-    """Tell whether there is a checkpoint that the run can be continued from."""
+    """Return whether the run has a checkpoint to continue from."""
     return (run / CHECKPOINTS / LAST).is_file()
 
 
@@ -39,7 +39,7 @@ def last_checkpoint(run: Path) -> Path:
     """Return the checkpoint that a run continues from.
 
     Raises:
-        FileNotFoundError: if the run has none; a resumed run never starts from step 0 in silence.
+        FileNotFoundError: if the run has none: a resumed run never silently starts from step 0.
     """
     file = run / CHECKPOINTS / LAST
     if not has_checkpoint(run):
@@ -51,39 +51,47 @@ def last_checkpoint(run: Path) -> Path:
 
 
 def step_name(step: int) -> str:
-    """Return how files and folders of a step are called: ``step-000300``."""
+    """Return the name of a step's files and folders: ``step-000300``."""
     return f"step-{step:06d}"
 
 
 def checkpoint_file(run: Path, step: int) -> Path:
-    """Return where a run's folder holds the checkpoint of a step."""
+    """Return the path of a step's checkpoint in a run's folder."""
     return run / CHECKPOINTS / f"{step_name(step)}.ckpt"
 
 
 def saved_checkpoints(run: Path) -> dict[int, Path]:
-    """Return a run's checkpoints by their steps, from the first to the last."""
-    files = {file.stem.removeprefix("step-"): file for file in (run / CHECKPOINTS).glob("step-*.ckpt")}
-    return {int(step): files[step] for step in sorted(filter(str.isdecimal, files), key=int)}
+    """Return a run's checkpoints by step, in rising order."""
+    files = {}
+    for file in (run / CHECKPOINTS).glob("step-*.ckpt"):
+        step = file.stem.removeprefix("step-")
+        if step.isdecimal():
+            files[int(step)] = file
+    return dict(sorted(files.items()))
 
 
 def pictures_folder(run: Path, step: int) -> Path:
-    """Return where a run's folder holds the pictures of a step."""
+    """Return the folder of a step's sample pictures in a run's folder."""
     return run / SAMPLES / step_name(step)
 
 
 def saved_steps(run: Path) -> list[int]:
-    """Return the steps whose pictures a run's folder holds."""
+    """Return the steps that a run's folder holds sample pictures of."""
     return sorted(int(folder.name.removeprefix("step-")) for folder in (run / SAMPLES).glob("step-*"))
 
 
 def read_rows(run: Path) -> Rows:
-    """Read a run's ``metrics.csv``: from step to its values by name; nothing where there is no file."""
+    """Read a run's ``metrics.csv``: the values of each step by name; empty if there is no file."""
     file = run / METRICS
     if not file.is_file():
         return {}
     with file.open(newline="", encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
-    return {int(row.pop("step")): {name: float(value) for name, value in row.items() if value} for row in rows}
+    metrics = {}
+    for row in rows:
+        step = int(row.pop("step"))
+        metrics[step] = {name: float(value) for name, value in row.items() if value}
+    return metrics
 
 
 def last_values(metrics: Rows) -> dict[str, float]:
@@ -95,13 +103,13 @@ def last_values(metrics: Rows) -> dict[str, float]:
 
 
 def read_result(run: Path) -> dict[str, Any] | None:
-    """Return a run's ``result.json``; ``None`` where it has none."""
+    """Return a run's ``result.json``; ``None`` if it has none."""
     result: dict[str, Any] | None = read_json(run / RESULT)
     return result
 
 
 def result_time(run: Path) -> int | None:
-    """Return when a run's result was written, by its file system; ``None`` where there is none."""
+    """Return when a run's result was written, in nanoseconds by its file system's clock; ``None`` if it has none."""
     try:
         return (run / RESULT).stat().st_mtime_ns
     except FileNotFoundError:
@@ -109,7 +117,7 @@ def result_time(run: Path) -> int | None:
 
 
 def run_state(run: Path) -> str:
-    """Return what became of a run: ``finished``, ``failed``, ``interrupted``, ``unfinished`` or ``not started``."""
+    """Return the state of a run: ``finished``, ``failed``, ``interrupted``, ``unfinished`` or ``not started``."""
     result = read_result(run)
     if result is not None:
         return str(result["state"])
@@ -117,18 +125,20 @@ def run_state(run: Path) -> str:
 
 
 def resume_command(run: Path, steps: int | None = None) -> str:
-    """Return the command that trains a run on, to its end or to ``steps``, quoted for the shell and for Hydra."""
+    """Return the command that continues a run to its end or to ``steps``, quoted for the shell and for Hydra."""
     resume = path_override("resume", run)
     return f"python -m zero_dce.train {resume}" + ("" if steps is None else f" trainer.max_steps={steps}")
 
 
 def path_override(key: str, path: Path) -> str:
-    """Return ``key=path``, quoted for the shell and for Hydra where the path needs it."""
-    return f"{key}={path}" if re.fullmatch(r"[\w./:\\-]+", str(path)) else shlex.quote(f'{key}="{path}"')
+    """Return ``key=path``, quoted for the shell and for Hydra if the path needs it."""
+    if re.fullmatch(r"[\w./:\\-]+", str(path)):
+        return f"{key}={path}"
+    return shlex.quote(f'{key}="{path}"')
 
 
 def sync_command(folder: Path) -> str | None:
-    """Return the command that sends the offline W&B runs below a folder; ``None`` where there are none."""
+    """Return the command that uploads the offline W&B runs below a folder; ``None`` if there are none."""
     if not any((folder / WANDB).glob("offline-run-*")):
         return None
     return f"python -m wandb sync {shlex.quote(str(folder / WANDB))}/offline-run-*"

@@ -1,4 +1,4 @@
-"""What a sweep's folder says of its runs: the plan, the names that swept values give them, what became of each."""
+"""What a sweep's folder says about its runs: the plan, the names that swept values give them, what became of each."""
 
 from __future__ import annotations
 
@@ -12,11 +12,30 @@ from omegaconf import OmegaConf
 from zero_dce.files import read_json
 from zero_dce.records.run import HYDRA, read_result, run_state
 
+# What lies in a sweep's folder besides its runs.
 PLAN = "sweep.json"
-Row = dict[str, Any]
+SWEEP_TABLE = "sweep.csv"
+CONTACT_SHEET = "contact_sheet.png"
+# The id of each run's SLURM job, by the run's number.
+SLURM_JOBS = "slurm_jobs.json"
+# The study of a search, and the locks of its workers.
+SEARCH_FOLDER = "optuna"
+RunRow = dict[str, Any]
 
 
-def read_sweep(folder: Path) -> list[Row]:
+def read_plan(folder: Path) -> dict[str, Any]:
+    """Return the plan of a sweep: ``jobs`` (the overrides of each run), ``swept`` (keys), and how it was started.
+
+    Raises:
+        FileNotFoundError: if the folder is not a sweep's.
+    """
+    plan: dict[str, Any] | None = read_json(folder / PLAN)
+    if plan is None:
+        raise FileNotFoundError(f"{folder / PLAN} does not exist: {folder} is not the folder of a sweep")
+    return plan
+
+
+def read_sweep(folder: Path) -> list[RunRow]:
     """Return a row for each run of the plan, also for those that failed, were killed or never began.
 
     A row has ``run`` (its number), ``point`` (its swept values), ``state``, ``error``, ``step``, ``weights``,
@@ -26,10 +45,8 @@ def read_sweep(folder: Path) -> list[Row]:
     Raises:
         FileNotFoundError: if the folder is not a sweep's.
     """
-    plan = read_json(folder / PLAN)
-    if plan is None:
-        raise FileNotFoundError(f"{folder / PLAN} does not exist: {folder} is not the folder of a sweep")
-    return [_read_run(folder / str(number), job, plan["swept"]) for number, job in enumerate(plan["jobs"])]
+    plan = read_plan(folder)
+    return [_read_row(folder / str(number), job, plan["swept"]) for number, job in enumerate(plan["jobs"])]
 
 
 def point_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
@@ -42,26 +59,31 @@ def point_values(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, An
     values: dict[str, Any] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key, value = str(override.key_or_group), override.value()
-        if key in swept:
-            # The last part says enough, but data.split.seed is not the seed that the table groups.
-            short = key if key.endswith(".seed") else key.rpartition(".")[2]
-            values |= value if isinstance(value, dict) else {key if short in values else short: value}
+        if key not in swept:
+            continue
+        if isinstance(value, dict):
+            values |= value
+            continue
+        # The last part is enough, except for data.split.seed, which is not the seed that the table groups by.
+        short = key if key.endswith(".seed") else key.rpartition(".")[2]
+        values[key if short in values else short] = value
     return values
 
 
 def run_name(run: Path) -> str:
-    """Name a run of a sweep by its swept values, any other by its folder's time."""
-    plan = read_json(run.parent / PLAN)
-    return (plan and point_name(run_overrides(run) or [], plan["swept"])) or run.parent.name
+    """Name a run of a sweep by its swept values, any other by the time in its folder's path."""
+    if not (run.parent / PLAN).is_file():
+        return run.parent.name
+    return point_name(run_overrides(run) or [], read_plan(run.parent)["swept"]) or run.parent.name
 
 
 def run_overrides(run: Path) -> list[str] | None:
-    """Return what a run was really started with; ``None`` where it never was."""
+    """Return the overrides that a run was started with; ``None`` if it never was."""
     file = run / HYDRA / "overrides.yaml"
     return [str(override) for override in OmegaConf.load(file)] if file.is_file() else None
 
 
-def _read_run(run: Path, job: Sequence[str], swept: Sequence[str]) -> Row:
+def _read_row(run: Path, job: Sequence[str], swept: Sequence[str]) -> RunRow:
     result = read_result(run)
     if result is None:
         result = {"state": run_state(run), "last_step": None, "measures": {}, "weights": None}

@@ -1,4 +1,4 @@
-"""What became of a sweep's runs: a row each, also of those that failed or never began."""
+"""The table of a sweep's runs: one row per run, also for those that failed or never began."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from pathlib import Path
 
 from zero_dce.files import atomic
 from zero_dce.losses import CompositeLoss
-from zero_dce.records.sweep import Row
+from zero_dce.records.sweep import RunRow
 from zero_dce.terminal import align
 
-# Measures in the printed table, with the heading that a person reads; result.json holds all of them.
-COLUMNS = {
+# The measures of the printed table, with the heading that a person reads; result.json holds all measures.
+HEADINGS = {
     "val/psnr_input": "PSNR in",
     "val/psnr": "PSNR out",
     "val/psnr_gain": "gain dB",
@@ -29,51 +29,50 @@ COLUMNS = {
 }
 
 
-def group_seeds(rows: Sequence[Row]) -> list[Row]:
+def group_seeds(rows: Sequence[RunRow]) -> list[RunRow]:
     """Join rows that differ only in ``seed`` into one: the mean of each measure, and how much it varies.
 
     Each joined row has ``seeds`` (how many finished) and ``spread`` (standard deviations) beside the mean measures.
     """
-    groups: dict[str, list[Row]] = {}
+    groups: dict[str, list[RunRow]] = {}
     for row in rows:
         point = " ".join(part for part in row["point"].split() if not part.startswith("seed="))
         groups.setdefault(point, []).append(row)
-    joined = []
-    for point, members in groups.items():
-        finished = [row["measures"] for row in members if row["state"] == "finished"]
-        names = set.intersection(*(set(measures) for measures in finished)) if finished else set[str]()
-        values = {name: [measures[name] for measures in finished if measures[name] is not None] for name in names}
-        joined.append(
-            {
-                "run": ",".join(str(row["run"]) for row in members),
-                "point": point,
-                "state": f"{len(finished)} of {len(members)} finished",
-                "seeds": len(finished),
-                "weights": members[0]["weights"],
-                "measures": {name: statistics.fmean(numbers) for name, numbers in values.items() if numbers},
-                "spread": {name: statistics.stdev(numbers) for name, numbers in values.items() if len(numbers) > 1},
-            }
-        )
-    return joined
+    return [_join(point, members) for point, members in groups.items()]
 
 
-def format_table(rows: Sequence[Row]) -> str:
-    """Lay out rows of :func:`read_sweep` or :func:`group_seeds` for a terminal; best PSNR gain is not ranked."""
-    shown = [name for name in COLUMNS if any(name in row["measures"] for row in rows)]
-    header = ["run", "spa/exp/col/tv", "point", "state", *(COLUMNS[name] for name in shown)]
-    lines = [header]
+def _join(point: str, members: Sequence[RunRow]) -> RunRow:
+    finished = [row["measures"] for row in members if row["state"] == "finished"]
+    means, spread = {}, {}
+    for name in set.intersection(*map(set, finished)) if finished else ():
+        values = [measures[name] for measures in finished if measures[name] is not None]
+        if values:
+            means[name] = statistics.fmean(values)
+        if len(values) > 1:
+            spread[name] = statistics.stdev(values)
+    return {
+        "run": ",".join(str(row["run"]) for row in members),
+        "point": point,
+        "state": f"{len(finished)} of {len(members)} finished",
+        "seeds": len(finished),
+        "weights": members[0]["weights"],
+        "measures": means,
+        "spread": spread,
+    }
+
+
+def format_table(rows: Sequence[RunRow]) -> str:
+    """Lay out rows of :func:`read_sweep` or :func:`group_seeds` for a terminal; the runs are not ranked."""
+    shown = [name for name in HEADINGS if any(name in row["measures"] for row in rows)]
+    lines = [["run", "spa/exp/col/tv", "point", "state", *(HEADINGS[name] for name in shown)]]
     for row in rows:
-        weights = (
-            "/".join(str(row["weights"][name]).removesuffix(".0") for name in CompositeLoss.NAMES)
-            if row["weights"]
-            else "-"
-        )
-        cells = [_cell(row["measures"].get(name), row.get("spread", {}).get(name)) for name in shown]
-        lines.append([str(row["run"]), weights, row["point"], row["state"], *cells])
+        spread = row.get("spread", {})
+        cells = [_cell(row["measures"].get(name), spread.get(name)) for name in shown]
+        lines.append([str(row["run"]), _weights(row), row["point"], row["state"], *cells])
     return "\n".join(align(lines))
 
 
-def write_csv(file: Path, rows: Sequence[Row]) -> None:
+def write_csv(file: Path, rows: Sequence[RunRow]) -> None:
     """Write rows of :func:`read_sweep` with all their measures."""
     measures = sorted({name for row in rows for name in row["measures"]})
     with atomic(file) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
@@ -83,6 +82,12 @@ def write_csv(file: Path, rows: Sequence[Row]) -> None:
             weights = [(row["weights"] or {}).get(name) for name in CompositeLoss.NAMES]
             values = [row["measures"].get(name) for name in measures]
             writer.writerow([row["run"], row["point"], row["state"], row["step"], *weights, *values])
+
+
+def _weights(row: RunRow) -> str:
+    if not row["weights"]:
+        return "-"
+    return "/".join(str(row["weights"][name]).removesuffix(".0") for name in CompositeLoss.NAMES)
 
 
 def _cell(value: float | None, spread: float | None) -> str:

@@ -11,7 +11,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
 
-from zero_dce.files import read_json
 from zero_dce.losses import EXPOSURE_TARGET
 from zero_dce.pareto import pareto_front
 from zero_dce.records.outcome import judge
@@ -25,7 +24,7 @@ from zero_dce.records.run import (
     saved_checkpoints,
     saved_steps,
 )
-from zero_dce.records.sweep import PLAN, Row, point_values, read_sweep, run_overrides
+from zero_dce.records.sweep import PLAN, RunRow, point_values, read_plan, read_sweep, run_overrides
 
 SIDES = ("input", "output", "curves")
 
@@ -61,7 +60,7 @@ class Run:
             not finished, its outputs were washed out, it lacks an objective, or the sweep has none.
     """
 
-    row: Row
+    row: RunRow
     folder: Path
     swept: dict[str, Any]
     target: float
@@ -118,7 +117,7 @@ def collect(folder: Path) -> Sweep:
     folder = folder.resolve()
     if not (folder / PLAN).is_file():
         raise FileNotFoundError(f"{_what_is(folder)}; expected the folder of a sweep, which holds {PLAN}")
-    plan = read_json(folder / PLAN)
+    plan = read_plan(folder)
     rows = read_sweep(folder)
     runs = [_read_run(folder, row, job, plan["swept"]) for row, job in zip(rows, plan["jobs"], strict=True)]
     # A search for one value has a best run and no front.
@@ -137,7 +136,7 @@ def _what_is(folder: Path) -> str:
     return f"{folder} is not the folder of a sweep"
 
 
-def _read_run(sweep: Path, row: Row, job: list[str], swept: list[str]) -> Run:
+def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str]) -> Run:
     folder = sweep / str(row["run"])
     config = _read_config(folder)
     metrics = read_rows(folder)

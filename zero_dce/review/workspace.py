@@ -9,7 +9,7 @@ import wandb_workspaces.workspaces as workspaces
 from wandb_workspaces import expr
 
 from zero_dce.losses import CompositeLoss
-from zero_dce.records.table import COLUMNS
+from zero_dce.records.table import HEADINGS
 
 # In W&B, what lies below a first level of the configuration lies below its "value".
 WEIGHTS = [f"loss.value.weights.{name}" for name in CompositeLoss.NAMES]
@@ -51,7 +51,7 @@ def build_workspace(
 def _sections(keys: Collection[str]) -> list[workspaces.Section]:
     pictures = sorted(key for key in keys if key.startswith("samples/"))
     train, shares = ([f"train/{name}" for name in names] for names in (LOSSES, SHARES))
-    known = list(COLUMNS)
+    known = list(HEADINGS)
     measures = sorted(
         (key for key in keys if key.startswith("val/") and not key.startswith("val/share/")),
         key=lambda key: (known.index(key) if key in known else len(known), key),

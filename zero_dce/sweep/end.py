@@ -10,51 +10,49 @@ from contextlib import nullcontext
 from itertools import pairwise
 from pathlib import Path
 
-from zero_dce.files import read_json
 from zero_dce.images.decode import Pixels, decode_within
 from zero_dce.images.sheets import contact_sheet
 from zero_dce.records.run import SAMPLES, WANDB, pictures_folder, resume_command, saved_steps, sync_command
-from zero_dce.records.sweep import PLAN, Row, read_sweep
+from zero_dce.records.sweep import CONTACT_SHEET, SWEEP_TABLE, RunRow, read_plan, read_sweep
 from zero_dce.records.table import format_table, group_seeds, write_csv
 from zero_dce.review.report import REPORT, write_report
 from zero_dce.sweep.search.front import describe_front
 from zero_dce.sweep.search.plan import lock_folder
 from zero_dce.terminal import say
 
-TABLE = "sweep.csv"
-SHEET = "contact_sheet.png"
-# Longer side of a picture on the sheet.
-CELL = 192
+# The longer side of a picture on the sheet, in pixels.
+SHEET_CELL = 192
 # A sheet of more is too tall to look at, and image viewers refuse it; one of 1,000 would take a gigabyte to draw.
 MOST_ON_SHEET = 100
 
 
 def finish_sweep(folder: Path, in_turn: bool) -> None:
-    """Print and write a sweep's table, whatever became of it, and its page.
+    """Print and write a sweep's table, whatever became of it, and write its contact sheet and its page.
 
-    Args:
-        folder: the sweep's.
-        in_turn: whether each run followed the one before, so that the time between them is known.
+    The pauses between the runs are known only if each followed the one before, ``in_turn``.
     """
     rows = read_sweep(folder)
     for text in _summary(rows, in_turn):
         say(text)
-    objectives = read_json(folder / PLAN).get("objectives")
+    objectives = read_plan(folder).get("objectives")
     if objectives:
         say(describe_front(rows, objectives))
-    # The other workers of a search may end at the same moment.
+    # Other workers of a search may end at the same moment.
     with lock_folder(folder) if objectives else nullcontext():
         try:
-            write_csv(folder / TABLE, rows)
-            _write_sheet(folder, rows)
+            write_csv(folder / SWEEP_TABLE, rows)
+            write_contact_sheet(folder, rows)
         except OSError as error:
-            sys.exit(f"{folder / TABLE} and {SHEET} could not be written: {error}. The runs keep their own results")
+            sys.exit(
+                f"{folder / SWEEP_TABLE} and {CONTACT_SHEET} could not be written: {error}. The runs keep their own "
+                "results"
+            )
         _write_report(folder)
     say(_next_steps(folder, rows))
 
 
 def _write_report(folder: Path) -> None:
-    """Write the page to choose from; whatever goes wrong with it, the sweep's own result is to be seen."""
+    """Write the page to choose from; if that fails for any reason, the sweep still ends with its own result."""
     try:
         write_report(folder)
     except Exception as error:
@@ -62,17 +60,18 @@ def _write_report(folder: Path) -> None:
         say(f"{REPORT} could not be written ({type(error).__name__}: {error}). Again: {again}")
 
 
-def _summary(rows: Sequence[Row], in_turn: bool) -> Iterator[str]:
+def _summary(rows: Sequence[RunRow], in_turn: bool) -> Iterator[str]:
     yield format_table(rows)
     grouped = group_seeds(rows)
     if len(grouped) < len(rows):
         yield "The same, mean ± standard deviation over seeds:\n" + format_table(grouped)
-    if any(name.startswith("val/psnr") for row in rows for name in row["measures"]):
+    measures = {name for row in rows for name in row["measures"]}
+    if any(name.startswith("val/psnr") for name in measures):
         yield "PSNR: the dark validation frames to their well exposed reference; ± s.e. of the mean gain over them."
     memory = [row["memory"]["host"] for row in rows if row["memory"] and row["memory"]["host"]]
     if memory:
         yield f"Peak memory: {max(memory) / 1000:.2f} GB."
-    pauses = [next_["began"] - run["ended"] for run, next_ in pairwise(rows) if next_["began"] and run["ended"]]
+    pauses = [after["began"] - run["ended"] for run, after in pairwise(rows) if after["began"] and run["ended"]]
     if pauses and in_turn:
         yield f"Between the runs: {statistics.fmean(pauses):.2f} s, at most {max(pauses):.2f} s, without training."
     for row in rows:
@@ -80,37 +79,38 @@ def _summary(rows: Sequence[Row], in_turn: bool) -> Iterator[str]:
             yield f"Run {row['run']} {row['state']}: {row['error']}"
 
 
-def _write_sheet(folder: Path, rows: Sequence[Row]) -> None:
-    """Put the last sample pictures of all runs on one sheet: inputs on top, then a row a run."""
+def write_contact_sheet(folder: Path, rows: Sequence[RunRow]) -> None:
+    """Put the last sample pictures of all runs on one sheet: the inputs on top, then one row per run."""
     if len(rows) > MOST_ON_SHEET:
-        # Of a sweep that was continued with more points.
-        (folder / SHEET).unlink(missing_ok=True)
-        say(f"More than {MOST_ON_SHEET} runs have no {SHEET}: filter and compare them in {REPORT}")
+        # A sheet may be left from before the sweep was continued with more points.
+        (folder / CONTACT_SHEET).unlink(missing_ok=True)
+        say(f"More than {MOST_ON_SHEET} runs have no {CONTACT_SHEET}: filter and compare them in {REPORT}")
         return
     lines: list[tuple[str, list[Pixels]]] = []
     for row in rows:
         run = folder / str(row["run"])
         steps = saved_steps(run)
-        if steps:
-            last = pictures_folder(run, steps[-1])
-            if not lines:
-                lines.append(("input", _thumbnails(last.glob("*_input.png"))))
-            label = f"run {row['run']}  {row['point']}  {last.name}  {row['state']}"
-            lines.append((label, _thumbnails(last.glob("*_output.png"))))
+        if not steps:
+            continue
+        last = pictures_folder(run, steps[-1])
+        if not lines:
+            lines.append(("input", _thumbnails(last.glob("*_input.png"))))
+        label = f"run {row['run']}  {row['point']}  {last.name}  {row['state']}"
+        lines.append((label, _thumbnails(last.glob("*_output.png"))))
     if lines:
-        contact_sheet(lines, CELL).save(folder / SHEET)
+        contact_sheet(lines, SHEET_CELL).save(folder / CONTACT_SHEET)
 
 
 def _thumbnails(files: Iterable[Path]) -> list[Pixels]:
-    return [decode_within(file, CELL) for file in sorted(files)]
+    return [decode_within(file, SHEET_CELL) for file in sorted(files)]
 
 
-def _next_steps(folder: Path, rows: Sequence[Row]) -> str:
-    lines = [f"Results: {folder}", f"  the table: {folder / TABLE}"]
+def _next_steps(folder: Path, rows: Sequence[RunRow]) -> str:
+    lines = [f"Results: {folder}", f"  the table: {folder / SWEEP_TABLE}"]
     if (folder / REPORT).is_file():
         lines.append(f"  choose by eye, in a browser: {folder / REPORT}")
-    if (folder / SHEET).is_file():
-        lines.append(f"  all runs side by side: {folder / SHEET}")
+    if (folder / CONTACT_SHEET).is_file():
+        lines.append(f"  all runs side by side: {folder / CONTACT_SHEET}")
     sync = sync_command(folder)
     if sync:
         lines.append(f"  W&B in the terminal: python -m wandb leet {shlex.quote(str(folder / WANDB))}")

@@ -1,25 +1,24 @@
-"""What a run will take: seconds, from a few measured steps, and disk."""
+"""An estimate of what a run will take: seconds, from a few measured steps, and disk."""
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
-from typing import Any
 
 import hydra
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 TIMED_STEPS = 2
-# Of the sample pictures on disk: PNG of photographs takes about this much of the raw pixels.
+# The size of the sample pictures as PNG, as a share of their raw pixels. Curve maps are smooth: 0.13 with the released
+# weights, less before training.
 PNG_RATIO = 0.6
-# Curve maps are smooth: 0.13 with the released weights, less before training.
 CURVES_PNG_RATIO = 0.13
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """What one run takes; ``basis`` says how the time was found, which is ``None`` where it was not asked for."""
+    """What one run takes; ``basis`` says how the time was found, which is ``None`` if it was not asked for."""
 
     seconds: float | None
     megabytes: float
@@ -29,52 +28,26 @@ class Estimate:
 def estimate_run(config: DictConfig, timed: bool = True) -> Estimate:
     """Estimate a run's training time and disk use from its composed configuration.
 
-    The time is that of a few training steps on random pixels, so decoding and validation come on top.
-
-    Args:
-        config: the run's.
-        timed: take those steps; runs on other machines take another time.
+    The time is that of a few training steps on random pixels, so decoding and validation come on top. Without ``timed``
+    it is not measured, because it says nothing about runs on other machines.
     """
     steps = int(config.trainer.max_steps)
     model = hydra.utils.instantiate(config.model)
-    per_step = _seconds_per_step(model.network, model.loss, config) if timed else None
-    batches = steps * int(config.trainer.accumulate_grad_batches)
-    parameters = sum(parameter.numel() for parameter in model.parameters())
-    # Weights and Adam's two moments, in float32.
-    checkpoint = 3 * 4 * parameters
+    seconds: float | None = None
+    basis = "not measured"
+    if timed:
+        per_step = _seconds_per_step(model.network, model.loss, config)
+        seconds = steps * int(config.trainer.accumulate_grad_batches) * per_step
+        images = config.data.batch_size
+        basis = f"{1000 * per_step:.0f} ms a step of {images} images, measured, without decoding"
+    # A checkpoint holds the weights and Adam's two moments, in float32.
+    checkpoint = 3 * 4 * sum(parameter.numel() for parameter in model.parameters())
     samples = config.callbacks.samples
-    # Input, output and curve map, 3 channels at a camera's 4:3.
+    # Each sample is an input, an output and a curve map, with 3 channels at a camera's 4:3.
     raw = 0 if samples is None else samples.count * samples.longest**2 * 3 * 0.75
     pictures = raw * (2 * PNG_RATIO + CURVES_PNG_RATIO)
     sets = steps // int(config.every_n_steps) + 1
-    return Estimate(
-        seconds=None if per_step is None else batches * per_step,
-        megabytes=((sets + 1) * checkpoint + sets * pictures) / 1e6,
-        basis=(
-            "not measured"
-            if per_step is None
-            else f"{1000 * per_step:.0f} ms a step of {config.data.batch_size} images, measured, without decoding"
-        ),
-    )
-
-
-def portable(config: DictConfig) -> DictConfig:
-    """Return what :func:`estimate_run` reads of a sweep's configuration, for another process.
-
-    The precision stays unresolved: asking a GPU what it can do would occupy it from this process.
-    """
-    samples = config.callbacks.samples
-    unresolved: Any = OmegaConf.to_container(config.trainer)
-    trainer = ("max_steps", "accumulate_grad_batches", "accelerator", "precision")
-    return OmegaConf.create(
-        {
-            "model": OmegaConf.to_container(config.model, resolve=True),
-            "trainer": {name: unresolved[name] for name in trainer},
-            "data": {name: config.data[name] for name in ("size", "batch_size")},
-            "callbacks": {"samples": samples and {name: samples[name] for name in ("count", "longest")}},
-            "every_n_steps": config.every_n_steps,
-        }
-    )
+    return Estimate(seconds, ((sets + 1) * checkpoint + sets * pictures) / 1e6, basis)
 
 
 def _seconds_per_step(network: torch.nn.Module, loss: torch.nn.Module, config: DictConfig) -> float:
@@ -87,7 +60,7 @@ def _seconds_per_step(network: torch.nn.Module, loss: torch.nn.Module, config: D
     network.to(device)
     for step in range(1 + TIMED_STEPS):
         if step == 1:
-            # The first one pays for start-up.
+            # The clock starts after the first step, which includes the start-up.
             started = _now(device)
         with torch.autocast(device.type, torch.bfloat16, enabled=str(config.trainer.precision).startswith("bf16")):
             enhanced, maps = network(image)

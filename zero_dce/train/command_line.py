@@ -10,9 +10,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
-from zero_dce.files import read_json
 from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
-from zero_dce.records.sweep import PLAN
+from zero_dce.records.sweep import PLAN, read_plan
 from zero_dce.train.rank import is_first_process, is_requeued
 
 # An argument that begins so makes the command line one of a sweep.
@@ -108,7 +107,7 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
 
 def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
     """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
-    plan = read_json(folder / PLAN)
+    plan = read_plan(folder)
     place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
     overrides = get_args_parser().parse_args(own).overrides
     keys, flags = {_key(override) for override in overrides}, [text for text in own if text not in overrides]

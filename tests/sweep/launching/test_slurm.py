@@ -26,11 +26,10 @@ from tests.train.test_resuming import assert_same_losses
 from zero_dce.files import read_json, write_json
 from zero_dce.losses import CompositeLoss
 from zero_dce.sweep.launching import slurm as launching_slurm
-from zero_dce.sweep.launching import slurm_queue, slurm_wait
-from zero_dce.sweep.launching.job import Job
+from zero_dce.sweep.launching import slurm_wait
+from zero_dce.sweep.launching.job import SweepRun
 from zero_dce.sweep.launching.slurm import Resources
-from zero_dce.sweep.launching.slurm_queue import Entry
-from zero_dce.sweep.launching.slurm_wait import Submitted, wait_for
+from zero_dce.sweep.launching.slurm_wait import Submitted
 from zero_dce.train.resuming import read_step
 
 pytestmark = pytest.mark.slurm
@@ -282,25 +281,6 @@ def test_a_cancelled_job_keeps_its_last_step(
     assert [row["_step"] for row in rows if "train/total" in row] == list(range(1, last + 1)), "W&B has it all"
 
 
-def test_commands_that_are_missing_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
-    (tmp_path / "squeue").touch(mode=0o755)
-    assert run_here(monkeypatch, tmp_path, *ON_SLURM, "seed=1,2") == 1
-    assert "needs sbatch, srun, scancel, scontrol in PATH" in capsys.readouterr().err
-    assert not (tmp_path / "sweep").exists()
-
-
-def test_without_submitit_it_says_what_to_install(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr(slurm_queue, "NEEDED", ())
-    monkeypatch.setitem(sys.modules, "submitit", None)
-    assert run_here(monkeypatch, tmp_path, *ON_SLURM, "seed=1,2") == 1
-    assert "pip install 'zero_dce[slurm]'" in capsys.readouterr().err
-
-
 def test_jobs_go_on_without_the_one_who_waits(cluster: Cluster, sice: Path, tmp_path: Path) -> None:
     """Ctrl-C leaves the jobs; who continues the sweep waits for the same ones, and may have them cancelled."""
     # Held, so that they only wait: on GPUs that are none.
@@ -345,74 +325,6 @@ def interrupt(started: subprocess.Popen[str], number: int) -> tuple[str, int]:
         started.communicate()
 
 
-def test_slurm_that_does_not_answer_is_waited_for(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """One run writes its result meanwhile, the other is lost, but only by a queue that was seen without it."""
-    running = {"7_0": Entry("RUNNING", 0, "n1"), "7_1": Entry("RUNNING", 0, "n1")}
-    answers = iter([running, None, None, None, None, {"7_1": Entry("TIMEOUT", 0, "n1")}, {}])
-    jobs = [Submitted(Job(number, (), tmp_path / str(number)), f"7_{number}", Path("log")) for number in range(2)]
-
-    def answer() -> dict[str, Entry]:
-        queue = next(answers)
-        if queue is None:
-            write_json(tmp_path / "0" / "result.json", {"state": "finished", "error": None})
-            raise ConnectionError("no route")
-        return queue
-
-    (tmp_path / "0").mkdir()
-    monkeypatch.setattr(slurm_wait, "read_queue", answer)
-    monkeypatch.setattr(slurm_wait, "SECONDS_BETWEEN_LOOKS", 0)
-    with caplog.at_level("INFO", slurm_wait.__name__):
-        wait_for(jobs, accounting=False)
-    assert [job.run.ended().status.name for job in jobs] == ["COMPLETED", "FAILED"]
-    assert "state TIMEOUT (hydra.launcher.timeout_min" in read_result(tmp_path / "1")["error"]
-    assert [record.message for record in caplog.records if "nswer" in record.message] == [
-        "SLURM does not answer (no route); 2 runs are waited for all the same",
-        "SLURM answers again",
-    ]
-
-
-def test_results_are_looked_for_where_a_job_may_have_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Not once for each of a thousand waiting jobs, which ask a shared disk for nothing."""
-    states = ["PENDING", "PENDING", "RUNNING", "COMPLETED"]
-    answers = iter([{"7": Entry(state, 0, "")} for state in states])
-    looks: list[str] = []
-
-    def answer() -> dict[str, Entry]:
-        queue = next(answers)
-        looks.append(queue["7"].state)
-        return queue
-
-    def look(run: Path) -> int | None:
-        looks.append("result")
-        if looks[-2] == "COMPLETED":
-            write_json(run / "result.json", {"state": "finished", "error": None})
-            return 1
-        return None
-
-    monkeypatch.setattr(slurm_wait, "read_queue", answer)
-    monkeypatch.setattr(slurm_wait, "result_time", look)
-    monkeypatch.setattr(slurm_wait, "SECONDS_BETWEEN_LOOKS", 0)
-    (tmp_path / "0").mkdir()
-    wait_for([Submitted(Job(0, (), tmp_path / "0"), "7", Path("log"))], accounting=False)
-    assert looks == ["PENDING", "PENDING", "RUNNING", "result", "COMPLETED", "result"]
-
-
-def test_an_interrupted_run_whose_job_is_gone_stays_interrupted(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(slurm_wait, "read_queue", dict)
-    monkeypatch.setattr(slurm_wait, "SECONDS_BETWEEN_LOOKS", 0)
-    (tmp_path / "0").mkdir()
-    job = Submitted(Job(0, (), tmp_path / "0"), "7", Path("log"))
-    write_json(tmp_path / "0" / "result.json", {"state": "interrupted", "error": None, "last_step": 5})
-    wait_for([job], accounting=False)
-    result = read_result(tmp_path / "0")
-    assert (result["state"], result["last_step"]) == ("interrupted", 5)
-    assert "SLURM job 7 ended before the run did, state not known" in result["error"]
-
-
 def test_resources_are_composed_once_for_runs_of_one_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     composed: list[list[str]] = []
     arrays: list[tuple[int, list[int]]] = []
@@ -422,7 +334,7 @@ def test_resources_are_composed_once_for_runs_of_one_trainer(tmp_path: Path, mon
         devices = int(overrides[1].partition("=")[2])
         return OmegaConf.create({"trainer": {"devices": devices, "accelerator": "gpu"}})
 
-    def submit(_: object, resources: Resources, runs: list[Job]) -> list[Submitted]:
+    def submit(_: object, resources: Resources, runs: list[SweepRun]) -> list[Submitted]:
         arrays.append((resources.tasks_per_node, [run.number for run in runs]))
         return []
 
@@ -431,7 +343,7 @@ def test_resources_are_composed_once_for_runs_of_one_trainer(tmp_path: Path, mon
     points = [[f"loss.weights.exp={exp}", f"trainer.devices={devices}"] for devices in (1, 2) for exp in (3, 10, 30)]
     write_json(tmp_path / "sweep.json", {"jobs": points, "swept": []})
     monkeypatch.setattr(launching_slurm, "_submit_array", submit)
-    runs = [Job(number, tuple(point), tmp_path / str(number)) for number, point in enumerate(points)]
+    runs = [SweepRun(number, tuple(point), tmp_path / str(number)) for number, point in enumerate(points)]
     launching_slurm._submit(launcher, tmp_path, runs, [])
     assert composed == [points[0], points[3]]
     assert arrays == [(1, [0, 1, 2]), (2, [3, 4, 5])]

@@ -1,4 +1,4 @@
-"""Which devices a run of a sweep gets: the visible GPUs, dealt out to slots."""
+"""The devices of a sweep's runs: the visible GPUs, dealt out to slots."""
 
 from __future__ import annotations
 
@@ -7,59 +7,65 @@ from typing import Any
 
 import torch
 
-ALL = ("auto", "-1", -1)
+ALL_DEVICES = ("auto", "-1", -1)
+# The GPUs of each run at a time; a slot of None sees what this process sees.
+Slots = list[list[str] | None]
 
 
 def visible_gpus(accelerator: str) -> list[str]:
-    """Return the GPUs that runs may use, as ``CUDA_VISIBLE_DEVICES`` names them; none where the CPU was chosen."""
+    """Return the GPUs that runs may use, as ``CUDA_VISIBLE_DEVICES`` names them; none if the CPU was chosen."""
     if accelerator not in ("auto", "gpu", "cuda"):
         return []
-    # Asks the driver and starts nothing on a GPU.
+    # This asks the driver and starts nothing on a GPU.
     count = torch.cuda.device_count()
     given = os.environ.get("CUDA_VISIBLE_DEVICES")
-    names = [str(index) for index in range(count)] if given is None else [name.strip() for name in given.split(",")]
-    return names[:count]
+    if given is None:
+        return [str(index) for index in range(count)]
+    return [name.strip() for name in given.split(",")][:count]
 
 
 def count_processes(devices: Any, gpus: int) -> int:
-    """Return how many processes ``trainer.devices`` means: one a device.
+    """Return how many processes ``trainer.devices`` means, one per device.
 
     Args:
         devices: a number, a list of device numbers, or all (``auto``, -1).
-        gpus: how many GPUs the run sees; 0: it runs on the CPU, where all is one process.
+        gpus: how many GPUs the run sees; with 0 it runs on the CPU, where all devices are one process.
 
     Raises:
         ValueError: if ``devices`` is none of these.
     """
-    if devices in ALL:
+    if devices in ALL_DEVICES:
         return max(1, gpus)
-    if isinstance(devices, str):
-        parts = [part for part in devices.split(",") if part.strip()]
-        if all(part.strip().isdecimal() for part in parts) and parts and ("," in devices or int(devices)):
-            return len(parts) if "," in devices else int(devices)
-    elif isinstance(devices, int) and not isinstance(devices, bool) and devices > 0:
-        return devices
-    elif isinstance(devices, list) and devices:
-        return len(devices)
-    raise ValueError(f"trainer.devices is {devices!r}; expected a number of devices, a list of their numbers, or auto")
+    count = 0
+    if isinstance(devices, list):
+        count = len(devices)
+    elif isinstance(devices, int) and not isinstance(devices, bool):
+        count = devices
+    elif isinstance(devices, str):
+        numbers = [part.strip() for part in devices.split(",") if part.strip()]
+        if numbers and all(number.isdecimal() for number in numbers):
+            count = len(numbers) if "," in devices else int(devices)
+    if count < 1:
+        raise ValueError(
+            f"trainer.devices is {devices!r}; expected a number of devices, a list of their numbers, or auto"
+        )
+    return count
 
 
-def deal_out(gpus: list[str], slots: int | None, per_run: int, narrow: bool) -> list[list[str] | None]:
-    """Return the GPUs of each slot; ``None`` is a slot that sees what this process sees.
+def deal_out(gpus: list[str], slots: int | None, per_run: int, narrow: bool) -> Slots:
+    """Return the GPUs of each slot.
 
     Args:
         gpus: names of the visible GPUs.
-        slots: how many runs at a time; ``None``: as many as there are GPUs for.
+        slots: how many runs at a time, at least 1; ``None``: as many as there are GPUs for.
         per_run: devices of each run.
-        narrow: hide the other GPUs from a single slot too.
+        narrow: whether a single slot sees only its own GPUs too.
 
     Raises:
         ValueError: if the slots need more GPUs than there are.
     """
     if slots is None:
         slots = max(1, len(gpus) // per_run)
-    if slots < 1:
-        raise ValueError(f"hydra.launcher.slots is {slots}; expected at least 1")
     if not gpus or (slots == 1 and not narrow):
         return [None] * slots
     if slots * per_run > len(gpus):

@@ -6,17 +6,15 @@ import os
 import socket
 from collections.abc import Sequence
 
-# What torchrun, srun and MPI tell their processes: a run inside would take itself for one of theirs.
-# W&B's own process serves the one that started it, and ends with that one.
-OUTER = (
+# torchrun, srun and MPI set these in their processes: a run that inherited them would take itself for one of theirs.
+# WANDB_SERVICE names W&B's own process, which serves the process that started it and ends with that one.
+LAUNCHER_VARIABLES = (
     *("RANK", "LOCAL_RANK", "WORLD_SIZE", "LOCAL_WORLD_SIZE", "NODE_RANK", "GROUP_RANK", "GROUP_WORLD_SIZE"),
     "WANDB_SERVICE",
 )
-OUTER_BEGINNINGS = ("MASTER_", "ROLE_", "TORCHELASTIC_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "JSM_")
-# What SLURM's commands are told by their user.
+LAUNCHER_PREFIXES = ("MASTER_", "ROLE_", "TORCHELASTIC_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "JSM_")
+# A user sets these for SLURM's commands.
 KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT")
-# How to tell that one of several processes is running: who starts them, what it sets in each, and their number.
-STARTERS = (("torchrun", "LOCAL_RANK", "WORLD_SIZE"), ("srun", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS"))
 GPUS = "CUDA_VISIBLE_DEVICES"
 
 
@@ -25,9 +23,9 @@ def run_environments(processes: int, gpus: Sequence[str] | None) -> list[dict[st
 
     Args:
         processes: how many the run has; they find each other on a free port of this machine.
-        gpus: the GPUs that they see; ``None`` leaves that as it is here.
+        gpus: the GPUs that they see; with ``None`` they see those that this process sees.
     """
-    environment = {name: value for name, value in os.environ.items() if not is_outer(name)}
+    environment = {name: value for name, value in os.environ.items() if not is_launchers(name)}
     if gpus is not None:
         environment[GPUS] = ",".join(gpus)
     if processes == 1:
@@ -36,24 +34,9 @@ def run_environments(processes: int, gpus: Sequence[str] | None) -> list[dict[st
     return [{**environment, **meeting, "NODE_RANK": "0", "LOCAL_RANK": str(rank)} for rank in range(processes)]
 
 
-def is_outer(name: str) -> bool:
-    """Tell whether a variable is a launcher's that started this process."""
-    return name not in KEPT and (name in OUTER or name.startswith(OUTER_BEGINNINGS))
-
-
-def check_not_inside(what: str) -> None:
-    """Return unless this process is one of several that torchrun or srun started.
-
-    Raises:
-        ValueError: if it is; the message says how several processes are started instead.
-    """
-    for name, place, count in STARTERS:
-        if place in os.environ and int(os.environ.get(count, "1")) > 1:
-            raise ValueError(
-                f"{what} was started by {name} {os.environ[count]} times over: each process would run all of it. Start "
-                "it once, without: `trainer=ddp trainer.devices=N` gives each run N processes, hydra/launcher=local "
-                "several runs at a time, and hydra/launcher=slurm makes each run a job"
-            )
+def is_launchers(name: str) -> bool:
+    """Return whether a variable comes from a launcher that started this process."""
+    return name not in KEPT and (name in LAUNCHER_VARIABLES or name.startswith(LAUNCHER_PREFIXES))
 
 
 def _free_port() -> int:

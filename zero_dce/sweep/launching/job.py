@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,11 +13,10 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.files import write_json
 from zero_dce.records.run import HYDRA, RESULT, RESUMED, has_checkpoint, read_result, read_rows, run_state
-from zero_dce.sweep.plan import config_flags, place_jobs, without_resume
+from zero_dce.sweep.plan import config_flags, number_jobs, without_resume
 from zero_dce.train.command_line import as_rank, quoted
 
-log = logging.getLogger(__name__)
-# Hydra's own settings that belong to the whole sweep, or that the job gets anew.
+# Hydra's own settings that belong to the whole sweep, or that each run gets anew.
 OF_THE_SWEEP = (
     *("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.run"),
     *("hydra.mode", "hydra.output_subdir", "hydra.job.num"),
@@ -30,78 +28,69 @@ class RunError(CompactHydraException):
 
 
 @dataclass(frozen=True)
-class Job:
+class SweepRun:
     """One run of a sweep: its number, its overrides (those of the task) and its folder."""
 
     number: int
     overrides: tuple[str, ...]
-    run: Path
+    folder: Path
 
     def arguments(self, settings: Sequence[str], rank: int = 0) -> list[str]:
-        """Return the command line that starts the run, or continues it where it has a checkpoint.
+        """Return the command line that starts the run, or continues it if it has a checkpoint.
 
         Args:
             settings: Hydra's settings of the sweep, see :func:`hydra_settings`.
-            rank: only the first process writes the configuration; each has a log of its own.
+            rank: which of the run's processes it is for: only the first writes the configuration; each has its own log.
         """
-        # Hydra's flags, which the settings begin with, must not stand between overrides.
+        # The settings begin with Hydra's flags, which must not stand between overrides.
         line = [*settings, *self.overrides, *self.resume_overrides(), "hydra.mode=RUN"]
-        line += [f"hydra.run.dir={quoted(self.run)}", f"hydra.job.num={self.number}"]
+        line += [f"hydra.run.dir={quoted(self.folder)}", f"hydra.job.num={self.number}"]
         return as_rank(line, rank)
 
     def resume_overrides(self) -> list[str]:
-        """Return what makes the run continue from its last checkpoint; nothing where it has none."""
-        if not has_checkpoint(self.run):
+        """Return the overrides that continue the run from its last checkpoint; none if it has no checkpoint."""
+        if not has_checkpoint(self.folder):
             return []
-        return [f"resume={quoted(self.run)}", f"hydra.output_subdir={RESUMED}"]
+        return [f"resume={quoted(self.folder)}", f"hydra.output_subdir={RESUMED}"]
 
-    def ended(self) -> JobReturn:
-        """Return what Hydra wants to know of an ended run; the truth is in its ``result.json``."""
-        state = run_state(self.run)
+    def job_return(self) -> JobReturn:
+        """Return what Hydra wants to know about the run after its end, as its ``result.json`` says."""
+        state = run_state(self.folder)
         if state == "finished":
             return JobReturn(overrides=self.overrides, status=JobStatus.COMPLETED)
-        error = (read_result(self.run) or {}).get("error") or f"see {self.run}"
-        return JobReturn(
-            overrides=self.overrides,
-            status=JobStatus.FAILED,
-            _return_value=RunError(f"run {self.number} {state}: {error}"),
-        )
+        error = (read_result(self.folder) or {}).get("error") or f"see {self.folder}"
+        failure = RunError(f"run {self.number} {state}: {error}")
+        return JobReturn(overrides=self.overrides, status=JobStatus.FAILED, _return_value=failure)
 
-    def explain(self, error: str) -> None:
-        """Write a ``result.json`` for a run whose processes ended without one, or add to the error that it names."""
-        result = read_result(self.run)
+    def record_failure(self, error: str) -> None:
+        """Write a ``result.json`` for a run whose processes ended without one, or add to the error in the one there."""
+        result = read_result(self.folder)
         if result is None:
-            result = {"name": None, "weights": _weights(self.run), "measures": {}}
-            result["last_step"] = max(read_rows(self.run), default=0)
+            last = max(read_rows(self.folder), default=0)
+            result = {"name": None, "weights": _weights(self.folder), "measures": {}, "last_step": last}
         elif result["error"]:
             error = f"{error}; {result['error']}"
-        write_json(self.run / RESULT, {**result, "state": "failed", "error": error})
+        write_json(self.folder / RESULT, {**result, "state": "failed", "error": error})
 
 
-def jobs_to_run(
+def select_runs(
     config: DictConfig, job_overrides: Sequence[Sequence[str]], first: int, retry_failed: bool
-) -> tuple[list[Job], list[Job]]:
-    """Return all jobs that Hydra asks for, and those of them that are still to run.
+) -> tuple[list[SweepRun], list[SweepRun]]:
+    """Return all runs that Hydra asks for, numbered from ``first`` on, and those of them that are left to do.
 
-    In a new sweep these are all. In a continued one finished runs are left out, and failed ones unless they are to be
-    tried again.
-
-    Args:
-        config: the sweep's configuration.
-        job_overrides: the overrides of each job, as Hydra gives them.
-        first: the number of the first job.
-        retry_failed: run failed ones again.
+    In a new sweep all are left. In a continued one finished runs are not, and failed ones only with ``retry_failed``.
     """
     folder = Path(config.hydra.sweep.dir).resolve()
     lines = [without_resume(overrides) for overrides in job_overrides]
-    numbers = place_jobs(folder, lines, first, new=not config.resume)
-    jobs = [Job(number, tuple(line), folder / str(number)) for number, line in zip(numbers, lines, strict=True)]
-    return jobs, [job for job in jobs if is_left(job.run, retry_failed)]
+    numbers = number_jobs(folder, lines, first, new=not config.resume)
+    runs = [SweepRun(number, tuple(line), folder / str(number)) for number, line in zip(numbers, lines, strict=True)]
+    return runs, [run for run in runs if is_left(run.folder, retry_failed)]
 
 
 def is_left(run: Path, retry_failed: bool) -> bool:
-    """Tell whether a run of a sweep is still to be run."""
-    return run_state(run) not in ({"finished"} if retry_failed else {"finished", "failed"})
+    """Return whether a run of a sweep is left to do."""
+    state = run_state(run)
+    return state != "finished" and (retry_failed or state != "failed")
 
 
 def hydra_settings(config: DictConfig) -> list[str]:

@@ -9,41 +9,41 @@ from dataclasses import dataclass
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.checks import check_number
-from zero_dce.sweep.launching.devices import count_processes, deal_out, visible_gpus
-from zero_dce.sweep.launching.job import Job
+from zero_dce.sweep.launching.devices import Slots, count_processes, deal_out, visible_gpus
+from zero_dce.sweep.launching.job import SweepRun
 
 DEVICES = "trainer.devices"
 Compose = Callable[[Sequence[str]], DictConfig]
 
 
 @dataclass(frozen=True)
-class Layout:
+class Placement:
     """Where runs go.
 
     Attributes:
-        slots: the GPUs of each run at a time; ``None`` is what this process sees.
-        processes: how many each run has, by its number.
-        threads: of PyTorch, for each process.
+        slots: the GPUs of each run at a time; a slot of ``None`` sees what this process sees.
+        processes: how many each run has, by the run's number.
+        threads: how many PyTorch may use in each process.
         overrides: what every run gets beside its own.
     """
 
-    slots: list[list[str] | None]
+    slots: Slots
     processes: dict[int, int]
     threads: int
     overrides: list[str]
 
-    def in_this_process(self, job: Job) -> bool:
-        """Tell whether a run needs no process of its own: nothing runs beside it, and it is one process."""
-        return self.slots == [None] and self.processes[job.number] == 1
+    def in_this_process(self, run: SweepRun) -> bool:
+        """Return whether a run needs no process of its own: nothing runs beside it, and it is one process."""
+        return self.slots == [None] and self.processes[run.number] == 1
 
 
 def lay_out(
-    jobs: Sequence[Job], compose: Compose, accelerator: str, slots: int | None, devices_per_run: int | None
-) -> Layout:
+    runs: Sequence[SweepRun], compose: Compose, accelerator: str, slots: int | None, devices_per_run: int | None
+) -> Placement:
     """Find slots and processes for the runs of a sweep.
 
     Args:
-        jobs: what is to run.
+        runs: those that are left to do.
         compose: makes the configuration of a run from its overrides.
         accelerator: the sweep's ``trainer.accelerator``.
         slots: how many runs at a time; ``None``: as many as the visible GPUs allow.
@@ -54,23 +54,20 @@ def lay_out(
     """
     gpus = visible_gpus(accelerator)
     if devices_per_run is None:
-        processes = _count(jobs, compose, len(gpus))
+        processes = _processes_by_run(runs, compose, len(gpus))
+        overrides = []
     else:
-        _check_devices_per_run(devices_per_run, jobs)
-        processes = {job.number: devices_per_run for job in jobs}
+        _check_devices_per_run(devices_per_run, runs)
+        processes = {run.number: devices_per_run for run in runs}
+        overrides = [f"{DEVICES}={devices_per_run}"]
     most = max(processes.values(), default=1)
     dealt = deal_out(gpus, slots, most, narrow=devices_per_run is not None)
     if any(slot is not None for slot in dealt):
-        _refuse_named_devices(jobs)
-    return Layout(
-        slots=dealt,
-        processes=processes,
-        threads=threads(dealt, most),
-        overrides=[] if devices_per_run is None else [f"{DEVICES}={devices_per_run}"],
-    )
+        _refuse_named_devices(runs)
+    return Placement(dealt, processes, threads_per_process(dealt, most), overrides)
 
 
-def expected_slots(config: DictConfig) -> list[list[str] | None]:
+def expected_slots(config: DictConfig) -> Slots:
     """Return the slots that a sweep will have if all runs are as its own configuration says.
 
     Raises:
@@ -89,25 +86,25 @@ def expected_slots(config: DictConfig) -> list[list[str] | None]:
     return deal_out(gpus, launcher.slots, given or _processes(config.trainer, len(gpus)), narrow=given is not None)
 
 
-def in_sweeps_process(config: DictConfig, slots: list[list[str] | None]) -> bool:
-    """Tell whether the runs of a sweep that are as its own configuration says need no processes of their own."""
+def in_sweeps_process(config: DictConfig, slots: Slots) -> bool:
+    """Return whether the runs need no processes of their own, if they are as the sweep's configuration says."""
     return slots == [None] and _processes(config.trainer, len(visible_gpus(config.trainer.accelerator))) == 1
 
 
-def _count(jobs: Sequence[Job], compose: Compose, gpus: int) -> dict[int, int]:
-    """Count the processes of each run; composing takes a while, so once for runs whose trainer cannot differ."""
+def _processes_by_run(runs: Sequence[SweepRun], compose: Compose, gpus: int) -> dict[int, int]:
+    """Count the processes of each run. Composing takes a while, so runs whose trainer cannot differ share it."""
     counts: dict[tuple[str, ...], int] = {}
     processes = {}
-    for job in jobs:
-        relevant = trainer_overrides(job.overrides)
+    for run in runs:
+        relevant = trainer_overrides(run.overrides)
         if relevant not in counts:
-            counts[relevant] = _processes(compose(job.overrides).trainer, gpus)
-        processes[job.number] = counts[relevant]
+            counts[relevant] = _processes(compose(run.overrides).trainer, gpus)
+        processes[run.number] = counts[relevant]
     return processes
 
 
 def trainer_overrides(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Return those of a run's overrides that may change its trainer: runs that have the same need be composed once."""
+    """Return those of a run's overrides that may change its trainer: runs that share them have the same trainer."""
     return tuple(text for text in overrides if _may_change_the_trainer(text))
 
 
@@ -126,30 +123,28 @@ def _processes(trainer: DictConfig, gpus: int) -> int:
     return count_processes(devices, 0 if trainer.accelerator == "cpu" else gpus)
 
 
-def _refuse_named_devices(jobs: Sequence[Job]) -> None:
-    """Refuse numbers of GPUs where each run sees only its own, numbered from 0."""
-    for job in jobs:
-        for text in job.overrides:
+def _refuse_named_devices(runs: Sequence[SweepRun]) -> None:
+    """Raise ValueError if a run names its GPUs by number: each run sees only its own, numbered from 0."""
+    for run in runs:
+        for text in run.overrides:
             if text.startswith(f"{DEVICES}=") and ("[" in text or "," in text):
                 raise ValueError(
-                    f"run {job.number} has {text}, but each run sees only the GPUs of its slot: give how many, as "
+                    f"run {run.number} has {text}, but each run sees only the GPUs of its slot: give how many, as "
                     f"{DEVICES}=2, and choose the GPUs of the whole sweep by CUDA_VISIBLE_DEVICES=2,3"
                 )
 
 
-def _check_devices_per_run(count: int, jobs: Sequence[Job]) -> None:
-    if not isinstance(count, int) or count < 1:
-        raise ValueError(f"hydra.launcher.devices_per_run is {count!r}; expected a whole number of at least 1, or null")
-    for job in jobs:
-        for text in job.overrides:
+def _check_devices_per_run(count: int, runs: Sequence[SweepRun]) -> None:
+    for run in runs:
+        for text in run.overrides:
             if text.startswith(f"{DEVICES}=") and text != f"{DEVICES}={count}":
                 raise ValueError(
-                    f"run {job.number} has {text} and hydra.launcher.devices_per_run={count}: more or fewer processes "
+                    f"run {run.number} has {text} and hydra.launcher.devices_per_run={count}: more or fewer processes "
                     f"than its slot has devices. Give one of the two"
                 )
 
 
-def threads(slots: Sequence[object], processes: int) -> int:
+def threads_per_process(slots: Slots, processes: int) -> int:
     """Return how many threads PyTorch may use in each process, so that together they are no more than the cores."""
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return max(1, cores // (len(slots) * processes))

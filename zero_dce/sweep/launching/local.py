@@ -16,23 +16,22 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.zero_dce.sweep_overview import SweepOverview
-from zero_dce.files import read_json
-from zero_dce.records.sweep import PLAN
-from zero_dce.sweep.launching.job import Job, hydra_settings, jobs_to_run
-from zero_dce.sweep.launching.layout import Layout, lay_out
+from zero_dce.records.sweep import read_plan
+from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
+from zero_dce.sweep.launching.layout import Placement, lay_out
 from zero_dce.sweep.launching.pool import Pool
 
 if TYPE_CHECKING:
     from hydra_plugins.zero_dce.local_launcher import LocalLauncher
-    from zero_dce.sweep.overview import Progress
+    from zero_dce.sweep.overview import SweepProgress
 
 log = logging.getLogger(__name__)
-# Held while a sweep is run; the system releases it when the process dies.
+# A process that runs a sweep holds this lock; the system releases it when the process dies.
 LOCK = ".lock"
 
 
-def launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
-    """Run the jobs of a sweep and return what became of each, in their order.
+def launch_local(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+    """Carry out the runs of a sweep and return what became of each, in their order.
 
     Raises:
         CompactHydraException: if devices and slots do not go together, or another process runs the sweep.
@@ -46,14 +45,14 @@ def launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], firs
     except ValueError as error:
         raise CompactHydraException(str(error)) from error
     except KeyboardInterrupt:
-        # As Lightning does: no traceback, and the sweep's table is still printed.
+        # Lightning ends a run this way too: without a traceback, and the sweep's table is still printed.
         sys.exit(128 + signal.SIGINT)
 
 
 @contextmanager
 def _alone(folder: Path) -> Iterator[None]:
     """Keep a second process from running the same sweep; the workers of a search share theirs."""
-    if "search" in read_json(folder / PLAN):
+    if "search" in read_plan(folder):
         yield
         return
     try:
@@ -65,35 +64,35 @@ def _alone(folder: Path) -> Iterator[None]:
 
 def _launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
     config = launcher.config
-    jobs, waiting = jobs_to_run(config, job_overrides, first, launcher.retry_failed)
+    runs, left = select_runs(config, job_overrides, first, launcher.retry_failed)
     accelerator, slots = config.trainer.accelerator, launcher.slots
-    layout = lay_out(waiting, lambda line: _compose(launcher, line), accelerator, slots, launcher.devices_per_run)
+    placement = lay_out(left, lambda line: _compose(launcher, line), accelerator, slots, launcher.devices_per_run)
     returns = {}
-    with Pool(layout, hydra_settings(config), _progress(launcher)) as pool:
-        for job in waiting:
-            log.info("\t#%d : %s", job.number, " ".join(filter_overrides(job.overrides)))
-            if layout.in_this_process(job):
-                # The run before may be one of several processes.
+    with Pool(placement, hydra_settings(config), _progress(launcher)) as pool:
+        for run in left:
+            log.info("\t#%d : %s", run.number, " ".join(filter_overrides(run.overrides)))
+            if placement.in_this_process(run):
+                # The run before this one may have several processes, which must not run beside it.
                 pool.drain()
-                returns[job.number] = _run_here(launcher, job, layout)
+                returns[run.number] = _run_here(launcher, run, placement)
             else:
-                pool.start(job)
+                pool.start(run)
         pool.drain()
-        pool.describe()
-    return [returns.get(job.number) or job.ended() for job in jobs]
+        pool.log_overhead()
+    return [returns.get(run.number) or run.job_return() for run in runs]
 
 
-def _progress(launcher: LocalLauncher) -> Progress | None:
-    """Return how far the sweep is, from the callback that began it."""
+def _progress(launcher: LocalLauncher) -> SweepProgress | None:
+    """Return the sweep's progress from the callback that began it."""
     callbacks = launcher.hydra_context.callbacks.callbacks
     return next((callback.progress for callback in callbacks if isinstance(callback, SweepOverview)), None)
 
 
-def _run_here(launcher: LocalLauncher, job: Job, layout: Layout) -> JobReturn:
-    """Run a job as Hydra's own launcher does."""
-    config = _compose(launcher, [*job.overrides, *layout.overrides, *job.resume_overrides()])
+def _run_here(launcher: LocalLauncher, run: SweepRun, placement: Placement) -> JobReturn:
+    """Carry out a run as Hydra's own launcher does."""
+    config = _compose(launcher, [*run.overrides, *placement.overrides, *run.resume_overrides()])
     with open_dict(config):
-        config.hydra.job.id = config.hydra.job.num = job.number
+        config.hydra.job.id = config.hydra.job.num = run.number
     ended = run_job(
         hydra_context=launcher.hydra_context,
         task_function=launcher.task_function,

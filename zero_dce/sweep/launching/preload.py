@@ -1,6 +1,6 @@
-"""What every run imports: the fork server has it loaded already, so that a fresh process starts in a moment.
+"""The imports of every run: the fork server loads them once, so that a fresh process starts in a moment.
 
-All but the command line itself, which is a few lines.
+Only the command line itself, which is a few lines, is not among them.
 """
 
 from __future__ import annotations

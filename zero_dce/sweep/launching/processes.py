@@ -1,6 +1,6 @@
-"""Fresh processes that start in a moment: forked from a server that has done nothing but the imports.
+"""Fresh processes that start in a moment: they are forked from a server that has only done the imports.
 
-Never from this process, which may have used a GPU: a CUDA context does not survive a fork.
+They are never forked from this process, which may have used a GPU: a CUDA context does not survive a fork.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import signal
 import sys
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ProcessPoolExecutor
 from multiprocessing.context import BaseContext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
@@ -29,7 +30,7 @@ def start_rank(
         arguments: the command line without the program's name.
         environment: all of its environment variables.
         threads: how many PyTorch may use in it.
-        output: a file that takes what it prints, at its end; ``None``: this process's output does.
+        output: the file to which what it prints is appended; ``None``: it prints where this process does.
     """
     process: BaseProcess = _context().Process(  # type: ignore[attr-defined]  # in each of the kinds of context
         target=_run_rank, args=(list(arguments), dict(environment), threads, output)
@@ -38,32 +39,24 @@ def start_rank(
     return process
 
 
-def call_apart(function: Callable[..., Any], *arguments: Any, environment: Mapping[str, str], threads: int) -> Any:
-    """Return what a function returns in a fresh process: what it leaves on a GPU is gone after it.
+def run_in_subprocess(
+    function: Callable[..., Any], *arguments: Any, environment: Mapping[str, str], threads: int
+) -> Any:
+    """Return what a function returns in a fresh process, after which nothing of it is left on a GPU.
 
     Raises:
-        RuntimeError: with the function's own error as text.
+        RuntimeError: if the function raises or its process dies; the message is that error.
     """
-    context = _context()
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(  # type: ignore[attr-defined]
-        target=_call, args=(sender, function, arguments, dict(environment), threads), daemon=True
-    )
-    process.start()
-    sender.close()
-    try:
-        succeeded, value = receiver.recv()
-    except EOFError:
-        process.join()
-        raise RuntimeError(f"{function.__name__} ended with exit code {process.exitcode}") from None
-    process.join()
-    if not succeeded:
-        raise RuntimeError(value)
-    return value
+    prepared = (dict(environment), threads)
+    with ProcessPoolExecutor(1, _context(), initializer=_prepare, initargs=prepared) as executor:
+        try:
+            return executor.submit(function, *arguments).result()
+        except Exception as error:
+            raise RuntimeError("".join(traceback.format_exception_only(error)).strip()) from error
 
 
 def _context() -> BaseContext:
-    # Windows has no fork: there each process imports anew.
+    # Windows has no fork, so that each process there does the imports itself.
     if "forkserver" not in multiprocessing.get_all_start_methods():
         return multiprocessing.get_context("spawn")
     context = multiprocessing.get_context("forkserver")
@@ -72,8 +65,8 @@ def _context() -> BaseContext:
 
 
 def _run_rank(arguments: list[str], environment: dict[str, str], threads: int, output: Path | None) -> None:
-    """Run the command line as this process; its exit code becomes the process's."""
-    # Ctrl-C reaches all processes of a terminal; the launcher asks this one to save and to stop.
+    """Run the command line as this process, whose exit code is then the command line's."""
+    # Ctrl-C reaches all processes of a terminal, but it is the launcher that asks this one to save and to stop.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prepare(environment, threads)
     if output is not None:
@@ -85,16 +78,6 @@ def _run_rank(arguments: list[str], environment: dict[str, str], threads: int, o
     main()
 
 
-def _call(
-    sender: Any, function: Callable[..., Any], arguments: Sequence[Any], environment: dict[str, str], threads: int
-) -> None:
-    _prepare(environment, threads)
-    try:
-        sender.send((True, function(*arguments)))
-    except Exception as error:
-        sender.send((False, "".join(traceback.format_exception_only(error)).strip()))
-
-
 def _prepare(environment: dict[str, str], threads: int) -> None:
     import torch
     from lightning.fabric.utilities.rank_zero import rank_zero_only
@@ -103,7 +86,7 @@ def _prepare(environment: dict[str, str], threads: int) -> None:
 
     os.environ.clear()
     os.environ.update(environment)
-    # Read from the environment at the import, which was before.
+    # Lightning read it from the environment when the fork server imported it.
     rank_zero_only.rank = int(environment.get("LOCAL_RANK", "0"))  # type: ignore[attr-defined]
     if "OMP_NUM_THREADS" not in environment:
         torch.set_num_threads(threads)
@@ -121,7 +104,7 @@ def _redirect(output: Path) -> None:
 
 
 def _end_with_the_launcher() -> None:
-    """End as if asked to when the launcher was killed: nobody else would."""
+    """Stop this process as the launcher would when the launcher itself was killed, so that no run is left behind."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()

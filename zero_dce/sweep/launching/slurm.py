@@ -1,7 +1,7 @@
-"""Sweeps on a SLURM cluster: which resources a run needs, and submitting all runs as jobs.
+"""Sweeps on a SLURM cluster: the resources that a run needs, and the submission of all runs as jobs.
 
-By way of submitit, which writes the job scripts, but not of its waiting: that ends with the first dead job, and without
-SLURM's accounting never. See :mod:`zero_dce.sweep.launching.slurm_wait`.
+submitit writes the job scripts, but this package waits for the jobs itself: submitit's waiting ends with the first dead
+job, and without SLURM's accounting it never does. See :mod:`zero_dce.sweep.launching.slurm_wait`.
 """
 
 from __future__ import annotations
@@ -23,10 +23,10 @@ from omegaconf import OmegaConf
 
 from zero_dce.files import read_json, write_json
 from zero_dce.records.run import RESULT, result_time, resume_command
-from zero_dce.records.sweep import PLAN, point_name
+from zero_dce.records.sweep import SLURM_JOBS, point_name, read_plan
 from zero_dce.signals import Interrupted, hold_signals
-from zero_dce.sweep.launching.environment import is_outer
-from zero_dce.sweep.launching.job import Job, hydra_settings, jobs_to_run
+from zero_dce.sweep.launching.environment import is_launchers
+from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
 from zero_dce.sweep.launching.layout import trainer_overrides
 from zero_dce.sweep.launching.slurm_queue import cancel, cancel_command, read_queue, why_no_accounting
 from zero_dce.sweep.launching.slurm_task import RunTask
@@ -36,10 +36,11 @@ if TYPE_CHECKING:
     from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
 
 log = logging.getLogger(__name__)
-# In the sweep's folder: the id of each run's job.
-JOBS = "slurm_jobs.json"
-# Of a job that submitit's handler sends back into the queue before training has begun, where none can be saved.
+# submitit requeues a job at most so often before training has begun, when there is no progress to save yet.
 MOST_EARLY_REQUEUES = 20
+# Options of hydra.launcher that submitit has under the same name, and those that it has with slurm_ before the name.
+SAME_OPTIONS = ("name", "timeout_min", "cpus_per_task", "mem_gb")
+SLURM_OPTIONS = ("partition", "account", "qos", "constraint", "array_parallelism", "signal_delay_s")
 
 
 @dataclass(frozen=True)
@@ -55,13 +56,13 @@ class Resources:
         """Return what a run needs, by its trainer's configuration and not by this machine's devices.
 
         Raises:
-            ValueError: if the number of devices or nodes is not given as one.
+            ValueError: if the devices or the nodes are not given as a number.
         """
-        devices, nodes = (_count(trainer, name) for name in ("devices", "num_nodes"))
-        return cls(nodes, devices, 0 if trainer.accelerator == "cpu" else devices)
+        devices = _count(trainer, "devices")
+        return cls(_count(trainer, "num_nodes"), devices, 0 if trainer.accelerator == "cpu" else devices)
 
 
-def launch(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
+def launch_slurm(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
     """Submit the runs of a sweep, wait for them, and return what became of each, in their order.
 
     Raises:
@@ -69,80 +70,93 @@ def launch(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]], firs
         SystemExit: if the waiting is interrupted; the jobs go on, unless they are to be cancelled then.
     """
     settings, folder = launcher.settings, Path(launcher.config.hydra.sweep.dir).resolve()
-    jobs, waiting = jobs_to_run(launcher.config, job_overrides, first, settings["retry_failed"])
+    runs, left = select_runs(launcher.config, job_overrides, first, settings["retry_failed"])
     reason = why_no_accounting()
     if reason:
         log.info("Waiting goes by squeue and result.json; why a job died is known for some minutes only (%s)", reason)
     submitted: list[Submitted] = []
     try:
         try:
-            _submit(launcher, folder, waiting, submitted)
+            _submit(launcher, folder, left, submitted)
         except (ValueError, RuntimeError, ConnectionError) as error:
             if submitted:
-                cancel(job.job for job in submitted)
+                cancel(submission.job_id for submission in submitted)
             raise CompactHydraException(f"The sweep was not submitted: {error}") from error
         wait_for(submitted, accounting=reason is None)
     except (KeyboardInterrupt, Interrupted) as stop:
-        _leave([job.job for job in submitted if not job.ended], folder, settings["cancel_on_interrupt"])
+        job_ids = [submission.job_id for submission in submitted if not submission.ended]
+        _stop_waiting(job_ids, folder, settings["cancel_on_interrupt"])
         sys.exit(stop.code if isinstance(stop, Interrupted) else 128 + signal.SIGINT)
-    return [job.ended() for job in jobs]
+    return [run.job_return() for run in runs]
 
 
-def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[Job], submitted: list[Submitted]) -> None:
-    """Submit each run, but for those whose job of an earlier time is in the queue still: these are waited for."""
-    earlier: dict[str, str] = read_json(folder / JOBS) or {}
-    queue = read_queue() if earlier else {}
-    kinds: dict[Resources, list[Job]] = {}
-    needed: dict[tuple[str, ...], Resources] = {}
+def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[SweepRun], submitted: list[Submitted]) -> None:
+    """Submit each run, unless an earlier job of it is still in the queue: then that one is waited for."""
+    job_ids: dict[str, str] = read_json(folder / SLURM_JOBS) or {}
+    queue = read_queue() if job_ids else {}
+    left = []
     for run in runs:
-        known = earlier.get(str(run.number), "")
+        known = job_ids.get(str(run.number), "")
         if known in queue and not queue[known].ended:
-            submitted.append(Submitted(run, known, _log(launcher.settings, known)))
+            submitted.append(Submitted(run, known, _log_file(launcher.settings, known)))
             log.info("Run %d is in the queue already", run.number)
-            continue
+        else:
+            left.append(run)
+    for resources, members in _by_resources(launcher, left).items():
+        for run in members:
+            # The result of a failed run that is tried again: a process that waits for the new job later must not read
+            # it as that job's.
+            (run.folder / RESULT).unlink(missing_ok=True)
+        # A job whose id was not written down would be submitted once more.
+        with hold_signals((signal.SIGINT, signal.SIGTERM)):
+            for submission in _submit_array(launcher, resources, members):
+                submitted.append(submission)
+                job_ids[str(submission.run.number)] = submission.job_id
+            write_json(folder / SLURM_JOBS, job_ids)
+    swept = read_plan(folder)["swept"]
+    for submission in submitted:
+        point = point_name(submission.run.overrides, swept)
+        log.info("Run %d is job %s: %s", submission.run.number, submission.job_id, point)
+
+
+def _by_resources(launcher: SlurmLauncher, runs: Sequence[SweepRun]) -> dict[Resources, list[SweepRun]]:
+    """Return the runs by what they need. Composing takes a while, so runs whose trainer cannot differ share it."""
+    needed: dict[tuple[str, ...], Resources] = {}
+    grouped: dict[Resources, list[SweepRun]] = {}
+    for run in runs:
         relevant = trainer_overrides(run.overrides)
         if relevant not in needed:
-            # Composing takes a while, and Hydra has done it for each run already.
             config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(run.overrides))
             needed[relevant] = Resources.of(config.trainer)
-        kinds.setdefault(needed[relevant], []).append(run)
-    for resources, members in kinds.items():
-        for run in members:
-            # Of a failed run that is tried again: whoever waits for its job later must not take it for the new one.
-            (run.run / RESULT).unlink(missing_ok=True)
-        # A job that nobody has noted would be submitted once more.
-        with hold_signals((signal.SIGINT, signal.SIGTERM)):
-            new = _submit_array(launcher, resources, members)
-            submitted += new
-            write_json(folder / JOBS, earlier := earlier | {str(job.run.number): job.job for job in new})
-    swept = read_json(folder / PLAN)["swept"]
-    for job in submitted:
-        log.info("Run %d is job %s: %s", job.run.number, job.job, point_name(job.run.overrides, swept))
+        grouped.setdefault(needed[relevant], []).append(run)
+    return grouped
 
 
-def _submit_array(launcher: SlurmLauncher, resources: Resources, runs: Sequence[Job]) -> list[Submitted]:
-    executor = _executor(launcher.settings, resources)
+def _submit_array(launcher: SlurmLauncher, resources: Resources, runs: Sequence[SweepRun]) -> list[Submitted]:
+    executor = make_executor(launcher.settings, resources)
     settings = hydra_settings(launcher.config)
-    arguments = [(run.number, list(run.overrides), str(run.run), settings) for run in runs]
-    stale = [result_time(run.run) for run in runs]
+    arguments = [(run.number, list(run.overrides), str(run.folder), settings) for run in runs]
+    stale = [result_time(run.folder) for run in runs]
     with _without_outer_job():
         jobs = executor.map_array(RunTask(), *zip(*arguments, strict=True))
     return [Submitted(run, job.job_id, job.paths.stdout, old) for run, job, old in zip(runs, jobs, stale, strict=True)]
 
 
-def _executor(settings: dict[str, Any], resources: Resources) -> Any:
+def make_executor(settings: dict[str, Any], resources: Resources) -> Any:
+    """Return submitit's executor for jobs that need the same resources; ``settings`` are those of SlurmLauncher."""
     import submitit
 
     executor = submitit.AutoExecutor(
         folder=settings["submitit_folder"], cluster="slurm", slurm_max_num_timeout=MOST_EARLY_REQUEUES
     )
-    cpus = settings["cpus_per_task"]
-    # A process that fails takes the others along, which would wait for it. srun does not take over sbatch's CPUs.
-    srun = ["--kill-on-bad-exit=1", *([] if cpus is None else [f"--cpus-per-task={cpus}"])]
-    same = ("partition", "account", "qos", "constraint", "array_parallelism", "signal_delay_s")
+    # A process that fails ends the others too, which would wait for it.
+    srun = ["--kill-on-bad-exit=1"]
+    if settings["cpus_per_task"] is not None:
+        # srun does not take over sbatch's number of CPUs.
+        srun.append(f"--cpus-per-task={settings['cpus_per_task']}")
     parameters = {
-        **{name: settings[name] for name in ("name", "timeout_min", "cpus_per_task", "mem_gb")},
-        **{f"slurm_{name}": settings[name] for name in same},
+        **{name: settings[name] for name in SAME_OPTIONS},
+        **{f"slurm_{name}": settings[name] for name in SLURM_OPTIONS},
         "nodes": resources.nodes,
         "tasks_per_node": resources.tasks_per_node,
         "gpus_per_node": resources.gpus_per_node or None,
@@ -156,10 +170,10 @@ def _executor(settings: dict[str, Any], resources: Resources) -> Any:
     return executor
 
 
-def _log(settings: dict[str, Any], job: str) -> Path:
+def _log_file(settings: dict[str, Any], job_id: str) -> Path:
     from submitit.core.utils import JobPaths
 
-    return Path(JobPaths(settings["submitit_folder"], job_id=job).stdout)
+    return Path(JobPaths(settings["submitit_folder"], job_id=job_id).stdout)
 
 
 def _count(trainer: Any, name: str) -> int:
@@ -175,8 +189,8 @@ def _count(trainer: Any, name: str) -> int:
 
 @contextmanager
 def _without_outer_job() -> Iterator[None]:
-    """Hide the variables of a job that this process may be in itself: sbatch would hand them on to the new jobs."""
-    hidden = {name: value for name, value in os.environ.items() if is_outer(name)}
+    """Hide the variables of a job that this process may run in: sbatch would hand them on to the new jobs."""
+    hidden = {name: value for name, value in os.environ.items() if is_launchers(name)}
     for name in hidden:
         del os.environ[name]
     try:
@@ -185,23 +199,24 @@ def _without_outer_job() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def _leave(jobs: Sequence[str], folder: Path, cancel_jobs: bool) -> None:
-    """Say what becomes of the jobs when nobody waits for them any more."""
-    if not jobs:
+def _stop_waiting(job_ids: Sequence[str], folder: Path, cancel_jobs: bool) -> None:
+    """Cancel the jobs or leave them in SLURM, and log which, when nobody waits for them any more."""
+    if not job_ids:
         return
-    if cancel_jobs:
-        try:
-            cancel(jobs)
-        except ConnectionError as error:
-            log.error("The jobs could not be cancelled (%s): %s", error, " ".join(cancel_command(jobs)))
-            return
-        log.info("Cancelled %d jobs (hydra.launcher.cancel_on_interrupt=true)", len(jobs))
+    if not cancel_jobs:
+        lines = [
+            f"Stopped waiting; {len(job_ids)} jobs go on in SLURM (hydra.launcher.cancel_on_interrupt=true cancels "
+            "them)",
+            "  what they do: squeue --me",
+            f"  to cancel them: {' '.join(cancel_command(job_ids))}",
+            f"  their results later: {shlex.join(['python', '-m', 'zero_dce.review', 'report', str(folder)])}",
+            f"  to wait for them again: {resume_command(folder)}",
+        ]
+        log.info("\n".join(lines))
         return
-    lines = [
-        f"Stopped waiting; {len(jobs)} jobs go on in SLURM (hydra.launcher.cancel_on_interrupt=true cancels them)",
-        "  what they do: squeue --me",
-        f"  to cancel them: {' '.join(cancel_command(jobs))}",
-        f"  their results later: {shlex.join(['python', '-m', 'zero_dce.review', 'report', str(folder)])}",
-        f"  to wait for them again: {resume_command(folder)}",
-    ]
-    log.info("\n".join(lines))
+    try:
+        cancel(job_ids)
+    except ConnectionError as error:
+        log.error("The jobs could not be cancelled (%s): %s", error, " ".join(cancel_command(job_ids)))
+    else:
+        log.info("Cancelled %d jobs (hydra.launcher.cancel_on_interrupt=true)", len(job_ids))

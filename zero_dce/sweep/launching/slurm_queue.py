@@ -1,4 +1,4 @@
-"""What SLURM's own commands tell of jobs. ``squeue`` decides; ``sacct``, which many clusters lack, adds a reason."""
+"""What SLURM's own commands tell about jobs. ``squeue`` decides; ``sacct``, which many clusters lack, adds a reason."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-NEEDED = ("sbatch", "srun", "squeue", "scancel", "scontrol")
-# A job in one of these does not come back.
-ENDED = frozenset(
+NEEDED_COMMANDS = ("sbatch", "srun", "squeue", "scancel", "scontrol")
+# A job in one of these states does not come back.
+ENDED_STATES = frozenset(
     (
         *("COMPLETED", "FAILED", "CANCELLED", "TIMEOUT", "OUT_OF_MEMORY"),
         *("NODE_FAIL", "BOOT_FAIL", "PREEMPTED", "DEADLINE", "REVOKED"),
@@ -17,12 +17,12 @@ ENDED = frozenset(
 )
 # squeue itself tries for some ten seconds to reach slurmctld.
 SECONDS_TO_ANSWER = 60.0
-COLUMNS = "JobArrayID:64,State:24,RestartCnt:12,NodeList:64"
+QUEUE_FORMAT = "JobArrayID:64,State:24,RestartCnt:12,NodeList:64"
 
 
 @dataclass(frozen=True)
-class Entry:
-    """A job in the queue: its state, how often it was requeued, and where it runs."""
+class QueuedJob:
+    """A job in the queue: its state, how often it was requeued, and the nodes that it runs on."""
 
     state: str
     restarts: int
@@ -31,16 +31,12 @@ class Entry:
     @property
     def ended(self) -> bool:
         """Whether the job does not come back."""
-        return self.state in ENDED
+        return self.state in ENDED_STATES
 
 
 def check_commands() -> None:
-    """Return if SLURM's commands and submitit are there.
-
-    Raises:
-        ValueError: if one is missing.
-    """
-    missing = [command for command in NEEDED if not shutil.which(command)]
+    """Raise ValueError unless SLURM's commands and submitit are there."""
+    missing = [command for command in NEEDED_COMMANDS if not shutil.which(command)]
     if missing:
         raise ValueError(
             f"hydra/launcher=slurm needs {', '.join(missing)} in PATH: start the sweep on a login node of the cluster, "
@@ -52,23 +48,23 @@ def check_commands() -> None:
         raise ValueError(f"hydra/launcher=slurm needs submitit ({error}): pip install 'zero_dce[slurm]'") from error
 
 
-def read_queue() -> dict[str, Entry]:
+def read_queue() -> dict[str, QueuedJob]:
     """Return this user's jobs by their ids (``12``, and ``12_3`` in an array), also those that ended a moment ago.
 
     Raises:
         ConnectionError: if slurmctld does not answer.
     """
-    text = _ask("squeue", "--me", "--array", "--noheader", "--states=all", f"--Format={COLUMNS}")
-    entries = {}
+    text = _ask("squeue", "--me", "--array", "--noheader", "--states=all", f"--Format={QUEUE_FORMAT}")
+    jobs = {}
     for line in text.splitlines():
-        # Of a job that waits the list of nodes is empty.
-        identifier, state, restarts, *nodes = line.split()
-        entries[identifier] = Entry(state, int(restarts), " ".join(nodes))
-    return entries
+        # The list of nodes is empty for a job that waits.
+        job_id, state, restarts, *nodes = line.split()
+        jobs[job_id] = QueuedJob(state, int(restarts), " ".join(nodes))
+    return jobs
 
 
 def why_no_accounting() -> str | None:
-    """Say why ``sacct`` cannot tell how a job ended; ``None`` where it can."""
+    """Return why ``sacct`` cannot tell how a job ended; ``None`` if it can."""
     if not shutil.which("sacct"):
         return "there is no sacct"
     try:
@@ -78,30 +74,29 @@ def why_no_accounting() -> str | None:
     return None
 
 
-def accounted_state(job: str) -> str | None:
-    """Return how a job ended by SLURM's accounting, such as ``OUT_OF_MEMORY``; ``None`` where it does not know."""
+def accounted_state(job_id: str) -> str | None:
+    """Return how a job ended by SLURM's accounting, such as ``OUT_OF_MEMORY``; ``None`` if it does not know."""
     try:
-        text = _ask("sacct", "--noheader", "--allocations", "--parsable2", "--format=State", f"--jobs={job}")
+        text = _ask("sacct", "--noheader", "--allocations", "--parsable2", "--format=State", f"--jobs={job_id}")
     except (ConnectionError, FileNotFoundError):
         return None
-    # The last line is of the last part of a requeued job; "CANCELLED by 0" names a user.
-    lines = text.split("\n")
-    states = [line.split()[0] for line in lines if line.strip()]
+    # A requeued job has one line per part, the last of which counts; "CANCELLED by 0" names a user.
+    states = [line.split()[0] for line in text.splitlines() if line.strip()]
     return states[-1] if states else None
 
 
-def cancel(jobs: Iterable[str]) -> None:
+def cancel(job_ids: Iterable[str]) -> None:
     """Cancel jobs; those that have ended do not matter.
 
     Raises:
-        ConnectionError: if that could not be asked for.
+        ConnectionError: if slurmctld could not be asked.
     """
-    _ask(*cancel_command(jobs))
+    _ask(*cancel_command(job_ids))
 
 
-def cancel_command(jobs: Iterable[str]) -> list[str]:
-    """Return the command that cancels jobs."""
-    return ["scancel", *dict.fromkeys(job.partition("_")[0] for job in jobs)]
+def cancel_command(job_ids: Iterable[str]) -> list[str]:
+    """Return the command that cancels jobs, arrays as a whole."""
+    return ["scancel", *dict.fromkeys(job_id.partition("_")[0] for job_id in job_ids)]
 
 
 def _ask(*command: str) -> str:

@@ -9,9 +9,9 @@ from zero_dce.losses import CompositeLoss
 from zero_dce.metrics.means import CHANGES, COMPARISONS, MEASURE_NAMES
 from zero_dce.pareto import SIGNS
 
-# A run's measures at its last validation, but for the total and the shares: under other weights these are on another
-# scale, and a search would find the smallest weights.
-MEASURES = (
+# A run's measures at its last validation that a search can go by. The total and the shares are left out: under other
+# weights they are on another scale, and a search would find the smallest weights.
+SEARCHABLE = (
     *CompositeLoss.NAMES,
     *(name for name in MEASURE_NAMES if not name.startswith("saturation_")),
     "saturation_ratio",
@@ -21,11 +21,11 @@ MEASURES = (
     "psnr_gain",
     "psnr_improved",
 )
-NAMES = tuple(f"val/{name}" for name in MEASURES)
+NAMES = tuple(f"val/{name}" for name in SEARCHABLE)
 
 
 def check_objectives(objectives: Mapping[str, str | None] | None) -> dict[str, str]:
-    """Return the objectives that count: those that were not taken out again with ``null``.
+    """Return the objectives of a search: those that were not taken out again with ``null``.
 
     Raises:
         ValueError: if none is left, or a name or direction is unknown.

@@ -1,4 +1,4 @@
-"""What a search is to do, from the configuration, and the plan of it that the sweep's folder keeps."""
+"""A search as the configuration describes it, and its plan in the sweep's folder."""
 
 from __future__ import annotations
 
@@ -13,16 +13,14 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.checks import LARGEST_SEED, check_number
-from zero_dce.files import read_json, write_json
-from zero_dce.records.sweep import PLAN
+from zero_dce.files import write_json
+from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
 from zero_dce.sweep.plan import without_resume
 from zero_dce.sweep.search.objectives import check_objectives
 
 if TYPE_CHECKING:
     from zero_dce.sweep.search.space import Space
 
-# What a search keeps in the sweep's folder beside the runs.
-FOLDER = "optuna"
 SAMPLERS = ("tpe", "nsgaii", "random")
 
 
@@ -42,13 +40,16 @@ class Search:
 
     def contents(self) -> dict[str, Any]:
         """Return what must stay the same while a study goes on: other runs could not be compared with its own."""
-        # Which data it is may come from the environment at first, and from the command line of a continued sweep.
-        fixed = {"data": self.data} | {text.partition("=")[0]: text.partition("=")[2] for text in self.space.fixed}
+        # The choice of data may come from the environment at first, and from the command line of a continued sweep.
+        fixed = {"data": self.data}
+        for text in self.space.fixed:
+            key, _, value = text.partition("=")
+            fixed[key] = value
         return {"space": self.space.texts, "fixed": fixed}
 
 
 def is_search(config: DictConfig) -> bool:
-    """Tell whether a sweep is a search and not a grid."""
+    """Return whether a sweep is a search and not a grid."""
     return str(config.hydra.sweeper._target_).endswith(".OptunaSweeper")
 
 
@@ -67,18 +68,14 @@ def read_search(config: DictConfig) -> Search:
         raise ModuleNotFoundError("hydra/sweeper=optuna needs Optuna: pip install 'zero_dce[optuna]'") from error
     options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     del options["_target_"]
-    params, objectives = options.pop("params", None), check_objectives(options.pop("objectives", None))
-    space = read_space(params, without_resume(config.hydra.overrides.task))
+    objectives = check_objectives(options.pop("objectives", None))
+    space = read_space(options.pop("params", None), without_resume(config.hydra.overrides.task))
     _check_options(options)
     return Search(space, objectives, data=config.hydra.runtime.choices.data, **options)
 
 
 def check_corners(config: DictConfig, search: Search) -> None:
-    """Return if the ends of the search space make configurations: else an unknown key would be said in each run.
-
-    Raises:
-        ValueError: with Hydra's message.
-    """
+    """Raise ValueError with Hydra's message unless the corners of the search space can be composed."""
     loader = GlobalHydra.instance().config_loader()
     for corner in search.space.corners():
         try:
@@ -109,24 +106,21 @@ def lock_folder(folder: Path) -> FileLock:
 
     The system releases it when its process dies. Between machines it needs a file system whose locks reach that far.
     """
-    (folder / FOLDER).mkdir(parents=True, exist_ok=True)
-    return FileLock(folder / FOLDER / "lock")
+    (folder / SEARCH_FOLDER).mkdir(parents=True, exist_ok=True)
+    return FileLock(folder / SEARCH_FOLDER / "lock")
 
 
 def open_plan(folder: Path, search: Search, started: Mapping[str, Any] | None = None) -> int:
-    """Write the plan of a new search, or compare with that of one to go on with; return how many runs it has.
+    """Write the plan of a new search, or compare with that of a continued one; return how many runs it has.
 
-    Args:
-        folder: the sweep's.
-        search: what is asked for.
-        started: of :func:`zero_dce.sweep.plan.command_line`, where the search may be a new one.
+    If the search may be a new one, ``started`` is how it was, by :func:`zero_dce.sweep.plan.command_line`.
 
     Raises:
         ValueError: if the folder holds something else.
     """
     with lock_folder(folder):
-        plan = read_json(folder / PLAN)
-        if plan is not None:
+        if (folder / PLAN).is_file():
+            plan = read_plan(folder)
             _check_same(folder, plan, search)
             return len(plan["jobs"])
         name = search.study_name or "/".join(folder.parts[-2:])

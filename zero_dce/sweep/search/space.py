@@ -1,4 +1,4 @@
-"""The search space: Hydra's words for sweeps as Optuna's distributions, and a trial's point as overrides."""
+"""The search space: Hydra's syntax for sweeps as Optuna's distributions, and a trial's point as overrides."""
 
 from __future__ import annotations
 
@@ -14,13 +14,17 @@ from hydra.errors import HydraException
 from optuna.distributions import BaseDistribution, CategoricalDistribution, FloatDistribution, IntDistribution
 
 LOG = "log"
-# Digits of a value that a run gets: finer differences cannot be seen, and names of runs stay readable.
+# A run's values are rounded to so many digits: finer differences cannot be seen, and names of runs stay readable.
 DIGITS = 4
+HELP = (
+    "Give a key several values, in hydra.sweeper.params or on the command line: interval(0.4,0.7), "
+    "tag(log,interval(1,100)), int(interval(1,8)), range(1,9) or choice(a,b)"
+)
 
 
 @dataclass(frozen=True)
 class Space:
-    """What is searched and what every run gets.
+    """The keys that are searched, and the overrides that every run gets.
 
     Attributes:
         swept: the distribution of each searched key.
@@ -38,21 +42,24 @@ class Space:
 
     def corners(self) -> list[list[str]]:
         """Return the overrides of the two points with all lowest and all highest values (of choices: first, last)."""
-        ends = {key: _ends(distribution) for key, distribution in self.swept.items()}
-        return [self.overrides({key: pair[side] for key, pair in ends.items()}) for side in (0, 1)]
+        lowest, highest = {}, {}
+        for key, distribution in self.swept.items():
+            lowest[key], highest[key] = _ends(distribution)
+        return [self.overrides(lowest), self.overrides(highest)]
 
 
 def read_space(params: Mapping[str, Any] | None, overrides: Sequence[str]) -> Space:
-    """Read the search space from the configuration and the command line; of two values for a key the last one counts.
+    """Read the search space from the configuration and the command line; the last value of a key counts.
 
     Args:
         params: ``hydra.sweeper.params``.
-        overrides: those of the task, without the ``resume=`` of a continued sweep.
+        overrides: the task's, without the ``resume=`` of a continued sweep.
 
     Raises:
         ValueError: if a key's values cannot be searched, or there is nothing to search.
     """
-    texts = [f"{key}={value}" for key, value in (params or {}).items()] + list(overrides)
+    texts = [f"{key}={value}" for key, value in (params or {}).items()]
+    texts += overrides
     try:
         parsed = {override.get_key_element(): override for override in OverridesParser.create().parse_overrides(texts)}
     except HydraException as error:
@@ -65,12 +72,6 @@ def read_space(params: Mapping[str, Any] | None, overrides: Sequence[str]) -> Sp
         texts={key: override.get_value_string() for key, override in swept.items()},
         fixed=[str(override.input_line) for key, override in parsed.items() if key not in swept],
     )
-
-
-HELP = (
-    "Give a key several values, in hydra.sweeper.params or on the command line: interval(0.4,0.7), "
-    "tag(log,interval(1,100)), int(interval(1,8)), range(1,9) or choice(a,b)"
-)
 
 
 def _distribution(override: Override) -> BaseDistribution:
@@ -89,7 +90,7 @@ def _distribution(override: Override) -> BaseDistribution:
         return _range(override, value)
     assert isinstance(value, ChoiceSweep)
     choices = list(dict.fromkeys(override.sweep_string_iterator()))
-    # A shuffled choice comes in another order in each process.
+    # Each worker would shuffle the choices into another order, but all must give the study the same ones.
     return CategoricalDistribution(sorted(choices) if value.shuffle else choices)
 
 
@@ -116,7 +117,7 @@ def _range(override: Override, value: RangeSweep) -> BaseDistribution:
             f"{override.input_line}: the range from {value.start} to below {value.stop} in steps of {value.step} is "
             "empty; expected range(LOW, HIGH) or range(LOW, HIGH, STEP) with LOW < HIGH"
         )
-    # In decimals: 0.1 + 0.1 + 0.1 is to be 0.3.
+    # Decimals are added exactly: 0.1 + 0.1 + 0.1 must be 0.3.
     start, step = Decimal(str(value.start)), Decimal(str(value.step))
     low, high = sorted((start, start + (count - 1) * step))
     if all(isinstance(number, int) for number in (value.start, value.step)):
@@ -132,7 +133,7 @@ def _ends(distribution: BaseDistribution) -> tuple[Any, Any]:
 
 
 def _text(value: Any, distribution: BaseDistribution) -> str:
-    """Write a value as in an override, rounded where it is drawn from a continuous interval."""
+    """Write a value as in an override, rounded if it is drawn from a continuous interval."""
     if not isinstance(distribution, FloatDistribution):
         return str(value)
     low, high = distribution.low, distribution.high

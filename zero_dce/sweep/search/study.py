@@ -1,9 +1,9 @@
-"""A study in a sweep's folder, which several processes share: they ask it for runs and tell it what became of them."""
+"""An Optuna study in a sweep's folder, shared by several workers, which ask it for trials and tell it the outcomes."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,36 +15,29 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from zero_dce.files import read_json, write_json
-from zero_dce.records.outcome import Outcome, judge
+from zero_dce.files import write_json
+from zero_dce.records.outcome import TrialOutcome, judge
 from zero_dce.records.run import read_result, run_state
-from zero_dce.records.sweep import PLAN
-from zero_dce.sweep.search.plan import FOLDER, Search, lock_folder
+from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
+from zero_dce.sweep.search.plan import Search, lock_folder
 from zero_dce.sweep.search.workers import Worker
 
 log = logging.getLogger(__name__)
 JOURNAL = "journal.log"
 # A run that was killed with its worker is begun at most so often: it may be what kills them.
 MOST_ATTEMPTS = 3
-# What a trial keeps beside Optuna's own.
+# The attributes that this package adds to a trial of Optuna.
 RUN, WORKER, ATTEMPTS = "run", "worker", "attempts"
-Make = Callable[[int | None], BaseSampler]
-SAMPLERS: dict[str, Make] = {
-    # Runs that go on count as bad ones: workers keep away from each other's points.
-    "tpe": lambda seed: TPESampler(seed=seed, constant_liar=True),
-    "nsgaii": lambda seed: NSGAIISampler(seed=seed),
-    "random": lambda seed: RandomSampler(seed=seed),
-}
 
 
 @dataclass(frozen=True)
 class Trial:
-    """A run to carry out.
+    """A trial whose run is to be carried out.
 
     Attributes:
         number: Optuna's number of the trial.
-        run: the run's number, and its folder's name.
-        overrides: of the run.
+        run: the run's number, which is its folder's name.
+        overrides: the run's.
     """
 
     number: int
@@ -57,7 +50,7 @@ class Study:
 
     Args:
         folder: the sweep's, with a plan by :func:`zero_dce.sweep.search.plan.open_plan`.
-        search: what is searched.
+        search: the search that the study is for.
         worker: this process.
 
     Raises:
@@ -69,7 +62,7 @@ class Study:
         self.lock = lock_folder(folder)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
         with self.lock:
-            plan = read_json(folder / PLAN)
+            plan = read_plan(folder)
             name = plan["search"]["study_name"]
             self.storage = _open_storage(folder, search.storage)
             self.study = optuna.create_study(
@@ -81,28 +74,28 @@ class Study:
             self._check_own(name, len(plan["jobs"]))
 
     def ask(self, most: int) -> list[Trial]:
-        """Return runs to carry out, with numbers that follow each other; none where the study has all it was to have.
+        """Return at most so many trials to carry out; none if the study has all its trials.
 
-        Runs that a worker left unfinished when it died come first.
-
-        Args:
-            most: how many.
+        Trials that a dead worker left running come first. The runs of the trials have consecutive numbers.
         """
         with self.lock:
-            left = self._left_behind()
+            left = self._left_running()
             if left:
                 return [self._take_over(trial) for trial in _consecutive(left)[:most]]
-            begun = sum(RUN in trial.user_attrs for trial in self.study.get_trials(deepcopy=False))
+            begun = sum(RUN in trial.user_attrs for trial in self._trials())
             return [self._begin() for _ in range(min(most, self.search.n_trials - begun))]
 
-    def tell(self, trial: Trial) -> Outcome:
-        """Tell the study what became of a run; return it."""
+    def tell(self, trial: Trial) -> TrialOutcome:
+        """Tell the study the outcome of a trial, and return it."""
         with self.lock:
             return self._tell(trial.number, trial.run)
 
+    def _trials(self) -> list[FrozenTrial]:
+        return self.study.get_trials(deepcopy=False)
+
     def _check_own(self, name: str, jobs: int) -> None:
-        trials = self.study.get_trials(deepcopy=False)
-        # A trial without a run was asked for by a process that was killed right then.
+        trials = self._trials()
+        # A trial without a run was asked for by a worker that was killed right then.
         if not jobs and any(RUN in trial.user_attrs for trial in trials):
             raise ValueError(
                 f"{self.search.storage} already holds a study {name!r}, whose runs are elsewhere: give the folder that "
@@ -115,24 +108,23 @@ class Study:
             )
 
     def _begin(self) -> Trial:
-        """Ask Optuna for a point and give it the next run number."""
-        number = len(self.study.get_trials(deepcopy=False))
-        self.study.sampler = SAMPLERS[self.search.sampler](_seed(self.search.seed, number))
+        """Ask Optuna for a new trial and give it the next run number."""
+        self.study.sampler = _make_sampler(self.search.sampler, _seed(self.search.seed, len(self._trials())))
         trial = self.study.ask(self.search.space.swept)
-        plan = read_json(self.folder / PLAN)
+        plan = read_plan(self.folder)
         run, overrides = len(plan["jobs"]), self.search.space.overrides(trial.params)
-        # In this order: a process killed in between leaves a number unused, and none used twice.
+        # In this order a worker that is killed in between leaves a number unused, and never one used twice.
         write_json(self.folder / PLAN, {**plan, "jobs": [*plan["jobs"], overrides]})
         trial.set_user_attr(WORKER, self.worker.name)
         trial.set_user_attr(RUN, run)
         return Trial(trial.number, run, overrides)
 
-    def _left_behind(self) -> list[FrozenTrial]:
-        """Return the trials whose run was going on when its worker died; those that ended are told."""
+    def _left_running(self) -> list[FrozenTrial]:
+        """Return the trials whose run goes on here because their worker died; tell the outcome of those that ended."""
         left = []
         for trial in self.study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
             if RUN not in trial.user_attrs:
-                # Its worker was killed right after asking: it never had a run.
+                # Its worker was killed right after asking, so the trial never had a run.
                 self.study.tell(trial.number, state=TrialState.FAIL)
             elif not self.worker.is_alive(trial.user_attrs[WORKER]):
                 if self._can_go_on(trial):
@@ -142,7 +134,7 @@ class Study:
         return left
 
     def _can_go_on(self, trial: FrozenTrial) -> bool:
-        """Tell whether a run whose worker is gone is carried on: unless it ended, or was killed too often."""
+        """Return whether the run of a dead worker goes on: not if it has ended, or was killed too often."""
         run, attempts = trial.user_attrs[RUN], trial.user_attrs.get(ATTEMPTS, 1)
         state = run_state(self.folder / str(run))
         if state in ("finished", "failed"):
@@ -155,14 +147,14 @@ class Study:
     def _take_over(self, trial: FrozenTrial) -> Trial:
         run = trial.user_attrs[RUN]
         log.info("Run %d goes on: its worker %s is gone", run, trial.user_attrs[WORKER])
-        study = self.storage.get_study_id_from_name(self.study.study_name)
-        kept = self.storage.get_trial_id_from_study_id_trial_number(study, trial.number)
-        self.storage.set_trial_user_attr(kept, WORKER, self.worker.name)
+        study_id = self.storage.get_study_id_from_name(self.study.study_name)
+        trial_id = self.storage.get_trial_id_from_study_id_trial_number(study_id, trial.number)
+        self.storage.set_trial_user_attr(trial_id, WORKER, self.worker.name)
         if run_state(self.folder / str(run)) != "interrupted":
-            self.storage.set_trial_user_attr(kept, ATTEMPTS, trial.user_attrs.get(ATTEMPTS, 1) + 1)
-        return Trial(trial.number, run, read_json(self.folder / PLAN)["jobs"][run])
+            self.storage.set_trial_user_attr(trial_id, ATTEMPTS, trial.user_attrs.get(ATTEMPTS, 1) + 1)
+        return Trial(trial.number, run, read_plan(self.folder)["jobs"][run])
 
-    def _tell(self, number: int, run: int) -> Outcome:
+    def _tell(self, number: int, run: int) -> TrialOutcome:
         outcome = judge(read_result(self.folder / str(run)), self.search.objectives)
         if outcome.values is not None:
             self.study.tell(number, outcome.values)
@@ -172,25 +164,35 @@ class Study:
         return outcome
 
 
+def _make_sampler(name: str, seed: int | None) -> BaseSampler:
+    """Return the sampler of that name, one of :data:`zero_dce.sweep.search.plan.SAMPLERS`."""
+    if name == "nsgaii":
+        return NSGAIISampler(seed=seed)
+    if name == "random":
+        return RandomSampler(seed=seed)
+    # The constant liar counts running trials as bad ones, so that workers keep away from each other's points.
+    return TPESampler(seed=seed, constant_liar=True)
+
+
 def _open_storage(folder: Path, storage: str | None) -> BaseStorage:
     if storage is None:
-        journal = str(folder / FOLDER / JOURNAL)
-        # Optuna's usual lock is a symbolic link, which Windows allows few users.
+        journal = str(folder / SEARCH_FOLDER / JOURNAL)
+        # Optuna's default lock is a symbolic link, which Windows lets few users create.
         return JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal)))
     try:
         return RDBStorage(storage)
     except Exception as error:
-        # SQLAlchemy's and each driver's errors have nothing in common.
+        # The errors of SQLAlchemy and of each driver have no base class in common.
         raise ValueError(f"hydra.sweeper.storage={storage} cannot be opened: {error}") from error
 
 
 def _seed(seed: int | None, number: int) -> int | None:
-    """Return a trial's own seed: workers that share the search's would all draw the same points."""
+    """Return a trial's own seed: with the search's seed in each worker, all would draw the same points."""
     return None if seed is None else int(np.random.SeedSequence((seed, number)).generate_state(1)[0])
 
 
 def _consecutive(trials: Iterable[FrozenTrial]) -> list[FrozenTrial]:
-    """Return the first trials whose runs follow each other: a launcher numbers its runs so."""
+    """Return the first trials whose runs have consecutive numbers, because a launcher numbers its runs so."""
     ordered = sorted(trials, key=lambda trial: trial.user_attrs[RUN])
     first = ordered[0].user_attrs[RUN]
     return [trial for place, trial in enumerate(ordered) if trial.user_attrs[RUN] == first + place]

@@ -1,4 +1,4 @@
-"""The loop of a search: ask for runs, launch them, tell what became of them."""
+"""The loop of a search: ask the study for trials, launch their runs, tell it their outcomes."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from zero_dce.sweep.search.study import Study
 from zero_dce.sweep.search.workers import Worker
 
 log = logging.getLogger(__name__)
-# A search learns from runs that have ended: a cluster could run all of them at once, and they would be random ones.
+# A search learns from the runs that have ended. A cluster could run all of them at once, but then each would be random.
 MOST_QUEUED = 8
 
 
-def sweep(sweeper: Sweeper) -> None:
-    """Carry out a search, or this process's part of it, as its sweeper was set up for it.
+def run_search(sweeper: Sweeper) -> None:
+    """Carry out a search, or this worker's part of it, as its sweeper was set up for it.
 
     Raises:
-        CompactHydraException: if the search cannot work; Hydra prints its message alone.
+        CompactHydraException: if the search cannot work; Hydra prints only its message.
         SystemExit: with code 1 at the end, if runs failed.
     """
     config, launcher = sweeper.config, sweeper.launcher
@@ -41,38 +41,38 @@ def sweep(sweeper: Sweeper) -> None:
         with Worker(folder) as worker:
             study = Study(folder, search, worker)
             _save_configuration(config, folder)
-            failed = _search(launcher, study, search.batch_size or _at_once(config))
+            failed = _ask_and_tell(launcher, study, search.batch_size or _runs_at_once(config))
     except (ValueError, ModuleNotFoundError) as error:
         raise CompactHydraException(str(error)) from error
     if failed:
-        # After the table, which names them with their errors.
+        # The table, which is printed afterwards, names the runs with their errors.
         sys.exit(f"Without values for the search: {', '.join(f'run {run}' for run in failed)}")
 
 
-def _search(launcher: Launcher, study: Study, most: int) -> list[int]:
-    """Carry out runs until the study has enough; return the numbers of those that failed."""
+def _ask_and_tell(launcher: Launcher, study: Study, most: int) -> list[int]:
+    """Carry out trials until the study has enough of them; return the numbers of the runs that failed."""
     failed = []
     while trials := study.ask(most):
-        # A run that a worker left unfinished goes on from its last checkpoint: launchers see to that.
+        # A launcher lets a run that a dead worker left unfinished go on from its last checkpoint.
         ended = launcher.launch([trial.overrides for trial in trials], initial_job_idx=trials[0].run)
         for trial, job in zip(trials, ended, strict=True):
             outcome = study.tell(trial)
             if outcome.values is None and not outcome.faded:
                 failed.append(trial.run)
                 if not (study.folder / str(trial.run) / RESULT).exists():
-                    _show_error(trial.run, job)
+                    _log_error(trial.run, job)
     return failed
 
 
-def _show_error(run: int, job: JobReturn) -> None:
-    """Say why a run failed that could not even begin; others have it in their result.json."""
+def _log_error(run: int, job: JobReturn) -> None:
+    """Log why a run failed that could not even begin; others have the reason in their result.json."""
     try:
         _ = job.return_value
     except Exception as error:
         log.error("Run %d: %s", run, error)
 
 
-def _at_once(config: DictConfig) -> int:
+def _runs_at_once(config: DictConfig) -> int:
     """Return how many runs the launcher carries out at a time, in a queue at most ``MOST_QUEUED``."""
     if "array_parallelism" in config.hydra.launcher:
         return int(min(config.hydra.launcher.array_parallelism, MOST_QUEUED))
@@ -80,6 +80,6 @@ def _at_once(config: DictConfig) -> int:
 
 
 def _save_configuration(config: DictConfig, folder: Path) -> None:
-    """Write the sweep's configuration, as Hydra's own sweeper does."""
+    """Write the sweep's configuration to the file that Hydra's own sweeper writes."""
     with lock_folder(folder), atomic(folder / "multirun.yaml") as unfinished:
         OmegaConf.save(config, unfinished)

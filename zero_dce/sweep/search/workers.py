@@ -1,4 +1,4 @@
-"""Which processes of a search are alive: each holds a lock of its own, which the system releases when it dies."""
+"""Which workers of a search are alive: each holds a lock of its own, which the system releases when it dies."""
 
 from __future__ import annotations
 
@@ -6,35 +6,34 @@ import os
 import socket
 import uuid
 from pathlib import Path
-from types import TracebackType
 
 from filelock import FileLock, Timeout
 
-from zero_dce.sweep.search.plan import FOLDER
+from zero_dce.records.sweep import SEARCH_FOLDER
 
 
 class Worker:
-    """This process as one of a search's, from ``with`` to its end."""
+    """This process as a worker of a search; it counts as alive inside the ``with`` block."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder = folder / FOLDER
+        self.folder = folder / SEARCH_FOLDER
         self.folder.mkdir(parents=True, exist_ok=True)
-        # Numbers of processes are used again.
+        # The system gives the number of a dead process to another one, so it alone is not enough.
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._lock = FileLock(self._file(self.name))
 
     def __enter__(self) -> Worker:
-        """Begin to count as alive."""
+        """Count as alive from here on."""
         self._lock.acquire()
         return self
 
-    def __exit__(self, *_: type[BaseException] | BaseException | TracebackType | None) -> None:
-        """Count as gone."""
+    def __exit__(self, *_: object) -> None:
+        """Count as gone from here on."""
         self._lock.release()
         self._file(self.name).unlink(missing_ok=True)
 
     def is_alive(self, name: str) -> bool:
-        """Tell whether the worker of that name is there yet; to be asked under the folder's lock."""
+        """Return whether the worker of that name is still there; only under the lock of the search's folder."""
         if name == self.name:
             return True
         file = self._file(name)

@@ -1,0 +1,76 @@
+"""The files of a run's folder, and the command that continues it."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+
+import pytest
+from hydra.core.override_parser.overrides_parser import OverridesParser
+
+from zero_dce.files import write_json
+from zero_dce.records.run import (
+    checkpoint_file,
+    last_checkpoint,
+    last_values,
+    pictures_folder,
+    read_rows,
+    result_time,
+    resume_command,
+    run_state,
+    saved_checkpoints,
+    saved_steps,
+    sync_command,
+)
+from zero_dce.train.command_line import check_quotes
+
+
+@pytest.mark.skipif(os.name == "nt", reason="quotes are those of a POSIX shell")
+@pytest.mark.parametrize("folder", ["/runs/train/now/0", "/my runs/0", "/a,b/0", "/a(b)=c/it's/0"])
+def test_the_next_command_survives_shell_and_hydra(folder: str) -> None:
+    words = shlex.split(resume_command(Path(folder), 6))
+    assert words[:3] == ["python", "-m", "zero_dce.train"]
+    check_quotes(words[3:])
+    override = OverridesParser.create().parse_override(words[3])
+    assert override.value() == folder
+    assert words[4] == "trainer.max_steps=6"
+
+
+def test_checkpoints_and_pictures_by_step(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError, match="nothing to resume"):
+        last_checkpoint(tmp_path)
+    (tmp_path / "checkpoints").mkdir()
+    for step in ("step-1200000", "step-000300", "step-best", "last"):
+        (tmp_path / "checkpoints" / f"{step}.ckpt").touch()
+    files = {step: checkpoint_file(tmp_path, step) for step in (300, 1_200_000)}
+    assert saved_checkpoints(tmp_path) == files
+    assert list(saved_checkpoints(tmp_path)) == [300, 1_200_000]
+    assert last_checkpoint(tmp_path) == tmp_path / "checkpoints" / "last.ckpt"
+    for step in (300, 0):
+        pictures_folder(tmp_path, step).mkdir(parents=True)
+    assert saved_steps(tmp_path) == [0, 300]
+
+
+def test_metrics(tmp_path: Path) -> None:
+    assert read_rows(tmp_path) == {}
+    (tmp_path / "metrics.csv").write_text("step,train/exp,val/exp,lr\n1,0.5,,1\n2,,0.25,1\n3,0.125,,1\n")
+    rows = read_rows(tmp_path)
+    assert rows == {1: {"train/exp": 0.5, "lr": 1}, 2: {"val/exp": 0.25, "lr": 1}, 3: {"train/exp": 0.125, "lr": 1}}
+    assert last_values(rows) == {"train/exp": 0.125, "val/exp": 0.25}
+
+
+def test_states(tmp_path: Path) -> None:
+    run = tmp_path / "0"
+    assert (run_state(run), result_time(run)) == ("not started", None)
+    run.mkdir()
+    assert run_state(run) == "unfinished"
+    write_json(run / "result.json", {"state": "interrupted"})
+    assert run_state(run) == "interrupted"
+    assert result_time(run) is not None
+
+
+def test_offline_runs_are_sent_by_a_command(tmp_path: Path) -> None:
+    assert sync_command(tmp_path) is None
+    (tmp_path / "wandb" / "offline-run-1").mkdir(parents=True)
+    assert sync_command(tmp_path) == f"python -m wandb sync {tmp_path / 'wandb'}/offline-run-*"

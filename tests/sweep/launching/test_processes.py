@@ -1,0 +1,40 @@
+"""Fresh processes: what they return, and their end with the launcher."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.helpers.launching import TROUBLE, TWO, is_running, start, states, three_runs, wait_for
+from zero_dce.sweep.launching.processes import run_in_subprocess
+
+
+def test_runs_end_with_a_launcher_that_is_killed(sice: Path, tmp_path: Path) -> None:
+    endless = ("trainer.max_steps=1000000", "every_n_steps=1000000", "hydra.sweep.dir=sweep")
+    process = start(tmp_path, *three_runs(sice, *TWO, f"{TROUBLE}Wait,folder:{tmp_path},step:3}}", *endless))
+    wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, process)
+    process.kill()
+    (tmp_path / "go").touch()
+    # Returns when nobody holds its output any more.
+    process.communicate(timeout=100)
+    assert not any(is_running(int(file.name.partition("-")[2])) for file in tmp_path.glob("waits-*"))
+    assert states(tmp_path / "sweep") == ["interrupted", "not started", "not started"]
+
+
+def describe(name: str) -> tuple[str | None, str | None, int]:
+    """What a fresh process has of its environment."""
+    if name == "raise":
+        raise ValueError("no")
+    return os.environ.get(name), os.environ.get("LEFT_OUT"), torch.get_num_threads()
+
+
+def test_a_function_in_a_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LEFT_OUT", "1")
+    environment = {name: value for name, value in os.environ.items() if name not in ("LEFT_OUT", "OMP_NUM_THREADS")}
+    environment["GIVEN"] = "2"
+    assert run_in_subprocess(describe, "GIVEN", environment=environment, threads=1) == ("2", None, 1)
+    with pytest.raises(RuntimeError, match=r"^ValueError: no$"):
+        run_in_subprocess(describe, "raise", environment=environment, threads=1)

@@ -1,0 +1,63 @@
+"""A search that cannot work is refused before its first run."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.helpers.runs import run_here
+from tests.helpers.searches import search
+from zero_dce.files import write_json
+
+
+@pytest.mark.parametrize(
+    ("override", "expected"),
+    [
+        ("loss.weights.exp=interval(5,1)", "expected finite LOW < HIGH"),
+        ("loss.weights.foo=interval(1,2)", "Could not override 'loss.weights.foo'"),
+        ("model=choice(zero_dce,zero_dce_qq)", "Could not find 'model/zero_dce_qq'"),
+        ("++hydra.sweeper.objectives={val/entropi_out:maximize}", "Did you mean val/entropy_out?"),
+        ("~hydra.sweeper.objectives", "hydra.sweeper.objectives is empty"),
+        ("hydra.sweeper.sampler=cma", "'cma'; expected one of tpe, nsgaii, random"),
+        ("hydra.sweeper.n_trials=0", "n_trials is 0; expected a whole number of at least 1"),
+        ("hydra.sweeper.batch_size=0.5", "batch_size is 0.5; expected a whole number"),
+        ("hydra.sweeper.seed=-1", "seed is -1; expected"),
+        ("hydra.sweeper.storage=study.db", "'study.db'; expected null"),
+        ("hydra.sweeper.storage=nosql:///x", "hydra.sweeper.storage=nosql:///x cannot be opened"),
+    ],
+)
+def test_what_is_wrong_is_said_before_the_first_run(
+    override: str,
+    expected: str,
+    sice: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert run_here(monkeypatch, tmp_path, *search(sice, override)) == 1
+    assert expected in capsys.readouterr().err
+    assert not (tmp_path / "study" / "0").exists()
+    if "nosql" not in override:
+        assert list(tmp_path.iterdir()) == []
+
+
+def test_a_grids_folder_is_refused(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "study").mkdir()
+    write_json(tmp_path / "study" / "sweep.json", {"jobs": [["seed=1"]], "swept": ["seed"]})
+    assert run_here(monkeypatch, tmp_path, *search(sice)) == 1
+    assert "already holds a sweep, and no search" in capsys.readouterr().err
+
+
+def test_without_optuna(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "optuna", None)
+    for name in [name for name in sys.modules if name.startswith(("optuna.", "zero_dce.sweep.search.space"))]:
+        monkeypatch.delitem(sys.modules, name)
+    assert run_here(monkeypatch, tmp_path, *search(sice)) == 1
+    assert "pip install 'zero_dce[optuna]'" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []

@@ -1,0 +1,82 @@
+"""Studies that several workers share: none of their trials is lost or carried out twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import optuna
+import pytest
+from optuna.trial import TrialState
+
+from tests.helpers.searches import LOG, trials_of
+from zero_dce.files import write_json
+from zero_dce.records.sweep import read_plan
+from zero_dce.sweep.search import study as study_module
+from zero_dce.sweep.search.plan import Search, open_plan
+from zero_dce.sweep.search.space import read_space
+from zero_dce.sweep.search.study import Study, Trial
+from zero_dce.sweep.search.workers import Worker
+
+
+def end_run(folder: Path, trial: Trial, state: str = "finished", **measures: float) -> None:
+    """Leave a run's folder as one does that has ended."""
+    (folder / str(trial.run)).mkdir()
+    result = {"state": state, "measures": {f"val/{name}": value for name, value in measures.items()}}
+    write_json(folder / str(trial.run) / "result.json", result)
+
+
+def one_weight(n_trials: int) -> Search:
+    """A search for one weight by one objective."""
+    return Search(
+        read_space({"loss.weights.exp": LOG}, []),
+        {"val/loe": "minimize"},
+        data="sample",
+        n_trials=n_trials,
+        sampler="tpe",
+        seed=0,
+        study_name=None,
+        storage=None,
+        batch_size=None,
+    )
+
+
+@pytest.mark.parametrize("planned", [False, True])
+def test_killed_while_asking(planned: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Before the run is in the plan, and after: no number is used twice, and the total is right."""
+    asked = one_weight(2)
+    open_plan(tmp_path, asked)
+    with Worker(tmp_path) as worker, monkeypatch.context() as patch:
+        killed = Study(tmp_path, asked, worker)
+        target = (optuna.Trial, "set_user_attr") if planned else (study_module, "write_json")
+        patch.setattr(*target, lambda *_: (_ for _ in ()).throw(KeyboardInterrupt))
+        with pytest.raises(KeyboardInterrupt):
+            killed.ask(1)
+    with Worker(tmp_path) as worker:
+        study = Study(tmp_path, asked, worker)
+        assert [trial.run for trial in study.ask(5)] == [int(planned), 1 + planned]
+        assert study.ask(5) == []
+    assert [trial.state for trial in trials_of(tmp_path)] == [TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
+
+
+def test_workers_take_turns_and_take_over(tmp_path: Path) -> None:
+    asked = one_weight(6)
+    assert open_plan(tmp_path, asked) == 0
+    with Worker(tmp_path) as here, Worker(tmp_path) as there:
+        one, two = Study(tmp_path, asked, here), Study(tmp_path, asked, there)
+        (first,), others, (last,) = one.ask(1), two.ask(2), one.ask(1)
+        assert [first.run, *(trial.run for trial in others), last.run] == [0, 1, 2, 3]
+        assert read_plan(tmp_path)["jobs"] == [trial.overrides for trial in (first, *others, last)]
+        assert len({*map(tuple, read_plan(tmp_path)["jobs"])}) == 4, "with one seed, each its own point"
+        end_run(tmp_path, others[0], loe=3.0)
+        end_run(tmp_path, first, loe=2.0)
+        assert one.tell(first).values == [2.0]
+        # As a signal leaves a run: it may go on, however often.
+        end_run(tmp_path, others[1], state="interrupted")
+        there.__exit__()
+        # Its ended run is told, the other one goes on here, with its number.
+        assert one.ask(5) == [others[1]]
+        assert [trial.value for trial in trials_of(tmp_path)] == [2.0, 3.0, None, None]
+        assert [trial.run for trial in one.ask(5)] == [4, 5]
+        assert one.ask(5) == [], "six in all"
+        there.__enter__()
+        assert all("attempts" not in trial.user_attrs for trial in trials_of(tmp_path))

@@ -1,0 +1,41 @@
+"""Which ways of starting a sweep work; all others are refused before anything is written."""
+
+from __future__ import annotations
+
+import os
+
+from omegaconf import DictConfig
+
+from zero_dce.sweep.launching.slurm_queue import check_commands
+
+# Where the classes of launchers are that sweeps work with: this package's, and Hydra's own of one process.
+LAUNCHERS = ("hydra_plugins.zero_dce.", "hydra._internal.core_plugins.basic_launcher.")
+SLURM_LAUNCHER = "hydra_plugins.zero_dce.slurm_launcher.SlurmLauncher"
+# What starts several processes, the variable that it sets in each, and the variable with their number.
+STARTERS = (("torchrun", "LOCAL_RANK", "WORLD_SIZE"), ("srun", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS"))
+
+
+def check_sweep(config: DictConfig) -> None:
+    """Raise ValueError unless one process was started to run the sweep, with a launcher that can start its runs."""
+    for name, place, count in STARTERS:
+        if place in os.environ and int(os.environ.get(count, "1")) > 1:
+            raise ValueError(
+                f"the sweep was started by {name} {os.environ[count]} times over: each process would run all of it. "
+                "Start it once, without: `trainer=ddp trainer.devices=N` gives each run N processes, "
+                "hydra/launcher=local several runs at a time, and hydra/launcher=slurm makes each run a job"
+            )
+    launcher = config.hydra.launcher.get("_target_", "")
+    if not launcher.startswith(LAUNCHERS):
+        chosen = config.hydra.runtime.choices["hydra/launcher"]
+        raise ValueError(
+            f"hydra/launcher={chosen} does not go together with training: its runs would share one process's devices, "
+            "and their results and failures get lost. Use hydra/launcher=local hydra.launcher.slots=N for N runs at a "
+            "time on this machine (on GPUs slots=null: as many as there are), or hydra/launcher=slurm on a cluster"
+        )
+    if uses_slurm(config):
+        check_commands()
+
+
+def uses_slurm(config: DictConfig) -> bool:
+    """Return whether a sweep's runs are jobs of a SLURM cluster, which this process only waits for."""
+    return bool(config.hydra.launcher.get("_target_") == SLURM_LAUNCHER)
