@@ -24,25 +24,14 @@ from zero_dce.files import atomic, finite
 from zero_dce.losses import CompositeLoss
 from zero_dce.records.run import Rows
 from zero_dce.records.sweep import PLAN
+from zero_dce.review.bundle import bundle
 from zero_dce.review.cells import Cell, CellReader
 from zero_dce.review.collect import Run, Sweep, collect
 from zero_dce.review.flags import describe_flags
+from zero_dce.review.rank import SHARES, VERDICTS
 
 REPORT = "report.html"
 LOSSES = ("total", *CompositeLoss.NAMES)
-# In the order in which the browser reads them.
-SCRIPTS = (
-    "data.js",
-    "filter.js",
-    "pareto.js",
-    "grid.js",
-    "viewer.js",
-    "plots.js",
-    "front.js",
-    "ranking.js",
-    "judge.js",
-    "main.js",
-)
 # Points of a curve: more than a plot is wide, and 27 runs stay small.
 MOST_POINTS = 1000
 
@@ -105,7 +94,7 @@ def build_page(sweep: Sweep, cells: Sequence[Cell], way: str) -> str:
         data="\n".join(blocks),
         plotting=_part("uplot/uPlot.iife.min.js"),
         licence=_part("uplot/LICENSE.txt"),
-        script="\n".join(_part(f"page/{name}") for name in SCRIPTS),
+        script=bundle(page_scripts()),
     )
 
 
@@ -124,6 +113,8 @@ def describe(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any]:
         "losses": LOSSES,
         "objectives": sweep.objectives,
         "flags": describe_flags({run.target for run in sweep.runs}),
+        "choices": SHARES,
+        "verdicts": VERDICTS,
         "runs": [_describe_run(run, by_run[run.number]) for run in sweep.runs],
     }
 
@@ -176,6 +167,12 @@ def to_json(content: Any) -> str:
     """Return JSON that can stand inside an HTML element: no text in it can end the element or begin another."""
     text = json.dumps(finite(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def page_scripts() -> dict[str, str]:
+    """Return the texts of the page's modules by their files' names."""
+    scripts = files("zero_dce.review").joinpath("page").iterdir()
+    return {file.name: file.read_text(encoding="utf-8") for file in scripts if file.name.endswith(".js")}
 
 
 def _part(name: str) -> str:
