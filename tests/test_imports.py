@@ -9,7 +9,7 @@ from importlib import import_module
 import pytest
 
 from tests.helpers.paths import ROOT
-from zero_dce.review.__main__ import COMMANDS
+from zero_dce.review.__main__ import SUBCOMMANDS
 
 SLOW = ("torch", "lightning", "wandb")
 # Runs a module as the command line does, then prints which of the slow packages are there.
@@ -50,6 +50,6 @@ def test_only_what_is_needed_is_loaded(command: list[str], needed: list[str]) ->
     assert loaded(*command) == needed
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_the_help_says_what_the_modules_say(name: str) -> None:
-    assert (import_module(f"zero_dce.review.{name}").__doc__ or "").partition("\n")[0] == COMMANDS[name]
+    assert (import_module(f"zero_dce.review.{name}").__doc__ or "").partition("\n")[0] == SUBCOMMANDS[name]

@@ -15,7 +15,7 @@ from tests.helpers.sweeps import SweepMaker, make_pictures
 from tests.review.conftest import Open
 from zero_dce.review.bradley_terry import rank
 from zero_dce.review.bundle import bundle
-from zero_dce.review.rank import SHARES, read_votes
+from zero_dce.review.rank import VOTE_SHARES, read_votes
 from zero_dce.review.report import page_scripts, write_report
 
 pytestmark = pytest.mark.chromium
@@ -71,7 +71,7 @@ def test_keys_choose_and_the_votes_are_saved(report: Path, open_page: Open, tmp_
         page.locator("#judge-save").click()
     download.value.save_as(tmp_path / "votes.json")
     names, votes = read_votes(tmp_path / "votes.json")
-    ranking = rank(len(names), [(left, right, SHARES[choice]) for left, right, choice in votes])
+    ranking = rank(len(names), [(left, right, VOTE_SHARES[choice]) for left, right, choice in votes])
     assert len(votes) == 24
     assert [names[index].split()[1] for index in ranking.order()] == ["1", "0", "2"]
     table = page.locator("#judge-ranking tr").all_inner_texts()

@@ -208,11 +208,8 @@ function saveVotes() {
 addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
 
 export const JUDGE_KEYS = {
-  ArrowLeft: () => vote("left"),
-  ArrowRight: () => vote("right"),
-  ArrowDown: () => vote("equal"),
-  "=": () => vote("equal"),
-  Backspace: undoVote,
+  ArrowLeft: () => vote("left"), ArrowRight: () => vote("right"),
+  ArrowDown: () => vote("equal"), "=": () => vote("equal"), Backspace: undoVote,
 };
 
 for (const choice of ["left", "right", "equal"]) byId(`judge-${choice}`).onclick = () => vote(choice);

@@ -13,19 +13,11 @@ import { point } from "./pointing.js";
 import { moveSlider, openViewer, showPicture, showSide, slider, toggleCompare, view, viewer, zoom } from "./viewer.js";
 
 // Some browsers keep nothing for a page that was opened as a file; then the theme is dark again next time.
-function storedTheme() {
+function withStorage(act) {
   try {
-    return localStorage.getItem("zero_dce.theme");
+    return act(localStorage);
   } catch {
     return null;
-  }
-}
-
-function storeTheme(theme) {
-  try {
-    localStorage.setItem("zero_dce.theme", theme);
-  } catch {
-    // The browser allows no storage.
   }
 }
 
@@ -72,7 +64,7 @@ function togglePlots() {
 function chooseTheme(theme) {
   document.documentElement.dataset.theme = theme;
   byId("theme").textContent = theme === "dark" ? "Light" : "Dark";
-  storeTheme(theme);
+  withStorage((storage) => storage.setItem("zero_dce.theme", theme));
   drawPlots();
 }
 
@@ -163,24 +155,16 @@ function copyCommand() {
 const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
 const SIDE_KEYS = { i: "input", o: "output", c: "curves" };
 const KEYS = {
-  "[": () => stepPicture(-1),
-  "]": () => stepPicture(1),
-  k: () => toggleCandidate(state.run, state.step),
-  p: copyCommand,
+  "[": () => stepPicture(-1), "]": () => stepPicture(1),
+  k: () => toggleCandidate(state.run, state.step), p: copyCommand,
 };
 const GRID_KEYS = {
-  Enter: () => state.run && openViewer(state.run, state.step),
-  g: togglePlots,
-  "/": () => byId("filter").focus(),
-  "?": () => byId("about").showModal(),
+  Enter: () => state.run && openViewer(state.run, state.step), g: togglePlots,
+  "/": () => byId("filter").focus(), "?": () => byId("about").showModal(),
 };
 const VIEWER_KEYS = {
-  s: toggleCompare,
-  ",": () => moveSlider(-2),
-  ".": () => moveSlider(2),
-  "+": () => zoom(1),
-  "=": () => zoom(1),
-  "-": () => zoom(-1),
+  s: toggleCompare, ",": () => moveSlider(-2), ".": () => moveSlider(2),
+  "+": () => zoom(1), "=": () => zoom(1), "-": () => zoom(-1),
 };
 
 function actionOf(pressed) {
@@ -216,7 +200,7 @@ buildGrid(openViewer);
 setSize(fittingSize());
 buildChoices();
 buildPlotChoices();
-chooseTheme(storedTheme() ?? "dark");
+chooseTheme(withStorage((storage) => storage.getItem("zero_dce.theme")) ?? "dark");
 fillCells();
 showRuns();
 for (const run of runs) showCommand(run, lastStep(run));
