@@ -22,5 +22,5 @@ def test_measures_that_a_table_has_come_first() -> None:
         f"train/{name}" for name in ("total", "spa", "exp", "col", "tv")
     ]
     assert [panel.title for panel in shares.panels] == [f"train/share/{name}" for name in ("spa", "exp", "col", "tv")]
-    assert [panel.title for panel in measures.panels] == ["val/psnr_gain", "val/aaa", "val/exp"]
+    assert [panel.title for panel in measures.panels] == ["val/psnr_gain", "val/exp", "val/aaa"]
     assert workspace.settings.max_runs == USUAL_RUNS

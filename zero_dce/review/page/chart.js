@@ -9,15 +9,9 @@ const POINT = 9;
 
 export const styleOf = (name) => getComputedStyle(document.documentElement).getPropertyValue(name);
 
-export function series(run, points) {
-  return {
-    label: nameOf(run),
-    stroke: run.colour,
-    fill: undefined,
-    width: 1.5,
-    spanGaps: true,
-    points: { show: points, size: POINT, fill: run.colour, stroke: run.colour },
-  };
+export function series(run, show) {
+  const points = { show, size: POINT, fill: run.colour, stroke: run.colour };
+  return { label: nameOf(run), stroke: run.colour, width: 1.5, spanGaps: true, points };
 }
 
 // The page's text is 14 px high, and larger on larger screens; the plots' sizes grow with it.
@@ -55,7 +49,10 @@ export function linked(plot, lines) {
   plot.lines = lines;
   plot.over.onmousemove = (event) => {
     const found = nearest(plot, event.offsetX, event.offsetY);
-    if (found) point(found.run, plot.label ? standingText(found.run) : valueText(found));
+    if (!found) return;
+    const { run, value, across } = found;
+    const text = plot.label ? standingText(run) : `${nameOf(run)}: ${short(value)} at ${short(across)}`;
+    point(run, text);
   };
   plot.over.onmouseleave = () => point(null);
   plot.over.onclick = (event) => {
@@ -64,8 +61,6 @@ export function linked(plot, lines) {
   };
   return plot;
 }
-
-const valueText = ({ run, value, across }) => `${nameOf(run)}: ${short(value)} at ${short(across)}`;
 
 function nearest(plot, x, y) {
   let best = null;

@@ -4,12 +4,9 @@ import { byId, runs, state } from "./data.js";
 import { fieldNames, isNumeric, objectives } from "./fields.js";
 
 const COMPARE = {
-  "=": (a, b) => a === b,
-  "!=": (a, b) => a !== b,
-  "<": (a, b) => a < b,
-  "<=": (a, b) => a <= b,
-  ">": (a, b) => a > b,
-  ">=": (a, b) => a >= b,
+  "=": (a, b) => a === b, "!=": (a, b) => a !== b,
+  "<": (a, b) => a < b, "<=": (a, b) => a <= b,
+  ">": (a, b) => a > b, ">=": (a, b) => a >= b,
 };
 
 // Returns the conditions of a filter's text, each a function of a run; throws a message for the person who wrote it.

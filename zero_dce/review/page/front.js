@@ -78,15 +78,10 @@ function drawStaircase(plot) {
 // A point's look tells where the run stands also without its colour.
 function markedSeries(run) {
   const mark = markOf(run);
-  const onFront = mark === "front";
   const made = series(run, true);
-  Object.assign(made.points, {
-    size: MARKS[mark].size,
-    width: onFront ? 1.5 : 2,
-    stroke: onFront ? styleOf("--accent") : run.colour,
-    fill: onFront ? run.colour : styleOf("--panel"),
-    paths: (plot, place) => markPath(plot, place, mark),
-  });
+  Object.assign(made.points, { size: MARKS[mark].size, paths: (plot, place) => markPath(plot, place, mark) });
+  if (mark === "front") Object.assign(made.points, { width: 1.5, stroke: styleOf("--accent"), fill: run.colour });
+  else Object.assign(made.points, { width: 2, stroke: run.colour, fill: styleOf("--panel") });
   return made;
 }
 

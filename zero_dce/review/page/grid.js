@@ -13,16 +13,15 @@ const cellElements = new Map();
 export const cellElement = (run, step) => cellElements.get(`${run.run}/${step}`);
 
 // Sources are set when a cell comes near the window, so that a long sweep decodes only what is looked at.
-const near = new IntersectionObserver(
-  (entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      near.unobserve(target);
-      target.src = target.dataset.source;
-    }
-  },
-  { root: grid, rootMargin: "300px" },
-);
+const near = new IntersectionObserver(loadNear, { root: grid, rootMargin: "300px" });
+
+function loadNear(entries) {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    target.src = target.dataset.source;
+  }
+}
 
 // A click on a cell calls `open` with its run and step.
 export function buildGrid(open) {

@@ -146,9 +146,8 @@ async function loadVotes(file) {
   let content;
   try {
     content = JSON.parse(await file.text());
-    const found = content.candidates.map(({ run, name, step }) => {
-      return [runs.find((each) => each.run === run && each.point === name), step];
-    });
+    const runOf = ({ run, name }) => runs.find((each) => each.run === run && each.point === name);
+    const found = content.candidates.map((candidate) => [runOf(candidate), candidate.step]);
     const isVote = ({ left, right, choice }) => found[left] && found[right] && left !== right && choice in data.choices;
     const areThere = found.length > 1 && found.every(([run, step]) => run?.cells[step]);
     if (!areThere || !content.votes.every(isVote)) throw new Error();

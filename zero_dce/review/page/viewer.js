@@ -100,15 +100,11 @@ function layOut() {
   const [width, height] = content.size.map((side) => side * view.zoom * pixel);
   // If the area itself lay between two pixels, everything in it would.
   area.style.marginTop = "0";
-  const { top } = area.getBoundingClientRect();
-  area.style.marginTop = `${Math.ceil(top / pixel) * pixel - top}px`;
+  const above = area.getBoundingClientRect().top;
+  area.style.marginTop = `${Math.ceil(above / pixel) * pixel - above}px`;
   const onPixel = (free) => Math.max(0, Math.round(free / 2 / pixel) * pixel);
-  Object.assign(frame.style, {
-    width: `${width}px`,
-    height: `${height}px`,
-    left: `${onPixel(area.clientWidth - width)}px`,
-    top: `${onPixel(area.clientHeight - height)}px`,
-  });
+  const [left, top] = [onPixel(area.clientWidth - width), onPixel(area.clientHeight - height)];
+  Object.assign(frame.style, { width: `${width}px`, height: `${height}px`, left: `${left}px`, top: `${top}px` });
   byId("zoom").textContent = `${view.zoom}:1`;
   slide();
 }
