@@ -11,7 +11,7 @@ import pytest
 
 from tests.helpers.paths import ROOT
 from tests.helpers.runs import tiny
-from zero_dce.review.__main__ import COMMANDS
+from zero_dce.review.__main__ import SUBCOMMANDS
 
 SLOW = ("torch", "lightning", "wandb")
 # Runs a module as the command line does, then prints which of the slow packages are there.
@@ -77,6 +77,6 @@ def test_a_run_loads_its_own_rooms_only(sice: Path, tmp_path: Path) -> None:
     assert done.stdout.count("loaded:") == 2
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", SUBCOMMANDS)
 def test_the_help_says_what_the_modules_say(name: str) -> None:
-    assert (import_module(f"zero_dce.review.{name}").__doc__ or "").partition("\n")[0] == COMMANDS[name]
+    assert (import_module(f"zero_dce.review.{name}").__doc__ or "").partition("\n")[0] == SUBCOMMANDS[name]

@@ -1,4 +1,4 @@
-"""Is the W&B server there, and does it take the key? Asked before a run, within seconds and without a prompt."""
+"""Asks, before a run, whether the W&B server is there and takes the key: within seconds and without a prompt."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import wandb
 from wandb.errors import AuthenticationError
 from wandb.sdk.lib.wbauth import authenticate_session
 
-# For everything: a name lookup without network can hang longer than any socket's own limit.
-SECONDS = 3.0
+# In seconds, for the question as a whole: a name lookup without a network can hang longer than any socket's own limit.
+ANSWER_TIMEOUT = 3.0
 QUESTION = {"query": "query Viewer { viewer { id } }"}
 
 
 def check_connection() -> None:
-    """Return if an online W&B run can be started.
+    """Raise ConnectionError unless an online W&B run can be started.
 
     Raises:
         ConnectionError: if there is no API key, no answer in time, or the key is refused; the message says what to do.
@@ -36,10 +36,9 @@ def check_connection() -> None:
 
 
 def _find_key(address: str) -> str | None:
-    """Find the key where W&B does, but without ``wandb.login``, which asks the server too and waits longer for it.
+    """Return the key from where W&B looks for it; ``None`` where the credentials are of another kind.
 
-    Returns:
-        The key; ``None`` with credentials of another kind.
+    ``wandb.login`` is not used: it asks the server too, and waits longer for it.
     """
     try:
         found = authenticate_session(host=address, source="zero_dce", prompt=False, update_session=False)
@@ -56,13 +55,15 @@ def _ask(address: str, key: str | None) -> requests.Response:
     def post() -> None:
         try:
             credentials = ("api", key) if key else None
-            future.set_result(requests.post(f"{address}/graphql", json=QUESTION, auth=credentials, timeout=SECONDS))
+            future.set_result(
+                requests.post(f"{address}/graphql", json=QUESTION, auth=credentials, timeout=ANSWER_TIMEOUT)
+            )
         except Exception as error:
             future.set_exception(error)
 
     Thread(target=post, daemon=True).start()
     try:
-        return future.result(timeout=SECONDS)
+        return future.result(timeout=ANSWER_TIMEOUT)
     except (requests.RequestException, TimeoutError) as error:
         reason = type(error).__name__
-        raise ConnectionError(f"W&B at {address} cannot be reached ({reason} within {SECONDS:.0f} s)") from error
+        raise ConnectionError(f"W&B at {address} cannot be reached ({reason} within {ANSWER_TIMEOUT:.0f} s)") from error

@@ -20,6 +20,8 @@ ARGUMENTS = ["--no-sandbox", "--force-color-profile=srgb", "--window-size=1280,9
 
 
 Open = Callable[..., Page]
+# The page's plots, as a script finds them; a box without values has none.
+PLOTS = "[...document.querySelectorAll('.chart')].flatMap(box => box.plot ?? [])"
 
 
 class Browsers:

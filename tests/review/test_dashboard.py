@@ -7,7 +7,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -162,10 +161,8 @@ def test_a_project_that_others_may_only_read(server: Server, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(("key", "message"), [(KEY, "cannot be reached"), ("", "has no API key")])
-def test_without_a_server_it_says_so_in_seconds(key: str, message: str, tmp_path: Path) -> None:
-    began = time.monotonic()
+def test_without_a_server_it_says_so(key: str, message: str, tmp_path: Path) -> None:
     done = dashboard(tmp_path, "http://127.0.0.1:9", "--project", "zero_dce", key=key)
-    assert time.monotonic() - began < 30, "most of it is Python's start"
     assert done.returncode == 1
     assert done.stderr.startswith("ConnectionError: W&B ")
     assert message in done.stderr

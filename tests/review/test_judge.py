@@ -14,8 +14,9 @@ from playwright.sync_api import Page, expect
 from tests.helpers.sweeps import SweepMaker, make_pictures
 from tests.review.conftest import Open
 from zero_dce.review.bradley_terry import rank
-from zero_dce.review.rank import SHARES, read_votes
-from zero_dce.review.report import write_report
+from zero_dce.review.bundle import bundle
+from zero_dce.review.rank import VOTE_SHARES, read_votes
+from zero_dce.review.report import page_scripts, write_report
 
 pytestmark = pytest.mark.chromium
 
@@ -48,7 +49,7 @@ def test_two_checkpoints_are_shown_without_their_names(report: Path, open_page: 
     assert {part.split("/")[2] for part in (left, right)} == {"step-000020"}, "the last step of each run"
     assert left.split("/")[-1] == right.split("/")[-1], "the same photograph"
     for side in ("left", "right"):
-        assert page.evaluate(f"byId('judge-{side}-picture').decode().then(() => true)")
+        assert page.evaluate(f"document.getElementById('judge-{side}-picture').decode().then(() => true)")
     above = page.locator("#judge > .bar, #judge-pictures").all_inner_texts()
     assert not any(word in text for text in above for word in ("run 0", "run 1", "run 2", "exp", "step"))
     boxes = [page.locator(f"#judge-{side}-picture").bounding_box() for side in ("left", "right")]
@@ -70,7 +71,7 @@ def test_keys_choose_and_the_votes_are_saved(report: Path, open_page: Open, tmp_
         page.locator("#judge-save").click()
     download.value.save_as(tmp_path / "votes.json")
     names, votes = read_votes(tmp_path / "votes.json")
-    ranking = rank(len(names), [(left, right, SHARES[choice]) for left, right, choice in votes])
+    ranking = rank(len(names), [(left, right, VOTE_SHARES[choice]) for left, right, choice in votes])
     assert len(votes) == 24
     assert [names[index].split()[1] for index in ranking.order()] == ["1", "0", "2"]
     table = page.locator("#judge-ranking tr").all_inner_texts()
@@ -226,6 +227,7 @@ def test_one_candidate_is_too_few(report: Path, open_page: Open) -> None:
 
 def test_the_page_and_python_compute_the_same(report: Path, open_page: Open) -> None:
     page = open_page(report)
+    page.add_script_tag(content=bundle({"ranking.js": page_scripts()["ranking.js"]}))
     generator = random.Random(0)
     for count in (2, 3, 7):
         votes: list[Any] = []
@@ -233,8 +235,9 @@ def test_the_page_and_python_compute_the_same(report: Path, open_page: Open) -> 
             one, other = generator.sample(range(count), 2)
             votes.append([one, other, generator.choice([0, 0.5, 1])])
         now = page.evaluate(
-            "([count, votes]) => { const { probability, error, ...rest } = rankVotes(count, votes); "
-            "return { ...rest, sure: probability(0, 1) }; }",
+            """([count, votes]) => {
+              const { probability, error, ...rest } = modules["ranking.js"].rankVotes(count, votes);
+              return { ...rest, sure: probability(0, 1) }; }""",
             [count, votes],
         )
         ranking = rank(count, [tuple(vote) for vote in votes])

@@ -16,9 +16,10 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.helpers.sweeps import SweepMaker, make_photographs, make_pictures
-from tests.review.conftest import Open
+from tests.review.conftest import PLOTS, Open
 from tests.review.test_report import HYDRA_NASTY, NASTY
-from zero_dce.review.report import write_report
+from zero_dce.review.bundle import bundle
+from zero_dce.review.report import page_scripts, write_report
 
 pytestmark = pytest.mark.chromium
 Pixels = npt.NDArray[np.int64]
@@ -353,12 +354,12 @@ def test_plots_and_rows_mark_the_same_run(report: Path, open_page: Open) -> None
     titles = charts.locator("h3").all_inner_texts()
     assert [title.split()[0] for title in titles] == ["total", "spa", "exp", "col", "tv", "psnr_gain"]
     page.locator('.row[data-run="1"] .name').hover()
-    focus = "plots.map(plot => plot.lines.findIndex((run, at) => plot.series[at + 1]._focus && run.run === 1) >= 0)"
-    assert page.evaluate(focus) == [True] * 6
+    focus = "plot.lines.findIndex((run, at) => plot.series[at + 1]._focus && run.run === 1)"
+    assert page.evaluate(f"{PLOTS}.map(plot => {focus} >= 0)") == [True] * 6
     # The scatter's highest point is run 2, the best psnr_gain.
     place = page.evaluate(
-        """() => { const plot = plots.at(-1); const box = plot.over.getBoundingClientRect();
-          return [box.left + plot.valToPos(30, "x"), box.top + plot.valToPos(3, "y")]; }"""
+        f"""() => {{ const plot = {PLOTS}.at(-1); const box = plot.over.getBoundingClientRect();
+          return [box.left + plot.valToPos(30, "x"), box.top + plot.valToPos(3, "y")]; }}"""
     )
     page.mouse.move(*place)
     expect(page.locator("#pointed")).to_have_text("run 2 · exp=30 tv=800: 3 at 30")
@@ -368,20 +369,20 @@ def test_plots_and_rows_mark_the_same_run(report: Path, open_page: Open) -> None
     expect(page.locator('.row[data-run="2"] .name')).to_have_attribute("aria-pressed", "true")
     expect(page.locator('.row[data-run="2"]')).to_have_class("row run pointed")
     page.locator("#filter").fill("exp<10")
-    assert page.evaluate("plots.map(plot => plot.lines.map(run => run.run))")[-1] == [0]
+    assert page.evaluate(f"{PLOTS}.map(plot => plot.lines.map(run => run.run))")[-1] == [0]
 
 
 def test_curves_draw_what_was_logged(report: Path, open_page: Open) -> None:
     page = open_page(report)
     page.keyboard.press("g")
-    drawn = page.evaluate("plots[0].data[2]")
+    drawn = page.evaluate(f"{PLOTS}[0].data[2]")
     with (report.parent / "1" / "metrics.csv").open() as stream:
         header, *lines = [line.rstrip("\n").split(",") for line in stream]
     logged = [float(line[header.index("train/total")]) for line in lines]
     assert [value for value in drawn if value is not None] == pytest.approx(logged, rel=1e-4)
     page.get_by_role("radio", name="Validation").click()
     assert "exp" in page.locator(".chart h3").nth(2).inner_text()
-    assert page.evaluate("plots.length") == 2, "this sweep validated exp alone; the scatter is the other"
+    assert page.evaluate(f"{PLOTS}.length") == 2, "this sweep validated exp alone; the scatter is the other"
 
 
 def test_copying_the_command(report: Path, open_page: Open) -> None:
@@ -422,10 +423,11 @@ def test_the_whole_command_can_be_read(report: Path, open_page: Open) -> None:
 
 def test_names_on_a_logarithmic_axis_have_room(report: Path, open_page: Open) -> None:
     page = open_page(report)
+    page.add_script_tag(content=bundle({"axes.js": page_scripts()["axes.js"]}))
     for digits in range(10, 100):
         for span in (2, 3, 8, 40, 1e3, 1e6):
             low, high = digits / 1e4, digits / 1e4 * span
-            names = page.evaluate("([low, high]) => logSplits(low, high)", [low, high])
+            names = page.evaluate("([low, high]) => modules['axes.js'].logSplits(low, high)", [low, high])
             places = [math.log(name / low) / math.log(span) for name in names]
             assert len(places) >= 2
             # A tenth of the axis is the height of a name.

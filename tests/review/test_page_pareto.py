@@ -11,7 +11,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.helpers.sweeps import OBJECTIVE_VALUES, SweepMaker, make_pictures, make_search
-from tests.review.conftest import Open
+from tests.review.conftest import PLOTS, Open
 from tests.review.test_page import cell, rows
 from zero_dce.files import read_json, write_json
 from zero_dce.review.report import write_report
@@ -19,9 +19,10 @@ from zero_dce.review.report import write_report
 pytestmark = pytest.mark.chromium
 SENTENCE = "no other run is better in one objective without being worse in another"
 # Where a run's point lies in the window.
-PLACE = """run => { const plot = plots[0]; const { left, top } = plot.over.getBoundingClientRect();
-  const at = axis => plot.valToPos(runs[run].fields[byId(`scatter-${axis}`).value], axis);
-  return [left + at("x"), top + at("y")]; }"""
+PLACE = f"""number => {{ const plot = {PLOTS}[0]; const {{ left, top }} = plot.over.getBoundingClientRect();
+  const run = plot.lines.find(each => each.run === number);
+  const at = axis => plot.valToPos(run.fields[document.getElementById(`scatter-${{axis}}`).value], axis);
+  return [left + at("x"), top + at("y")]; }}"""
 
 
 @pytest.fixture
@@ -103,7 +104,7 @@ def test_the_scatter_begins_with_the_first_two_objectives(search: Path, open_pag
     expect(scatter.locator(".marks span")).to_have_text(
         ["◆ Pareto front", "○ other finished runs", "× not counted: not finished, faded or incomplete"]
     )
-    assert page.evaluate("plots[0].axes.map(axis => axis.label)") == [
+    assert page.evaluate(f"{PLOTS}[0].axes.map(axis => axis.label)") == [
         "entropy_out: higher is better →",
         "← loe: lower is better",
     ]
@@ -112,7 +113,7 @@ def test_the_scatter_begins_with_the_first_two_objectives(search: Path, open_pag
     wanted = [list(front[3][:2])]
     for better, worse in ((3, 2), (2, 1), (1, 0)):
         wanted += [[front[worse][0], front[better][1]], list(front[worse][:2])]
-    corners = page.evaluate("plots[0].corners")
+    corners = page.evaluate(f"{PLOTS}[0].corners")
     assert sorted(corners[::2]) == sorted(wanted[::2])
     assert sorted(corners[1::2]) == sorted([[6.21, 153.0], [6.74, 231.0], [7.12, 402.0]])
 
@@ -123,7 +124,7 @@ def test_marks_differ_in_form(search: Path, open_page: Open, theme: str) -> None
     if theme == "light":
         page.locator("#theme").click()
     open_plots(page)
-    panel = page.evaluate("getComputedStyle(byId('plots')).backgroundColor")
+    panel = page.evaluate("getComputedStyle(document.getElementById('plots')).backgroundColor")
     ground = tuple(int(part) for part in panel.removeprefix("rgb(").removesuffix(")").split(","))
     middle, right, corner = drawn(page, 1)
     assert middle == right != ground, "a filled diamond"
@@ -141,9 +142,9 @@ def test_a_line_joins_the_front(search: Path, open_page: Open, theme: str, colou
     open_plots(page)
     # Halfway on each part of the line.
     halves = page.evaluate(
-        """() => { const plot = plots[0]; const { left, top } = plot.over.getBoundingClientRect();
+        f"""() => {{ const plot = {PLOTS}[0]; const {{ left, top }} = plot.over.getBoundingClientRect();
           const places = plot.corners.map(([x, y]) => [left + plot.valToPos(x, "x"), top + plot.valToPos(y, "y")]);
-          return places.slice(1).map(([x, y], at) => [(x + places[at][0]) / 2, (y + places[at][1]) / 2]); }"""
+          return places.slice(1).map(([x, y], at) => [(x + places[at][0]) / 2, (y + places[at][1]) / 2]); }}"""
     )
     with Image.open(io.BytesIO(page.screenshot())) as image:
         pixels = np.asarray(image.convert("L"), dtype=int)
@@ -192,11 +193,11 @@ def test_keys_lead_to_the_same_label(search: Path, open_page: Open) -> None:
 
 def test_a_filter_leaves_the_front_as_it_is(search: Path, open_page: Open) -> None:
     page = open_plots(open_page(search))
-    whole = page.evaluate("plots[0].corners")
+    whole = page.evaluate(f"{PLOTS}[0].corners")
     page.locator("#filter").fill("exp<12 finished")
-    assert page.evaluate("plots[0].lines.map(run => run.run).sort()") == [0, 1, 4, 5, 7, 8, 9]
-    assert page.evaluate("plots[0].corners") == whole
-    scales = page.evaluate("['x', 'y'].map(axis => [plots[0].scales[axis].min, plots[0].scales[axis].max])")
+    assert page.evaluate(f"{PLOTS}[0].lines.map(run => run.run).sort()") == [0, 1, 4, 5, 7, 8, 9]
+    assert page.evaluate(f"{PLOTS}[0].corners") == whole
+    scales = page.evaluate(f"['x', 'y'].map(axis => {PLOTS}[0].scales[axis]).map(({{ min, max }}) => [min, max])")
     assert scales[0][0] < 6.05
     assert scales[0][1] > 7.31
     assert scales[1][1] > 402
@@ -210,9 +211,9 @@ def test_three_objectives(search_for_three: Path, open_page: Open) -> None:
     page.locator("#scatter-y").focus()
     page.keyboard.press("ArrowDown")
     expect(page.locator("#scatter-y")).to_have_value("noise_out")
-    assert page.evaluate("plots[0].axes.map(axis => axis.label)")[1] == "← noise_out: lower is better"
+    assert page.evaluate(f"{PLOTS}[0].axes.map(axis => axis.label)")[1] == "← noise_out: lower is better"
     expect(page.locator(".marks")).to_contain_text("line: the front of these two objectives alone")
-    corners = [tuple(corner) for corner in page.evaluate("plots[0].corners")]
+    corners = [tuple(corner) for corner in page.evaluate(f"{PLOTS}[0].corners")]
     assert corners == [(7.31, 0.022), (7.12, 0.022), (7.12, 0.018), (6.55, 0.018), (6.55, 0.011)]
     page.mouse.move(*page.evaluate(PLACE, 0))
     expect(page.locator("#pointed")).to_have_text(
@@ -220,8 +221,8 @@ def test_three_objectives(search_for_three: Path, open_page: Open) -> None:
     )
     # A swept value is no objective: marks stay, the line has no meaning there.
     page.locator("#scatter-x").select_option("exp")
-    assert page.evaluate("plots[0].corners") == []
-    assert page.evaluate("plots[0].axes[0].label") == "exp"
+    assert page.evaluate(f"{PLOTS}[0].corners") == []
+    assert page.evaluate(f"{PLOTS}[0].axes[0].label") == "exp"
     expect(page.locator(".marks span").first).to_have_text("◆ Pareto front")
     expect(page.locator(".marks")).not_to_contain_text("line:")
 
@@ -245,7 +246,7 @@ def test_an_objective_with_a_weights_name_keeps_its_own(tmp_path: Path, open_pag
     maker.run(1, [0, 10], measured={"val/exp": 0.3})
     page = open_plots(open_page(write_report(folder)))
     expect(page.locator("#scatter-x")).to_have_value("val/exp")
-    assert page.evaluate("plots[0].corners") == [[0.2, 1], [0.3, 1], [0.3, 2]]
+    assert page.evaluate(f"{PLOTS}[0].corners") == [[0.2, 1], [0.3, 1], [0.3, 2]]
     assert page.locator(".objectives").all_inner_texts() == ["val/exp 0.2  psnr_gain 1", "val/exp 0.3  psnr_gain 2"]
 
 

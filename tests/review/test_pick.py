@@ -252,17 +252,3 @@ def test_a_broken_checkpoint_is_refused(sweep: Path) -> None:
     message = refused("pick", sweep, "--run", 1, "--step", 2)
     assert "step-000002.ckpt is not a PyTorch checkpoint" in message
     assert not list(sweep.glob("picked*"))
-
-
-def test_the_command_line(tmp_path: Path) -> None:
-    command = [sys.executable, "-m", "zero_dce.review"]
-    options: dict[str, Any] = {"capture_output": True, "text": True, "timeout": 100, "check": False}
-    options["env"] = {**os.environ, "PYTHONPATH": str(ROOT)}
-    bare = subprocess.run(command, cwd=tmp_path, **options)
-    assert bare.returncode == 0
-    for name in ("pick", "dashboard"):
-        assert name in bare.stdout
-    wrong = subprocess.run([*command, "pick", "nowhere", "--step", "1"], cwd=tmp_path, **options)
-    assert wrong.returncode == 1
-    assert wrong.stderr.startswith("FileNotFoundError: nowhere does not exist")
-    assert "Traceback" not in wrong.stderr

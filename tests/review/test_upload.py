@@ -8,7 +8,6 @@ import os
 import re
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -84,10 +83,8 @@ def test_offline_runs_are_not_sent(server: Server, sweep: Path) -> None:
     ("key", "address", "message"),
     [(KEY, "http://127.0.0.1:9", "cannot be reached"), ("", "http://127.0.0.1:9", "has no API key")],
 )
-def test_without_a_server_it_says_so_in_seconds(key: str, address: str, message: str, sweep: Path) -> None:
-    began = time.monotonic()
+def test_without_a_server_it_says_so(key: str, address: str, message: str, sweep: Path) -> None:
     done = pick(sweep, "--upload", WANDB_BASE_URL=address, WANDB_API_KEY=key)
-    assert time.monotonic() - began < 30, "most of it is Python's start"
     assert done.returncode == 1
     assert re.match(rf"ConnectionError: W&B .*{message}.*--no-upload picks without sending", done.stderr), done.stderr
     assert "Traceback" not in done.stderr

@@ -9,9 +9,9 @@ from importlib import import_module
 
 from zero_dce.terminal import print_any_name
 
-# Each is a module beside this one with add_arguments(parser) and run(options), imported only when it is asked for: one
-# needs torch, another W&B, and the help neither. The texts are the first lines of the modules' own.
-COMMANDS = {
+# Each is a module beside this one with add_arguments(parser) and run(options); its docstring begins with the text. Only
+# the one asked for is imported: report needs torch, dashboard needs W&B, and the help needs neither.
+SUBCOMMANDS = {
     "report": "Write report.html, the page on which a checkpoint is chosen by eye.",
     "pick": "Keep one checkpoint of a sweep: its weights, configuration, measures and sample pictures, in one folder.",
     "rank": "Rank checkpoints by the votes that the page saved, as the page did.",
@@ -24,17 +24,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     given = sys.argv[1:] if arguments is None else list(arguments)
     parser = argparse.ArgumentParser(prog="python -m zero_dce.review", description="Look at a sweep, and choose.")
     commands = parser.add_subparsers(metavar="COMMAND")
-    for name, text in COMMANDS.items():
+    for name, text in SUBCOMMANDS.items():
         command = commands.add_parser(name, help=text)
         if given[:1] == [name]:
             module = import_module(f"zero_dce.review.{name}")
             command.description = module.__doc__
             command.set_defaults(run=module.run)
             module.add_arguments(command)
-    options = parser.parse_args(given)
-    if not given:
-        parser.print_help()
-        return
+    options = parser.parse_args(given or ["--help"])
     print_any_name()
     try:
         options.run(options)

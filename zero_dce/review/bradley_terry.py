@@ -12,30 +12,30 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-Array = npt.NDArray[np.float64]
+Float64Array = npt.NDArray[np.float64]
 
-# Standard deviation of a strength before anything was judged, in log odds: a candidate that was never beaten stays
-# finite. Two candidates that differ by this much are judged 88 to 12.
+# The standard deviation of a strength before anything was judged, in log odds: a candidate that was never beaten stays
+# finite by it. Two candidates that differ by this much are judged 88 to 12.
 PRIOR = 2.0
 NEWTON_STEPS = 50
-TOLERANCE = 1e-10
-# Enough was judged when the first is the best with this probability,
+NEWTON_TOLERANCE = 1e-10
+# Enough was judged when the first is the best with this probability, or when the first two differ with this probability
+# by less than ALIKE (55 to 45): then either will do.
 SURE = 0.95
-# or when the first two differ by less than this (55 to 45), as surely: then either will do.
 ALIKE = 0.2
 
 
 @dataclass(frozen=True)
 class Ranking:
-    """Strengths of candidates and how surely they are known.
+    """The strengths of candidates and how surely they are known.
 
     Attributes:
-        strengths: log odds, one a candidate, mean about 0; a difference of 1 is judged 73 to 27.
+        strengths: log odds, one per candidate, mean about 0; a difference of 1 is judged 73 to 27.
         covariance: of the strengths, from the curvature of the posterior at its maximum.
     """
 
-    strengths: Array
-    covariance: Array
+    strengths: Float64Array
+    covariance: Float64Array
 
     def order(self) -> list[int]:
         """Return the candidates from the best to the worst; of equal ones the first comes first."""
@@ -78,9 +78,8 @@ def rank(count: int, votes: Sequence[tuple[int, int, float]]) -> Ranking:
     wins = np.zeros((count, count))
     for one, other, share in votes:
         if not (0 <= one < count and 0 <= other < count) or one == other or share not in (0, 0.5, 1):
-            raise ValueError(
-                f"the vote {(one, other, share)} is wrong: expected two of {count} candidates and 0, 0.5 or 1"
-            )
+            vote = (one, other, share)
+            raise ValueError(f"the vote {vote} is wrong: expected two of {count} candidates and 0, 0.5 or 1")
         wins[one, other] += share
         wins[other, one] += 1 - share
     games = wins + wins.T
@@ -89,13 +88,13 @@ def rank(count: int, votes: Sequence[tuple[int, int, float]]) -> Ranking:
         gradient, curvature = _derivatives(strengths, wins, games)
         step = np.linalg.solve(curvature, gradient)
         strengths += step
-        if np.abs(step).max() < TOLERANCE:
+        if np.abs(step).max() < NEWTON_TOLERANCE:
             break
     covariance = np.linalg.inv(_derivatives(strengths, wins, games)[1])
     return Ranking(strengths, covariance.astype(np.float64))
 
 
-def _derivatives(strengths: Array, wins: Array, games: Array) -> tuple[Array, Array]:
+def _derivatives(strengths: Float64Array, wins: Float64Array, games: Float64Array) -> tuple[Float64Array, Float64Array]:
     """Return the gradient of the log posterior, and its curvature (the negative second derivative)."""
     expected = 1 / (1 + np.exp(strengths[None, :] - strengths[:, None]))
     gradient = (wins - games * expected).sum(axis=1) - strengths / PRIOR**2

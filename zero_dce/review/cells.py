@@ -1,4 +1,4 @@
-"""From saved pictures to what the page shows of them: a thumbnail, flags, sizes."""
+"""What the page shows of saved pictures: a thumbnail, flags, sizes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +16,16 @@ from PIL import Image
 
 from zero_dce.images.decode import Pixels
 from zero_dce.records.run import CAPTION
-from zero_dce.review.collect import Picture, Run, Sweep
-from zero_dce.review.flags import Values, find_flags, picture_values
+from zero_dce.review.collect import PictureFiles, ReviewedRun, Sweep
+from zero_dce.review.flags import PictureValues, find_flags, picture_values
 from zero_dce.terminal import progress_bar
 
-# Longer side of a thumbnail in pixels, and WebP's quality: 3 to 6 kB, without visible blocks at this size.
-THUMBNAIL = 192
-QUALITY = 80
-# WebP's effort, 0 to 6: 3 takes twice as long for files 4 % smaller.
-EFFORT = 2
-# What Pillow raises for a file that is still being written, or damaged.
+# The longer side of a thumbnail in pixels, and WebP's quality: 3 to 6 kB, without visible blocks at this size.
+THUMBNAIL_SIDE = 192
+THUMBNAIL_QUALITY = 80
+# WebP's effort, 0 to 6: with 3 it takes twice as long for files that are 4 % smaller.
+THUMBNAIL_EFFORT = 2
+# Pillow raises these for a file that is still being written, or damaged.
 UNREADABLE = (OSError, SyntaxError, ValueError)
 
 
@@ -37,7 +36,7 @@ class Cell:
     Attributes:
         run: the run's number.
         step: the training step.
-        number: which picture.
+        number: the picture's.
         content: what the page is told; only ``{"broken": ...}`` where the output cannot be read.
         thumbnail: WebP in base64; empty where the output cannot be read.
     """
@@ -50,25 +49,23 @@ class Cell:
 
 
 class CellReader:
-    """Reads a sweep's pictures, in threads; inputs repeat from run to run and are measured once."""
+    """Reads a sweep's pictures in threads; inputs repeat from run to run, and each is measured once."""
 
     def __init__(self, sweep: Sweep) -> None:
         self.sweep = sweep
-        self._inputs: dict[bytes, Values] = {}
+        self._inputs: dict[bytes, PictureValues] = {}
 
     def read(self) -> Iterator[Cell]:
-        """Return all cells, by run, step and picture; a bar shows how far it is."""
-        jobs = [
-            (run, step, picture)
-            for run in self.sweep.runs
-            for step, pictures in run.pictures.items()
-            for picture in pictures
-        ]
+        """Return all cells, by run, step and picture; a bar shows the progress."""
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
-            cells = threads.map(lambda job: self._read_cell(*job), jobs)
-            yield from progress_bar(iterable=cells, total=len(jobs), desc="report", unit="picture", delay=1)
+            reading = []
+            for run in self.sweep.runs:
+                for step, pictures in run.pictures.items():
+                    reading += [threads.submit(self._read_cell, run, step, picture) for picture in pictures]
+            for cell in progress_bar(iterable=reading, desc="report", unit="picture", delay=1):
+                yield cell.result()
 
-    def _read_cell(self, run: Run, step: int, picture: Picture) -> Cell:
+    def _read_cell(self, run: ReviewedRun, step: int, picture: PictureFiles) -> Cell:
         cell = Cell(run.number, step, picture.number)
         try:
             output = SavedPicture(picture.files["output"])
@@ -85,14 +82,14 @@ class CellReader:
         }
         return cell
 
-    def _flags(self, picture: Picture, output: SavedPicture, target: float) -> list[dict[str, str]]:
+    def _flags(self, picture: PictureFiles, output: SavedPicture, target: float) -> list[dict[str, str]]:
         try:
             before = self._measure_input(picture.files["input"])
         except (KeyError, *UNREADABLE):
             return []
         return find_flags(before, picture_values(output.pixels), target)
 
-    def _measure_input(self, file: Path) -> Values:
+    def _measure_input(self, file: Path) -> PictureValues:
         content = file.read_bytes()
         if content not in self._inputs:
             self._inputs[content] = picture_values(SavedPicture(file).pixels)
@@ -100,28 +97,25 @@ class CellReader:
 
 
 class SavedPicture:
-    """A sample picture's file, decoded once.
+    """A sample picture, decoded once; a file that cannot be read raises one of ``UNREADABLE``.
 
-    Raises:
-        OSError, SyntaxError, ValueError: if it cannot be read.
+    Attributes:
+        caption: the text that was saved with it.
+        pixels: uint8, H x W x 3.
     """
 
     def __init__(self, file: Path) -> None:
         with Image.open(file) as image:
             self.caption = str(image.info.get(CAPTION, ""))
-            self.image = image.convert("RGB")
-
-    @cached_property
-    def pixels(self) -> Pixels:
-        """All pixels, uint8 H x W x 3."""
-        return np.asarray(self.image)
+            self._image = image.convert("RGB")
+        self.pixels: Pixels = np.asarray(self._image)
 
     def thumbnail(self) -> str:
-        """The picture within ``THUMBNAIL`` pixels, as WebP in base64."""
-        small = self.image.copy()
-        small.thumbnail((THUMBNAIL, THUMBNAIL), Image.Resampling.LANCZOS)
+        """Return the picture with sides of at most ``THUMBNAIL_SIDE`` pixels, as WebP in base64."""
+        small = self._image.copy()
+        small.thumbnail((THUMBNAIL_SIDE, THUMBNAIL_SIDE), Image.Resampling.LANCZOS)
         stream = io.BytesIO()
-        small.save(stream, "WEBP", quality=QUALITY, method=EFFORT)
+        small.save(stream, "WEBP", quality=THUMBNAIL_QUALITY, method=THUMBNAIL_EFFORT)
         return base64.b64encode(stream.getvalue()).decode("ascii")
 
 

@@ -1,4 +1,4 @@
-"""What a sweep's folder holds: runs, steps, pictures, weights, losses and measures. No pixels are read here."""
+"""Reads what a sweep's folder holds: runs, steps, pictures, weights, losses and measures, but no pixels."""
 
 from __future__ import annotations
 
@@ -30,12 +30,12 @@ SIDES = ("input", "output", "curves")
 
 
 @dataclass(frozen=True)
-class Picture:
-    """A sample picture at one step.
+class PictureFiles:
+    """The files of a sample picture at one step.
 
     Attributes:
-        number: which picture, as its files' names begin: ``00``.
-        files: by side, ``input``, ``output`` and ``curves``, those that are there; ``output`` always is.
+        number: the picture's, with which its files' names begin: ``00``.
+        files: those that are there by side: ``input``, ``output`` (always) and ``curves``.
     """
 
     number: str
@@ -43,13 +43,12 @@ class Picture:
 
 
 @dataclass(frozen=True)
-class Run:
+class ReviewedRun:
     """A run of a sweep, also one that failed, goes on or never began.
 
     Attributes:
         row: what :func:`zero_dce.records.sweep.read_sweep` says of it; weights and measures are filled in as far as an
             unfinished run has written them.
-        folder: of the run.
         swept: its swept values.
         target: the exposure level that its exposure loss pulls to.
         washout: the step from which its outputs were washed out in validation, where that was measured.
@@ -61,12 +60,11 @@ class Run:
     """
 
     row: RunRow
-    folder: Path
     swept: dict[str, Any]
     target: float
     washout: int | None
     checkpoints: list[int]
-    pictures: dict[int, list[Picture]]
+    pictures: dict[int, list[PictureFiles]]
     metrics: Rows
     pareto: bool | None = None
 
@@ -88,12 +86,12 @@ class Sweep:
     Attributes:
         folder: of the sweep.
         runs: by their number.
-        objectives: what was searched for, ``maximize`` or ``minimize`` by the name of a measure; empty where there were
-            not at least two, as in a grid.
+        objectives: what was searched for, ``maximize`` or ``minimize`` by the name of a measure; empty with fewer than
+            two, as in a grid.
     """
 
     folder: Path
-    runs: list[Run]
+    runs: list[ReviewedRun]
     objectives: Mapping[str, str]
 
     @property
@@ -104,7 +102,11 @@ class Sweep:
     @property
     def numbers(self) -> list[str]:
         """The numbers of all pictures."""
-        return sorted({picture.number for run in self.runs for part in run.pictures.values() for picture in part})
+        found: set[str] = set()
+        for run in self.runs:
+            for pictures in run.pictures.values():
+                found.update(picture.number for picture in pictures)
+        return sorted(found)
 
 
 def collect(folder: Path) -> Sweep:
@@ -122,8 +124,9 @@ def collect(folder: Path) -> Sweep:
     runs = [_read_run(folder, row, job, plan["swept"]) for row, job in zip(rows, plan["jobs"], strict=True)]
     # A search for one value has a best run and no front.
     objectives = plan.get("objectives", {})
-    objectives = objectives if len(objectives) > 1 else {}
-    return Sweep(folder, _mark_front(runs, objectives) if objectives else runs, objectives)
+    if len(objectives) < 2:
+        return Sweep(folder, runs, {})
+    return Sweep(folder, _mark_front(runs, objectives), objectives)
 
 
 def _what_is(folder: Path) -> str:
@@ -136,18 +139,17 @@ def _what_is(folder: Path) -> str:
     return f"{folder} is not the folder of a sweep"
 
 
-def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str]) -> Run:
+def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str]) -> ReviewedRun:
     folder = sweep / str(row["run"])
     config = _read_config(folder)
     metrics = read_rows(folder)
-    return Run(
+    return ReviewedRun(
         row={
             **row,
             "weights": row["weights"] or _plain(OmegaConf.select(config, "loss.weights")),
             "measures": row["measures"] or last_values(metrics),
             "step": max(metrics, default=None) if row["step"] is None else row["step"],
         },
-        folder=folder,
         swept=point_values(run_overrides(folder) or job, swept),
         target=float(OmegaConf.select(config, "loss.exp.target", default=EXPOSURE_TARGET)),
         washout=(row["washout"] or {}).get("from_step"),
@@ -157,15 +159,13 @@ def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str]) -> Run
     )
 
 
-def _mark_front(runs: list[Run], objectives: Mapping[str, str]) -> list[Run]:
-    """Return the runs, each with whether it is on the Pareto front of those that count."""
-    nothing = [None] * len(objectives)
-    points = [judge(run.row, objectives).values or nothing for run in runs]
-    front = set(pareto_front(points, list(objectives.values())))
-    return [
-        run if None in point else replace(run, pareto=place in front)
-        for place, (run, point) in enumerate(zip(runs, points, strict=True))
-    ]
+def _mark_front(runs: list[ReviewedRun], objectives: Mapping[str, str]) -> list[ReviewedRun]:
+    """Return the runs; those that count say whether they are on the Pareto front."""
+    points = {run.number: judge(run.row, objectives).values for run in runs}
+    counted = {number: values for number, values in points.items() if values}
+    front = pareto_front(list(counted.values()), list(objectives.values()))
+    marks = {number: place in front for place, number in enumerate(counted)}
+    return [replace(run, pareto=marks.get(run.number)) for run in runs]
 
 
 def _read_config(run: Path) -> DictConfig:
@@ -181,11 +181,10 @@ def _plain(config: Any) -> Any:
     return OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
 
 
-def _pictures(run: Path, step: int) -> list[Picture]:
-    folder = pictures_folder(run, step)
+def _pictures(run: Path, step: int) -> list[PictureFiles]:
     pictures = []
-    for output in sorted(folder.glob("*_output.png")):
+    for output in sorted(pictures_folder(run, step).glob("*_output.png")):
         number = output.name.partition("_")[0]
-        files = {side: folder / f"{number}_{side}.png" for side in SIDES}
-        pictures.append(Picture(number, {side: file for side, file in files.items() if file.is_file()}))
+        files = {side: output.with_name(f"{number}_{side}.png") for side in SIDES}
+        pictures.append(PictureFiles(number, {side: file for side, file in files.items() if file.is_file()}))
     return pictures

@@ -33,22 +33,15 @@ from zero_dce.records.sweep import run_name
 from zero_dce.weights import WEIGHTS_FILE
 
 PICKED = "picked"
-CONFIGURATION, MEASURES, ORIGIN = "config.yaml", "measures.json", "origin.json"
-PARTS = {WEIGHTS_FILE, CONFIGURATION, MEASURES, ORIGIN, SAMPLES}
-# Where Hydra keeps what a run was composed from.
+CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE = "config.yaml", "measures.json", "origin.json"
+PARTS = {WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE, SAMPLES}
+# In a run's folder, Hydra keeps the composed configuration here.
 COMPOSED = Path(HYDRA) / "config.yaml"
-STAGES = ("train", "val")
 
 
 @dataclass(frozen=True)
 class Choice:
-    """A checkpoint that a person chose.
-
-    Args:
-        run: the run's folder.
-        step: the optimizer steps done.
-        checkpoint: the file.
-    """
+    """A checkpoint that a person chose: the run's folder, the optimizer steps done, and the file."""
 
     run: Path
     step: int
@@ -60,7 +53,7 @@ class Choice:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add this command's arguments."""
+    """Add the arguments of this subcommand."""
     parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="a sweep's folder, or a single run's")
     parser.add_argument("--run", dest="name", metavar="N", help="the run's number; not with a single run's folder")
     parser.add_argument("--step", type=int, required=True, metavar="N", help="the checkpoint's step")
@@ -89,7 +82,7 @@ def run(options: argparse.Namespace) -> None:
     if not should_upload(config, options.upload):
         _write(choice, origin, folder)
         return
-    # Not at the top: most picks stay here, and W&B's and Lightning's imports take seconds.
+    # This import is not at the top: most picks stay here, and W&B's and Lightning's imports take seconds.
     from zero_dce.review.upload import check_upload, upload
 
     target = check_upload(config, choice.run)
@@ -107,22 +100,14 @@ def _write(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
 
 
 def should_upload(config: DictConfig | ListConfig, asked: bool | None) -> bool:
-    """Tell whether a pick goes to W&B: as asked for, otherwise where its run was logged online.
-
-    Args:
-        config: the run's.
-        asked: ``None`` where nothing was said.
-    """
-    return OmegaConf.select(config, "logger.wandb.mode") == "online" if asked is None else asked
+    """Tell whether a pick goes to W&B: as asked for, and where nothing was said, if its run was logged online."""
+    if asked is not None:
+        return asked
+    return bool(OmegaConf.select(config, "logger.wandb.mode") == "online")
 
 
 def choose(folder: Path, name: str | None, step: int) -> Choice:
-    """Find the checkpoint of a run in a sweep's folder, or in the run's own.
-
-    Args:
-        folder: a sweep's, or a single run's.
-        name: the run's folder in the sweep; ``None`` for a single run.
-        step: the optimizer steps done.
+    """Find a run's checkpoint of a step: by the run's name in a sweep's folder, or in the run's own without a name.
 
     Raises:
         FileNotFoundError: if there is no such run or step; the message lists those that there are.
@@ -143,31 +128,33 @@ def _find_run(folder: Path, name: str | None) -> Path:
         if name is not None:
             raise ValueError(f"{folder} is the folder of a single run: leave out --run {name}")
         return folder.resolve()
-    runs = {place.parents[1].name: place.parents[1] for place in folder.glob(f"*/{COMPOSED.as_posix()}")}
+    runs = [file.parents[1] for file in folder.glob(f"*/{COMPOSED.as_posix()}")]
     if not runs:
         raise FileNotFoundError(f"{folder} holds no runs; expected the folder of a sweep or of a single run")
-    if name not in runs:
-        there = ", ".join(f"{key} ({run_name(runs[key])})" for key in sorted(runs, key=lambda key: (len(key), key)))
-        given = "--run is missing" if name is None else f"--run {name}: there is no such run"
-        raise FileNotFoundError(f"{given}; {folder} holds: {there}")
-    return runs[name].resolve()
+    for run in runs:
+        if run.name == name:
+            return run.resolve()
+    # Run 2 comes before run 10.
+    runs.sort(key=lambda run: (len(run.name), run.name))
+    there = ", ".join(f"{run.name} ({run_name(run)})" for run in runs)
+    given = "--run is missing" if name is None else f"--run {name}: there is no such run"
+    raise FileNotFoundError(f"{given}; {folder} holds: {there}")
 
 
 def check_free(folder: Path, overwrite: bool) -> None:
-    """Return if a pick can be written to a folder.
-
-    Raises:
-        FileExistsError: if it holds an earlier pick that is not to be replaced, or anything that is no pick.
-    """
+    """Raise FileExistsError unless a folder is free, or holds an earlier pick that may be replaced."""
     restore_replaced(folder)
     if not folder.exists():
         return
-    strangers = sorted({part.name for part in folder.iterdir()} - PARTS) if folder.is_dir() else [folder.name]
+    found = {part.name for part in folder.iterdir()} if folder.is_dir() else {folder.name}
+    strangers = sorted(found - PARTS)
     if strangers:
         raise FileExistsError(f"{folder} holds what is no pick ({', '.join(strangers)}): choose another --output DIR")
     if not overwrite:
-        origin = read_json(folder / ORIGIN) or {}
-        what = "run {run} ({name}) at step {step}, picked {picked_at}".format_map(origin) if origin else "a pick"
+        origin = read_json(folder / ORIGIN_FILE) or {}
+        what = "a pick"
+        if origin:
+            what = f"run {origin['run']} ({origin['name']}) at step {origin['step']}, picked {origin['picked_at']}"
         raise FileExistsError(f"{folder} already holds {what}: add --overwrite, or keep both with --output DIR")
 
 
@@ -192,13 +179,13 @@ def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
         "note": note,
         "picked_at": datetime.now(UTC).isoformat(timespec="seconds"),
         **{key: environment.get(key) for key in ("versions", "commit", "data_fingerprint")},
-        # The code that later parts of a run ran with may be another.
+        # Later parts of a run may have been trained by another version of the code.
         "resumed": [{key: part.get(key) for key in ("versions", "commit")} for part in environment.get("resumed", [])],
     }
 
 
 def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
-    """Write the folder: whole, or not at all.
+    """Write the folder whole, or not at all.
 
     Raises:
         OSError: if it cannot be written.
@@ -207,28 +194,26 @@ def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
     network = load_weights(choice.checkpoint)
     with atomic_folder(folder) as unfinished:
         save_weights(network, unfinished / WEIGHTS_FILE, choice.step)
-        shutil.copyfile(choice.run / COMPOSED, unfinished / CONFIGURATION)
-        write_json(unfinished / MEASURES, measures_at(read_rows(choice.run), choice.step))
+        shutil.copyfile(choice.run / COMPOSED, unfinished / CONFIG_FILE)
+        write_json(unfinished / MEASURES_FILE, measures_at(read_rows(choice.run), choice.step))
         pictures = pictures_folder(choice.run, choice.step)
         if pictures.is_dir():
             shutil.copytree(pictures, unfinished / SAMPLES)
-        write_json(unfinished / ORIGIN, origin)
+        write_json(unfinished / ORIGIN_FILE, origin)
 
 
 def measures_at(rows: Rows, step: int) -> dict[str, Any]:
     """Return what was measured at a step, or last before it: training is logged more often than validation.
 
-    Args:
-        rows: of ``metrics.csv``.
-        step: the optimizer steps done.
-
     Returns:
         ``step``, and for ``train`` and ``val`` the ``step`` of the row (``None`` without one) and its ``measures``.
     """
-    return {"step": step} | {stage: _last_row(rows, f"{stage}/", step) for stage in STAGES}
+    return {"step": step, "train": _last_row(rows, "train/", step), "val": _last_row(rows, "val/", step)}
 
 
 def _last_row(rows: Rows, prefix: str, step: int) -> dict[str, Any]:
-    measures = {at: {name: row[name] for name in row if name.startswith(prefix)} for at, row in rows.items()}
-    last = max((at for at in measures if at <= step and measures[at]), default=None)
-    return {"step": last, "measures": {} if last is None else measures[last]}
+    for at in sorted(rows, reverse=True):
+        measures = {name: value for name, value in rows[at].items() if name.startswith(prefix)}
+        if at <= step and measures:
+            return {"step": at, "measures": measures}
+    return {"step": None, "measures": {}}

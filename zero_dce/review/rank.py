@@ -10,7 +10,10 @@ from typing import Any
 
 from zero_dce.review.bradley_terry import Ranking, rank
 
-SHARES = {"left": 1.0, "right": 0.0, "equal": 0.5}
+# The share of a vote that the left candidate gets.
+VOTE_SHARES = {"left": 1.0, "right": 0.0, "equal": 0.5}
+# The candidates on the left and on the right, by their numbers, and the choice.
+Vote = tuple[int, int, str]
 VERDICTS = {
     "best": "Enough was judged: the first is the best, with at least 95 %.",
     "alike": "Enough was judged: the first two are alike (55 to 45 at most, with at least 95 %); either will do.",
@@ -19,7 +22,7 @@ VERDICTS = {
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Declare the subcommand's arguments."""
+    """Add the arguments of this subcommand."""
     parser.add_argument("votes", type=Path, metavar="VOTES", help="the JSON file that the page's button saves")
 
 
@@ -30,15 +33,15 @@ def run(options: argparse.Namespace) -> None:
         ValueError: if the file is no record of votes.
     """
     candidates, votes = read_votes(options.votes)
-    ranking = rank(len(candidates), [(left, right, SHARES[choice]) for left, right, choice in votes])
-    print(describe(candidates, votes, ranking))
+    ranking = rank(len(candidates), [(left, right, VOTE_SHARES[choice]) for left, right, choice in votes])
+    print(describe_ranking(candidates, votes, ranking))
 
 
-def read_votes(file: Path) -> tuple[list[str], list[tuple[int, int, str]]]:
+def read_votes(file: Path) -> tuple[list[str], list[Vote]]:
     """Read a record of votes.
 
     Returns:
-        The candidates' names; and of each vote the numbers of the left and the right one, and the choice.
+        The candidates' names, and the votes.
 
     Raises:
         ValueError: if the file is missing or has another shape; the message says what was expected.
@@ -55,14 +58,14 @@ def read_votes(file: Path) -> tuple[list[str], list[tuple[int, int, str]]]:
     if not names:
         raise ValueError(f"{file} names no candidates; expected two checkpoints or more")
     for left, right, choice in votes:
-        if choice not in SHARES:
-            raise ValueError(f"{file}: a choice is {choice!r}; expected one of {', '.join(SHARES)}")
+        if choice not in VOTE_SHARES:
+            raise ValueError(f"{file}: a choice is {choice!r}; expected one of {', '.join(VOTE_SHARES)}")
         if not (0 <= left < len(names) and 0 <= right < len(names)) or left == right:
             raise ValueError(f"{file}: a vote is between {left} and {right}; expected two of {len(names)} candidates")
     return names, votes
 
 
-def describe(candidates: list[str], votes: list[tuple[int, int, str]], ranking: Ranking) -> str:
+def describe_ranking(candidates: list[str], votes: list[Vote], ranking: Ranking) -> str:
     """Lay out the ranking: strengths with standard errors against the first, and the chance to beat the next."""
     order = ranking.order()
     judged = Counter(index for left, right, _ in votes for index in (left, right))
@@ -71,9 +74,12 @@ def describe(candidates: list[str], votes: list[tuple[int, int, str]], ranking: 
         "      strength          judged  better than the next",
     ]
     for place, index in enumerate(order):
-        error = ranking.error(index, order[0]) if place else 0.0
-        behind = ranking.strengths[index] - ranking.strengths[order[0]]
-        strength = f"{behind:+.2f} ± {error:.2f}" if place else "best"
-        chance = f"{100 * ranking.probability(index, order[place + 1]):.0f} %" if place + 1 < len(order) else ""
+        strength = "best"
+        if place > 0:
+            behind = ranking.strengths[index] - ranking.strengths[order[0]]
+            strength = f"{behind:+.2f} ± {ranking.error(index, order[0]):.2f}"
+        chance = ""
+        if place + 1 < len(order):
+            chance = f"{100 * ranking.probability(index, order[place + 1]):.0f} %"
         lines.append(f"{place + 1:3}.  {strength:14}  {judged[index]:7}  {chance:>14}  {candidates[index]}")
     return "\n".join([*lines, VERDICTS[ranking.verdict()]])

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import os
 import shlex
 import time
@@ -24,26 +25,15 @@ from zero_dce.files import atomic, finite
 from zero_dce.losses import CompositeLoss
 from zero_dce.records.run import Rows
 from zero_dce.records.sweep import PLAN
+from zero_dce.review.bundle import bundle
 from zero_dce.review.cells import Cell, CellReader
-from zero_dce.review.collect import Run, Sweep, collect
+from zero_dce.review.collect import ReviewedRun, Sweep, collect
 from zero_dce.review.flags import describe_flags
+from zero_dce.review.rank import VERDICTS, VOTE_SHARES
 
 REPORT = "report.html"
-LOSSES = ("total", *CompositeLoss.NAMES)
-# In the order in which the browser reads them.
-SCRIPTS = (
-    "data.js",
-    "filter.js",
-    "pareto.js",
-    "grid.js",
-    "viewer.js",
-    "plots.js",
-    "front.js",
-    "ranking.js",
-    "judge.js",
-    "main.js",
-)
-# Points of a curve: more than a plot is wide, and 27 runs stay small.
+PLOTTED_LOSSES = ("total", *CompositeLoss.NAMES)
+# The most points of a curve: a plot is not as wide, and the page of 27 runs stays small.
 MOST_POINTS = 1000
 
 
@@ -60,15 +50,11 @@ def run(options: argparse.Namespace) -> None:
 
 
 def write_report(folder: Path, output: Path | None = None) -> Path:
-    """Write the page of a sweep.
+    """Write the page of a sweep and return its file.
 
     Args:
         folder: the sweep's folder.
-        output: the page's file; ``None`` is ``report.html`` in the sweep's folder. Full pictures are loaded by their
-            path relative to it.
-
-    Returns:
-        The file.
+        output: the page's file, beside which full pictures are looked for; ``None`` is ``report.html`` in the folder.
 
     Raises:
         FileNotFoundError: if the folder is not a sweep's, or that of ``output`` does not exist.
@@ -85,19 +71,13 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
 
 
 def build_page(sweep: Sweep, cells: Sequence[Cell], way: str) -> str:
-    """Return the page's HTML.
-
-    Args:
-        sweep: what the sweep's folder holds.
-        cells: its pictures.
-        way: from the page's folder to the sweep's.
-    """
+    """Return the page's HTML; ``way`` is the path from the page's folder to the sweep's."""
     thumbnails: dict[str, dict[str, str]] = {number: {} for number in sweep.numbers}
     for cell in cells:
         if cell.thumbnail:
             thumbnails[cell.number][f"{cell.run}/{cell.step}"] = cell.thumbnail
-    # One element a picture, so that only the shown picture's thumbnails are parsed.
-    blocks = [_json_element("data", describe(sweep, cells, way))]
+    # Each picture has an element of its own, so that only the shown picture's thumbnails are parsed.
+    blocks = [_json_element("data", page_content(sweep, cells, way))]
     blocks += [_json_element(f"thumbnails-{number}", content) for number, content in thumbnails.items()]
     return Template(_part("page/page.html")).substitute(
         title=escape(f"{sweep.folder.parent.name} / {sweep.folder.name}"),
@@ -105,12 +85,12 @@ def build_page(sweep: Sweep, cells: Sequence[Cell], way: str) -> str:
         data="\n".join(blocks),
         plotting=_part("uplot/uPlot.iife.min.js"),
         licence=_part("uplot/LICENSE.txt"),
-        script="\n".join(_part(f"page/{name}") for name in SCRIPTS),
+        script=bundle(page_scripts()),
     )
 
 
-def describe(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any]:
-    """Return everything but the thumbnails: what the page's scripts read."""
+def page_content(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any]:
+    """Return everything that the page's scripts read, except the thumbnails."""
     by_run: dict[int, dict[int, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
     for cell in cells:
         by_run[cell.run][cell.step][cell.number] = cell.content
@@ -121,14 +101,16 @@ def describe(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any]:
         "pick": shlex.join(["python", "-m", "zero_dce.review", "pick", str(sweep.folder)]),
         "steps": sweep.steps,
         "numbers": sweep.numbers,
-        "losses": LOSSES,
+        "losses": PLOTTED_LOSSES,
         "objectives": sweep.objectives,
         "flags": describe_flags({run.target for run in sweep.runs}),
+        "choices": VOTE_SHARES,
+        "verdicts": VERDICTS,
         "runs": [_describe_run(run, by_run[run.number]) for run in sweep.runs],
     }
 
 
-def _describe_run(run: Run, cells: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+def _describe_run(run: ReviewedRun, cells: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "run": run.number,
         "point": run.row["point"],
@@ -143,8 +125,8 @@ def _describe_run(run: Run, cells: Mapping[int, Mapping[str, Any]]) -> dict[str,
         "steps": run.steps,
         "checkpoints": run.checkpoints,
         "cells": cells,
-        "training": _curves(run.metrics, [f"train/{name}" for name in LOSSES]),
-        "validation": _curves(run.metrics, sorted(_names(run.metrics, "val/"))),
+        "training": _curves(run.metrics, [f"train/{name}" for name in PLOTTED_LOSSES]),
+        "validation": _curves(run.metrics, _validated(run.metrics)),
     }
 
 
@@ -152,20 +134,20 @@ def _plain(value: Any) -> Any:
     return value if isinstance(value, int | float | str) else str(value)
 
 
-def _names(metrics: Rows, prefix: str) -> set[str]:
-    return {name for row in metrics.values() for name in row if name.startswith(prefix) and "share/" not in name}
+def _validated(metrics: Rows) -> list[str]:
+    names = {name for row in metrics.values() for name in row}
+    return sorted(name for name in names if name.startswith("val/") and "share/" not in name)
 
 
 def _curves(metrics: Rows, names: Sequence[str]) -> dict[str, Any]:
     """Return the steps that have any of these values, and the values; evenly thinned where there are too many."""
-    steps = [step for step in sorted(metrics) if any(name in metrics[step] for name in names)]
-    steps = steps[:: max(1, -(-len(steps) // MOST_POINTS))]
-    values = {name.partition("/")[2]: [_short(metrics[step].get(name)) for step in steps] for name in names}
-    return {"steps": steps, "values": values}
-
-
-def _short(value: float | None) -> float | None:
-    return None if value is None else float(f"{value:.5g}")
+    steps = [step for step in sorted(metrics) if not metrics[step].keys().isdisjoint(names)]
+    thinned = steps[:: max(1, math.ceil(len(steps) / MOST_POINTS))]
+    curves = {}
+    for name in names:
+        values = [metrics[step].get(name) for step in thinned]
+        curves[name.partition("/")[2]] = [None if value is None else float(f"{value:.5g}") for value in values]
+    return {"steps": thinned, "values": curves}
 
 
 def _json_element(name: str, content: Any) -> str:
@@ -176,6 +158,12 @@ def to_json(content: Any) -> str:
     """Return JSON that can stand inside an HTML element: no text in it can end the element or begin another."""
     text = json.dumps(finite(content), ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
+
+
+def page_scripts() -> dict[str, str]:
+    """Return the texts of the page's modules by their files' names."""
+    names = sorted(file.name for file in files("zero_dce.review").joinpath("page").iterdir())
+    return {name: _part(f"page/{name}") for name in names if name.endswith(".js")}
 
 
 def _part(name: str) -> str:

@@ -1,4 +1,4 @@
-"""W&B's messages and errors, as a command wants them: one line that says what to do."""
+"""W&B's messages and errors as a command shows them: in one line that says what to do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from wandb.sdk.lib.service.service_connection import WandbApiFailedError
 
 
 def quiet_wandb() -> None:
-    """Leave it to the command to say what it did; must come before W&B is first used."""
+    """Keep W&B's own messages back, since the command says what it did; call it before W&B is first used."""
     os.environ.setdefault("WANDB_SILENT", "true")
 
 

@@ -18,21 +18,16 @@ from zero_dce.review.service import explain_refusal, quiet_wandb
 
 KIND = "model"
 ALIAS = "picked"
-# Of a server that answered a moment ago; a few megabytes to send; the rest of a run without training.
-SECONDS_TO_CONNECT, SECONDS_TO_SEND, SECONDS_TO_FINISH = 25, 300, 60
-# Of an artifact's name.
+# In seconds. The server has just answered, so a connection is quick; an artifact has a few megabytes; and a W&B run
+# without training has little left to send at its end.
+INIT_TIMEOUT, SEND_TIMEOUT, FINISH_TIMEOUT = 25, 300, 60
+# W&B takes no longer name for an artifact.
 MOST_CHARACTERS = 128
 
 
 @dataclass(frozen=True)
 class Target:
-    """Where an artifact goes.
-
-    Args:
-        project: the W&B project.
-        entity: the user or team; ``None`` is the user's own default.
-        name: the artifact's.
-    """
+    """Where an artifact goes: the W&B project, the user or team (``None``: the default one), and its name."""
 
     project: str
     entity: str | None
@@ -40,11 +35,7 @@ class Target:
 
 
 def check_upload(config: DictConfig | ListConfig, run: Path) -> Target:
-    """Return where the artifact of a run goes, if W&B can be reached.
-
-    Args:
-        config: the run's.
-        run: its folder.
+    """Return where the artifact of a run goes, by the run's configuration and folder.
 
     Raises:
         ConnectionError: if W&B cannot be reached.
@@ -79,8 +70,8 @@ def upload(folder: Path, target: Target, title: str, step: int, origin: Mapping[
     The training's own W&B run is left alone: it may still be training, or wait offline to be sent.
 
     Args:
-        folder: what is sent, all of it.
-        target: where to.
+        folder: all of it is sent.
+        target: where it is sent to.
         title: the checkpoint, as a person names it.
         step: its optimizer steps.
         origin: where it came from; becomes the artifact's metadata.
@@ -93,30 +84,23 @@ def upload(folder: Path, target: Target, title: str, step: int, origin: Mapping[
     """
     artifact = wandb.Artifact(target.name, KIND, description=origin["note"] or title, metadata=dict(origin))
     artifact.add_dir(str(folder), skip_cache=True, policy="immutable")
-    settings = wandb.Settings(
-        silent=True, init_timeout=SECONDS_TO_CONNECT, finish_timeout=SECONDS_TO_FINISH, console="off"
-    )
+    settings = wandb.Settings(silent=True, init_timeout=INIT_TIMEOUT, finish_timeout=FINISH_TIMEOUT, console="off")
     aliases = [ALIAS, f"step-{step}"]
+    way_out = f"{folder} is whole; to send it, pick again with --overwrite"
     with (
-        explain_refusal("W&B did not take the artifact", f"{folder} is whole; to send it, pick again with --overwrite"),
+        explain_refusal("W&B did not take the artifact", way_out),
         TemporaryDirectory(prefix="zero_dce_pick", ignore_cleanup_errors=True) as scratch,
     ):
         return _send(artifact, target, aliases, name=f"pick: {title}", dir=scratch, settings=settings)
 
 
 def _send(artifact: wandb.Artifact, target: Target, aliases: list[str], **options: Any) -> str:
-    run = wandb.init(
-        project=target.project,
-        entity=target.entity,
-        # Not one that an agent's environment names.
-        id=secrets.token_hex(4),
-        job_type="pick",
-        mode="online",
-        **options,
-    )
+    where: dict[str, Any] = {"project": target.project, "entity": target.entity, "mode": "online"}
+    # Without an id, W&B would take the one that a sweep agent's environment names.
+    run = wandb.init(**where, id=secrets.token_hex(4), job_type="pick", **options)
     failed = True
     try:
-        sent = run.log_artifact(artifact, aliases=aliases).wait(timeout=SECONDS_TO_SEND)
+        sent = run.log_artifact(artifact, aliases=aliases).wait(timeout=SEND_TIMEOUT)
         failed = False
         return str(sent.qualified_name)
     finally:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -158,48 +157,6 @@ def test_a_wandb_sweep(server: Server, sice: Path, tmp_path: Path) -> None:
         assert run.display_name == f"exp=3 tv={run.config['loss']['weights']['tv']}"
         assert (run.sweep, run.group) == ("grid1", "loss_weights/grid1")
         assert run.config["loss.weights.tv"] == run.config["loss"]["weights"]["tv"], "W&B's own column of the sweep"
-
-
-CHECK = """
-import time
-from zero_dce.loggers.connection import check_connection
-began = time.monotonic()
-try:
-    check_connection()
-finally:
-    assert time.monotonic() - began < 5, "it hangs"
-"""
-
-
-@pytest.mark.parametrize(
-    ("key", "server_is", "message"),
-    [
-        ("", "there", "has no API key for http://127.0.0.1"),
-        (KEY, "refusing", "refuses the API key"),
-        (KEY, "silent", r"cannot be reached \(.*Timeout.* within 3 s"),
-        (KEY, "a portal", r"is no W&B server \(status 200\)"),
-        (KEY, "gone", r"cannot be reached \(ConnectionError"),
-        ("too short", "there", "API key cannot be right"),
-        (KEY, "there", None),
-    ],
-)
-def test_the_server_is_asked_first(key: str, server_is: str, message: str | None, tmp_path: Path) -> None:
-    """In a terminal, where W&B would ask for a key, and for a server that would hang its client for long."""
-    with serve(refuses=server_is == "refusing", silent=server_is == "silent") as server:
-        address = {"gone": "http://127.0.0.1:9", "a portal": f"{server.address}/login"}.get(server_is, server.address)
-        environment = {**os.environ, "WANDB_BASE_URL": address, "WANDB_API_KEY": key, "HOME": str(tmp_path)} | {
-            "PYTHONPATH": str(ROOT)
-        }
-        (tmp_path / "check.py").write_text(CHECK)
-        command = ["script", "-qec", f"{sys.executable} {tmp_path / 'check.py'}", os.devnull]
-        done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-        )
-    if message is None:
-        assert done.returncode == 0, done.stdout
-    else:
-        assert done.returncode != 0
-        assert re.search(message, done.stdout), done.stdout
 
 
 def test_without_a_key_nothing_is_begun(sice: Path, tmp_path: Path) -> None:

@@ -1,26 +1,31 @@
-// What the page was given, and the small tools that all parts use. Text from files is only ever set as text, never as HTML.
+// What the page was given, and the small tools that all parts use. Text from files is only ever set as text, not HTML.
 
-const data = JSON.parse(document.getElementById("data").textContent);
-const runs = data.runs;
-const SIDES = ["output", "input", "curves"];
-const SIDE_NAMES = { output: "Output", input: "Input", curves: "Curves" };
+export const data = JSON.parse(document.getElementById("data").textContent);
+export const runs = data.runs;
+export const SIDES = { output: "Output", input: "Input", curves: "Curves" };
 
-// What is shown now; each part reads it and changes it through the functions of main.js.
-const state = {
-  // Which picture: they go from dark to bright, and of the darkest one little can be seen.
+// What is shown now; every part reads it, and each changes what belongs to it.
+export const state = {
+  // The pictures go from dark to bright, and in the darkest one little can be seen.
   number: data.numbers[Math.floor(data.numbers.length / 3)] ?? null,
   side: "output",
   run: null, // the current cell's run, and
   step: null, // its training step
+  pointed: null, // the run that the mouse or the keys point at
   pinned: null, // the run that was clicked in a plot or by its name
   visible: runs, // what the filter leaves, in the chosen order
   field: "", // what is sorted by and shown below each cell
   descending: false,
 };
 
-const byId = (name) => document.getElementById(name);
+// All colours are equally light, and stand off the background of both themes.
+runs.forEach((run, index) => {
+  run.colour = `hsl(${Math.round((360 * index) / Math.max(runs.length, 6) + 25) % 360} 62% 60%)`;
+});
 
-function element(tag, attributes = {}, ...children) {
+export const byId = (name) => document.getElementById(name);
+
+export function element(tag, attributes = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
     if (name in made && typeof value !== "string") made[name] = value;
@@ -30,9 +35,10 @@ function element(tag, attributes = {}, ...children) {
   return made;
 }
 
-// The thumbnails of one picture by "run/step"; the others' stay unparsed.
+// The thumbnails of one picture by "run/step". Those of the others stay unparsed until they are chosen.
 let parsed = { number: null, thumbnails: {} };
-function thumbnail(run, step) {
+
+export function thumbnail(run, step) {
   if (parsed.number !== state.number) {
     const block = byId(`thumbnails-${state.number}`);
     parsed = { number: state.number, thumbnails: block ? JSON.parse(block.textContent) : {} };
@@ -41,30 +47,45 @@ function thumbnail(run, step) {
   return content ? `data:image/webp;base64,${content}` : null;
 }
 
-const cellOf = (run, step, number = state.number) => run.cells[step]?.[number];
-const nameOf = (run) => (run.point ? `run ${run.run} · ${run.point}` : `run ${run.run}`);
+export const cellOf = (run, step, number = state.number) => run.cells[step]?.[number];
+export const nameOf = (run) => (run.point ? `run ${run.run} · ${run.point}` : `run ${run.run}`);
 const stepFolder = (step) => `step-${String(step).padStart(6, "0")}`;
 
 // Where a full picture lies, relative to this page; null where the run has none.
-function fileOf(run, step, side, number = state.number) {
+export function fileOf(run, step, side, number = state.number) {
   if (!cellOf(run, step, number)?.sides?.includes(side)) return null;
   return `${data.root}${run.run}/samples/${stepFolder(step)}/${number}_${side}.png`;
 }
 
-const canPick = (run, step) => run.checkpoints.includes(step);
-const pickParts = (run, step) => [data.pick, `--run ${run.run}`, `--step ${step}`];
-const pickCommand = (run, step) => pickParts(run, step).join(" ");
+export const missingText = (paths) =>
+  `Missing: ${paths.map(decodeURI).join(", ")}. Full pictures are not inside this page; ` +
+  `it has to lie in the sweep's folder, ${data.folder}`;
 
-function short(value) {
+// This is said once: where one file is missing, mostly all are.
+export function sayMissing() {
+  const box = byId("missing");
+  if (!box.hidden) return;
+  box.textContent =
+    "The runs' folders are not all beside this page, so only thumbnails of the outputs can be shown. Inputs, curve " +
+    `maps and full pictures are in the sweep's folder, ${data.folder}: put this page back there, or move the folder ` +
+    "along with it.";
+  box.hidden = false;
+}
+
+export const canPick = (run, step) => run.checkpoints.includes(step);
+export const pickParts = (run, step) => [data.pick, `--run ${run.run}`, `--step ${step}`];
+export const pickCommand = (run, step) => pickParts(run, step).join(" ");
+
+export function short(value) {
   if (typeof value !== "number") return value ?? "–";
   return Number.isInteger(value) ? String(value) : String(Number(value.toPrecision(4)));
 }
 
 const openDialogOrBody = () => document.querySelector("dialog[open]") ?? document.body;
 
-function say(text) {
+export function say(text) {
   const box = byId("said");
-  // An open dialog covers all that is not in it.
+  // An open dialog covers everything outside it.
   openDialogOrBody().append(box);
   box.textContent = text;
   box.classList.add("shown");
@@ -72,12 +93,12 @@ function say(text) {
   say.timer = setTimeout(() => box.classList.remove("shown"), 2500);
 }
 
-async function copy(text) {
+export async function copy(text) {
   try {
     await navigator.clipboard.writeText(text);
     say(`Copied: ${text}`);
   } catch {
-    // Without the right to write there: what a person would do by hand.
+    // Without the right to write to the clipboard, the page does what a person would do by hand.
     const area = element("textarea");
     area.value = text;
     openDialogOrBody().append(area);
@@ -89,28 +110,28 @@ async function copy(text) {
 }
 
 // A row of buttons of which one is chosen; arrow keys move inside it, as in a group of radio buttons.
-function choice(group, options, chosen, choose) {
-  group.replaceChildren(
-    ...options.map(([value, content]) => {
-      const on = value === chosen;
-      const button = element("button", { role: "radio", "aria-checked": String(on), tabIndex: on ? 0 : -1 }, content);
-      button.dataset.value = value;
-      button.onclick = () => choose(value);
-      return button;
-    }),
-  );
+export function choice(group, options, chosen, choose) {
+  const buttons = options.map(([value, content]) => {
+    const button = element("button", { role: "radio" }, content);
+    button.dataset.value = value;
+    button.onclick = () => choose(value);
+    return button;
+  });
+  group.replaceChildren(...buttons);
+  mark(group, chosen);
   group.onkeydown = (event) => {
     const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!move) return;
     event.preventDefault();
     event.stopPropagation();
-    const place = options.findIndex(([value]) => value === group.querySelector('[aria-checked="true"]')?.dataset.value);
-    choose(options[(place + move + options.length) % options.length][0]);
-    group.querySelector('[aria-checked="true"]')?.focus();
+    const place = buttons.findIndex((button) => button.getAttribute("aria-checked") === "true");
+    const next = buttons[(place + move + buttons.length) % buttons.length];
+    choose(next.dataset.value);
+    next.focus();
   };
 }
 
-function mark(group, chosen) {
+export function mark(group, chosen) {
   for (const button of group.children) {
     const on = button.dataset.value === chosen;
     button.setAttribute("aria-checked", String(on));
@@ -118,12 +139,7 @@ function mark(group, chosen) {
   }
 }
 
-// A colour a run, all equally light; on both themes they stand off the background.
-runs.forEach((run, place) => {
-  run.colour = `hsl(${Math.round((360 * place) / Math.max(runs.length, 6) + 25) % 360} 62% 60%)`;
-});
-
-function flagElements(flags) {
+export function flagElements(flags) {
   const rule = (kind) => data.flags.find((flag) => flag.kind === kind).rule;
   return flags.map((flag) => element("span", { class: `flag ${flag.kind}`, title: rule(flag.kind) }, flag.text));
 }

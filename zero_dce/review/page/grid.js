@@ -1,28 +1,37 @@
-// The grid: a row a run, a column a training step, each cell one picture.
+// The grid: one row per run, one column per training step, each cell one picture.
 
-const grid = byId("grid");
-grid.style.setProperty("--columns", Math.max(1, data.steps.length));
-const rowOf = new Map();
+import {
+  byId, canPick, cellOf, copy, data, element, fileOf, flagElements, nameOf, pickCommand, pickParts, runs, sayMissing,
+  short, SIDES, state, thumbnail,
+} from "./data.js";
+import { objectives, valueAt } from "./fields.js";
+import { frontBadge, objectiveValues } from "./pareto.js";
+import { pin, point, rowOf } from "./pointing.js";
+
+export const grid = byId("grid");
 const cellElements = new Map();
-const key = (run, step) => `${run.run}/${step}`;
+export const cellElement = (run, step) => cellElements.get(`${run.run}/${step}`);
 
 // Sources are set when a cell comes near the window, so that a long sweep decodes only what is looked at.
-const near = new IntersectionObserver(
-  (entries) => {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      near.unobserve(target);
-      target.src = target.dataset.source;
-    }
-  },
-  { root: grid, rootMargin: "300px" },
-);
+const near = new IntersectionObserver(loadNear, { root: grid, rootMargin: "300px" });
 
-function buildGrid() {
+function loadNear(entries) {
+  for (const { isIntersecting, target } of entries) {
+    if (!isIntersecting) continue;
+    near.unobserve(target);
+    target.src = target.dataset.source;
+  }
+}
+
+// A click on a cell calls `open` with its run and step.
+export function buildGrid(open) {
+  grid.style.setProperty("--columns", Math.max(1, data.steps.length));
   const columns = data.steps.map((step) => element("div", { role: "columnheader", class: "column" }, `step ${step}`));
-  grid.append(element("div", { role: "row", class: "row steps" }, element("div", { class: "corner" }, "run"), ...columns));
+  const corner = element("div", { class: "corner" }, "run");
+  grid.append(element("div", { role: "row", class: "row steps" }, corner, ...columns));
   for (const run of runs) {
-    const row = element("div", { role: "row", class: "row run", "data-run": String(run.run) }, head(run), ...data.steps.map((step) => cell(run, step)));
+    const cells = data.steps.map((step) => buildCell(run, step, open));
+    const row = element("div", { role: "row", class: "row run", "data-run": String(run.run) }, head(run), ...cells);
     row.style.setProperty("--colour", run.colour);
     row.onmouseenter = () => point(run);
     row.onmouseleave = () => point(null);
@@ -32,54 +41,58 @@ function buildGrid() {
 }
 
 function head(run) {
-  const name = element("button", { class: "name", "aria-pressed": "false", title: "mark this run in the plots" }, nameOf(run));
+  const marks = { class: "name", "aria-pressed": "false", title: "mark this run in the plots" };
+  const name = element("button", marks, nameOf(run));
   name.onclick = () => pin(run);
   name.onfocus = () => point(run);
   const weights = Object.entries(run.weights).map(([term, value]) => `${term} ${short(value)}`).join("  ");
-  const lines = [run.pareto ? element("div", {}, name, " ", frontBadge()) : name, element("div", { class: `state-${run.state.replace(" ", "-")}` }, stateText(run))];
+  const lines = [run.pareto ? element("div", {}, name, " ", frontBadge()) : name];
+  lines.push(element("div", { class: `state-${run.state.replace(" ", "-")}` }, stateText(run)));
   if (weights) lines.push(element("div", { class: "quiet numbers", title: "loss weights" }, weights));
   if (objectives.size) lines.push(objectiveValues(run));
   if (run.error) lines.push(element("div", { class: "error warning" }, run.error));
-  if (run.washout !== null) lines.push(element("div", { class: "warning", title: FADES }, `fades from step ${run.washout}`));
+  if (run.washout !== null) {
+    lines.push(element("div", { class: "warning", title: FADES }, `fades from step ${run.washout}`));
+  }
   lines.push(element("div", { class: "numbers sorted-by" }), element("div", { class: "pick" }));
   return element("div", { class: "head", role: "rowheader" }, ...lines);
 }
 
-// What the alarm says of a run; the flag "washed out" is of one picture.
-const FADES = "the wash-out alarm: of all validation pictures together, measured against this run's own best; ? says more";
+// This is what the alarm says of a run; the flag "washed out" is of one picture.
+const FADES =
+  "the wash-out alarm: of all validation pictures together, measured against this run's own best; ? says more";
 
 function stateText(run) {
-  const text = { unfinished: "unfinished: running, or stopped" }[run.state] ?? run.state;
+  const text = run.state === "unfinished" ? "unfinished: running, or stopped" : run.state;
   return run.step === null ? text : `${text}, step ${run.step}`;
 }
 
-function cell(run, step) {
+function buildCell(run, step, open) {
   const made = element("div", { role: "gridcell", class: "cell" });
-  if (run.steps.includes(step)) {
-    const picture = element("button", { class: "picture", tabIndex: -1, "aria-label": `${nameOf(run)}, step ${step}` });
-    picture.onclick = () => openViewer(run, step);
-    picture.onfocus = () => moveTo(run, step);
-    const foot = element("div", { class: "foot" });
-    made.append(picture, foot);
-    made.onmouseenter = () => showCommand(run, step);
-    made.onmouseleave = () => showCommand(run, run === state.run ? state.step : lastStep(run));
-    cellElements.set(key(run, step), made);
-  }
+  if (!run.steps.includes(step)) return made;
+  const label = `${nameOf(run)}, step ${step}`;
+  const picture = element("button", { class: "picture", tabIndex: -1, "aria-label": label });
+  picture.onclick = () => open(run, step);
+  picture.onfocus = () => moveTo(run, step);
+  made.append(picture, element("div", { class: "foot" }));
+  made.onmouseenter = () => showCommand(run, step);
+  made.onmouseleave = () => showCommand(run, run === state.run ? state.step : lastStep(run));
+  cellElements.set(`${run.run}/${step}`, made);
   return made;
 }
 
-const lastStep = (run) => run.checkpoints.at(-1) ?? run.steps.at(-1) ?? null;
+export const lastStep = (run) => run.checkpoints.at(-1) ?? run.steps.at(-1) ?? null;
 
-// Below the run: the command for the step under the mouse, or the current one, or the last.
-function showCommand(run, step) {
+// Shows the command below the run: for the step under the mouse, or the current one, or the last.
+export function showCommand(run, step) {
   fillCommand(rowOf.get(run).querySelector(".pick"), run, step);
 }
 
-function fillCommand(box, run, step) {
+export function fillCommand(box, run, step) {
   if (step === null) return box.replaceChildren();
   if (!canPick(run, step)) {
-    const why = step === 0 ? "step 0 is untrained: there is no checkpoint to pick" : `step ${step} has no checkpoint to pick`;
-    return box.replaceChildren(element("span", { class: "quiet" }, why));
+    const why = step === 0 ? "step 0 is untrained: there is no checkpoint" : `step ${step} has no checkpoint`;
+    return box.replaceChildren(element("span", { class: "quiet" }, `${why} to pick`));
   }
   const [button] = pickButtons(run, step);
   button.className = "";
@@ -91,24 +104,25 @@ function fillCommand(box, run, step) {
 }
 
 // Puts the chosen picture and side into every cell.
-function fillCells() {
-  for (const run of runs) for (const step of run.steps) fillCell(run, step);
+export function fillCells() {
+  for (const run of runs) {
+    for (const step of run.steps) fillCell(run, step);
+  }
 }
 
 function fillCell(run, step) {
-  const made = cellElements.get(key(run, step));
+  const made = cellElement(run, step);
   const content = cellOf(run, step);
-  made.firstChild.replaceChildren(picture(run, step, content));
+  made.firstChild.replaceChildren(pictureOf(run, step, content));
   const foot = flagElements(content?.flags ?? []);
   const value = valueAt(run, step, state.field);
   if (value !== null) foot.push(element("span", { class: "value" }, `${state.field} ${short(value)}`));
-  const picks = pickButtons(run, step);
-  for (const button of picks) button.tabIndex = run === state.run && step === state.step ? 0 : -1;
-  made.lastChild.replaceChildren(...foot, ...picks);
+  made.lastChild.replaceChildren(...foot, ...pickButtons(run, step));
+  setTabStop(made, run === state.run && step === state.step);
 }
 
 // A button that copies the command; none where there is no checkpoint.
-function pickButtons(run, step) {
+export function pickButtons(run, step) {
   if (!canPick(run, step)) return [];
   const label = `copy the command that picks run ${run.run}, step ${step}`;
   const button = element("button", { class: "copy", title: pickCommand(run, step), "aria-label": label }, "pick");
@@ -116,38 +130,32 @@ function pickButtons(run, step) {
   return [button];
 }
 
-function picture(run, step, content) {
+function pictureOf(run, step, content) {
   if (!content) return state.number === null ? "no pictures saved" : "no picture";
   if (content.broken) return content.broken;
   const source = state.side === "output" ? thumbnail(run, step) : fileOf(run, step, state.side);
-  if (!source) return `no ${SIDE_NAMES[state.side].toLowerCase()} saved`;
+  if (!source) return `no ${SIDES[state.side].toLowerCase()} saved`;
   const [width, height] = content.size;
   // The element has the picture's shape before it is decoded, so that nothing moves.
   const image = element("img", { alt: "", width, height, decoding: "async", "data-source": source });
   image.style.width = `calc(var(--cell) * ${Math.min(1, width / height)})`;
   image.onerror = () => {
     sayMissing();
-    image.replaceWith(`${SIDE_NAMES[state.side]} is missing`);
+    image.replaceWith(`${SIDES[state.side]} is missing`);
   };
   near.observe(image);
   return image;
 }
 
-// A measure of validation at a step.
-function valueAt(run, step, field) {
-  const place = run.validation.steps.indexOf(step);
-  return run.validation.values[field.replace(/^val\//, "")]?.[place] ?? null;
-}
-
-function showRows() {
-  const rows = state.visible.map((run) => rowOf.get(run));
+export function showRows() {
   const nothing = byId("nothing");
-  grid.replaceChildren(grid.firstChild, ...rows, nothing);
-  nothing.hidden = rows.length > 0 && data.steps.length > 0;
+  grid.replaceChildren(grid.firstChild, ...state.visible.map((run) => rowOf.get(run)), nothing);
+  nothing.hidden = state.visible.length > 0 && data.steps.length > 0;
   nothing.textContent = emptyText();
   for (const run of state.visible) {
-    const value = run.fields[state.field];
-    rowOf.get(run).querySelector(".sorted-by").textContent = state.field && !(state.field in run.weights) && !objectives.has(state.field) ? `${state.field} ${short(value)}` : "";
+    const shownAlready = state.field === "" || state.field in run.weights || objectives.has(state.field);
+    const text = shownAlready ? "" : `${state.field} ${short(run.fields[state.field])}`;
+    rowOf.get(run).querySelector(".sorted-by").textContent = text;
   }
 }
 
@@ -157,25 +165,29 @@ function emptyText() {
   return "There are no pictures and no checkpoints yet. Write this page again when the runs have come further.";
 }
 
+// Tab leads to the current cell only; arrow keys lead to the others.
+function setTabStop(made, on) {
+  for (const button of made.querySelectorAll(".picture, .copy")) button.tabIndex = on ? 0 : -1;
+}
+
+const currentCell = () => state.run && cellElement(state.run, state.step);
+
 // Makes a cell the current one: it takes the keys and the focus.
-function moveTo(run, step) {
-  const before = state.run && cellElements.get(key(state.run, state.step));
+export function moveTo(run, step) {
+  const before = currentCell();
   if (before) {
     before.classList.remove("current");
-    before.firstChild.tabIndex = -1;
-    before.querySelector(".copy")?.setAttribute("tabindex", "-1");
+    setTabStop(before, false);
   }
   [state.run, state.step] = [run, step];
-  const now = cellElements.get(key(run, step));
-  now.classList.add("current");
-  now.firstChild.tabIndex = 0;
-  now.querySelector(".copy")?.setAttribute("tabindex", "0");
+  currentCell().classList.add("current");
+  setTabStop(currentCell(), true);
   showCommand(run, step);
   point(run);
 }
 
-function focusCell() {
-  const made = state.run && cellElements.get(key(state.run, state.step));
+export function focusCell() {
+  const made = currentCell();
   if (!made) return;
   made.firstChild.focus({ preventScroll: true });
   showWhole(made);
@@ -192,7 +204,7 @@ function showWhole(made) {
 }
 
 // The cell that an arrow key leads to: the next that exists, runs in their order on the page. Null at the end.
-function neighbour(move) {
+export function neighbour(move) {
   if (!state.run) return null;
   const steps = state.run.steps;
   if (move === "left" || move === "right") {

@@ -1,10 +1,25 @@
 // Puts the parts together: what is chosen above the grid, the keys, and the start.
 
-const store = {
-  // Some browsers keep nothing for a page that was opened as a file.
-  get: (name) => { try { return localStorage.getItem(`zero_dce.${name}`); } catch { return null; } },
-  set: (name, value) => { try { localStorage.setItem(`zero_dce.${name}`, value); } catch { /* as it was next time */ } },
-};
+import {
+  byId, canPick, choice, copy, data, element, fileOf, mark, pickCommand, runs, say, sayMissing, SIDES, state,
+} from "./data.js";
+import { numericFields } from "./fields.js";
+import { applyFilter } from "./filter.js";
+import { buildGrid, fillCells, focusCell, grid, lastStep, moveTo, neighbour, showCommand, showRows } from "./grid.js";
+import { JUDGE_KEYS, judging, toggleCandidate } from "./judge.js";
+import { explainFront } from "./pareto.js";
+import { buildPlotChoices, drawPlots } from "./plots.js";
+import { point } from "./pointing.js";
+import { moveSlider, openViewer, showPicture, showSide, slider, toggleCompare, view, viewer, zoom } from "./viewer.js";
+
+// Some browsers keep nothing for a page that was opened as a file; then the theme is dark again next time.
+function withStorage(act) {
+  try {
+    return act(localStorage);
+  } catch {
+    return null;
+  }
+}
 
 function choosePicture(number) {
   state.number = number;
@@ -40,7 +55,8 @@ function chooseField(field) {
 }
 
 function togglePlots() {
-  const hidden = (byId("plots").hidden = !byId("plots").hidden);
+  const hidden = !byId("plots").hidden;
+  byId("plots").hidden = hidden;
   byId("toggle-plots").setAttribute("aria-pressed", String(!hidden));
   drawPlots();
 }
@@ -48,46 +64,42 @@ function togglePlots() {
 function chooseTheme(theme) {
   document.documentElement.dataset.theme = theme;
   byId("theme").textContent = theme === "dark" ? "Light" : "Dark";
-  store.set("theme", theme);
+  withStorage((storage) => storage.setItem("zero_dce.theme", theme));
   drawPlots();
 }
 
-// Once is enough: where one file is missing, mostly all are.
-function sayMissing() {
-  const box = byId("missing");
-  if (!box.hidden) return;
-  box.textContent = `The runs' folders are not all beside this page, so only thumbnails of the outputs can be shown. Inputs, curve maps and full pictures are in the sweep's folder, ${data.folder}: put this page back there, or move the folder along with it.`;
-  box.hidden = false;
-}
-
-function pictureButtons() {
-  return data.numbers.map((number) => {
-    const run = runs.find((each) => each.steps.some((step) => fileOf(each, step, "input", number)));
-    const step = run?.steps.find((each) => fileOf(run, each, "input", number));
-    const names = new Set(runs.flatMap((each) => Object.values(each.cells).map((cells) => cells[number]?.name)).filter(Boolean));
-    const name = names.size > 1 ? `${number}: other photographs in other runs` : `${number} ${[...names][0] ?? ""}`;
-    if (!run) return [number, number, name];
-    const image = element("img", { alt: name, src: fileOf(run, step, "input", number) });
-    image.onerror = () => {
-      sayMissing();
-      image.replaceWith(number);
-    };
-    return [number, image, name];
-  });
+// The value, content and title of each picture's button: its input, from the first run that has saved it.
+function pictureButton(number) {
+  const names = new Set(runs.flatMap((run) => Object.values(run.cells).map((cells) => cells[number]?.name)));
+  const known = [...names].filter(Boolean);
+  const title = known.length > 1 ? `${number}: other photographs in other runs` : `${number} ${known[0] ?? ""}`;
+  const sources = runs.flatMap((run) => run.steps.map((step) => fileOf(run, step, "input", number)));
+  const source = sources.find(Boolean);
+  if (!source) return [number, number, title];
+  const image = element("img", { alt: title, src: source });
+  image.onerror = () => {
+    sayMissing();
+    image.replaceWith(number);
+  };
+  return [number, image, title];
 }
 
 function buildChoices() {
-  const buttons = pictureButtons();
+  const buttons = data.numbers.map(pictureButton);
   choice(byId("pictures"), buttons, state.number, choosePicture);
-  buttons.forEach(([, , name], place) => (byId("pictures").children[place].title = name));
+  buttons.forEach(([, , title], place) => (byId("pictures").children[place].title = title));
   byId("pictures").hidden = buttons.length === 0;
-  const sides = SIDES.map((side) => [side, SIDE_NAMES[side]]);
-  choice(byId("sides"), sides, state.side, chooseSide);
-  choice(byId("viewer-sides"), sides, view.side, showSide);
-  byId("sort").replaceChildren(element("option", { value: "" }, "run"), ...numericFields.filter((name) => name !== "run").map((name) => element("option", { value: name }, name)));
+  choice(byId("sides"), Object.entries(SIDES), state.side, chooseSide);
+  choice(byId("viewer-sides"), Object.entries(SIDES), view.side, showSide);
+  const sortable = numericFields.filter((name) => name !== "run");
+  byId("sort").replaceChildren(element("option", { value: "" }, "run"));
+  byId("sort").append(...sortable.map((name) => element("option", { value: name }, name)));
   byId("fields").replaceChildren(...numericFields.map((name) => element("option", { value: `${name}>` })));
   for (const legend of document.querySelectorAll(".legend")) {
-    legend.append(...data.flags.flatMap(({ kind, name, rule }) => [element("dt", {}, element("span", { class: `flag ${kind}` }, name)), element("dd", {}, rule)]));
+    for (const { kind, name, rule } of data.flags) {
+      const flag = element("span", { class: `flag ${kind}` }, name);
+      legend.append(element("dt", {}, flag), element("dd", {}, rule));
+    }
   }
   explainFront();
 }
@@ -99,6 +111,17 @@ function summary() {
   return `${states || "no runs"} · written ${data.written}`;
 }
 
+function setSize(pixels) {
+  byId("size").value = pixels;
+  document.documentElement.style.setProperty("--cell", `${byId("size").value}px`);
+}
+
+// Cells are as large as the thumbnails are, or so that all steps stand beside each other.
+function fittingSize() {
+  const free = grid.clientWidth - grid.querySelector(".corner").offsetWidth - 20;
+  return Math.min(192, Math.max(120, free / Math.max(1, data.steps.length) - 8));
+}
+
 byId("filter").oninput = showRuns;
 byId("sort").onchange = (event) => chooseField(event.target.value);
 byId("direction").onclick = (event) => {
@@ -106,17 +129,6 @@ byId("direction").onclick = (event) => {
   event.target.textContent = state.descending ? "descending" : "ascending";
   showRuns();
 };
-function setSize(pixels) {
-  byId("size").value = pixels;
-  document.documentElement.style.setProperty("--cell", `${byId("size").value}px`);
-}
-
-// As large as the thumbnails are, or so that all steps stand beside each other.
-function fittingSize() {
-  const free = grid.clientWidth - grid.querySelector(".corner").offsetWidth - 20;
-  return Math.min(192, Math.max(120, free / Math.max(1, data.steps.length) - 8));
-}
-
 byId("size").oninput = (event) => setSize(event.target.value);
 byId("toggle-plots").onclick = togglePlots;
 byId("theme").onclick = () => chooseTheme(document.documentElement.dataset.theme === "dark" ? "light" : "dark");
@@ -126,8 +138,6 @@ addEventListener("resize", () => {
   drawPlots.timer = setTimeout(drawPlots, 150);
 });
 
-const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
-
 function move(way) {
   const next = neighbour(way);
   if (!next) return;
@@ -136,15 +146,26 @@ function move(way) {
   else focusCell();
 }
 
+function copyCommand() {
+  if (!state.run) return;
+  if (canPick(state.run, state.step)) copy(pickCommand(state.run, state.step));
+  else say(`step ${state.step} has no checkpoint to pick`);
+}
+
+const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDown: "down" };
 const SIDE_KEYS = { i: "input", o: "output", c: "curves" };
 const KEYS = {
-  "[": () => stepPicture(-1),
-  "]": () => stepPicture(1),
-  k: () => toggleCandidate(state.run, state.step),
-  p: () => state.run && (canPick(state.run, state.step) ? copy(pickCommand(state.run, state.step)) : say(`step ${state.step} has no checkpoint to pick`)),
+  "[": () => stepPicture(-1), "]": () => stepPicture(1),
+  k: () => toggleCandidate(state.run, state.step), p: copyCommand,
 };
-const GRID_KEYS = { Enter: () => state.run && openViewer(state.run, state.step), g: togglePlots, "/": () => byId("filter").focus(), "?": () => byId("about").showModal() };
-const VIEWER_KEYS = { s: toggleCompare, ",": () => moveSlider(-2), ".": () => moveSlider(2), "+": () => zoom(1), "=": () => zoom(1), "-": () => zoom(-1) };
+const GRID_KEYS = {
+  Enter: () => state.run && openViewer(state.run, state.step), g: togglePlots,
+  "/": () => byId("filter").focus(), "?": () => byId("about").showModal(),
+};
+const VIEWER_KEYS = {
+  s: toggleCompare, ",": () => moveSlider(-2), ".": () => moveSlider(2),
+  "+": () => zoom(1), "=": () => zoom(1), "-": () => zoom(-1),
+};
 
 function actionOf(pressed) {
   if (judging.open) return JUDGE_KEYS[pressed];
@@ -159,7 +180,7 @@ const actsItself = (target) => target.matches("button, select, input, summary, a
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || byId("about").open) return;
   const typing = event.target.matches("select, input:not([type=range], [type=checkbox])");
-  // The size has its own arrow keys; the slider's are those of the grid, and its own are comma and full stop.
+  // The size has its own arrow keys; the slider leaves them to the grid, and has comma and full stop.
   const own = event.target.matches("input[type=range]") && event.target !== slider && event.key in ARROWS;
   if (typing && event.key === "Escape") {
     // A browser would empty the field without a word, and the filter would go on.
@@ -175,11 +196,11 @@ addEventListener("keydown", (event) => {
 });
 
 byId("summary").textContent = summary();
-buildGrid();
+buildGrid(openViewer);
 setSize(fittingSize());
 buildChoices();
 buildPlotChoices();
-chooseTheme(store.get("theme") ?? "dark");
+chooseTheme(withStorage((storage) => storage.getItem("zero_dce.theme")) ?? "dark");
 fillCells();
 showRuns();
 for (const run of runs) showCommand(run, lastStep(run));

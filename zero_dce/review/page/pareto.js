@@ -1,46 +1,50 @@
-// The Pareto front of a sweep with several objectives: who is on it, and the words for it beside a run, in the legend and the help.
+// The Pareto front of a search: which runs are on it, and the words for it beside a run, in the legend and the help.
 
-// Directions by the names that the page has for the objectives; empty for a grid, which then shows nothing of all this.
-const objectives = new Map(Object.entries(data.objectives).map(([name, direction]) => [pageName(name), direction]));
+import { byId, element, nameOf, short } from "./data.js";
+import { objectives } from "./fields.js";
+
 const FRONT_RULE = "no other run is better in one objective without being worse in another";
-const MARKS = {
+export const MARKS = {
   front: { glyph: "◆", size: 13, says: "Pareto front" },
   other: { glyph: "○", size: 10, says: "other finished runs" },
   uncounted: { glyph: "×", size: 8, says: "not counted: not finished, faded or incomplete" },
 };
 
-function pageName(measure) {
-  const bare = measure.replace(/^val\//, "");
-  return hasOwnMeaning(bare) ? measure : bare;
+export function markOf(run) {
+  if (run.pareto === null) return "uncounted";
+  return run.pareto ? "front" : "other";
 }
 
-const markOf = (run) => (run.pareto === null ? "uncounted" : run.pareto ? "front" : "other");
-const betterText = (name) => (objectives.get(name) === "maximize" ? "higher is better" : "lower is better");
+export const isMaximized = (name) => objectives.get(name) === "maximize";
+export const betterText = (name) => (isMaximized(name) ? "higher is better" : "lower is better");
 
 // Why a run does not count, or where it stands.
 function standing(run) {
   if (run.pareto !== null) return run.pareto ? "on the Pareto front" : "not on the Pareto front";
   if (run.state !== "finished") return `not counted: ${run.state}`;
   if (run.washout !== null) return `not counted: fades from step ${run.washout}`;
-  return `not counted: lacks ${[...objectives.keys()].filter((name) => typeof run.fields[name] !== "number").join(", ")}`;
+  const lacking = [...objectives.keys()].filter((name) => typeof run.fields[name] !== "number");
+  return `not counted: lacks ${lacking.join(", ")}`;
 }
 
-function frontBadge() {
+export function frontBadge() {
   const glyph = element("span", { "aria-hidden": "true" }, MARKS.front.glyph);
   return element("span", { class: "front", title: `Pareto front: ${FRONT_RULE}` }, glyph, " Pareto front");
 }
 
-// Below a run's name: what a choice from the front weighs up. A line may end between values, not within one.
-function objectiveValues(run) {
-  const values = [...objectives.keys()].flatMap((name) => ["  ", element("span", {}, `${name} ${short(run.fields[name])}`)]);
-  return element("div", { class: "numbers objectives", title: "objectives" }, ...values.slice(1));
+// Shows below a run's name what a choice from the front weighs up. A line may end between values, not within one.
+export function objectiveValues(run) {
+  const values = [...objectives.keys()].map((name) => element("span", {}, `${name} ${short(run.fields[name])}`));
+  const parts = values.flatMap((value) => ["  ", value]);
+  return element("div", { class: "numbers objectives", title: "objectives" }, ...parts.slice(1));
 }
 
-// The legend's, the help's and the filter's part; a grid's page has none.
-function explainFront() {
+// Fills what the legend, the help and the filter say of the front; a grid's page says nothing of it.
+export function explainFront() {
   if (!objectives.size) return;
   const wanted = [...objectives.keys()].map((name) => `${name}: ${betterText(name)}`).join("; ");
-  document.querySelector(".strip .legend").prepend(element("dt", {}, frontBadge()), element("dd", {}, `${FRONT_RULE} (${wanted})`));
+  const rule = element("dd", {}, `${FRONT_RULE} (${wanted})`);
+  document.querySelector(".strip .legend").prepend(element("dt", {}, frontBadge()), rule);
   byId("about-objectives").textContent = wanted;
   for (const part of document.querySelectorAll(".about-front")) part.hidden = false;
   byId("filter").placeholder = `pareto  ${byId("filter").placeholder}`;
@@ -48,10 +52,12 @@ function explainFront() {
 }
 
 // The values of a run that the scatter shows, those that it could show, and where the run stands.
-function standingLines(run) {
+export function standingLines(run) {
   const names = new Set([byId("scatter-y").value, byId("scatter-x").value, ...objectives.keys()]);
   return [...[...names].map((name) => `${name} ${short(run.fields[name])}`), standing(run)];
 }
 
-// Its name alone in a grid.
-const standingText = (run) => (objectives.size ? `${nameOf(run)}: ${standingLines(run).join(", ")}` : nameOf(run));
+// In a grid this is only the run's name.
+export function standingText(run) {
+  return objectives.size ? `${nameOf(run)}: ${standingLines(run).join(", ")}` : nameOf(run);
+}

@@ -1,4 +1,4 @@
-// Bradley and Terry's ranking from pairwise votes, the same arithmetic as zero_dce/review/bradley_terry.py.
+// Bradley and Terry's ranking from pairwise votes, by the same arithmetic as zero_dce/review/bradley_terry.py.
 
 const PRIOR = 2;
 const SURE = 0.95;
@@ -7,7 +7,7 @@ const NEWTON_STEPS = 50;
 const TOLERANCE = 1e-10;
 
 // Votes are [one, other, share]: share is 1 where one was preferred, 0 where the other, 0.5 where neither.
-function rankVotes(count, votes) {
+export function rankVotes(count, votes) {
   const wins = square(count);
   for (const [one, other, share] of votes) {
     wins[one][other] += share;
@@ -83,7 +83,8 @@ function ranking(strengths, covariance) {
 function normal(value) {
   const x = Math.abs(value) / Math.SQRT2;
   const t = 1 / (1 + 0.3275911 * x);
-  const series = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592].reduce((sum, part) => (sum + part) * t, 0);
+  const coefficients = [1.061405429, -1.453152027, 1.421413741, -0.284496736, 0.254829592];
+  const series = coefficients.reduce((sum, part) => (sum + part) * t, 0);
   const tail = (series * Math.exp(-x * x)) / 2;
   return value < 0 ? tail : 1 - tail;
 }

@@ -1,13 +1,19 @@
 // One picture in true pixels, with a slider between before and after.
 
-const viewer = byId("viewer");
+import {
+  byId, cellOf, fileOf, flagElements, mark, missingText, nameOf, sayMissing, short, SIDES, state,
+} from "./data.js";
+import { valueAt } from "./fields.js";
+import { fillCommand, focusCell, moveTo, neighbour } from "./grid.js";
+
+export const viewer = byId("viewer");
+export const slider = byId("slider");
 const area = byId("stage-area");
 const frame = byId("frame");
 const handle = byId("handle");
-const slider = byId("slider");
-const view = { side: "output", compare: true, zoom: 1, request: 0, cell: null };
+export const view = { side: "output", compare: true, zoom: 1, request: 0, cell: null };
 
-function openViewer(run, step) {
+export function openViewer(run, step) {
   moveTo(run, step);
   view.side = state.side === "input" ? "output" : state.side;
   if (!viewer.open) viewer.showModal();
@@ -16,22 +22,24 @@ function openViewer(run, step) {
 }
 
 // Loads both sides before it shows either, so that moving on does not flicker; zoom, place and slider stay.
-async function showPicture() {
+export async function showPicture() {
   const request = ++view.request;
   const { run, step } = state;
   view.cell = [run, step];
   describePicture(run, step);
-  const [shown, before] = await Promise.all([
-    load(run, step, view.side),
-    view.compare && view.side !== "input" ? load(run, step, "input") : null,
-  ]);
+  const beside = view.compare && view.side !== "input";
+  const loading = [load(run, step, view.side), beside ? load(run, step, "input") : null];
+  const [shown, before] = await Promise.all(loading);
   if (request !== view.request) return;
-  place("shown", shown);
-  place("before", before);
+  showImage("shown", shown);
+  showImage("before", before);
   handle.hidden = !before || !shown;
   slider.disabled = handle.hidden;
   byId("slider-label").style.visibility = handle.hidden ? "hidden" : "";
-  sayWhatLacks(run, step, shown, before);
+  const lacking = [];
+  if (!shown) lacking.push(view.side);
+  if (beside && !before) lacking.push("input");
+  sayWhatLacks(run, step, lacking);
   layOut();
   preload();
 }
@@ -49,7 +57,7 @@ async function load(run, step, side) {
   }
 }
 
-function place(name, loaded) {
+function showImage(name, loaded) {
   const image = byId(name);
   image.hidden = !loaded;
   if (!loaded) return image.removeAttribute("src");
@@ -57,30 +65,28 @@ function place(name, loaded) {
   image.alt = `${name === "before" ? "input" : view.side}, ${nameOf(state.run)}, step ${state.step}`;
 }
 
-function sayWhatLacks(run, step, shown, before) {
+function sayWhatLacks(run, step, lacking) {
   const box = byId("viewer-missing");
-  const lacking = [];
-  if (!shown) lacking.push(view.side);
-  if (view.compare && !before && view.side !== "input") lacking.push("input");
   box.hidden = lacking.length === 0;
   if (box.hidden) return;
-  const paths = lacking.map((side) => fileOf(run, step, side));
-  if (paths.every((path) => path === null)) {
+  const paths = lacking.map((side) => fileOf(run, step, side)).filter(Boolean);
+  if (paths.length === 0) {
     box.textContent = cellOf(run, step)?.broken ?? `The run has not saved this: ${lacking.join(", ")}.`;
     return;
   }
   sayMissing();
-  box.textContent = `Missing: ${paths.filter(Boolean).map(decodeURI).join(", ")}. Full pictures are not inside this page; it has to lie in the sweep's folder, ${data.folder}`;
+  box.textContent = missingText(paths);
 }
 
 function describePicture(run, step) {
   const content = cellOf(run, step);
   byId("viewer-title").textContent = `${nameOf(run)} · step ${step}`;
   byId("viewer-flags").replaceChildren(...flagElements(content?.flags ?? []));
-  byId("after-name").textContent = SIDE_NAMES[view.side].toLowerCase();
-  const measures = ["psnr_gain", "saturation_ratio"].map((name) => [name, valueAt(run, step, name)]).filter(([, value]) => value !== null);
-  const numbers = measures.map(([name, value]) => `${name} ${short(value)}`).join("  ");
-  byId("viewer-measures").textContent = [content?.name, numbers && `validation: ${numbers}`].filter(Boolean).join("  ·  ");
+  byId("after-name").textContent = SIDES[view.side].toLowerCase();
+  const measured = ["psnr_gain", "saturation_ratio"].filter((name) => valueAt(run, step, name) !== null);
+  const numbers = measured.map((name) => `${name} ${short(valueAt(run, step, name))}`).join("  ");
+  const texts = [content?.name, numbers && `validation: ${numbers}`];
+  byId("viewer-measures").textContent = texts.filter(Boolean).join("  ·  ");
   fillCommand(byId("viewer-pick"), run, step);
   mark(byId("viewer-sides"), view.side);
   byId("compare").setAttribute("aria-pressed", String(view.compare));
@@ -92,17 +98,13 @@ function layOut() {
   if (!content?.size) return;
   const pixel = 1 / devicePixelRatio;
   const [width, height] = content.size.map((side) => side * view.zoom * pixel);
-  // Where the area itself lies between two pixels, all in it would.
+  // If the area itself lay between two pixels, everything in it would.
   area.style.marginTop = "0";
-  const { top } = area.getBoundingClientRect();
-  area.style.marginTop = `${Math.ceil(top / pixel) * pixel - top}px`;
+  const above = area.getBoundingClientRect().top;
+  area.style.marginTop = `${Math.ceil(above / pixel) * pixel - above}px`;
   const onPixel = (free) => Math.max(0, Math.round(free / 2 / pixel) * pixel);
-  Object.assign(frame.style, {
-    width: `${width}px`,
-    height: `${height}px`,
-    left: `${onPixel(area.clientWidth - width)}px`,
-    top: `${onPixel(area.clientHeight - height)}px`,
-  });
+  const [left, top] = [onPixel(area.clientWidth - width), onPixel(area.clientHeight - height)];
+  Object.assign(frame.style, { width: `${width}px`, height: `${height}px`, left: `${left}px`, top: `${top}px` });
   byId("zoom").textContent = `${view.zoom}:1`;
   slide();
 }
@@ -113,12 +115,12 @@ function slide() {
   handle.style.left = `${part}%`;
 }
 
-function moveSlider(by) {
+export function moveSlider(by) {
   slider.value = Number(slider.value) + by;
   slide();
 }
 
-function zoom(by) {
+export function zoom(by) {
   const before = view.zoom;
   view.zoom = Math.min(8, Math.max(1, before + by));
   // What is in the middle stays there.
@@ -129,17 +131,17 @@ function zoom(by) {
   area.scrollTo(x, y);
 }
 
-function showSide(side) {
+export function showSide(side) {
   view.side = side;
   showPicture();
 }
 
-function toggleCompare() {
+export function toggleCompare() {
   view.compare = !view.compare;
   showPicture();
 }
 
-// What the arrow keys may lead to next is decoded ahead.
+// Decodes ahead what the arrow keys may lead to next.
 function preload() {
   for (const move of ["left", "right", "up", "down"]) {
     const next = neighbour(move);
