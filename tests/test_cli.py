@@ -17,6 +17,7 @@ from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart,
 from zero_dce import cli
 
 
+@pytest.mark.slow
 def test_wrong_input_ends_with_1(tmp_path: Path) -> None:
     done = run_apart(tmp_path, "data=sice", "data.root=/nowhere")
     assert done.returncode == 1
@@ -51,10 +52,12 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_wheel_is_small(wheel: Path) -> None:
     assert wheel.stat().st_size < 6_000_000
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_brings_its_configuration(wheel: Path, sice: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
     command = [
@@ -83,6 +86,7 @@ def test_an_installed_wheel_brings_its_configuration(wheel: Path, sice: Path, tm
     assert [read_result(folder / number)["state"] for number in "01"] == ["finished", "finished"]
 
 
+@pytest.mark.slow
 def test_sample_and_configuration_ship_in_the_wheel(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     configuration = {
@@ -94,6 +98,7 @@ def test_sample_and_configuration_ship_in_the_wheel(wheel: Path) -> None:
     assert any(name.endswith("LICENSE") for name in names)
 
 
+@pytest.mark.slow
 def test_two_processes_leave_one_run(sice: Path, tmp_path: Path) -> None:
     """One W&B run and one set of checkpoints; that the numbers are right is in test_processes.py."""
     parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.batch_size=1"]
@@ -105,6 +110,7 @@ def test_two_processes_leave_one_run(sice: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "double" / "0" / "checkpoints").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_a_swept_run_is_resumed_on_two_processes(sice: Path, tmp_path: Path) -> None:
     options = tiny(sice, "+sweep=loss_weights", "loss.weights.exp=3", "logger=csv", "hydra.sweep.dir=sweep")
     assert run_apart(tmp_path, *options, "loss.weights.tv=200,300").returncode == 0
@@ -115,6 +121,7 @@ def test_a_swept_run_is_resumed_on_two_processes(sice: Path, tmp_path: Path) -> 
     assert read_result(tmp_path / "sweep" / "1")["weights"]["tv"] == 300
 
 
+@pytest.mark.slow
 def test_a_loss_that_breaks_on_one_process_stops_both(sice: Path, tmp_path: Path) -> None:
     """The learning rate blows the weights up; all processes stop together, and the first one says why."""
     parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "model.learning_rate=1e30"]

@@ -11,6 +11,8 @@ import pytest
 from tests.helpers.paths import ROOT
 from zero_dce.review.__main__ import COMMANDS
 
+pytestmark = pytest.mark.slow
+
 SLOW = ("torch", "lightning", "wandb")
 # Runs a module as the command line does, then prints which of the slow packages are there.
 LOADED = f"""

@@ -158,6 +158,7 @@ def read_by(process: Command) -> int:
     return process.output().count("reading")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [1, 4, 8])
 def test_a_kill_while_building_leaves_nothing_that_is_used(images: int, root: Path) -> None:
     process = start_build(root, 0.05)
@@ -171,12 +172,14 @@ def test_a_kill_while_building_leaves_nothing_that_is_used(images: int, root: Pa
     assert not [name for name in caches(root) if name.endswith(".unfinished")]
 
 
+@pytest.mark.slow
 def test_of_two_that_start_together_one_builds(root: Path) -> None:
     processes = [start_build(root, 0.1) for _ in range(2)]
     assert [process.wait() for process in processes] == [0, 0], [process.errors() for process in processes]
     assert sorted(map(read_by, processes)) == [0, 9]
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_dead_process_is_released(root: Path) -> None:
     first = start_build(root, 30)
     wait_for(lambda: read_by(first), [first])
@@ -207,6 +210,7 @@ def test_a_cache_that_cannot_be_written(root: Path, monkeypatch: pytest.MonkeyPa
 ON_A_SMALL_DISK = 'mount -t tmpfs -o size=40k tmpfs "$0" && "$@"'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fallback", ["stop", "none"])
 def test_a_full_disk(fallback: str, root: Path, tmp_path: Path) -> None:
     """It fills while the cache is written: the message says what to do, and the run goes on without one if asked."""

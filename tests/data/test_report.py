@@ -356,6 +356,7 @@ mount -t tmpfs -o size=2500k tmpfs "$0" && cd "$0" && "$@"; code=$?; cp -r "$0/r
 ISOLATED = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logger", ["csv", "wandb"])
 def test_a_full_disk(logger: str, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second checkpoint has no room: the message says so, and the first can be resumed."""
@@ -377,6 +378,7 @@ def test_a_full_disk(logger: str, sice: Path, tmp_path: Path, monkeypatch: pytes
     assert read_result(run)["last_step"] == 6
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_middle_of_a_sweep(sice: Path, tmp_path: Path) -> None:
     """Finished runs keep their results, the table is printed, what was not begun is not begun."""
     options = tiny(sice, "+sweep=loss_weights", "loss.weights.tv=200", "logger=csv", "hydra.sweep.dir=grid")

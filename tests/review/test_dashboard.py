@@ -17,6 +17,8 @@ from tests.helpers.paths import ROOT
 from tests.helpers.processes import Command, run_module
 from tests.helpers.wandb_server import KEY, Run, Server, serve
 
+pytestmark = pytest.mark.slow
+
 LOSSES = ["spa", "exp", "col", "tv"]
 
 

@@ -12,6 +12,8 @@ from tests.review.conftest import Open
 from tests.review.test_report import read_page
 from zero_dce.review.report import write_report
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def large(tmp_path_factory: pytest.TempPathFactory) -> Path:

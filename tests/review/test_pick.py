@@ -212,6 +212,7 @@ def pick_until_killed(after: int, arguments: list[str]) -> None:
     main(arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 1], ids=["before its measures", "before its origin"])
 def test_a_kill_leaves_nothing_that_looks_finished(after: int, sweep: Path) -> None:
     arguments = ["pick", str(sweep), "--run", "1", "--step", "2"]
@@ -249,6 +250,7 @@ def test_a_broken_checkpoint_is_refused(sweep: Path) -> None:
     assert not list(sweep.glob("picked*"))
 
 
+@pytest.mark.slow
 def test_the_command_line(tmp_path: Path) -> None:
     bare = run_module("zero_dce.review", [], tmp_path)
     assert bare.returncode == 0

@@ -39,6 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [True, False], ids=["asked for", "the run was logged online"])
 def test_the_folder_arrives_byte_for_byte(asked: bool, server: Server, sweep: Path) -> None:
     if not asked:
@@ -64,6 +65,7 @@ def test_the_folder_arrives_byte_for_byte(asked: bool, server: Server, sweep: Pa
     assert not list(sweep.glob("**/wandb/run-*")), "nothing is left beside the offline runs"
 
 
+@pytest.mark.slow
 def test_offline_runs_are_not_sent(server: Server, sweep: Path) -> None:
     done = pick(sweep, WANDB_BASE_URL=server.address)
     assert done.returncode == 0, done.stderr
@@ -74,6 +76,7 @@ def test_offline_runs_are_not_sent(server: Server, sweep: Path) -> None:
     assert not server.artifacts.all
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "address", "message"),
     [(KEY, "http://127.0.0.1:9", "cannot be reached"), ("", "http://127.0.0.1:9", "has no API key")],
@@ -86,6 +89,7 @@ def test_without_a_server_it_says_so_in_seconds(key: str, address: str, message:
     assert not (sweep / "picked").exists()
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_the_artifact(server: Server, sweep: Path) -> None:
     server.artifacts.refuses = True
     done = pick(sweep, "--upload", WANDB_BASE_URL=server.address)
@@ -98,6 +102,7 @@ def test_a_server_that_refuses_the_artifact(server: Server, sweep: Path) -> None
     assert run.exit_code == 1, "closed, and as failed"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_not_logged_to_wandb(sweep: Path) -> None:
     file = sweep / "1" / ".hydra" / "config.yaml"
     text = file.read_text()

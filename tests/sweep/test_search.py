@@ -314,6 +314,7 @@ def test_without_optuna(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_plugin_imports_nothing_heavy() -> None:
     """Hydra imports it at each start, also where Optuna is not installed."""
     code = "import sys, hydra_plugins.zero_dce.optuna_sweeper; print(sorted({'optuna', 'torch'} & {*sys.modules}))"
@@ -455,6 +456,7 @@ def workers(sice: Path, tmp_path: Path) -> Iterator[Workers]:
         process.kill()
 
 
+@pytest.mark.slow
 def test_two_workers_share_a_study(workers: Workers, tmp_path: Path) -> None:
     both = [workers.start("hydra.sweeper.n_trials=6") for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0], workers.outputs()
@@ -473,6 +475,7 @@ def test_two_workers_share_a_study(workers: Workers, tmp_path: Path) -> None:
     assert [file.name for file in (folder / "optuna").iterdir() if file.name.startswith("worker")] == []
 
 
+@pytest.mark.slow
 def test_as_many_at_a_time_as_the_launcher_runs(workers: Workers, tmp_path: Path) -> None:
     process = workers.start("hydra.sweeper.n_trials=3", "hydra/launcher=local", "hydra.launcher.slots=2")
     assert process.wait() == 0, workers.outputs()
@@ -484,6 +487,7 @@ def test_as_many_at_a_time_as_the_launcher_runs(workers: Workers, tmp_path: Path
     assert order == [ASKED, ASKED, TOLD, TOLD, ASKED, TOLD]
 
 
+@pytest.mark.slow
 def test_a_killed_workers_run_goes_on(workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "study"
     long = ["trainer.max_steps=2000", "every_n_steps=5", "hydra.sweeper.n_trials=2"]
@@ -508,6 +512,7 @@ def test_a_killed_workers_run_goes_on(workers: Workers, tmp_path: Path, monkeypa
     assert steps == list(range(1, step + 11)), "it went on, and did not begin anew"
 
 
+@pytest.mark.slow
 def test_a_run_without_checkpoint_begins_anew_and_is_given_up_at_last(
     workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

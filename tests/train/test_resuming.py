@@ -42,6 +42,7 @@ def kill_in_training(folder: Path, arguments: list[str], seconds: float) -> None
     process.join()
 
 
+@pytest.mark.slow
 def test_killed_at_20_random_moments(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint is written at each step, so that kills hit the writing of one."""
     options = tiny(sice, "logger=csv", "callbacks.samples=null", "callbacks.progress=null")

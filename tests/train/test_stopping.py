@@ -91,6 +91,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_signals_at_random_moments(kind: str, sice: Path, tmp_path: Path) -> None:
     """Also to all processes of a job, as a cluster sends them, those that read pictures among them."""
@@ -116,6 +117,7 @@ def test_signals_at_random_moments(kind: str, sice: Path, tmp_path: Path) -> Non
     assert_as_if_whole(tmp_path, given)
 
 
+@pytest.mark.slow
 def test_signals_to_one_or_both_of_two_processes(sice: Path, tmp_path: Path) -> None:
     """Both stop at the same step, whichever gets the signal; processes as a launcher starts them."""
     given, run, moments = options(sice, *DDP), tmp_path / "parts" / "0", random.Random(2)
@@ -145,6 +147,7 @@ def children(pid: int, name: str = "zero_dce.train") -> list[int]:
 needs_ps = pytest.mark.skipif(not shutil.which("ps"), reason="looks for processes with ps")
 
 
+@pytest.mark.slow
 @needs_ps
 def test_while_the_trainer_starts_processes(sice: Path, tmp_path: Path) -> None:
     """The second process is taken along, and does not wait for the first."""
@@ -159,6 +162,7 @@ def test_while_the_trainer_starts_processes(sice: Path, tmp_path: Path) -> None:
     assert "stopped by SIGTERM before training began" in output
 
 
+@pytest.mark.slow
 @needs_ps
 def test_processes_that_the_trainer_starts(sice: Path, tmp_path: Path) -> None:
     given, run = options(sice, *DDP), tmp_path / "parts" / "0"
@@ -180,6 +184,7 @@ def test_processes_that_the_trainer_starts(sice: Path, tmp_path: Path) -> None:
     assert_as_if_whole(tmp_path, given, ranks(free_port()))
 
 
+@pytest.mark.slow
 @needs_ps
 @pytest.mark.parametrize("number", [TERM, USR2])
 def test_a_signal_that_reaches_wandb_too(number: int, sice: Path, tmp_path: Path) -> None:
@@ -304,6 +309,7 @@ def read_slowly() -> None:
     survey.Counter = lambda sizes: dict.fromkeys(sizes, 2)  # type: ignore[attr-defined]  # so that each is hashed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [TERM, USR1])
 def test_while_data_is_read(number: int, sice: Path, tmp_path: Path) -> None:
     """There is nothing to keep: at once, however long the rest would take."""
@@ -318,6 +324,7 @@ def test_while_data_is_read(number: int, sice: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").rglob("*.unfinished"))
 
 
+@pytest.mark.slow
 def test_last_checkpoint_by_the_clock(sice: Path, tmp_path: Path) -> None:
     """kill -9 loses little where checkpoints are rare: last.ckpt follows the clock too."""
     given = options(sice, "callbacks.checkpoints.every_n_minutes=0.0001", "every_n_steps=1000000")
@@ -337,6 +344,7 @@ def test_last_checkpoint_by_the_clock(sice: Path, tmp_path: Path) -> None:
     assert_as_if_whole(tmp_path, given)
 
 
+@pytest.mark.slow
 def test_the_clock_of_two_processes(sice: Path, tmp_path: Path) -> None:
     given = options(sice, *DDP, "callbacks.checkpoints.every_n_minutes=0.0001", "every_n_steps=1000000")
     run = tmp_path / "parts" / "0"
@@ -394,6 +402,7 @@ def fake_scontrol(folder: Path, run: Path, *then: str) -> dict[str, str]:
     return {"PATH": f"{file.parent}:{os.environ['PATH']}"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [1, 2])
 def test_a_job_is_requeued_and_continues(tasks: int, sice: Path, tmp_path: Path) -> None:
     """The same command line each time, as SLURM starts the same script again; one task of an array."""
@@ -419,6 +428,7 @@ def test_a_job_is_requeued_and_continues(tasks: int, sice: Path, tmp_path: Path)
     assert_as_if_whole(tmp_path, given, ranks(free_port()) if tasks == 2 else [{}])
 
 
+@pytest.mark.slow
 def test_sigterm_under_slurm_requeues_nothing(sice: Path, tmp_path: Path) -> None:
     """A job that somebody cancels stays cancelled."""
     run = tmp_path / "run" / "0"
@@ -431,6 +441,7 @@ def test_sigterm_under_slurm_requeues_nothing(sice: Path, tmp_path: Path) -> Non
     assert last_step(run) == read_result(run)["last_step"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
@@ -466,6 +477,7 @@ def never_ready() -> None:
     ExposureDataModule.setup = setup  # type: ignore[method-assign]
 
 
+@pytest.mark.slow
 def test_a_job_that_never_gets_to_a_step_is_not_requeued_for_ever(sice: Path, tmp_path: Path) -> None:
     run = tmp_path / "run" / "0"
     path = fake_scontrol(tmp_path, run, "kill -TERM $PPID")

@@ -34,6 +34,7 @@ def states(folder: Path) -> list[str]:
     return [row["state"] for row in read_sweep(folder)]
 
 
+@pytest.mark.slow
 def test_runs_of_two_processes_and_one_that_crashes(sice: Path, tmp_path: Path) -> None:
     """Process 1 of the first run is killed: that run fails and says why, and the sweep goes on."""
     options = [*tiny(sice, "logger=csv", *TWO), f"{TROUBLE}Kill,rank:1,step:2}},null", "hydra.sweep.dir=sweep", "-m"]
@@ -51,6 +52,7 @@ def test_runs_of_two_processes_and_one_that_crashes(sice: Path, tmp_path: Path) 
     assert (folder / "1" / ".hydra" / "overrides.yaml").is_file()
 
 
+@pytest.mark.slow
 def test_a_grid_over_devices_never_overlaps(sice: Path, tmp_path: Path) -> None:
     """Two processes first, then one in the sweep's own process, one after the other."""
     done = run_apart(tmp_path, *tiny(sice, "logger=csv", "trainer.devices=2,1", "hydra.sweep.dir=sweep", "-m"))
@@ -61,6 +63,7 @@ def test_a_grid_over_devices_never_overlaps(sice: Path, tmp_path: Path) -> None:
     assert not (tmp_path / "sweep" / "1" / "train_rank_1.log").exists()
 
 
+@pytest.mark.slow
 def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path: Path) -> None:
     """Two of three runs wait side by side at step 3 when Ctrl-C comes; nothing is left of them but their folders."""
     local = ("hydra/launcher=local", "hydra.launcher.slots=2", "hydra.sweep.dir=sweep", "trainer.max_steps=6")
@@ -89,6 +92,7 @@ def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path:
     assert len(read_json(folder / "0" / "environment.json")["resumed"]) == 1, "continued, not begun anew"
 
 
+@pytest.mark.slow
 def test_runs_end_with_a_launcher_that_is_killed(sice: Path, tmp_path: Path) -> None:
     endless = ("trainer.max_steps=1000000", "every_n_steps=1000000", "hydra.sweep.dir=sweep")
     process = start(tmp_path, *sweep(sice, *TWO, f"{TROUBLE}Wait,folder:{tmp_path},step:3}}", *endless))

@@ -202,20 +202,23 @@ def test_a_requeued_job_continues(
 
 
 def test_preempted_on_two_nodes(cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    four = ["trainer=ddp", "trainer.devices=2", "trainer.num_nodes=2", "data.batch_size=1"]
     # Few steps: the order in which processes are summed up differs in the last bit, and that grows.
-    four += ["trainer.max_steps=60", "every_n_steps=5"]
+    two = ["trainer=ddp", "data.batch_size=1", "trainer.max_steps=60", "every_n_steps=5"]
     run = tmp_path / "sweep" / "0"
 
     code = meanwhile(
         lambda: cluster.run("scancel", "--signal=USR2", job_of(run)),
         (run / "checkpoints" / "last.ckpt").exists,
-        lambda: run_here(monkeypatch, tmp_path, *quick(sice, *ON_SLURM, *four)),
+        lambda: run_here(
+            monkeypatch, tmp_path, *quick(sice, *ON_SLURM, *two, "trainer.devices=1", "trainer.num_nodes=2")
+        ),
     )
     assert code == 0
     assert len(read_json(run / "environment.json")["resumed"]) == 1
-    whole = [*quick(sice, *ON_SLURM, *four), "hydra.sweep.dir=whole"]
-    assert run_here(monkeypatch, tmp_path, *whole) == 0
+    whole = quick(sice, *two, "trainer.devices=2", "hydra.run.dir=whole/0")
+    environments = processes.ranks(processes.free_port())
+    both = [processes.start(tmp_path, whole, extra, rank) for rank, extra in enumerate(environments)]
+    assert [processes.exit_code(process) for process in both] == [0, 0], (tmp_path / "output-0.txt").read_text()
     rows, expected = read_metrics(run), read_metrics(tmp_path / "whole" / "0")
     assert [row["step"] for row in rows] == [row["step"] for row in expected]
     for name in ("train/total", *(f"{part}/{loss}" for part in ("train", "val") for loss in CompositeLoss.NAMES)):

@@ -92,22 +92,26 @@ def assert_equal_numbers(runs: tuple[Path, Path]) -> None:
     assert {"train/saturation_ratio", "train/share/tv", "val/brightened_by", "val/psnr_gain_se", "val/loe"} < {*one[-1]}
 
 
+@pytest.mark.slow
 def test_all_that_is_logged_equals_one_process(runs: tuple[Path, Path]) -> None:
     assert_equal_numbers(runs)
 
 
+@pytest.mark.slow
 def test_accumulated_steps_equal_one_process(options: list[str], tmp_path: Path) -> None:
     accumulated = run_both(tmp_path, [*options, "trainer.accumulate_grad_batches=2"])
     assert_equal_numbers(accumulated)
     assert_equal_weights(accumulated)
 
 
+@pytest.mark.slow
 def test_the_result_equals_one_process(runs: tuple[Path, Path]) -> None:
     one, two = (read_result(run)["measures"] for run in runs)
     assert {name.partition("/")[0] for name in one} == {"train", "val"}
     assert two == pytest.approx(one, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_and_weights_equal_one_process(runs: tuple[Path, Path]) -> None:
     assert_equal_weights(runs)
 
@@ -128,6 +132,7 @@ def assert_equal_weights(runs: tuple[Path, Path]) -> None:
         torch.testing.assert_close(last[1]["state_dict"][name], weight, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [2, 5])
 def test_resume_continues_exactly(stop: int, runs: tuple[Path, Path], options: list[str], tmp_path: Path) -> None:
     """Inside the first epoch, of four steps, and inside the second."""
@@ -136,6 +141,7 @@ def test_resume_continues_exactly(stop: int, runs: tuple[Path, Path], options: l
     assert_same_losses(tmp_path / "parts" / "0", runs[1])
 
 
+@pytest.mark.slow
 def test_a_run_of_one_process_goes_on_with_two(runs: tuple[Path, Path], options: list[str], tmp_path: Path) -> None:
     """With the same global batch, inside an epoch: the same pictures follow."""
     parts = [*options, "trainer.max_steps=2", "hydra.run.dir=parts/0"]
@@ -159,6 +165,7 @@ def kill_in_training(folder: Path, arguments: list[str], *victims: int) -> int:
     return int(torch.load(last, weights_only=True)["global_step"])
 
 
+@pytest.mark.slow
 def test_killed_processes(options: list[str], tmp_path: Path) -> None:
     """Kill -9 of one process ends the other one; what was trained by then goes on exactly, as after a kill of both."""
     options = [o for o in options if not o.startswith("callbacks.samples.")]
@@ -177,6 +184,7 @@ def test_killed_processes(options: list[str], tmp_path: Path) -> None:
     assert_same_losses(run, tmp_path / "whole" / "0")
 
 
+@pytest.mark.slow
 def test_another_configuration_on_one_process_stops_both(options: list[str], tmp_path: Path) -> None:
     same = [*options, *DDP, "hydra.run.dir=run/0"]
     assert [exit_code(process) for process in started(tmp_path, same, [*same, "loss.weights.exp=3"])] == [1, 1]
@@ -189,6 +197,7 @@ def test_another_configuration_on_one_process_stops_both(options: list[str], tmp
     assert "loss.weights.exp is 10.0 on process 0, 3 on process 1" in result["error"]
 
 
+@pytest.mark.slow
 def test_two_run_folders_are_named_with_the_way_out(options: list[str], tmp_path: Path) -> None:
     """As each process makes one by its clock where none is given."""
     same = [*options, *DDP]
@@ -208,12 +217,14 @@ def assert_refused(count: int, asked: int, printed: str, run: Path) -> None:
     assert message in result["error"]
 
 
+@pytest.mark.slow
 def test_a_launcher_with_a_wrong_number_of_processes(options: list[str], tmp_path: Path) -> None:
     three = started(tmp_path, *[[*options, *DDP, "hydra.run.dir=run/0"]] * 3)
     assert [exit_code(process) for process in three] == [1, 1, 1]
     assert_refused(3, 2, (tmp_path / "output-0.txt").read_text(), tmp_path / "run" / "0")
 
 
+@pytest.mark.slow
 def test_torchrun_with_a_wrong_number_of_processes(options: list[str], tmp_path: Path) -> None:
     launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "zero_dce.train"]
     command = [sys.executable, *launcher, *options, "hydra.run.dir=run/0"]

@@ -27,6 +27,8 @@ from zero_dce.connection import check_connection
 from zero_dce.images.sheets import side_by_side
 from zero_dce.module import ZeroDCE
 
+pytestmark = pytest.mark.slow
+
 SWEEP_FILE = ROOT / "sweeps" / "loss_weights" / "wandb.yaml"
 WANDB = [sys.executable, "-m", "wandb"]
 
