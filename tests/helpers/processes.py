@@ -165,6 +165,8 @@ def _run(
     if prepare:
         prepare()
     sys.argv = [module, *arguments]
+    # An interpreter that starts anew has not imported it either.
+    sys.modules.pop(f"{module}.__main__", None)
     try:
         runpy.run_module(module, run_name="__main__", alter_sys=True)
     finally:

@@ -35,8 +35,10 @@ from zero_dce.data import survey
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.module import ZeroDCE
 from zero_dce.signals import Interrupted, StopSignals, outlive_first_signal, stronger
+from zero_dce.train import stopping
+from zero_dce.train.rank import slurm_job
 from zero_dce.train.resuming import read_step
-from zero_dce.train.stopping import requeue, slurm_job, with_cluster
+from zero_dce.train.stopping import with_cluster
 
 TERM, USR1, USR2 = signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2
 # More steps than the parts get through, so that each signal meets a run that goes on.
@@ -513,13 +515,13 @@ def test_a_requeued_job_begins_again_where_it_has_no_checkpoint(
 def test_slurm_that_does_not_end_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in slurm_tasks(free_port(), 1, **fake_scontrol(tmp_path, tmp_path)).pop().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(requeue, "SECONDS_TO_BE_ENDED", 0.1)
+    monkeypatch.setattr(stopping, "SECONDS_TO_BE_ENDED", 0.1)
 
     def stop(in_sweep: bool) -> None:
-        with StopSignals() as signals, requeue.requeue_when_stopped(tmp_path, signals, in_sweep):
+        with StopSignals() as signals, stopping.requeue_when_stopped(tmp_path, signals, in_sweep):
             raise Interrupted(USR1, 3, saved=True)
 
-    with pytest.raises(requeue.RequeueError, match=r"SLURM accepted .* job 4711 and has not ended it.* start the run"):
+    with pytest.raises(stopping.RequeueError, match=r"SLURM accepted .* job 4711 and has not ended it.* start the run"):
         stop(in_sweep=False)
     # The requeued job would begin the sweep anew.
     with pytest.raises(Interrupted):
