@@ -210,7 +210,6 @@ print(json.dumps(found))
 """
 
 
-@pytest.mark.slow
 def test_a_full_disk(tmp_path: Path) -> None:
     small, folder = tmp_path / "small", tmp_path / "pictures"
     small.mkdir()
@@ -259,7 +258,6 @@ def bytes_a_pixel(file: Path) -> float:
     return float(done.stdout)
 
 
-@pytest.mark.slow
 def test_a_jpeg_takes_one_input_and_one_output(tmp_path: Path) -> None:
     """Pillow's four bytes a pixel twice, and not a third time."""
     Image.radial_gradient("L").resize((4000, 3000)).convert("RGB").save(tmp_path / "a.jpg")
@@ -279,7 +277,6 @@ def test_orientation_comes_from_the_exif(suffix: str, tmp_path: Path) -> None:
         assert new.getexif()[274] == 8
 
 
-@pytest.mark.slow
 def test_importing_is_quick() -> None:
     heavy = ["torch", "lightning", "hydra", "wandb", "tifffile", "imagecodecs", "scipy"]
     code = f"import sys, zero_dce.enhance.formats; print([name for name in {heavy} if name in sys.modules])"
