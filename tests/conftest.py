@@ -1,9 +1,10 @@
-"""Fixtures that several test files use."""
+"""What every test has: a home of its own instead of the user's, and fixtures that several test files use."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+import shutil
+import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +14,30 @@ from tests.helpers.paths import ROOT
 from tests.helpers.pictures import make_sice
 
 SHARED = ROOT.parent / "shared"
+# What a user may have set for the libraries and for this package; tests set what they need.
+SETTINGS = ("XDG_", "WANDB_", "HF_", "HYDRA_", "IPYTHON", "JUPYTER_", "NETRC", "SICE_ROOT")
 
 
-@pytest.fixture(autouse=True)
-def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("SICE_ROOT", "WANDB_MODE", "WANDB_PROJECT", "WANDB_API_KEY"):
-        monkeypatch.delenv(name, raising=False)
+def pytest_configure(config: pytest.Config) -> None:
+    """Let libraries keep their caches and settings in one empty folder: for all tests, their processes and workers.
 
-
-@pytest.fixture(autouse=True, scope="session")
-def _cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """One cache for all tests and their processes, not the user's; with xdist the workers share it."""
-    base = tmp_path_factory.getbasetemp()
-    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("ZERO_DCE_CACHE", str(folder))
-        yield
+    So nothing that an earlier run left on the machine changes a test, and no test leaves anything there. It is set
+    before the first import of such a library; workers of pytest-xdist take it over from the process that starts them.
+    """
+    if hasattr(config, "workerinput"):
+        return
+    home = Path(tempfile.mkdtemp(prefix="zero_dce-home-"))
+    config.add_cleanup(lambda: shutil.rmtree(home, ignore_errors=True))
+    for name in list(os.environ):
+        if name.startswith(SETTINGS):
+            del os.environ[name]
+    os.environ["HOME"] = str(home)
+    # These stay where they are for a process that is given another home: they cost seconds to build.
+    os.environ["ZERO_DCE_CACHE"] = str(home / "zero_dce")
+    os.environ["MPLCONFIGDIR"] = str(home / "matplotlib")
+    # OpenVINO reads its user's refusal here; without it, each import would report to its makers over the network.
+    (home / "intel").mkdir()
+    (home / "intel" / "openvino_telemetry").write_text("0")
 
 
 @pytest.fixture(scope="session")

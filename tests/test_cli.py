@@ -1,4 +1,4 @@
-"""The command line in processes of its own: from another folder, from an installed wheel, on two processes."""
+"""The command line in processes of its own: from an installed wheel, on two processes; the console script."""
 
 from __future__ import annotations
 
@@ -10,27 +10,14 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from hydra.core.global_hydra import GlobalHydra
 
 from tests.helpers.paths import ROOT
-from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, tiny
+from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, run_fresh, tiny
+from zero_dce import cli
 
 
-def test_from_another_folder_without_noise(sice: Path, tmp_path: Path) -> None:
-    done = run_apart(tmp_path, *tiny(sice))
-    assert done.returncode == 0, done.stderr
-    printed = done.stdout + done.stderr
-    assert not [
-        word
-        for word in ("Warning", "WARN", "wandb:", "Traceback", "val_check_interval", "many workers")
-        if word in printed
-    ], printed
-    (run,) = (tmp_path / "runs" / "train").glob("*/0")
-    assert done.stdout.splitlines()[-1].startswith(f"Next, train on: python -m zero_dce.train resume={run}")
-    assert f"Results: {run}" in done.stdout
-    for name in ("spa=", "exp=", "col=", "tv=", "4/4"):
-        assert name in done.stderr, "the progress bar"
-
-
+@pytest.mark.slow
 def test_wrong_input_ends_with_1(tmp_path: Path) -> None:
     done = run_apart(tmp_path, "data=sice", "data.root=/nowhere")
     assert done.returncode == 1
@@ -53,6 +40,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "wheel",
         "--no-deps",
         "--no-build-isolation",
+        "--no-index",
         "-q",
         "-w",
         str(target),
@@ -64,13 +52,26 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_wheel_is_small(wheel: Path) -> None:
     assert wheel.stat().st_size < 6_000_000
 
 
+@pytest.mark.slow
 def test_an_installed_wheel_brings_its_configuration(wheel: Path, sice: Path, tmp_path: Path) -> None:
     site = tmp_path / "site"
-    command = [sys.executable, "-m", "pip", "install", "--no-deps", "-q", "--target", str(site), str(wheel)]
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "--no-deps",
+        "--no-index",
+        "-q",
+        "--target",
+        str(site),
+        str(wheel),
+    ]
     subprocess.run(command, check=True, timeout=120)
     place = "import zero_dce.train.configuration as c; print(c.config_folder())"
     environment = {**os.environ, "PYTHONPATH": str(site)}
@@ -79,12 +80,13 @@ def test_an_installed_wheel_brings_its_configuration(wheel: Path, sice: Path, tm
     )
     assert Path(found.stdout.strip()) == site / "zero_dce" / "conf"
     options = tiny(sice, "+sweep=loss_weights", "loss.weights.exp=3", "logger=csv")
-    done = run_apart(tmp_path, *options, PYTHONPATH=str(site))
+    done = run_fresh(tmp_path, *options, PYTHONPATH=str(site))
     assert done.returncode == 0, done.stderr
     (folder,) = (tmp_path / "runs" / "loss_weights").iterdir()
     assert [read_result(folder / number)["state"] for number in "01"] == ["finished", "finished"]
 
 
+@pytest.mark.slow
 def test_sample_and_configuration_ship_in_the_wheel(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     configuration = {
@@ -96,6 +98,7 @@ def test_sample_and_configuration_ship_in_the_wheel(wheel: Path) -> None:
     assert any(name.endswith("LICENSE") for name in names)
 
 
+@pytest.mark.slow
 def test_two_processes_leave_one_run(sice: Path, tmp_path: Path) -> None:
     """One W&B run and one set of checkpoints; that the numbers are right is in test_processes.py."""
     parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.batch_size=1"]
@@ -107,6 +110,7 @@ def test_two_processes_leave_one_run(sice: Path, tmp_path: Path) -> None:
     assert len(list((tmp_path / "double" / "0" / "checkpoints").iterdir())) == 3
 
 
+@pytest.mark.slow
 def test_a_swept_run_is_resumed_on_two_processes(sice: Path, tmp_path: Path) -> None:
     options = tiny(sice, "+sweep=loss_weights", "loss.weights.exp=3", "logger=csv", "hydra.sweep.dir=sweep")
     assert run_apart(tmp_path, *options, "loss.weights.tv=200,300").returncode == 0
@@ -117,6 +121,7 @@ def test_a_swept_run_is_resumed_on_two_processes(sice: Path, tmp_path: Path) -> 
     assert read_result(tmp_path / "sweep" / "1")["weights"]["tv"] == 300
 
 
+@pytest.mark.slow
 def test_a_loss_that_breaks_on_one_process_stops_both(sice: Path, tmp_path: Path) -> None:
     """The learning rate blows the weights up; all processes stop together, and the first one says why."""
     parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "model.learning_rate=1e30"]
@@ -139,8 +144,16 @@ def test_a_loss_that_breaks_on_one_process_stops_both(sice: Path, tmp_path: Path
         (["train", "--help"], 0, "== Configuration groups =="),
     ],
 )
-def test_the_console_script(arguments: list[str], code: int, message: str, tmp_path: Path) -> None:
-    script = [sys.executable, "-c", "from zero_dce.cli import main; main()", *arguments]
-    done = subprocess.run(script, cwd=tmp_path, capture_output=True, text=True, check=False)
-    assert done.returncode == code, done.stderr
-    assert message in done.stdout + done.stderr
+def test_the_console_script(
+    arguments: list[str], code: int, message: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    GlobalHydra.instance().clear()
+    monkeypatch.setattr(sys, "argv", ["zero-dce", *arguments])
+    ended: str | int | None = None
+    try:
+        cli.main()
+    except SystemExit as stop:
+        ended = stop.code
+    assert (1 if isinstance(ended, str) else ended or 0) == code
+    printed = capsys.readouterr()
+    assert message in f"{printed.out}{printed.err}{ended}"

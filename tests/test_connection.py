@@ -2,21 +2,42 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import re
-import subprocess
 import sys
+import traceback
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.paths import ROOT
+from tests.helpers.processes import exit_code, start_function
 from tests.helpers.wandb_server import KEY, serve
-
-CHECK = """
 from zero_dce.connection import check_connection
-check_connection()
-"""
+
+pytestmark = pytest.mark.slow
+
+
+def check_in_a_terminal(environment: dict[str, str], printed: Path) -> None:
+    """Ask the server in a process that has a terminal; what it prints there is left in a file."""
+    os.environ.pop("WANDB_SERVICE", None)
+    os.environ.update(environment)
+    child, terminal = pty.fork()
+    if child == 0:
+        code = 0
+        try:
+            check_connection()
+        except Exception:
+            traceback.print_exc()
+            code = 1
+        sys.stderr.flush()
+        os._exit(code)
+    with printed.open("wb") as file, contextlib.suppress(OSError):
+        # Reading fails when the other side is closed.
+        while text := os.read(terminal, 4096):
+            file.write(text)
+    sys.exit(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]))
 
 
 @pytest.mark.parametrize(
@@ -35,16 +56,11 @@ def test_the_server_is_asked_first(key: str, server_is: str, message: str | None
     """In a terminal, where W&B would ask for a key, and for a server that would hang its client for long."""
     with serve(refuses=server_is == "refusing", silent=server_is == "silent") as server:
         address = {"gone": "http://127.0.0.1:9", "a portal": f"{server.address}/login"}.get(server_is, server.address)
-        environment = {**os.environ, "WANDB_BASE_URL": address, "WANDB_API_KEY": key, "HOME": str(tmp_path)} | {
-            "PYTHONPATH": str(ROOT)
-        }
-        (tmp_path / "check.py").write_text(CHECK)
-        command = ["script", "-qec", f"{sys.executable} {tmp_path / 'check.py'}", os.devnull]
-        done = subprocess.run(
-            command, env=environment, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False
-        )
+        environment = {"WANDB_BASE_URL": address, "WANDB_API_KEY": key, "HOME": str(tmp_path)}
+        code = exit_code(start_function(check_in_a_terminal, environment, tmp_path / "printed.txt"))
+    printed = (tmp_path / "printed.txt").read_text()
     if message is None:
-        assert done.returncode == 0, done.stdout
+        assert code == 0, printed
     else:
-        assert done.returncode != 0
-        assert re.search(message, done.stdout), done.stdout
+        assert code == 1
+        assert re.search(message, printed), printed

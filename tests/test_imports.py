@@ -13,6 +13,8 @@ from tests.helpers.paths import ROOT
 from tests.helpers.runs import tiny
 from zero_dce.review.__main__ import SUBCOMMANDS
 
+pytestmark = pytest.mark.slow
+
 SLOW = ("torch", "lightning", "wandb")
 # Runs a module as the command line does, then prints which of the slow packages are there.
 LOADED = f"""

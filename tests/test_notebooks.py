@@ -34,6 +34,7 @@ def test_defines_no_classes(file: Path) -> None:
 
 
 # The Jupyter client's own sockets are closed late; that is not the notebook's concern.
+@pytest.mark.slow
 @pytest.mark.filterwarnings("default")
 @by_name
 def test_runs(file: Path, tmp_path: Path) -> None:

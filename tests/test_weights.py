@@ -70,6 +70,7 @@ def test_other_precisions_become_float32(dtype: torch.dtype, network: str, tmp_p
         assert_same(tmp_path / name, network, state)
 
 
+@pytest.mark.slow
 def test_reading_safetensors_imports_nothing_slow(tmp_path: Path) -> None:
     save_file(state_of(), tmp_path / "a.safetensors")
     program = (

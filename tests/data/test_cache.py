@@ -3,7 +3,6 @@ from __future__ import annotations
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 import time
@@ -17,6 +16,7 @@ import torch
 from tests.data.test_report import ISOLATED
 from tests.helpers.paths import ROOT
 from tests.helpers.pictures import make_picture, make_sice
+from tests.helpers.processes import Command, wait_for
 from tests.helpers.runs import read_result, read_wandb, run_here, tiny
 from zero_dce.data import cache as module
 from zero_dce.data.cache import CacheError, open_cache
@@ -149,40 +149,22 @@ def test_what_a_dead_process_left_does_not_count_as_full(root: Path, monkeypatch
     assert open_here(root).folder == folder
 
 
-# A build that hangs after some images, to be killed: only then is it certain that it was in the middle.
-SLOW_BUILD = """
-import sys, time
-from pathlib import Path
-from zero_dce.data import cache, fit
-from tests.data.test_cache import FIT, paths_of
-
-root, pause = Path(sys.argv[1]), float(sys.argv[2])
-read = fit.Fit.read
-def slowly(self, path):
-    print("reading", path, flush=True)
-    time.sleep(pause)
-    return read(self, path)
-fit.Fit.read = slowly
-cache.open_cache(root, paths_of(root), FIT, 1, True)
-print("whole", flush=True)
-"""
+def start_build(root: Path, pause: float) -> Command:
+    """Start a build that pauses after each image: only then is it certain that a kill meets it in the middle."""
+    return Command("tests.helpers.slow_build", [str(root), str(pause)], ROOT)
 
 
-def start_build(root: Path, pause: float) -> subprocess.Popen[str]:
-    repository = ROOT
-    command = [sys.executable, "-c", SLOW_BUILD, str(root), str(pause)]
-    return subprocess.Popen(command, cwd=repository, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def read_by(process: Command) -> int:
+    return process.output().count("reading")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("images", [1, 4, 8])
 def test_a_kill_while_building_leaves_nothing_that_is_used(images: int, root: Path) -> None:
     process = start_build(root, 0.05)
-    assert process.stdout is not None
-    for _ in range(images + 1):
-        process.stdout.readline()
-    process.send_signal(signal.SIGKILL)
-    printed, _ = process.communicate(timeout=30)
-    assert "whole" not in printed
+    wait_for(lambda: read_by(process) > images, [process])
+    process.kill()
+    assert "whole" not in process.output()
     (left,) = caches(root)
     assert left.endswith(".unfinished")
     picture = open_here(root).pixels("disk", torch.device("cpu"))
@@ -190,25 +172,23 @@ def test_a_kill_while_building_leaves_nothing_that_is_used(images: int, root: Pa
     assert not [name for name in caches(root) if name.endswith(".unfinished")]
 
 
+@pytest.mark.slow
 def test_of_two_that_start_together_one_builds(root: Path) -> None:
     processes = [start_build(root, 0.1) for _ in range(2)]
-    results = [process.communicate(timeout=60) for process in processes]
-    assert [process.returncode for process in processes] == [0, 0], results
-    assert sorted(printed.count("reading") for printed, _ in results) == [0, 9]
+    assert [process.wait() for process in processes] == [0, 0], [process.errors() for process in processes]
+    assert sorted(map(read_by, processes)) == [0, 9]
 
 
+@pytest.mark.slow
 def test_the_lock_of_a_dead_process_is_released(root: Path) -> None:
     first = start_build(root, 30)
-    assert first.stdout is not None
-    first.stdout.readline()
+    wait_for(lambda: read_by(first), [first])
     second = start_build(root, 0)
     time.sleep(1)
     assert second.poll() is None, "it waits"
-    first.send_signal(signal.SIGKILL)
-    first.communicate(timeout=30)
-    printed, errors = second.communicate(timeout=30)
-    assert second.returncode == 0, errors
-    assert printed.count("reading") == 9
+    first.kill()
+    assert second.wait() == 0, second.errors()
+    assert read_by(second) == 9
 
 
 def test_a_disk_that_is_too_small_is_seen_before_anything_is_read(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,6 +210,7 @@ def test_a_cache_that_cannot_be_written(root: Path, monkeypatch: pytest.MonkeyPa
 ON_A_SMALL_DISK = 'mount -t tmpfs -o size=40k tmpfs "$0" && "$@"'
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fallback", ["stop", "none"])
 def test_a_full_disk(fallback: str, root: Path, tmp_path: Path) -> None:
     """It fills while the cache is written: the message says what to do, and the run goes on without one if asked."""

@@ -76,6 +76,7 @@ def test_the_split_does_not_follow_the_seed_of_the_run(sice: Path) -> None:
     assert make(sice, seed=1).split == make(sice, seed=2).split
 
 
+@pytest.mark.slow
 def test_embedded_sample() -> None:
     data = ExposureDataModule(None, split={"method": "file", "manifest": "split.json"}, val_fraction=0, size=16)
     data.prepare_data()

@@ -10,7 +10,6 @@ import signal
 import struct
 import subprocess
 import sys
-import time
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +19,7 @@ import pytest
 from PIL import Image
 
 from tests.helpers.pictures import make_picture, make_sice
+from tests.helpers.processes import Command, wait_for
 from tests.helpers.runs import TINY, read_result, run_here, tiny
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.index import find_sice
@@ -357,6 +357,7 @@ mount -t tmpfs -o size=2500k tmpfs "$0" && cd "$0" && "$@"; code=$?; cp -r "$0/r
 ISOLATED = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("logger", ["csv", "wandb"])
 def test_a_full_disk(logger: str, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The second checkpoint has no room: the message says so, and the first can be resumed."""
@@ -378,27 +379,15 @@ def test_a_full_disk(logger: str, sice: Path, tmp_path: Path, monkeypatch: pytes
     assert read_result(run)["last_step"] == 6
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_the_middle_of_a_sweep(sice: Path, tmp_path: Path) -> None:
     """Finished runs keep their results, the table is printed, what was not begun is not begun."""
     options = tiny(sice, "+sweep=loss_weights", "loss.weights.tv=200", "logger=csv", "hydra.sweep.dir=grid")
-    command = [sys.executable, "-m", "zero_dce.train", *options, "trainer.max_steps=60"]
-    process = subprocess.Popen(
-        command,
-        cwd=tmp_path,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        # A shell's background job, as the tests may be, ignores the signal, and so would its children.
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
-    )
-    deadline = time.monotonic() + 120
-    while not (tmp_path / "grid" / "1" / "checkpoints").exists():
-        assert process.poll() is None
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    process = Command("zero_dce.train", [*options, "trainer.max_steps=60"], tmp_path)
+    wait_for((tmp_path / "grid" / "1" / "checkpoints").exists, [process])
     process.send_signal(signal.SIGINT)
-    printed, errors = process.communicate(timeout=60)
-    assert process.returncode != 0, printed + errors
+    code, printed = process.wait(), process.output()
+    assert code != 0, printed + process.errors()
     with (tmp_path / "grid" / "sweep.csv").open(newline="") as stream:
         states = [row["state"] for row in csv.DictReader(stream)]
     assert states == ["finished", "interrupted", "not started"]

@@ -102,6 +102,7 @@ def test_what_is_no_picture(image: object, error: type[Exception], message: str)
         zero_dce.enhance(image)
 
 
+@pytest.mark.slow
 def test_the_name_is_a_module_and_a_function(weights: Path) -> None:
     """Importing the command must not hide the function of its name."""
     code = (

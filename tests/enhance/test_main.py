@@ -192,6 +192,7 @@ def test_wrong_weights(photos: Path, capsys: pytest.CaptureFixture[str]) -> None
     assert "missing.safetensors does not exist" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ctrl_c_loses_nothing(tmp_path: Path, weights: Path) -> None:
     """A real interrupt after the first result: what is there is whole, and the same command goes on."""
     (tmp_path / "in").mkdir()

@@ -86,6 +86,7 @@ def run_alone(code: str, folder: Path, *arguments: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_it_computes_the_same_without_this_package(exported: tuple[str, Path], weights: Path, tmp_path: Path) -> None:
     name, file = exported
     generator = np.random.default_rng(1)
@@ -278,6 +279,7 @@ def test_what_a_format_needs(
         command(make_file(tmp_path), name, tmp_path / FILES[name])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "arguments",
     [

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.helpers.paths import ROOT
+from tests.helpers.processes import Command
 from tests.helpers.runs import tiny
 from zero_dce.records.sweep import read_sweep
 
@@ -28,28 +24,6 @@ def states(folder: Path) -> list[str]:
     return [row["state"] for row in read_sweep(folder)]
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str) -> Command:
     """Start the command line as a terminal would: in a process group of its own."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "zero_dce.train", *arguments],
-        cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(ROOT)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def wait_for(what: Callable[[], object], process: subprocess.Popen[str]) -> None:
-    """Return when something is there; the process must go on until then."""
-    while not what():
-        assert process.poll() is None, process.communicate()
-        time.sleep(0.02)
-
-
-def is_running(pid: int) -> bool:
-    try:
-        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
-    except FileNotFoundError:
-        return False
+    return Command("zero_dce.train", arguments, folder, {"PYTHONPATH": str(ROOT)})

@@ -1,22 +1,92 @@
-"""The command line in processes that start at once, to be sent signals."""
+"""Commands of this package in processes of their own, which start at once: to be sent signals, and to be many."""
 
 from __future__ import annotations
 
+import atexit
+import contextlib
 import multiprocessing
 import os
+import runpy
+import shutil
+import signal
+import subprocess
 import sys
+import tempfile
 import time
+import weakref
 from collections.abc import Callable, Mapping, Sequence
-from multiprocessing.context import ForkServerProcess
+from io import TextIOWrapper
+from multiprocessing import forkserver
+from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
 
-import torch
-from lightning.fabric.utilities.rank_zero import rank_zero_only
+from tests.helpers.paths import ROOT
 
-from zero_dce.train import __main__ as train
-
-# Only to end a test that hangs.
+# This only ends a test that hangs.
 SECONDS = 120
+# The processes are forked from one that has done nothing but these imports, which take longer than most commands.
+PRELOADED = [
+    "tests.helpers.processes",
+    "zero_dce.train.__main__",
+    "zero_dce.review.dashboard",
+    "zero_dce.review.upload",
+]
+Prepare = Callable[[], None]
+
+
+class Command:
+    """``python -m MODULE ARGUMENTS``, in a process that is forked instead of an interpreter that starts anew.
+
+    It leads a process group. ``prepare`` is a function of a module, called first in the process.
+    """
+
+    def __init__(
+        self,
+        module: str,
+        arguments: Sequence[str],
+        folder: Path,
+        environment: Mapping[str, str] | None = None,
+        prepare: Prepare | None = None,
+    ) -> None:
+        printed = Path(tempfile.mkdtemp(prefix="printed-"))
+        weakref.finalize(self, shutil.rmtree, printed, ignore_errors=True)
+        self._outputs = [printed / name for name in ("output", "errors")]
+        self._process = _fork(module, arguments, folder, environment, self._outputs, prepare)
+        assert self._process.pid is not None
+        self.pid = self._process.pid
+
+    def poll(self) -> int | None:
+        """Return the exit code of a process that has ended."""
+        return self._process.exitcode
+
+    def wait(self) -> int:
+        """Return the exit code when the process has ended by itself."""
+        return exit_code(self._process)
+
+    def send_signal(self, number: int) -> None:
+        os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        """Kill the process, and return when it is gone."""
+        self._process.kill()
+        self._process.join()
+
+    def output(self) -> str:
+        """Return what it has printed by now."""
+        return _read(self._outputs[0])
+
+    def errors(self) -> str:
+        """Return what it has written to the standard error stream by now."""
+        return _read(self._outputs[1])
+
+
+def run_module(
+    module: str, arguments: Sequence[str], folder: Path, environment: Mapping[str, str] | None = None
+) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m MODULE ARGUMENTS`` as :class:`Command` does, to its end."""
+    command = Command(module, arguments, folder, environment)
+    code = command.wait()
+    return subprocess.CompletedProcess([module, *arguments], code, command.output(), command.errors())
 
 
 def start(
@@ -24,51 +94,107 @@ def start(
     arguments: Sequence[str],
     environment: Mapping[str, str] | None = None,
     rank: int = 0,
-    prepare: Callable[[], None] | None = None,
+    prepare: Prepare | None = None,
 ) -> ForkServerProcess:
-    """Start the command line, with ``folder`` as working folder and in a group of its own.
+    """Start the training command line, with ``folder`` as working folder and in a group of its own.
 
     What it prints is in ``output-RANK.txt`` there. ``prepare`` is a function of a module, called first.
     """
-    # Forked from a process that has done nothing but the imports, which take longer than the run.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["tests.helpers.processes"])
-    process = context.Process(target=_run, args=(folder, list(arguments), dict(environment or {}), rank, prepare))
+    return _fork("zero_dce.train", arguments, folder, environment, [folder / f"output-{rank}.txt"] * 2, prepare)
+
+
+def start_function(function: Callable[..., None], *arguments: object) -> ForkServerProcess:
+    """Call a function of a module in a process of its own."""
+    process = _context().Process(target=function, args=arguments)
     process.start()
     return process
 
 
+def _context() -> ForkServerContext:
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(PRELOADED)
+    # The server finds the tests only from here; where it does not, each process imports everything again.
+    with contextlib.chdir(ROOT):
+        forkserver.ensure_running()
+    return context
+
+
+def _fork(
+    module: str,
+    arguments: Sequence[str],
+    folder: Path,
+    environment: Mapping[str, str] | None,
+    outputs: Sequence[Path],
+    prepare: Prepare | None,
+) -> ForkServerProcess:
+    variables = {**os.environ, **(environment or {})}
+    # It belongs to the test's own process, where an earlier test has used W&B.
+    variables.pop("WANDB_SERVICE", None)
+    return start_function(_run, module, list(arguments), folder, variables, outputs, prepare)
+
+
 def _run(
-    folder: Path, arguments: list[str], environment: dict[str, str], rank: int, prepare: Callable[[], None] | None
+    module: str,
+    arguments: list[str],
+    folder: Path,
+    variables: dict[str, str],
+    outputs: Sequence[Path],
+    prepare: Prepare | None,
 ) -> None:
+    """Become what a fresh interpreter would be that runs a module."""
+    # The server has imported both already.
+    import torch
+    from lightning.fabric.utilities import rank_zero
+
     os.setsid()
     os.chdir(folder)
-    output = os.open(folder / f"output-{rank}.txt", os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    os.environ.update(environment)
-    # Of the test's own process, where an earlier test has used W&B.
-    os.environ.pop("WANDB_SERVICE", None)
+    for descriptor, file in enumerate(outputs, start=1):
+        os.dup2(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_APPEND), descriptor)
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)
+    os.environ.clear()
+    os.environ.update(variables)
+    # A shell's background job, as the tests may be, ignores it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     # Threads that wait for each other are slow where many processes share a few cores.
     torch.set_num_threads(1)
     # Lightning read it from the environment when it was imported.
-    rank_zero_only.rank = rank
-    # What a process started otherwise has: it would take over how it was itself started for those that it starts.
+    rank_zero.rank_zero_only.rank = rank_zero._get_rank() or 0
+    # A process that was started otherwise has none: this one would hand down how it was itself started.
     multiprocessing.set_start_method(None, force=True)
     if prepare:
         prepare()
-    sys.argv = ["zero_dce.train", *arguments]
-    train.main()
+    sys.argv = [module, *arguments]
+    # An interpreter that starts anew has not imported it either.
+    sys.modules.pop(f"{module}.__main__", None)
+    try:
+        runpy.run_module(module, run_name="__main__", alter_sys=True)
+    finally:
+        # A forked process leaves them out.
+        atexit._run_exitfuncs()
 
 
-def wait_for(is_so: Callable[[], bool], processes: Sequence[ForkServerProcess]) -> None:
+def _read(file: Path) -> str:
+    return file.read_text(errors="replace") if file.exists() else ""
+
+
+def wait_for(is_so: Callable[[], object], processes: Sequence[ForkServerProcess | Command]) -> None:
     """Return when something has come about, while all processes live."""
     until = time.monotonic() + SECONDS
     while not is_so():
         for process in processes:
-            assert process.is_alive(), process.exitcode
+            code = process.poll() if isinstance(process, Command) else process.exitcode
+            assert code is None, (code, process.output() + process.errors() if isinstance(process, Command) else "")
         assert time.monotonic() < until
         time.sleep(0.001)
+
+
+def is_running(pid: int) -> bool:
+    """Tell whether a process goes on, whoever started it."""
+    try:
+        return "zombie" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
 
 
 def changed(file: Path) -> Callable[[], bool]:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
+from tests.helpers.processes import run_module
 from zero_dce.train import __main__ as train
 
 # Full float32 and one thread's order of sums: equal numbers on every machine.
@@ -60,6 +61,11 @@ def run_here(monkeypatch: pytest.MonkeyPatch, folder: Path, *arguments: str) -> 
 
 def run_apart(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run the command line in a process of its own, with ``folder`` as working folder."""
+    return run_module("zero_dce.train", arguments, folder, environment)
+
+
+def run_fresh(folder: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line as a person does: in an interpreter that starts anew, which takes seconds to import."""
     command = [sys.executable, "-m", "zero_dce.train", *arguments]
     return subprocess.run(
         command, cwd=folder, env={**os.environ, **environment}, capture_output=True, text=True, timeout=300, check=False

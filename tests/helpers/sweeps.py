@@ -171,9 +171,9 @@ def make_search(folder: Path, objectives: int = 2, inputs: Sequence[Image.Image]
 
 
 def make_large_sweep(folder: Path) -> Path:
-    """27 runs of 10 steps and 8 photographs, in the usual size."""
+    """27 runs of 10 steps and 2 photographs, in the usual size."""
     points = [{"exp": exp, "tv": tv, "col": col} for exp in (3, 10, 30) for tv in (100, 200, 800) for col in (2, 5, 9)]
-    maker = SweepMaker(folder, points, make_photographs(8))
+    maker = SweepMaker(folder, points, make_photographs(2))
     for number in range(len(points)):
         maker.run(number, [300 * step for step in range(10)], rows=270)
     return folder

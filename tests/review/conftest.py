@@ -77,7 +77,7 @@ def open_page(browsers: Browsers) -> Iterator[Open]:
     assert errors == []
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def finished(sice: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Two runs of four steps, with checkpoints of the steps 2 and 4; read only."""
     folder = tmp_path_factory.mktemp("finished")

@@ -14,15 +14,12 @@ from typing import Any
 import pytest
 
 from tests.helpers.paths import ROOT
+from tests.helpers.processes import Command, run_module
 from tests.helpers.wandb_server import KEY, Run, Server, serve
 
+pytestmark = pytest.mark.slow
+
 LOSSES = ["spa", "exp", "col", "tv"]
-WITHOUT_THE_PACKAGE = """
-import sys
-sys.modules["wandb_workspaces"] = None
-from zero_dce.review.__main__ import main
-main(["dashboard", "--project", "zero_dce"])
-"""
 
 
 @pytest.fixture
@@ -37,16 +34,7 @@ def environment(home: Path, address: str, key: str = KEY) -> dict[str, str]:
 
 
 def dashboard(home: Path, address: str, *arguments: str, key: str = KEY) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "zero_dce.review", "dashboard", *arguments]
-    return subprocess.run(
-        command,
-        env=environment(home, address, key),
-        cwd=home,
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
+    return run_module("zero_dce.review", ["dashboard", *arguments], home, environment(home, address, key))
 
 
 def sync(sweep: Path, address: str) -> None:
@@ -168,10 +156,16 @@ def test_without_a_server_it_says_so(key: str, message: str, tmp_path: Path) -> 
     assert message in done.stderr
 
 
+def hide_the_package() -> None:
+    """In a process of its own: as where the package is not installed."""
+    for name in [name for name in sys.modules if name.startswith(("wandb_workspaces", "zero_dce.review"))]:
+        del sys.modules[name]
+    sys.modules["wandb_workspaces"] = None  # type: ignore[assignment]
+
+
 def test_without_the_package_it_says_what_to_install(server: Server, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", WITHOUT_THE_PACKAGE]
-    options = {"env": environment(tmp_path, server.address), "cwd": tmp_path}
-    done = subprocess.run(command, **options, capture_output=True, text=True, timeout=100, check=False)  # type: ignore[call-overload]
-    assert done.returncode == 1
-    assert "pip install 'zero_dce[dashboard]'" in done.stderr
-    assert "Traceback" not in done.stderr
+    arguments = ["dashboard", "--project", "zero_dce"]
+    command = Command("zero_dce.review", arguments, tmp_path, environment(tmp_path, server.address), hide_the_package)
+    assert command.wait() == 1
+    assert "pip install 'zero_dce[dashboard]'" in command.errors()
+    assert "Traceback" not in command.errors()

@@ -25,10 +25,10 @@ PLACE = f"""number => {{ const plot = {PLOTS}[0]; const {{ left, top }} = plot.o
   return [left + at("x"), top + at("y")]; }}"""
 
 
-@pytest.fixture
-def search(tmp_path: Path) -> Path:
-    """Two objectives; the runs 0 to 3 are the front, 10 to 13 do not count."""
-    return write_report(make_search(tmp_path / "search", inputs=make_pictures(2)))
+@pytest.fixture(scope="module")
+def search(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two objectives; the runs 0 to 3 are the front, 10 to 13 do not count. Tests only look at it."""
+    return write_report(make_search(tmp_path_factory.mktemp("pareto") / "search", inputs=make_pictures(2)))
 
 
 @pytest.fixture
@@ -250,11 +250,12 @@ def test_an_objective_with_a_weights_name_keeps_its_own(tmp_path: Path, open_pag
     assert page.locator(".objectives").all_inner_texts() == ["val/exp 0.2  psnr_gain 1", "val/exp 0.3  psnr_gain 2"]
 
 
-def test_a_grid_shows_nothing_of_it(search: Path, open_page: Open) -> None:
-    plan = read_json(search.parent / "sweep.json")
+def test_a_grid_shows_nothing_of_it(tmp_path: Path, open_page: Open) -> None:
+    folder = make_search(tmp_path / "search", inputs=make_pictures(2))
+    plan = read_json(folder / "sweep.json")
     del plan["objectives"]
-    write_json(search.parent / "sweep.json", plan)
-    page = open_plots(open_page(write_report(search.parent)))
+    write_json(folder / "sweep.json", plan)
+    page = open_plots(open_page(write_report(folder)))
     for trace in (".front", ".objectives", ".marks", ".point-label", "optgroup", ".of-front"):
         assert page.locator(trace).count() == 0, trace
     assert "areto" not in page.locator("body").inner_text()

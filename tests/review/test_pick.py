@@ -6,8 +6,6 @@ import json
 import os
 import signal
 import struct
-import subprocess
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -15,7 +13,7 @@ from typing import Any
 import pytest
 import torch
 
-from tests.helpers.paths import ROOT
+from tests.helpers.processes import exit_code, start_function
 from tests.helpers.runs import read_metrics, run_here, tiny
 from zero_dce.files import REPLACED
 from zero_dce.module import ZeroDCE
@@ -200,27 +198,25 @@ def test_a_run_without_pictures_says_so(sweep: Path, capsys: pytest.CaptureFixtu
     assert {part.name for part in (sweep / "picked").iterdir()} == FILES - {"samples"}
 
 
-KILLED = """
-import os, signal
-from zero_dce.review import pick
-from zero_dce.review.__main__ import main
-write, left = pick.write_json, [None] * {after}
-def stop(file, content):
-    if not left:
-        os.kill(os.getpid(), signal.SIGKILL)
-    left.pop()
-    write(file, content)
-pick.write_json = stop
-main({arguments})
-"""
+def pick_until_killed(after: int, arguments: list[str]) -> None:
+    """In a process of its own: kill -9 before one of the files is written, so many having been before."""
+    write, left = pick.write_json, [None] * after
+
+    def stop(file: Path, content: object) -> None:
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+        left.pop()
+        write(file, content)
+
+    pick.write_json = stop
+    main(arguments)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("after", [0, 1], ids=["before its measures", "before its origin"])
 def test_a_kill_leaves_nothing_that_looks_finished(after: int, sweep: Path) -> None:
     arguments = ["pick", str(sweep), "--run", "1", "--step", "2"]
-    script = KILLED.format(after=after, arguments=arguments)
-    done = subprocess.run([sys.executable, "-c", script], cwd=ROOT, timeout=100, check=False)
-    assert done.returncode == -signal.SIGKILL
+    assert exit_code(start_function(pick_until_killed, after, arguments)) == -signal.SIGKILL
     assert not (sweep / "picked").exists()
     assert (sweep / "picked.unfinished").is_dir()
     main(arguments)

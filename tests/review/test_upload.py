@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.helpers.paths import ROOT
+from tests.helpers.processes import run_module
 from tests.helpers.wandb_server import KEY, Server, serve
 from zero_dce.review.upload import artifact_name
 
@@ -25,11 +23,8 @@ def server() -> Iterator[Server]:
 
 
 def pick(sweep: Path, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "zero_dce.review", "pick", str(sweep), "--run", "1", "--step", "2", *arguments]
-    known = {**os.environ, "PYTHONPATH": str(ROOT), "HOME": str(sweep), "WANDB_API_KEY": KEY}
-    return subprocess.run(
-        command, env=known | environment, cwd=sweep, capture_output=True, text=True, timeout=200, check=False
-    )
+    command = ["pick", str(sweep), "--run", "1", "--step", "2", *arguments]
+    return run_module("zero_dce.review", command, sweep, {"HOME": str(sweep), "WANDB_API_KEY": KEY, **environment})
 
 
 def make_online(sweep: Path) -> None:
@@ -44,6 +39,7 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {file.relative_to(folder).as_posix(): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("asked", [True, False], ids=["asked for", "the run was logged online"])
 def test_the_folder_arrives_byte_for_byte(asked: bool, server: Server, sweep: Path) -> None:
     if not asked:
@@ -69,6 +65,7 @@ def test_the_folder_arrives_byte_for_byte(asked: bool, server: Server, sweep: Pa
     assert not list(sweep.glob("**/wandb/run-*")), "nothing is left beside the offline runs"
 
 
+@pytest.mark.slow
 def test_offline_runs_are_not_sent(server: Server, sweep: Path) -> None:
     done = pick(sweep, WANDB_BASE_URL=server.address)
     assert done.returncode == 0, done.stderr
@@ -79,6 +76,7 @@ def test_offline_runs_are_not_sent(server: Server, sweep: Path) -> None:
     assert not server.artifacts.all
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("key", "address", "message"),
     [(KEY, "http://127.0.0.1:9", "cannot be reached"), ("", "http://127.0.0.1:9", "has no API key")],
@@ -91,6 +89,7 @@ def test_without_a_server_it_says_so(key: str, address: str, message: str, sweep
     assert not (sweep / "picked").exists()
 
 
+@pytest.mark.slow
 def test_a_server_that_refuses_the_artifact(server: Server, sweep: Path) -> None:
     server.artifacts.refuses = True
     done = pick(sweep, "--upload", WANDB_BASE_URL=server.address)
@@ -103,6 +102,7 @@ def test_a_server_that_refuses_the_artifact(server: Server, sweep: Path) -> None
     assert run.exit_code == 1, "closed, and as failed"
 
 
+@pytest.mark.slow
 def test_a_run_that_was_not_logged_to_wandb(sweep: Path) -> None:
     file = sweep / "1" / ".hydra" / "config.yaml"
     text = file.read_text()

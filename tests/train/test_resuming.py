@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import json
-import multiprocessing
-import os
 import random
 import shutil
-import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +12,7 @@ import pytest
 import torch
 from PIL import Image
 
+from tests.helpers.processes import changed, start, wait_for
 from tests.helpers.runs import (
     assert_same_losses,
     read_metrics,
@@ -27,7 +24,6 @@ from tests.helpers.runs import (
     wandb_rows,
 )
 from zero_dce.module import ZeroDCE
-from zero_dce.train import __main__ as train
 
 KILLS = 20
 # More steps than the killed parts get through, so that each kill hits a training run.
@@ -36,33 +32,17 @@ STEPS = 100_000
 LATEST_KILL_S = 0.4
 
 
-def run_until_killed(folder: Path, arguments: list[str]) -> None:
-    """The command line, in a process that the test kills."""
-    os.chdir(folder)
-    quiet = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(quiet, 1)
-    os.dup2(quiet, 2)
-    sys.argv = ["zero_dce.train", *arguments]
-    train.main()
-
-
 def kill_in_training(folder: Path, arguments: list[str], seconds: float) -> None:
     """Start a run and kill -9 it some time after it has written a checkpoint."""
-    # Forked from a process that has done nothing but the imports, which take longer than the run.
-    context = multiprocessing.get_context("forkserver")
-    context.set_forkserver_preload(["zero_dce.train"])
-    process = context.Process(target=run_until_killed, args=(folder, arguments))
-    last = folder / "parts" / "0" / "checkpoints" / "last.ckpt"
-    before = last.stat().st_mtime_ns if last.exists() else None
-    process.start()
-    while not last.exists() or last.stat().st_mtime_ns == before:
-        assert process.is_alive()
-        time.sleep(0.001)
+    begun = changed(folder / "parts" / "0" / "checkpoints" / "last.ckpt")
+    process = start(folder, arguments)
+    wait_for(begun, [process])
     process.join(seconds)
     process.kill()
     process.join()
 
 
+@pytest.mark.slow
 def test_killed_at_20_random_moments(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A checkpoint is written at each step, so that kills hit the writing of one."""
     options = tiny(sice, "logger=csv", "callbacks.samples=null", "callbacks.progress=null")

@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Mapping, Sequence
@@ -20,14 +19,26 @@ from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from omegaconf import OmegaConf
 
-from tests.helpers.processes import SECONDS, changed, exit_code, free_port, ranks, slurm_tasks, start, wait_for
+from tests.helpers.processes import (
+    Command,
+    changed,
+    exit_code,
+    free_port,
+    is_running,
+    ranks,
+    slurm_tasks,
+    start,
+    wait_for,
+)
 from tests.helpers.runs import assert_same_losses, read_metrics, read_result, read_wandb, run_here, tiny, wandb_rows
 from zero_dce.data import survey
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.module import ZeroDCE
 from zero_dce.signals import Interrupted, StopSignals, outlive_first_signal, stronger
+from zero_dce.train import stopping
+from zero_dce.train.rank import slurm_job
 from zero_dce.train.resuming import read_step
-from zero_dce.train.stopping import requeue, slurm_job, with_cluster
+from zero_dce.train.stopping import with_cluster
 
 TERM, USR1, USR2 = signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2
 # More steps than the parts get through, so that each signal meets a run that goes on.
@@ -82,6 +93,7 @@ KINDS = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_signals_at_random_moments(kind: str, sice: Path, tmp_path: Path) -> None:
     """Also to all processes of a job, as a cluster sends them, those that read pictures among them."""
@@ -107,6 +119,7 @@ def test_signals_at_random_moments(kind: str, sice: Path, tmp_path: Path) -> Non
     assert_as_if_whole(tmp_path, given)
 
 
+@pytest.mark.slow
 def test_signals_to_one_or_both_of_two_processes(sice: Path, tmp_path: Path) -> None:
     """Both stop at the same step, whichever gets the signal; processes as a launcher starts them."""
     given, run, moments = options(sice, *DDP), tmp_path / "parts" / "0", random.Random(2)
@@ -133,45 +146,39 @@ def children(pid: int, name: str = "zero_dce.train") -> list[int]:
     return [int(line.split()[0]) for line in found.stdout.splitlines() if name in line]
 
 
-def run_and_watch(folder: Path, arguments: Sequence[str]) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "zero_dce.train", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-
-
 needs_ps = pytest.mark.skipif(not shutil.which("ps"), reason="looks for processes with ps")
 
 
+@pytest.mark.slow
 @needs_ps
 def test_while_the_trainer_starts_processes(sice: Path, tmp_path: Path) -> None:
     """The second process is taken along, and does not wait for the first."""
-    with run_and_watch(tmp_path, options(sice, *DDP, "hydra.run.dir=run/0")) as process:
-        while not children(process.pid):
-            assert process.poll() is None, process.communicate()[0]
-            time.sleep(0.01)
-        process.send_signal(TERM)
-        # Returns when both have closed it.
-        output = process.communicate(timeout=SECONDS)[0]
-    assert process.returncode == 143, output
+    process = Command("zero_dce.train", options(sice, *DDP, "hydra.run.dir=run/0"), tmp_path)
+    wait_for(lambda: children(process.pid), [process])
+    (second,) = children(process.pid)
+    process.send_signal(TERM)
+    code, output = process.wait(), process.output() + process.errors()
+    wait_for(lambda: not is_running(second), [])
+    assert code == 143, output
     assert read_result(tmp_path / "run" / "0")["state"] == "interrupted"
     assert "stopped by SIGTERM before training began" in output
 
 
+@pytest.mark.slow
 @needs_ps
 def test_processes_that_the_trainer_starts(sice: Path, tmp_path: Path) -> None:
     given, run = options(sice, *DDP), tmp_path / "parts" / "0"
     arguments = [*given, "hydra.run.dir=parts/0"]
     for to in ("first", "second", "both"):
         begun = changed(run / "checkpoints" / "last.ckpt")
-        with run_and_watch(tmp_path, arguments) as process:
-            while not begun():
-                assert process.poll() is None, process.communicate()[0]
-                time.sleep(0.01)
-            (second,) = children(process.pid)
-            for pid in {"first": [process.pid], "second": [second], "both": [process.pid, second]}[to]:
-                os.kill(pid, TERM)
-            output = process.communicate()[0]
+        process = Command("zero_dce.train", arguments, tmp_path)
+        wait_for(begun, [process])
+        (second,) = children(process.pid)
+        for pid in {"first": [process.pid], "second": [second], "both": [process.pid, second]}[to]:
+            os.kill(pid, TERM)
+        code, output = process.wait(), process.output() + process.errors()
         # Not killed by the Trainer's watch over its processes, which would be -9.
-        assert process.returncode == 143, output
+        assert code == 143, output
         assert "stopped by SIGTERM after step" in output
         result = read_result(run)
         assert (result["state"], result["last_step"]) == ("interrupted", last_step(run))
@@ -179,6 +186,7 @@ def test_processes_that_the_trainer_starts(sice: Path, tmp_path: Path) -> None:
     assert_as_if_whole(tmp_path, given, ranks(free_port()))
 
 
+@pytest.mark.slow
 @needs_ps
 @pytest.mark.parametrize("number", [TERM, USR2])
 def test_a_signal_that_reaches_wandb_too(number: int, sice: Path, tmp_path: Path) -> None:
@@ -303,6 +311,7 @@ def read_slowly() -> None:
     survey.Counter = lambda sizes: dict.fromkeys(sizes, 2)  # type: ignore[attr-defined]  # so that each is hashed
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [TERM, USR1])
 def test_while_data_is_read(number: int, sice: Path, tmp_path: Path) -> None:
     """There is nothing to keep: at once, however long the rest would take."""
@@ -317,6 +326,7 @@ def test_while_data_is_read(number: int, sice: Path, tmp_path: Path) -> None:
     assert not list((tmp_path / "cache").rglob("*.unfinished"))
 
 
+@pytest.mark.slow
 def test_last_checkpoint_by_the_clock(sice: Path, tmp_path: Path) -> None:
     """kill -9 loses little where checkpoints are rare: last.ckpt follows the clock too."""
     given = options(sice, "callbacks.checkpoints.every_n_minutes=0.0001", "every_n_steps=1000000")
@@ -336,6 +346,7 @@ def test_last_checkpoint_by_the_clock(sice: Path, tmp_path: Path) -> None:
     assert_as_if_whole(tmp_path, given)
 
 
+@pytest.mark.slow
 def test_the_clock_of_two_processes(sice: Path, tmp_path: Path) -> None:
     given = options(sice, *DDP, "callbacks.checkpoints.every_n_minutes=0.0001", "every_n_steps=1000000")
     run = tmp_path / "parts" / "0"
@@ -393,6 +404,7 @@ def fake_scontrol(folder: Path, run: Path, *then: str) -> dict[str, str]:
     return {"PATH": f"{file.parent}:{os.environ['PATH']}"}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("tasks", [1, 2])
 def test_a_job_is_requeued_and_continues(tasks: int, sice: Path, tmp_path: Path) -> None:
     """The same command line each time, as SLURM starts the same script again; one task of an array."""
@@ -418,6 +430,7 @@ def test_a_job_is_requeued_and_continues(tasks: int, sice: Path, tmp_path: Path)
     assert_as_if_whole(tmp_path, given, ranks(free_port()) if tasks == 2 else [{}])
 
 
+@pytest.mark.slow
 def test_sigterm_under_slurm_requeues_nothing(sice: Path, tmp_path: Path) -> None:
     """A job that somebody cancels stays cancelled."""
     run = tmp_path / "run" / "0"
@@ -430,6 +443,7 @@ def test_sigterm_under_slurm_requeues_nothing(sice: Path, tmp_path: Path) -> Non
     assert last_step(run) == read_result(run)["last_step"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("path", "expected"),
     [
@@ -465,6 +479,7 @@ def never_ready() -> None:
     ExposureDataModule.setup = setup  # type: ignore[method-assign]
 
 
+@pytest.mark.slow
 def test_a_job_that_never_gets_to_a_step_is_not_requeued_for_ever(sice: Path, tmp_path: Path) -> None:
     run = tmp_path / "run" / "0"
     path = fake_scontrol(tmp_path, run, "kill -TERM $PPID")
@@ -500,13 +515,13 @@ def test_a_requeued_job_begins_again_where_it_has_no_checkpoint(
 def test_slurm_that_does_not_end_the_job(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in slurm_tasks(free_port(), 1, **fake_scontrol(tmp_path, tmp_path)).pop().items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(requeue, "SECONDS_TO_BE_ENDED", 0.1)
+    monkeypatch.setattr(stopping, "SECONDS_TO_BE_ENDED", 0.1)
 
     def stop(in_sweep: bool) -> None:
-        with StopSignals() as signals, requeue.requeue_when_stopped(tmp_path, signals, in_sweep):
+        with StopSignals() as signals, stopping.requeue_when_stopped(tmp_path, signals, in_sweep):
             raise Interrupted(USR1, 3, saved=True)
 
-    with pytest.raises(requeue.RequeueError, match=r"SLURM accepted .* job 4711 and has not ended it.* start the run"):
+    with pytest.raises(stopping.RequeueError, match=r"SLURM accepted .* job 4711 and has not ended it.* start the run"):
         stop(in_sweep=False)
     # The requeued job would begin the sweep anew.
     with pytest.raises(Interrupted):

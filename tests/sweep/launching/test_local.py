@@ -12,6 +12,8 @@ from tests.helpers.runs import read_result, run_apart, run_here, tiny
 from zero_dce.sweep.launching.local import LOCK
 
 
+@pytest.mark.slow
+@pytest.mark.slow
 def test_a_grid_over_devices_never_overlaps(sice: Path, tmp_path: Path) -> None:
     """Two processes first, then one in the sweep's own process, one after the other."""
     done = run_apart(tmp_path, *tiny(sice, "logger=csv", "trainer.devices=2,1", "hydra.sweep.dir=sweep", "-m"))

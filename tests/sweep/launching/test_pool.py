@@ -6,10 +6,15 @@ import os
 import signal
 from pathlib import Path
 
-from tests.helpers.launching import TROUBLE, TWO, is_running, start, states, three_runs, wait_for
+import pytest
+
+from tests.helpers.launching import TROUBLE, TWO, start, states, three_runs
 from tests.helpers.paths import ROOT
+from tests.helpers.processes import is_running, wait_for
 from tests.helpers.runs import read_metrics, read_result, run_apart, tiny
 from zero_dce.files import read_json
+
+pytestmark = pytest.mark.slow
 
 
 def test_runs_of_two_processes_and_one_that_crashes(sice: Path, tmp_path: Path) -> None:
@@ -33,17 +38,13 @@ def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path:
     """Two of three runs wait side by side at step 3 when Ctrl-C comes; nothing is left of them but their folders."""
     local = ("hydra/launcher=local", "hydra.launcher.slots=2", "hydra.sweep.dir=sweep", "trainer.max_steps=6")
     process = start(tmp_path, *three_runs(sice, *local, f"{TROUBLE}Wait,folder:{tmp_path},step:3}}"))
-    wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, process)
+    wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, [process])
     os.killpg(process.pid, signal.SIGINT)
-    assert process.stdout is not None
-    said = ""
-    while "Stopping 2 processes" not in said:
-        said += process.stdout.readline()
+    wait_for(lambda: "Stopping 2 processes" in process.output(), [process])
     # From here on they may go on to the end of their step, where they stop.
     (tmp_path / "go").touch()
-    rest, _ = process.communicate(timeout=100)
-    output = said + rest
-    assert process.returncode == 130, output
+    code, output = process.wait(), process.output()
+    assert code == 130, output + process.errors()
     waiting = [int(file.name.partition("-")[2]) for file in tmp_path.glob("waits-*")]
     assert not any(map(is_running, waiting))
     folder = tmp_path / "sweep"

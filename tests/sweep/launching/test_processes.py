@@ -8,19 +8,21 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.helpers.launching import TROUBLE, TWO, is_running, start, states, three_runs, wait_for
+from tests.helpers.launching import TROUBLE, TWO, start, states, three_runs
+from tests.helpers.processes import is_running, wait_for
 from zero_dce.sweep.launching.processes import run_in_subprocess
+
+pytestmark = pytest.mark.slow
 
 
 def test_runs_end_with_a_launcher_that_is_killed(sice: Path, tmp_path: Path) -> None:
     endless = ("trainer.max_steps=1000000", "every_n_steps=1000000", "hydra.sweep.dir=sweep")
     process = start(tmp_path, *three_runs(sice, *TWO, f"{TROUBLE}Wait,folder:{tmp_path},step:3}}", *endless))
-    wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, process)
+    wait_for(lambda: len(list(tmp_path.glob("waits-*"))) == 2, [process])
     process.kill()
     (tmp_path / "go").touch()
-    # Returns when nobody holds its output any more.
-    process.communicate(timeout=100)
-    assert not any(is_running(int(file.name.partition("-")[2])) for file in tmp_path.glob("waits-*"))
+    waiting = [int(file.name.partition("-")[2]) for file in tmp_path.glob("waits-*")]
+    wait_for(lambda: not any(map(is_running, waiting)), [])
     assert states(tmp_path / "sweep") == ["interrupted", "not started", "not started"]
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import threading
 import time
@@ -18,7 +17,7 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
-from tests.helpers import slurm
+from tests.helpers import processes, slurm
 from tests.helpers.paths import ROOT
 from tests.helpers.runs import read_metrics, read_result, read_wandb, run_here, tiny, wandb_rows
 from tests.helpers.slurm import Cluster, running_cluster, why_not
@@ -202,20 +201,23 @@ def test_a_requeued_job_continues(
 
 
 def test_preempted_on_two_nodes(cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    processes = ["trainer=ddp", "trainer.devices=2", "trainer.num_nodes=2", "data.batch_size=1"]
     # Few steps: the order in which processes are summed up differs in the last bit, and that grows.
-    processes += ["trainer.max_steps=60", "every_n_steps=5"]
+    two = ["trainer=ddp", "data.batch_size=1", "trainer.max_steps=60", "every_n_steps=5"]
     run = tmp_path / "sweep" / "0"
 
     code = meanwhile(
         lambda: cluster.run("scancel", "--signal=USR2", job_of(run)),
         (run / "checkpoints" / "last.ckpt").exists,
-        lambda: run_here(monkeypatch, tmp_path, *quick(sice, *ON_SLURM, *processes)),
+        lambda: run_here(
+            monkeypatch, tmp_path, *quick(sice, *ON_SLURM, *two, "trainer.devices=1", "trainer.num_nodes=2")
+        ),
     )
     assert code == 0
     assert len(read_json(run / "environment.json")["resumed"]) == 1
-    whole = [*quick(sice, *ON_SLURM, *processes), "hydra.sweep.dir=whole"]
-    assert run_here(monkeypatch, tmp_path, *whole) == 0
+    whole = quick(sice, *two, "trainer.devices=2", "hydra.run.dir=whole/0")
+    environments = processes.ranks(processes.free_port())
+    both = [processes.start(tmp_path, whole, extra, rank) for rank, extra in enumerate(environments)]
+    assert [processes.exit_code(process) for process in both] == [0, 0], (tmp_path / "output-0.txt").read_text()
     rows, expected = read_metrics(run), read_metrics(tmp_path / "whole" / "0")
     assert [row["step"] for row in rows] == [row["step"] for row in expected]
     for name in ("train/total", *(f"{part}/{loss}" for part in ("train", "val") for loss in CompositeLoss.NAMES)):
@@ -304,25 +306,20 @@ def test_jobs_go_on_without_the_one_who_waits(cluster: Cluster, sice: Path, tmp_
     assert [cluster.state(job) for job in jobs.values()] == ["CANCELLED", "CANCELLED"]
 
 
-def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+def start(folder: Path, *arguments: str) -> processes.Command:
     """Start the command line in a process of its own."""
-    command = [sys.executable, "-u", "-m", "zero_dce.train", *arguments]
-    return subprocess.Popen(command, cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    return processes.Command("zero_dce.train", arguments, folder)
 
 
-def interrupt(started: subprocess.Popen[str], number: int) -> tuple[str, int]:
+def interrupt(started: processes.Command, number: int) -> tuple[str, int]:
     """Send a signal when all jobs are submitted; returns what was printed and the exit code."""
-    assert started.stdout is not None
-    printed = []
     try:
-        for line in started.stdout:
-            printed.append(line)
-            if "Run 1 is job" in line:
-                started.send_signal(number)
-        return "".join(printed), started.wait(60)
+        processes.wait_for(lambda: "Run 1 is job" in started.output(), [started])
+        started.send_signal(number)
+        code = started.wait()
+        return started.output() + started.errors(), code
     finally:
         started.kill()
-        started.communicate()
 
 
 def test_resources_are_composed_once_for_runs_of_one_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

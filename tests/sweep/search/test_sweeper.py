@@ -3,13 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
-import time
 from collections.abc import Callable, Iterator
-from functools import partial
 from pathlib import Path
 
 import optuna
@@ -17,7 +12,7 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from tests.helpers.paths import ROOT
+from tests.helpers.processes import Command, changed, wait_for
 from tests.helpers.runs import read_metrics, read_result, run_here
 from tests.helpers.searches import search, trials_of
 from zero_dce.files import write_json
@@ -142,28 +137,20 @@ class Workers:
 
     def __init__(self, folder: Path, arguments: list[str]) -> None:
         self.folder, self.arguments = folder, arguments
-        self.started: list[subprocess.Popen[bytes]] = []
+        self.started: list[Command] = []
 
-    def start(self, *overrides: str) -> subprocess.Popen[bytes]:
-        environment = {**os.environ, "PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1"}
-        command = [sys.executable, "-m", "zero_dce.train", *self.arguments, *overrides]
-        with (self.folder / f"output-{len(self.started)}.txt").open("wb") as output:
-            process = subprocess.Popen(
-                command, cwd=self.folder, env=environment, stdout=output, stderr=subprocess.STDOUT
-            )
-        self.started.append(process)
-        return process
+    def start(self, *overrides: str) -> Command:
+        command = [*self.arguments, *overrides]
+        self.started.append(Command("zero_dce.train", command, self.folder, {"OMP_NUM_THREADS": "1"}))
+        return self.started[-1]
 
     def outputs(self) -> str:
-        return "\n".join(file.read_text() for file in sorted(self.folder.glob("output-*.txt")))
+        return "\n".join(process.output() + process.errors() for process in self.started)
 
-    def kill_when(self, process: subprocess.Popen[bytes], reached: Callable[[], bool]) -> None:
+    def kill_when(self, process: Command, reached: Callable[[], bool]) -> None:
         """Kill -9 a process once something is so."""
-        while not reached():
-            assert process.poll() is None, self.outputs()
-            time.sleep(0.02)
+        wait_for(reached, [process])
         process.kill()
-        process.wait()
 
 
 @pytest.fixture
@@ -172,12 +159,12 @@ def workers(sice: Path, tmp_path: Path) -> Iterator[Workers]:
     yield made
     for process in made.started:
         process.kill()
-        process.wait()
 
 
+@pytest.mark.slow
 def test_two_workers_share_a_study(workers: Workers, tmp_path: Path) -> None:
     both = [workers.start("hydra.sweeper.n_trials=6") for _ in range(2)]
-    assert [process.wait(timeout=300) for process in both] == [0, 0], workers.outputs()
+    assert [process.wait() for process in both] == [0, 0], workers.outputs()
     folder = tmp_path / "study"
     trials = trials_of(folder)
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 6
@@ -193,9 +180,10 @@ def test_two_workers_share_a_study(workers: Workers, tmp_path: Path) -> None:
     assert [file.name for file in (folder / "optuna").iterdir() if file.name.startswith("worker")] == []
 
 
+@pytest.mark.slow
 def test_as_many_at_a_time_as_the_launcher_runs(workers: Workers, tmp_path: Path) -> None:
     process = workers.start("hydra.sweeper.n_trials=3", "hydra/launcher=local", "hydra.launcher.slots=2")
-    assert process.wait(timeout=300) == 0, workers.outputs()
+    assert process.wait() == 0, workers.outputs()
     trials = trials_of(tmp_path / "study")
     assert [trial.state for trial in trials] == [TrialState.COMPLETE] * 3
     lines = (tmp_path / "study" / "optuna" / "journal.log").read_text().splitlines()
@@ -204,6 +192,7 @@ def test_as_many_at_a_time_as_the_launcher_runs(workers: Workers, tmp_path: Path
     assert order == [ASKED, ASKED, TOLD, TOLD, ASKED, TOLD]
 
 
+@pytest.mark.slow
 def test_a_killed_workers_run_goes_on(workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = tmp_path / "study"
     long = ["trainer.max_steps=2000", "every_n_steps=5", "hydra.sweeper.n_trials=2"]
@@ -228,10 +217,7 @@ def test_a_killed_workers_run_goes_on(workers: Workers, tmp_path: Path, monkeypa
     assert steps == list(range(1, step + 11)), "it went on, and did not begin anew"
 
 
-def is_new(file: Path, before: int | None) -> bool:
-    return file.exists() and file.stat().st_mtime_ns != before
-
-
+@pytest.mark.slow
 def test_a_run_without_checkpoint_begins_anew_and_is_given_up_at_last(
     workers: Workers, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -239,9 +225,8 @@ def test_a_run_without_checkpoint_begins_anew_and_is_given_up_at_last(
     long = ["trainer.max_steps=2000", "every_n_steps=2000", "hydra.sweeper.n_trials=1"]
     environment = folder / "0" / "environment.json"
     for attempt in range(MOST_ATTEMPTS):
-        before = environment.stat().st_mtime_ns if environment.exists() else None
-        process = workers.start(*long)
-        workers.kill_when(process, partial(is_new, environment, before))
+        begun = changed(environment)
+        workers.kill_when(workers.start(*long), begun)
         (trial,) = trials_of(folder)
         assert trial.state == TrialState.RUNNING
         assert trial.user_attrs.get("attempts", 1) == attempt + 1

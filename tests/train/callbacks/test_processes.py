@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import socket
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -18,6 +14,7 @@ import torch
 from omegaconf import OmegaConf
 
 from tests.helpers.pictures import make_sice
+from tests.helpers.processes import changed, exit_code, free_port, ranks, start, wait_for
 from tests.helpers.runs import TINY, read_metrics, read_result, run_apart
 from tests.train.test_resuming import assert_same_losses
 from zero_dce.train.callbacks.processes import ProcessCheck, describe_differences, differences, started_processes
@@ -27,7 +24,7 @@ DDP = ["trainer=ddp", "trainer.devices=2", "data.batch_size=2"]
 STEPS = 7
 # A pixel on the edge between two levels may fall to either side, by the last digit of a sum: a share of few pixels.
 COUNTED = {"entropy_out": 1e-3, "loe": 1e-1, "clipped_out": 1e-3}
-# Each run ends by itself; this only keeps a broken one from holding up all other tests.
+# This only ends a test that hangs.
 HANGING_S = 240
 
 
@@ -55,12 +52,26 @@ def options(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
     ]
 
 
+def started(folder: Path, *command_lines: list[str]) -> list[ForkServerProcess]:
+    """Start the processes of one run, as a launcher does; ``output-0.txt`` and so on get what they print."""
+    environments = ranks(free_port(), len(command_lines))
+    return [start(folder, command_lines[rank], extra, rank) for rank, extra in enumerate(environments)]
+
+
+def run_on_two(folder: Path, arguments: list[str]) -> None:
+    """Run to the end on two processes."""
+    codes = [exit_code(process) for process in started(folder, arguments, arguments)]
+    printed = (folder / "output-0.txt").read_text()
+    assert codes == [0, 0], printed
+    assert "Warning" not in printed
+
+
 def run_both(folder: Path, options: list[str]) -> tuple[Path, Path]:
     """Make the same run on one process and on two; returns the runs' folders."""
-    for name, processes in (("one", []), ("two", DDP)):
-        done = run_apart(folder, *options, *processes, f"hydra.run.dir={name}/0")
-        assert done.returncode == 0, done.stderr
-        assert "Warning" not in done.stderr
+    done = run_apart(folder, *options, "hydra.run.dir=one/0")
+    assert done.returncode == 0, done.stderr
+    assert "Warning" not in done.stderr
+    run_on_two(folder, [*options, *DDP, "hydra.run.dir=two/0"])
     return folder / "one" / "0", folder / "two" / "0"
 
 
@@ -81,22 +92,26 @@ def assert_equal_numbers(runs: tuple[Path, Path]) -> None:
     assert {"train/saturation_ratio", "train/share/tv", "val/brightened_by", "val/psnr_gain_se", "val/loe"} < {*one[-1]}
 
 
+@pytest.mark.slow
 def test_all_that_is_logged_equals_one_process(runs: tuple[Path, Path]) -> None:
     assert_equal_numbers(runs)
 
 
+@pytest.mark.slow
 def test_accumulated_steps_equal_one_process(options: list[str], tmp_path: Path) -> None:
     accumulated = run_both(tmp_path, [*options, "trainer.accumulate_grad_batches=2"])
     assert_equal_numbers(accumulated)
     assert_equal_weights(accumulated)
 
 
+@pytest.mark.slow
 def test_the_result_equals_one_process(runs: tuple[Path, Path]) -> None:
     one, two = (read_result(run)["measures"] for run in runs)
     assert {name.partition("/")[0] for name in one} == {"train", "val"}
     assert two == pytest.approx(one, abs=1e-5)
 
 
+@pytest.mark.slow
 def test_gradients_and_weights_equal_one_process(runs: tuple[Path, Path]) -> None:
     assert_equal_weights(runs)
 
@@ -117,45 +132,22 @@ def assert_equal_weights(runs: tuple[Path, Path]) -> None:
         torch.testing.assert_close(last[1]["state_dict"][name], weight, rtol=0, atol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stop", [2, 5])
 def test_resume_continues_exactly(stop: int, runs: tuple[Path, Path], options: list[str], tmp_path: Path) -> None:
     """Inside the first epoch, of four steps, and inside the second."""
-    parts = [*options, *DDP, f"trainer.max_steps={stop}", "hydra.run.dir=parts/0"]
-    assert run_apart(tmp_path, *parts).returncode == 0
-    done = run_apart(tmp_path, "resume=parts/0", f"trainer.max_steps={STEPS}")
-    assert done.returncode == 0, done.stderr
+    run_on_two(tmp_path, [*options, *DDP, f"trainer.max_steps={stop}", "hydra.run.dir=parts/0"])
+    run_on_two(tmp_path, ["resume=parts/0", f"trainer.max_steps={STEPS}"])
     assert_same_losses(tmp_path / "parts" / "0", runs[1])
 
 
+@pytest.mark.slow
 def test_a_run_of_one_process_goes_on_with_two(runs: tuple[Path, Path], options: list[str], tmp_path: Path) -> None:
     """With the same global batch, inside an epoch: the same pictures follow."""
     parts = [*options, "trainer.max_steps=2", "hydra.run.dir=parts/0"]
     assert run_apart(tmp_path, *parts).returncode == 0
-    done = run_apart(tmp_path, "resume=parts/0", *DDP, f"trainer.max_steps={STEPS}")
-    assert done.returncode == 0, done.stderr
+    run_on_two(tmp_path, ["resume=parts/0", *DDP, f"trainer.max_steps={STEPS}"])
     assert_equal_numbers((runs[0], tmp_path / "parts" / "0"))
-
-
-@contextmanager
-def started(folder: Path, *command_lines: list[str]) -> Iterator[list[subprocess.Popen[bytes]]]:
-    """Start the processes of one run by hand; ``rank0.log`` and so on get what they print."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    group = {"WORLD_SIZE": str(len(command_lines)), "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port)}
-    processes = []
-    try:
-        for rank, arguments in enumerate(command_lines):
-            with (folder / f"rank{rank}.log").open("wb") as log:
-                command = [sys.executable, "-m", "zero_dce.train", *arguments]
-                environment = {**os.environ, **group, "LOCAL_RANK": str(rank), "NODE_RANK": "0"}
-                process = subprocess.Popen(command, cwd=folder, env=environment, stdout=log, stderr=log)
-            processes.append(process)
-        yield processes
-    finally:
-        for process in processes:
-            process.kill()
-            process.wait()
 
 
 def kill_in_training(folder: Path, arguments: list[str], *victims: int) -> int:
@@ -164,17 +156,16 @@ def kill_in_training(folder: Path, arguments: list[str], *victims: int) -> int:
     The others must end by themselves, with an error.
     """
     last = folder / "parts" / "0" / "checkpoints" / "last.ckpt"
-    before = last.stat().st_mtime_ns if last.exists() else None
-    with started(folder, arguments, arguments) as processes:
-        while not last.exists() or last.stat().st_mtime_ns == before:
-            assert all(process.poll() is None for process in processes), (folder / "rank0.log").read_text()
-            time.sleep(0.01)
-        for rank in victims:
-            processes[rank].kill()
-        assert all(process.wait(HANGING_S) != 0 for process in processes)
+    begun = changed(last)
+    processes = started(folder, arguments, arguments)
+    wait_for(begun, processes)
+    for rank in victims:
+        processes[rank].kill()
+    assert all(exit_code(process) != 0 for process in processes)
     return int(torch.load(last, weights_only=True)["global_step"])
 
 
+@pytest.mark.slow
 def test_killed_processes(options: list[str], tmp_path: Path) -> None:
     """Kill -9 of one process ends the other one; what was trained by then goes on exactly, as after a kill of both."""
     options = [o for o in options if not o.startswith("callbacks.samples.")]
@@ -188,17 +179,17 @@ def test_killed_processes(options: list[str], tmp_path: Path) -> None:
         arguments = ["resume=parts/0"]
     assert steps == sorted({*steps}), "each part got further"
     final = f"trainer.max_steps={steps[-1] + 2}"
-    assert run_apart(tmp_path, "resume=parts/0", final).returncode == 0
-    assert run_apart(tmp_path, *options, final, "hydra.run.dir=whole/0").returncode == 0
+    run_on_two(tmp_path, ["resume=parts/0", final])
+    run_on_two(tmp_path, [*options, final, "hydra.run.dir=whole/0"])
     assert_same_losses(run, tmp_path / "whole" / "0")
 
 
+@pytest.mark.slow
 def test_another_configuration_on_one_process_stops_both(options: list[str], tmp_path: Path) -> None:
     same = [*options, *DDP, "hydra.run.dir=run/0"]
-    with started(tmp_path, same, [*same, "loss.weights.exp=3"]) as processes:
-        assert [process.wait(HANGING_S) for process in processes] == [1, 1]
+    assert [exit_code(process) for process in started(tmp_path, same, [*same, "loss.weights.exp=3"])] == [1, 1]
     for rank in (0, 1):
-        printed = (tmp_path / f"rank{rank}.log").read_text()
+        printed = (tmp_path / f"output-{rank}.txt").read_text()
         assert "ValueError: the processes of this run differ" in printed
         assert "loss.weights.exp is 10.0 on process 0, 3 on process 1" in printed
     result = read_result(tmp_path / "run" / "0")
@@ -206,31 +197,40 @@ def test_another_configuration_on_one_process_stops_both(options: list[str], tmp
     assert "loss.weights.exp is 10.0 on process 0, 3 on process 1" in result["error"]
 
 
+@pytest.mark.slow
 def test_two_run_folders_are_named_with_the_way_out(options: list[str], tmp_path: Path) -> None:
     """As each process makes one by its clock where none is given."""
     same = [*options, *DDP]
-    with started(tmp_path, [*same, "hydra.run.dir=a/0"], [*same, "hydra.run.dir=b/0"]) as processes:
-        assert [process.wait(HANGING_S) for process in processes] == [1, 1]
+    both = started(tmp_path, [*same, "hydra.run.dir=a/0"], [*same, "hydra.run.dir=b/0"])
+    assert [exit_code(process) for process in both] == [1, 1]
     error = read_result(tmp_path / "a" / "0")["error"]
     assert f"run_dir is '{tmp_path / 'a' / '0'}' on process 0, '{tmp_path / 'b' / '0'}' on process 1" in error
     assert "hydra.run.dir=DIR" in error
     assert error.count(" on process 1") == 1, "what follows from the folder is not listed"
 
 
-@pytest.mark.parametrize(("devices", "count"), [(DDP, 3), ([], 2)], ids=["3 for 2", "2 for 1"])
-def test_torchrun_with_a_wrong_number_of_processes(
-    devices: list[str], count: int, options: list[str], tmp_path: Path
-) -> None:
-    launcher = ["-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={count}", "-m", "zero_dce.train"]
-    command = [sys.executable, *launcher, *options, *devices, "hydra.run.dir=run/0"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANGING_S, check=False)
-    assert done.returncode != 0
-    asked = 2 if devices else 1
+def assert_refused(count: int, asked: int, printed: str, run: Path) -> None:
     message = f"the run has {count} processes, but trainer.devices={asked} and trainer.num_nodes=1 ask for {asked}"
-    assert message in done.stderr
-    result = read_result(tmp_path / "run" / "0")
+    assert message in printed
+    result = read_result(run)
     assert result["state"] == "failed"
     assert message in result["error"]
+
+
+@pytest.mark.slow
+def test_a_launcher_with_a_wrong_number_of_processes(options: list[str], tmp_path: Path) -> None:
+    three = started(tmp_path, *[[*options, *DDP, "hydra.run.dir=run/0"]] * 3)
+    assert [exit_code(process) for process in three] == [1, 1, 1]
+    assert_refused(3, 2, (tmp_path / "output-0.txt").read_text(), tmp_path / "run" / "0")
+
+
+@pytest.mark.slow
+def test_torchrun_with_a_wrong_number_of_processes(options: list[str], tmp_path: Path) -> None:
+    launcher = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "zero_dce.train"]
+    command = [sys.executable, *launcher, *options, "hydra.run.dir=run/0"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANGING_S, check=False)
+    assert done.returncode != 0
+    assert_refused(2, 1, done.stderr, tmp_path / "run" / "0")
 
 
 def configured(devices: Any = 1) -> ProcessCheck:

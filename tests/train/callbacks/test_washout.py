@@ -210,6 +210,7 @@ RIGGED = [
 ]
 
 
+@pytest.mark.slow
 def test_a_rigged_run_stops_and_a_resumed_one_marks_the_same(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -16,9 +16,13 @@ import yaml
 from PIL import Image
 
 from tests.helpers.paths import ROOT
+from tests.helpers.processes import Command
 from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, run_here, tiny
 from tests.helpers.wandb_server import ENTITY, KEY, Run, Server, serve
 from zero_dce.images.sheets import side_by_side
+from zero_dce.module import ZeroDCE
+
+pytestmark = pytest.mark.slow
 
 SWEEP_FILE = ROOT / "sweeps" / "loss_weights" / "wandb.yaml"
 WANDB = [sys.executable, "-m", "wandb"]
@@ -68,28 +72,23 @@ def test_online(server: Server, sice: Path, tmp_path: Path) -> None:
     assert arrived.exit_code == 0
 
 
-STOPPED_IN_VALIDATION = """
-import sys
-from zero_dce import train
-from zero_dce.module import ZeroDCE
+def stop_in_validation() -> None:
+    """In a process of its own: as Ctrl-C at step 4."""
+    end = ZeroDCE.on_validation_epoch_end
 
-end = ZeroDCE.on_validation_epoch_end
-def stop(self):
-    if self.global_step == 4:
-        raise KeyboardInterrupt
-    end(self)
-ZeroDCE.on_validation_epoch_end = stop
-train.main()
-"""
+    def stop(self: ZeroDCE) -> None:
+        if self.global_step == 4:
+            raise KeyboardInterrupt
+        end(self)
+
+    ZeroDCE.on_validation_epoch_end = stop  # type: ignore[method-assign]
 
 
 def test_a_stopped_and_resumed_online_run_arrives_whole(server: Server, sice: Path, tmp_path: Path) -> None:
     """Stopped in the validation of step 4; the server also lacks steps 2 and 3, as after a kill before they went."""
     options = tiny(sice, "logger=wandb_online", "hydra.run.dir=r/0")
-    command = [sys.executable, "-c", STOPPED_IN_VALIDATION, *options]
-    environment = {**os.environ, **online(server, tmp_path), "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, timeout=200, check=False)
-    assert done.returncode == 1, done.stderr
+    stopped = Command("zero_dce.train", options, tmp_path, online(server, tmp_path), stop_in_validation)
+    assert stopped.wait() == 1, stopped.errors()
     (arrived,) = server.runs.values()
     assert [row["_step"] for row in arrived.rows] == [0, 1, 2, 3], "no half row of step 4"
     del arrived.lines[2], arrived.lines[3]
