@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from zero_dce.terminal import print_any_name
+from zero_dce.terminal import errors_as_messages
 
 # Each is a module beside this one with add_arguments(parser) and run(options), imported only when it is asked for: one
 # needs torch, another W&B, and the help neither. The texts are the first lines of the modules' own.
@@ -35,11 +35,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not given:
         parser.print_help()
         return
-    print_any_name()
-    try:
+    with errors_as_messages():
         options.run(options)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":
