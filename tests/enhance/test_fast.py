@@ -40,7 +40,7 @@ def test_parts_cover_the_grid_in_one_shape(width: int, height: int, size: int, s
     grid = BlockGrid(width, height, size)
     assert (grid.columns - 1) * size < width <= grid.columns * size
     covered = np.zeros((grid.rows, grid.columns), bool)
-    parts = list(grid.parts(side))
+    parts = list(grid.parts(side * size))
     for part in parts:
         covered[part] = True
     assert covered.all()

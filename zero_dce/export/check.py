@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.export.formats import Run
 from zero_dce.networks import CurveNet
 
@@ -28,7 +28,7 @@ def largest_difference(run: Run, network: CurveNet) -> float:
     return max(_difference(run, network, generator.random((n, 3, *size), np.float32)) for n, *size in SHAPES)
 
 
-def _difference(run: Run, network: CurveNet, image: Array) -> float:
+def _difference(run: Run, network: CurveNet, image: FloatArray) -> float:
     with torch.no_grad():
         expected = [output.numpy() for output in network(torch.from_numpy(image))]
     computed = run(image)

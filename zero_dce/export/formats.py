@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Protocol, cast
 
 from zero_dce.enhance.graph import NEEDS
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import Weights
 
 
@@ -38,7 +38,7 @@ FORMATS = {
 class Run(Protocol):
     """An exported network, loaded by the library that it is meant for."""
 
-    def __call__(self, image: Array) -> tuple[Array, Array]:
+    def __call__(self, image: FloatArray) -> tuple[FloatArray, FloatArray]:
         """Enhance pictures.
 
         Args:

@@ -10,7 +10,7 @@ from onnx import TensorProto, helper
 
 from zero_dce.enhance.graph.onnx_graph import OnnxOperations, finish
 from zero_dce.enhance.graph.topology import enhance
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.export.formats import Run
 from zero_dce.weights import MAPS, Weights
 
@@ -30,7 +30,7 @@ def load(file: Path) -> Run:
     """Load a file into ONNX Runtime."""
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 
-    def run(image: Array) -> tuple[Array, Array]:
+    def run(image: FloatArray) -> tuple[FloatArray, FloatArray]:
         enhanced, curve_maps = session.run(["enhanced", "curve_maps"], {"image": image})
         return enhanced, curve_maps
 

@@ -10,7 +10,7 @@ from openvino import opset15 as ops
 
 from zero_dce.enhance.graph.openvino import OpenVINOOperations
 from zero_dce.enhance.graph.topology import enhance
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.export.formats import Run
 from zero_dce.weights import Weights
 
@@ -35,7 +35,7 @@ def load(file: Path) -> Run:
     core.set_property({"ENABLE_MMAP": False})
     model = core.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
-    def run(image: Array) -> tuple[Array, Array]:
+    def run(image: FloatArray) -> tuple[FloatArray, FloatArray]:
         results = model({"image": image})
         return results["enhanced"], results["curve_maps"]
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 from torch.export import Dim
 
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.export.formats import Run
 from zero_dce.networks import make_network
 from zero_dce.weights import Weights
@@ -33,7 +33,7 @@ def load(file: Path) -> Run:
     """Load a file into PyTorch."""
     module = torch.export.load(file).module()
 
-    def run(image: Array) -> tuple[Array, Array]:
+    def run(image: FloatArray) -> tuple[FloatArray, FloatArray]:
         enhanced, curve_maps = module(torch.from_numpy(image))
         return enhanced.numpy(), curve_maps.numpy()
 

@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 from zero_dce.enhance.graph.programs import Program
 from zero_dce.enhance.graph.topology import groups_of
-from zero_dce.enhance.pixels import LEVELS, Array
+from zero_dce.enhance.pixels import WHITE, FloatArray
 from zero_dce.weights import Weights
 
 # Old enough for every runtime of the last years; IR 8 goes with it.
@@ -40,7 +40,7 @@ class OnnxOperations:
         self.nodes.append(helper.make_node(operation, list(inputs), names, **attributes))
         return names
 
-    def stored(self, name: str, value: Array) -> str:
+    def stored(self, name: str, value: FloatArray) -> str:
         """Store a constant once and return its name."""
         self.constants.setdefault(name, numpy_helper.from_array(np.ascontiguousarray(value), name))
         return name
@@ -80,7 +80,7 @@ class OnnxOperations:
         """Add one step of the curve."""
         return self.node("Add", x, self.node("Mul", curve_map, self.node("Sub", self.node("Mul", x, x), x)))
 
-    def constant(self, value: Array) -> str:
+    def constant(self, value: FloatArray) -> str:
         """Store a constant."""
         return self.stored(f"constant_{len(self.constants)}", value.astype(np.float32))
 
@@ -187,12 +187,12 @@ def finish(
 
 def _from_pixels(operations: OnnxOperations, name: str, dtype: np.dtype[Any]) -> str:
     if dtype != np.float32:
-        name = operations.scale(operations.node("Cast", name, to=TensorProto.FLOAT), 1 / LEVELS[dtype])
+        name = operations.scale(operations.node("Cast", name, to=TensorProto.FLOAT), 1 / WHITE[dtype])
     return operations.node("Transpose", name, perm=[0, 3, 1, 2])
 
 
 def _to_levels(operations: OnnxOperations, name: str, dtype: np.dtype[Any]) -> str:
     if dtype == np.float32:
         return name
-    rounded = operations.node("Round", operations.scale(name, LEVELS[dtype]))
+    rounded = operations.node("Round", operations.scale(name, WHITE[dtype]))
     return operations.node("Cast", rounded, to=TYPES[dtype.name])

@@ -10,7 +10,7 @@ import onnxruntime
 
 from zero_dce.enhance.graph.onnx_graph import pixels_model
 from zero_dce.enhance.graph.programs import Program
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import Weights
 
 
@@ -38,7 +38,7 @@ class ONNXRuntimeBackend:
     def end_threads(self, workers: int) -> None:
         """Nothing was."""
 
-    def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
+    def run(self, program: Program, *inputs: FloatArray) -> tuple[FloatArray, ...]:
         """Compute a program."""
         key = (program, *(array.dtype for array in inputs))
         with self._lock:

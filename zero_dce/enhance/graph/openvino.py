@@ -14,7 +14,7 @@ from openvino import opset15 as ops
 
 from zero_dce.enhance.graph.programs import Program
 from zero_dce.enhance.graph.topology import groups_of
-from zero_dce.enhance.pixels import LEVELS, Array
+from zero_dce.enhance.pixels import WHITE, FloatArray
 from zero_dce.weights import Weights
 
 # Graphs kept, one a program and shape; each holds buffers. A camera's pictures have two shapes: upright and sideways.
@@ -51,11 +51,11 @@ class OpenVINOBackend:
     def end_threads(self, workers: int) -> None:
         """Nothing was."""
 
-    def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
+    def run(self, program: Program, *inputs: FloatArray) -> tuple[FloatArray, ...]:
         """Compute a program."""
         return self._graph(program, inputs).run(inputs)
 
-    def _graph(self, program: Program, inputs: Sequence[Array]) -> _Graph:
+    def _graph(self, program: Program, inputs: Sequence[FloatArray]) -> _Graph:
         key = (program, *((array.shape, array.dtype) for array in inputs))
         with self._lock:
             if key not in self._graphs:
@@ -105,7 +105,7 @@ class _Graph:
         self._pictures = pictures
         self._free: SimpleQueue[openvino.InferRequest] = SimpleQueue()
 
-    def run(self, inputs: Sequence[Array]) -> tuple[Array, ...]:
+    def run(self, inputs: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
         try:
             request = self._free.get_nowait()
         except Empty:
@@ -164,7 +164,7 @@ class OpenVINOOperations:
         """Add one step of the curve; OpenVINO makes one pass of all elementwise steps."""
         return ops.add(x, ops.multiply(curve_map, ops.subtract(ops.multiply(x, x), x)))
 
-    def constant(self, value: Array) -> Any:
+    def constant(self, value: FloatArray) -> Any:
         """Add a constant."""
         return _constant(value.astype(np.float32))
 
@@ -220,12 +220,12 @@ def _constant(value: Any) -> Any:
 
 def _from_pixels(node: Any, dtype: np.dtype[Any]) -> Any:
     if dtype != np.float32:
-        node = ops.multiply(ops.convert(node, "f32"), _constant(np.float32(1 / LEVELS[dtype])))
+        node = ops.multiply(ops.convert(node, "f32"), _constant(np.float32(1 / WHITE[dtype])))
     return ops.transpose(node, _constant(TO_CHANNELS_FIRST))
 
 
 def _to_levels(node: Any, dtype: np.dtype[Any]) -> Any:
     if dtype == np.float32:
         return node
-    rounded = ops.round(ops.multiply(node, _constant(np.float32(LEVELS[dtype]))), "half_to_even")
+    rounded = ops.round(ops.multiply(node, _constant(np.float32(WHITE[dtype]))), "half_to_even")
     return ops.convert(rounded, {"uint8": "u8", "uint16": "u16"}[dtype.name])

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Protocol, TypeVar
 
 from zero_dce.curves import ITERATIONS
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import DCE_NET_PP, Weights
 
 Node = TypeVar("Node")
@@ -42,7 +42,7 @@ class Operations(Protocol[Node]):
     def curve(self, x: Node, curve_map: Node) -> Node:
         """Return ``x + r (x^2 - x)``, in float32."""
 
-    def constant(self, value: Array) -> Node:
+    def constant(self, value: FloatArray) -> Node:
         """Return a float32 array that is the same at each run."""
 
     def add(self, first: Node, second: Node) -> Node:
@@ -79,7 +79,7 @@ class Operations(Protocol[Node]):
         """Give the same values another shape."""
 
 
-def groups_of(weight: Array) -> int:
+def groups_of(weight: FloatArray) -> int:
     """Return the groups of a convolution with this weight: a channel a group where it is depthwise, else one."""
     return len(weight) if weight.shape[1] == 1 and weight.shape[2] > 1 else 1
 
