@@ -88,8 +88,17 @@ def _enhance_all(pairs: Sequence[FilePair], extras: Extras, options: argparse.Na
     enhancers: list[Enhancer] = []
 
     def make_enhancer(default_mode: str) -> Enhancer:
-        enhancers.append(_make_enhancer(options, options.mode or default_mode))
-        return enhancers[-1]
+        enhancer = Enhancer(
+            read_weights(options.weights),
+            mode=options.mode or default_mode,
+            backend=options.backend,
+            precision=options.precision,
+            strength=options.strength,
+            tile=options.tile,
+            factor=options.factor,
+        )
+        enhancers.append(enhancer)
+        return enhancer
 
     begin, seconds, interrupted = time.perf_counter(), 0.0, False
     with progress_bar(total=len(pairs), desc="enhancing", bar_format=BAR, delay=1) as bar:
@@ -128,9 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a checkpoint, a .safetensors file, a picked or a run's folder; default: trained on the embedded sample",
     )
     parser.add_argument(
-        "--mode",
-        choices=ENHANCER_MODES,
-        help="fast: curves learned from some tiles; default: exact, for video fast",
+        "--mode", choices=ENHANCER_MODES, help="fast: curves learned from some tiles; default: exact, for video fast"
     )
     parser.add_argument("--factor", type=int, default=4, metavar="N", help="of fast mode: side of a block; default: 4")
     parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the curves; default: 1")
@@ -159,18 +166,6 @@ def _folder(text: str) -> Path:
     if not text:
         raise argparse.ArgumentTypeError("is empty, perhaps an unset variable; expected a folder")
     return Path(text)
-
-
-def _make_enhancer(options: argparse.Namespace, mode: str) -> Enhancer:
-    return Enhancer(
-        read_weights(options.weights),
-        mode=mode,
-        backend=options.backend,
-        precision=options.precision,
-        strength=options.strength,
-        tile=options.tile,
-        factor=options.factor,
-    )
 
 
 def _check_clips(clips: Sequence[FilePair], options: argparse.Namespace) -> None:

@@ -34,7 +34,7 @@ class PixelBudget:
             self._used += pixels
 
     def give_back(self, pixels: int) -> None:
-        """Return the pixels of a picture that is no longer in memory."""
+        """Free the pixels of a picture that is no longer in memory."""
         with self._change:
             self._used -= pixels
             self._change.notify_all()

@@ -72,7 +72,6 @@ def comparison(picture: Picture, enhanced: Canvas) -> Canvas:
     after = turn_upright(picture, reduce_canvas(enhanced, COMPARED))
     box = (0, 0, before.width, before.height)
     pixels = side_by_side(before.read(box), after.read(box))
-    height, width = pixels.shape[:2]
-    both = before.blank((width, height))
-    both.write((0, 0, width, height), pixels)
+    both = before.blank((pixels.shape[1], before.height))
+    both.write((0, 0, both.width, both.height), pixels)
     return both

@@ -54,22 +54,12 @@ class BlockGrid:
 
 
 def read_blocks(canvas: Canvas, grid: BlockGrid, rows: slice, columns: slice, before: int = 0) -> PixelArray:
-    """Read the pixels of some blocks; outside the picture its edge is repeated.
+    """Read the pixels of some blocks, and ``before`` pixels above and to the left of them.
 
-    Args:
-        canvas: the picture.
-        grid: its blocks.
-        rows: the rows of blocks to read.
-        columns: the columns of blocks to read.
-        before: the number of further rows of pixels above them, and of columns to their left.
+    The picture's edge is repeated outside.
     """
-    return read_beyond(
-        canvas,
-        columns.start * grid.size - before,
-        rows.start * grid.size - before,
-        columns.stop * grid.size,
-        rows.stop * grid.size,
-    )
+    left, top = columns.start * grid.size - before, rows.start * grid.size - before
+    return read_beyond(canvas, left, top, columns.stop * grid.size, rows.stop * grid.size)
 
 
 def read_beyond(canvas: Canvas, left: int, top: int, right: int, bottom: int) -> PixelArray:

@@ -28,8 +28,6 @@ PEAK = 0.3
 NOTHING = np.float32(1e-3)
 CALIBRATION_SEED = 0
 
-Origin = tuple[int, int]
-
 
 @dataclass(frozen=True)
 class Regression:
@@ -64,9 +62,11 @@ def calibrate(
         estimate: the network, from pixels to curve maps.
     """
     side = max(1, TILE_SIDE // grid.size)
+    length = side * grid.size + 2 * RECEPTIVE_RADIUS
     windows, inputs = [], []
     for top, left in choose_tiles(statistics, side, TILE_COUNT):
-        windows.append(_window(canvas, grid, (top, left), side))
+        y, x = top * grid.size - RECEPTIVE_RADIUS, left * grid.size - RECEPTIVE_RADIUS
+        windows.append(read_beyond(canvas, x, y, x + length, y + length))
         part = (slice(top, top + side), slice(left, left + side))
         inputs.append(_features(with_surroundings(statistics, part, 1)))
     maps = [block_means(tile, grid.size) for tile in _estimate(windows, backend, estimate)]
@@ -78,7 +78,7 @@ def _as_samples(blocks: Sequence[FloatArray]) -> FloatArray:
     return np.concatenate([values.reshape(-1, values.shape[2]) for values in blocks])
 
 
-def choose_tiles(statistics: FloatArray, side: int, count: int) -> list[Origin]:
+def choose_tiles(statistics: FloatArray, side: int, count: int) -> list[tuple[int, int]]:
     """Choose tiles that represent a picture: half of them spread evenly, half as unlike the others as possible.
 
     Tiles at the picture's border are left out where there are others, because there the network sees its zero padding.
@@ -147,18 +147,6 @@ def blend(first: Regression, second: Regression, weight: float) -> Regression:
         np.concatenate((rest * first.output, share * second.output), axis=1),
         rest * first.direct + share * second.direct,
         rest * first.bias + share * second.bias,
-    )
-
-
-def _window(canvas: Canvas, grid: BlockGrid, origin: Origin, side: int) -> PixelArray:
-    top, left = (index * grid.size for index in origin)
-    length = side * grid.size
-    return read_beyond(
-        canvas,
-        left - RECEPTIVE_RADIUS,
-        top - RECEPTIVE_RADIUS,
-        left + length + RECEPTIVE_RADIUS,
-        top + length + RECEPTIVE_RADIUS,
     )
 
 
