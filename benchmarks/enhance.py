@@ -24,6 +24,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
+from publishing import describe_machine, publish
 
 from zero_dce.enhance.trained import TRAINED
 
@@ -273,11 +274,8 @@ def table(figures: dict[str, Any], sizes: dict[str, tuple[int, int]], extra: boo
 
 
 def describe(environment: dict[str, Any], figures: dict[str, Any], peaks: dict[str, float]) -> str:
-    hardware, versions = environment["hardware"], environment["versions"]
     names = ("torch", "openvino", "onnxruntime", "pillow", "numpy")
-    used = ", ".join(f"{name} {versions[name]}" for name in names if versions.get(name))
-    gpus = f", {', '.join(hardware['gpus'])}" if hardware["gpus"] else ", no GPU"
-    text = [f"{hardware['processor']}, {hardware['cores']} cores{gpus}; Python {environment['python']}, {used}."]
+    text = [describe_machine(environment, names)]
     for dtype, peak in peaks.items():
         limit = peak / FLOP_PER_PIXEL / 1e6
         rows = {key: found for key, found in figures.items() if key.endswith(dtype) and key.startswith("1200x900")}
@@ -312,7 +310,6 @@ def main() -> None:
         return
     from importlib.metadata import version
 
-    from zero_dce.files import write_json
     from zero_dce.records.environment import describe_environment
 
     image = Image.open(options.image).convert("RGB")
@@ -327,12 +324,8 @@ def main() -> None:
     peaks = {dtype: peak_flops(dtype) for dtype in ("bfloat16", "float32")}
     lines = [describe(environment, computing, peaks), "", "Computing alone:", ""]
     lines += [*table(computing, SIZES, True), "", "A whole process, JPEG to JPEG:", "", *table(processes, FILES, False)]
-    text = "\n".join(lines) + "\n"
-    print(text)
-    if options.output:
-        options.output.write_text(text, encoding="utf-8")
-        record = {"environment": environment, "computing": computing, "processes": processes, "peak_flops": peaks}
-        write_json(options.output.with_suffix(".json"), record)
+    figures = {"computing": computing, "processes": processes, "peak_flops": peaks}
+    publish("\n".join(lines) + "\n", options.output, environment, figures)
 
 
 if __name__ == "__main__":

@@ -22,11 +22,11 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from PIL import Image
+from publishing import publish
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -38,7 +38,6 @@ from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph.programs import estimation
 from zero_dce.enhance.tiles import plan_tiles
 from zero_dce.enhance.trained import TRAINED
-from zero_dce.files import write_json
 from zero_dce.records.environment import describe_environment
 from zero_dce.terminal import progress_bar
 from zero_dce.weights import Weights, read_weights
@@ -245,11 +244,7 @@ def main() -> None:
     sizes = ", ".join(f"{folder.name}: {len(found)} pictures" for folder, found in files.items())
     intro = f"{used}; fast mode on {Enhancer(weights, mode='fast').describe()}. {sizes}. PSNR in dB: mean (min to max)."
     text = "\n".join([intro, "", *table(values, seconds)]) + "\n"
-    print(text)
-    if options.output:
-        options.output.write_text(text, encoding="utf-8")
-        record: dict[str, Any] = {"environment": environment, "seconds": seconds, "psnr": values}
-        write_json(options.output.with_suffix(".json"), record)
+    publish(text, options.output, environment, {"seconds": seconds, "psnr": values})
 
 
 if __name__ == "__main__":

@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from publishing import publish
 from torch import Tensor
 
 from zero_dce.data.index import find_folder
-from zero_dce.files import write_json
 from zero_dce.hardware import best_precision
 from zero_dce.images.decode import decode_square
 from zero_dce.images.sheets import to_image
@@ -112,13 +112,7 @@ def main() -> None:
         f"{where}, {options.precision}, torch {environment['versions']['torch']}, "
         f"{BATCH} pictures of {SIZE} x {SIZE} pixels\n\n{table(figures)}\n"
     )
-    print(text)
-    if options.output:
-        options.output.write_text(text, encoding="utf-8")
-        write_json(
-            options.output.with_suffix(".json"),
-            {"environment": environment, "precision": options.precision, **figures},
-        )
+    publish(text, options.output, environment, {"precision": options.precision, **figures})
 
 
 if __name__ == "__main__":

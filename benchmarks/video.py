@@ -24,6 +24,7 @@ from typing import Any
 import av
 import numpy as np
 from PIL import Image
+from publishing import publish
 
 from zero_dce.data.sample import PHOTOGRAPHS, expose
 from zero_dce.enhance.canvas import ArrayCanvas
@@ -33,7 +34,6 @@ from zero_dce.enhance.video.clip import Frame, open_clip
 from zero_dce.enhance.video.convert import SMOOTHING, enhance_clip
 from zero_dce.enhance.video.flicker import Flicker
 from zero_dce.enhance.video.steady import SteadyCurves, cells_of, is_cut
-from zero_dce.files import write_json
 from zero_dce.images.light import srgb_to_linear
 from zero_dce.records.environment import describe_environment
 from zero_dce.weights import read_weights
@@ -160,10 +160,7 @@ def main() -> None:
                 make_clip(clip, *map(int, clip.stem.split("x")), options.frames)
         rows = [measure_clip(clip, options.weights) for clip in clips]
     text = f"{hardware['processor']}, {hardware['cores']} cores, load {load:.1f} before.\n\n{table(rows)}\n"
-    print(text)
-    if options.output:
-        options.output.write_text(text, encoding="utf-8")
-        write_json(options.output.with_suffix(".json"), {"environment": environment, "load": load, "clips": rows})
+    publish(text, options.output, environment, {"load": load, "clips": rows})
 
 
 if __name__ == "__main__":

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from tqdm import tqdm
@@ -23,6 +24,16 @@ def print_any_name() -> None:
     """Let names in any script and drawn bars be printed, also where the system's encoding lacks them."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+
+
+@contextmanager
+def errors_as_messages() -> Iterator[None]:
+    """Run a command: a user's mistake ends it with one line and exit code 1, and any name can be printed."""
+    print_any_name()
+    try:
+        yield
+    except (OSError, ValueError, MemoryError, ModuleNotFoundError) as error:
+        sys.exit(f"{type(error).__name__}: {error}")
 
 
 def align(lines: Sequence[Sequence[str]]) -> list[str]:

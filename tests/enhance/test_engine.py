@@ -125,6 +125,8 @@ def test_an_error_in_a_tile_ends_the_picture() -> None:
 @pytest.mark.parametrize(
     ("options", "message"),
     [
+        ({"mode": "quick"}, "--mode is 'quick'; expected one of exact, fast"),
+        ({"mode": "fast", "factor": 0}, "--factor is 0"),
         ({"strength": 1.5}, "--strength is 1.5"),
         ({"strength": -0.1}, "--strength is -0.1"),
         ({"strength": float("nan")}, "--strength is nan"),

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from zero_dce.enhance.inputs import Job, find_jobs
+from zero_dce.enhance.inputs import FilePair, find_file_pairs
 from zero_dce.enhance.results import Extras
 
 
@@ -19,16 +19,16 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("photos")
 
 
-def names(jobs: list[Job]) -> dict[str, str]:
-    return {job.input.as_posix(): job.output.as_posix() for job in jobs}
+def names(pairs: list[FilePair]) -> dict[str, str]:
+    return {pair.input.as_posix(): pair.output.as_posix() for pair in pairs}
 
 
 def test_a_file(photos: Path) -> None:
-    assert names(find_jobs(["photos/trip/a.jpg"], Path("out"))) == {"photos/trip/a.jpg": "out/a.jpg"}
+    assert names(find_file_pairs(["photos/trip/a.jpg"], Path("out"))) == {"photos/trip/a.jpg": "out/a.jpg"}
 
 
 def test_a_folder_is_mirrored(photos: Path) -> None:
-    assert names(find_jobs(["photos"], Path("out"))) == {
+    assert names(find_file_pairs(["photos"], Path("out"))) == {
         "photos/a.jpg": "out/a.jpg",
         "photos/b.PNG": "out/b.PNG",
         "photos/trip/a.jpg": "out/trip/a.jpg",
@@ -37,45 +37,45 @@ def test_a_folder_is_mirrored(photos: Path) -> None:
 
 
 def test_a_pattern_is_mirrored_below_its_fixed_part(photos: Path) -> None:
-    found = find_jobs(["photos/**/*.jpg"], Path("out"))
+    found = find_file_pairs(["photos/**/*.jpg"], Path("out"))
     assert names(found) == {"photos/a.jpg": "out/a.jpg", "photos/trip/a.jpg": "out/trip/a.jpg"}
-    assert names(find_jobs(["photos/t*/*.jpg"], Path("out"))) == {"photos/trip/a.jpg": "out/trip/a.jpg"}
-    assert names(find_jobs([f"{photos.resolve()}/*.PNG"], Path("out"))) == {
+    assert names(find_file_pairs(["photos/t*/*.jpg"], Path("out"))) == {"photos/trip/a.jpg": "out/trip/a.jpg"}
+    assert names(find_file_pairs([f"{photos.resolve()}/*.PNG"], Path("out"))) == {
         f"{photos.resolve().as_posix()}/b.PNG": "out/b.PNG"
     }
 
 
 def test_a_file_with_the_signs_of_a_pattern_in_its_name(photos: Path) -> None:
     (photos / "night[1].jpg").touch()
-    assert names(find_jobs(["photos/night[1].jpg"], Path("out"))) == {"photos/night[1].jpg": "out/night[1].jpg"}
+    assert names(find_file_pairs(["photos/night[1].jpg"], Path("out"))) == {"photos/night[1].jpg": "out/night[1].jpg"}
 
 
 def test_a_file_named_twice_is_one(photos: Path) -> None:
-    assert len(find_jobs(["photos/a.jpg", "photos/a.jpg", "photos/a*"], Path("out"))) == 1
+    assert len(find_file_pairs(["photos/a.jpg", "photos/a.jpg", "photos/a*"], Path("out"))) == 1
 
 
 def test_results_in_the_folder_are_no_inputs(photos: Path) -> None:
     (photos / "out").mkdir()
     (photos / "out" / "a.jpg").touch()
-    assert "photos/out/a.jpg" not in names(find_jobs(["photos"], photos / "out"))
-    assert "photos/out/a.jpg" not in names(find_jobs(["photos/**/*.jpg"], photos / "out"))
+    assert "photos/out/a.jpg" not in names(find_file_pairs(["photos"], photos / "out"))
+    assert "photos/out/a.jpg" not in names(find_file_pairs(["photos/**/*.jpg"], photos / "out"))
 
 
 @pytest.mark.parametrize("output", ["photos", "photos/../photos", "link"])
 def test_an_input_is_never_overwritten(output: str, photos: Path) -> None:
     Path("link").symlink_to("photos", target_is_directory=True)
     with pytest.raises(ValueError, match=r"the result of photos/a\.jpg would overwrite the input photos/a\.jpg"):
-        find_jobs(["photos/a.jpg"], Path(output))
+        find_file_pairs(["photos/a.jpg"], Path(output))
 
 
 def test_not_even_another_input(photos: Path) -> None:
     with pytest.raises(ValueError, match=r"photos/a\.jpg would overwrite the input photos/trip/a\.jpg"):
-        find_jobs(["photos/a.jpg", "photos/trip/a.jpg"], Path("photos/trip"))
+        find_file_pairs(["photos/a.jpg", "photos/trip/a.jpg"], Path("photos/trip"))
 
 
 def test_two_results_of_one_name(photos: Path) -> None:
     with pytest.raises(ValueError, match=r"photos/a\.jpg and photos/trip/a\.jpg would both become out/a\.jpg"):
-        find_jobs(["photos/a.jpg", "photos/trip/a.jpg"], Path("out"))
+        find_file_pairs(["photos/a.jpg", "photos/trip/a.jpg"], Path("out"))
 
 
 @pytest.mark.parametrize(
@@ -89,7 +89,7 @@ def test_two_results_of_one_name(photos: Path) -> None:
 def test_nothing_there(text: str, message: str, photos: Path) -> None:
     (photos / "empty").mkdir()
     with pytest.raises(FileNotFoundError, match=message):
-        find_jobs([text], Path("out"))
+        find_file_pairs([text], Path("out"))
 
 
 def test_a_folder_that_cannot_be_listed_is_named_at_the_end(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -102,14 +102,17 @@ def test_a_folder_that_cannot_be_listed_is_named_at_the_end(photos: Path, monkey
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    jobs = find_jobs(["photos"], Path("out"))
-    assert [job.problem for job in jobs if job.problem] == ["cannot list photos/trip/day 2: folder: Permission denied"]
-    assert len(jobs) == 4
+    pairs = find_file_pairs(["photos"], Path("out"))
+    assert [pair.problem for pair in pairs if pair.problem] == [
+        "cannot list photos/trip/day 2: folder: Permission denied"
+    ]
+    assert len(pairs) == 4
 
 
 def test_a_file_in_two_spellings_is_one(photos: Path) -> None:
     assert (
-        len(find_jobs(["photos/a.jpg", "photos/../photos/a.jpg", str((photos / "a.jpg").resolve())], Path("out"))) == 1
+        len(find_file_pairs(["photos/a.jpg", "photos/../photos/a.jpg", str((photos / "a.jpg").resolve())], Path("out")))
+        == 1
     )
 
 
@@ -117,25 +120,25 @@ def test_a_file_in_two_spellings_is_one(photos: Path) -> None:
 @pytest.mark.parametrize("output", ["photos", "."])
 def test_nothing_but_results(inputs: str, output: str, photos: Path) -> None:
     with pytest.raises(ValueError, match=r"all files of photos.* lie in the folder of the results"):
-        find_jobs([inputs], Path(output))
+        find_file_pairs([inputs], Path(output))
 
 
 def test_an_empty_argument(photos: Path) -> None:
     with pytest.raises(ValueError, match="an input is empty, perhaps an unset variable"):
-        find_jobs([""], Path("out"))
+        find_file_pairs([""], Path("out"))
 
 
 def test_further_files_of_a_result_count_too(photos: Path) -> None:
     (photos / "a.png").touch()
     maps = Extras(maps=True).files
     with pytest.raises(ValueError, match=r"photos/a\.jpg and photos/a\.png would both become out/a_curves\.png"):
-        find_jobs(["photos/a.jpg", "photos/a.png"], Path("out"), maps)
+        find_file_pairs(["photos/a.jpg", "photos/a.png"], Path("out"), maps)
     (photos / "a_compare.jpg").touch()
     with pytest.raises(ValueError, match=r"would both become out/a_compare\.jpg"):
-        find_jobs(["photos/a.jpg", "photos/a_compare.jpg"], Path("out"), Extras(compare=True).files)
+        find_file_pairs(["photos/a.jpg", "photos/a_compare.jpg"], Path("out"), Extras(compare=True).files)
 
 
 def test_a_pipe_is_named_and_not_waited_for(photos: Path) -> None:
     os.mkfifo(photos / "pipe.jpg")
-    problems = [job.problem for job in find_jobs(["photos"], Path("out")) if job.problem]
+    problems = [pair.problem for pair in find_file_pairs(["photos"], Path("out")) if pair.problem]
     assert problems == ["photos/pipe.jpg is a pipe or a device; expected a file"]

@@ -11,15 +11,8 @@ from PIL import Image
 
 import zero_dce
 from tests.helpers.networks import make_weights
+from tests.helpers.paths import ROOT
 from zero_dce.networks import make_network, save_weights
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    save_weights(make_network(make_weights()), file, 0)
-    return file
-
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 
@@ -125,3 +118,12 @@ def test_weights_that_change_under_their_name(tmp_path: Path, monkeypatch: pytes
         results.append(zero_dce.enhance(PIXELS, "w.safetensors"))
     assert not np.array_equal(results[0], results[1])
     assert not np.array_equal(results[1], results[2])
+
+
+def test_pictures_do_without_pyav(weights: Path) -> None:
+    code = (
+        "import sys, zero_dce.enhance as command, numpy\n"
+        f"command(numpy.zeros((8, 8, 3), numpy.uint8), {str(weights)!r})\n"
+        "print([name for name in sys.modules if name.partition('.')[0] == 'av'])"
+    )
+    assert subprocess.check_output([sys.executable, "-c", code], cwd=ROOT, text=True).strip() == "[]"

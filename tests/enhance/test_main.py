@@ -13,47 +13,9 @@ import pytest
 from PIL import Image
 
 import zero_dce
-from tests.helpers.networks import make_weights
+from tests.helpers.clips import make_clip, read_frames, still_frames
+from tests.helpers.enhancing import enhance
 from tests.helpers.pictures import make_picture
-from zero_dce.enhance.__main__ import main
-from zero_dce.networks import make_network, save_weights
-
-
-@pytest.fixture(scope="module")
-def weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    file = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-    save_weights(make_network(make_weights()), file, 0)
-    return file
-
-
-@pytest.fixture
-def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two pictures that can be read, and one that is cut short."""
-    monkeypatch.chdir(tmp_path)
-    folder = tmp_path / "photos"
-    (folder / "trip").mkdir(parents=True)
-    make_picture(1, 0.2).save(folder / "a.png")
-    make_picture(2, 0.2).save(folder / "trip" / "b.jpg", exif=_exif("a camera"))
-    make_picture(3, 0.2).save(folder / "cut.jpg")
-    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:400])
-    return Path("photos")
-
-
-def _exif(maker: str) -> Image.Exif:
-    exif = Image.Exif()
-    exif[0x010F], exif[0x0112] = maker, 6
-    return exif
-
-
-def enhance(weights: Path, *arguments: str, output: str = "out") -> int:
-    """Run the command here; returns its exit code."""
-    with pytest.raises(SystemExit) as stop:
-        main([*arguments, "--weights", str(weights), "--output", output])
-    if isinstance(stop.value.code, str):
-        print(stop.value.code, file=sys.stderr)
-        return 1
-    assert isinstance(stop.value.code, int)
-    return stop.value.code
 
 
 def size(file: str) -> tuple[int, int]:
@@ -86,31 +48,6 @@ def test_all_well_ends_with_0(photos: Path, weights: Path) -> None:
 def test_strength_0_changes_nothing(photos: Path, weights: Path) -> None:
     assert enhance(weights, "photos/a.png", "--strength", "0") == 0
     assert np.array_equal(np.asarray(Image.open("out/a.png")), np.asarray(Image.open("photos/a.png")))
-
-
-def test_comparison_and_maps(photos: Path, weights: Path) -> None:
-    assert enhance(weights, "photos/trip/b.jpg", "photos/a.png", "--compare", "--maps") == 0
-    assert files("out") == ["a.png", "a_compare.png", "a_curves.png", "b.jpg", "b_compare.jpg", "b_curves.png"]
-    before, after, both = (np.asarray(Image.open(name)) for name in ("photos/a.png", "out/a.png", "out/a_compare.png"))
-    assert np.array_equal(both[:, :48], before)
-    assert np.array_equal(both[:, -48:], after)
-    assert (both[:, 48:-48] == 64).all()
-    # Stored sideways, shown upright.
-    assert size("out/b.jpg") == (48, 32)
-    assert size("out/b_curves.png") == (32, 48)
-    with Image.open("out/b_compare.jpg") as image:
-        assert image.size == (2 * 32 + 8, 48)
-        assert image.getexif()[0x0112] == 1
-
-
-def test_a_large_comparison_fits_a_screen(tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.chdir(tmp_path)
-    Image.fromarray(np.repeat(np.arange(3000, dtype=np.uint16)[None] * 20, 9, axis=0)).save("wide.png")
-    assert enhance(weights, "wide.png", "--compare", "--strength", "0") == 0
-    both = np.asarray(Image.open("out/wide_compare.png"))
-    assert both.dtype == np.uint16
-    assert both.shape == (5, 2 * 1500 + 8)
-    assert np.array_equal(both[0, :1500], np.arange(1500) * 40 + 10)
 
 
 def test_earlier_results_stay(photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -218,3 +155,38 @@ def test_ctrl_c_loses_nothing(tmp_path: Path, weights: Path) -> None:
     subprocess.run([*command, "--skip-existing"], cwd=tmp_path, check=True, capture_output=True)
     assert len(list((tmp_path / "out").iterdir())) == 12
     assert {file: file.stat().st_mtime_ns for file in there} == stamps
+
+
+def test_an_earlier_clip_stays(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_clip(Path("a.mp4"), still_frames(2))
+    Path("out").mkdir()
+    Path("out/a.mp4").write_bytes(b"earlier")
+    assert enhance(weights, "a.mp4") == 1
+    assert "out/a.mp4 exists already" in capsys.readouterr().err
+    assert enhance(weights, "a.mp4", "--skip-existing") == 0
+    assert Path("out/a.mp4").read_bytes() == b"earlier"
+    assert enhance(weights, "a.mp4", "--overwrite") == 0
+    assert len(read_frames(Path("out/a.mp4"))) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--maps"], "--maps is for pictures, and a.mp4 is a video clip"),
+        (["--compare"], "--compare is for pictures"),
+        (["--smoothing", "1.5"], "--smoothing is 1.5"),
+        (["--smoothing", "0.5", "--mode", "exact"], "--smoothing is for --mode fast"),
+    ],
+)
+def test_options_that_clips_do_not_have(
+    options: list[str], message: str, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("a.mp4").touch()
+    assert enhance(weights, "a.mp4", *options) == 1
+    assert message in capsys.readouterr().err
+
+
+def test_smoothing_of_pictures_is_refused(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("a.png").touch()
+    assert enhance(weights, "a.png", "--smoothing", "0.5") == 1
+    assert "--smoothing is for video clips" in capsys.readouterr().err

@@ -1,34 +1,32 @@
 from __future__ import annotations
 
+from itertools import count
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from tests.helpers.networks import make_weights
 from tests.helpers.pictures import make_picture
 from zero_dce.enhance import pipeline as module
-from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.engine import Enhancer
-from zero_dce.enhance.inputs import Job
+from zero_dce.enhance.inputs import FilePair
 from zero_dce.enhance.pipeline import Pipeline
-from zero_dce.enhance.pixel_budget import Room
-from zero_dce.enhance.reduce import block_means, reduce_canvas
+from zero_dce.enhance.pixel_budget import PixelBudget
 from zero_dce.enhance.results import Extras
 
 WEIGHTS = make_weights()
 
 
-def make_jobs(folder: Path, count: int) -> list[Job]:
+def make_pairs(folder: Path, count: int) -> list[FilePair]:
     for number in range(count):
         make_picture(number, 0.2, 60, 40).save(folder / f"{number}.png")
-    return [Job(folder / f"{number}.png", folder / "out" / f"{number}.png") for number in range(count)]
+    return [FilePair(folder / f"{number}.png", folder / "out" / f"{number}.png") for number in range(count)]
 
 
-def test_pictures_in_hand_stay_within_the_room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_pictures_in_hand_stay_within_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     most, used = 0, 0
 
-    class Watched(Room):
+    class Watched(PixelBudget):
         def take(self, pixels: int) -> None:
             nonlocal most, used
             super().take(pixels)
@@ -40,77 +38,51 @@ def test_pictures_in_hand_stay_within_the_room(tmp_path: Path, monkeypatch: pyte
             used -= pixels
             super().give_back(pixels)
 
-    monkeypatch.setattr(module, "Room", lambda: Watched(2 * 60 * 40))
-    jobs = make_jobs(tmp_path, 7)
+    monkeypatch.setattr(module, "PixelBudget", lambda: Watched(2 * 60 * 40))
+    pairs = make_pairs(tmp_path, 7)
     (tmp_path / "3.png").write_bytes(b"no picture")
     done: list[float] = []
-    work = Pipeline(jobs, Extras(), 500, done.append)
+    work = Pipeline(pairs, Extras(), 500, done.append)
     work.run(lambda: Enhancer(WEIGHTS, backend="torch"))
     assert most <= 2 * 60 * 40
     assert used == 0
-    assert [outcome.error is None for outcome in sorted(work.outcomes, key=lambda outcome: outcome.job.input)] == [
+    assert [outcome.error is None for outcome in sorted(work.outcomes, key=lambda outcome: outcome.pair.input)] == [
         number != 3 for number in range(7)
     ]
     assert done[-1] == 7
     assert done == sorted(done)
 
 
-def test_an_error_while_enhancing_is_one_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    jobs = make_jobs(tmp_path, 3)
+def fail_at(number: int, error: BaseException, monkeypatch: pytest.MonkeyPatch) -> Enhancer:
+    """An enhancer whose call of this number, from 1, raises an error."""
     enhancer = Enhancer(WEIGHTS, backend="torch")
-    enhance = enhancer.enhance
-    calls = 0
+    enhance, calls = enhancer.enhance, count(1)
 
-    def sometimes(*arguments: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls == 2:
-            raise RuntimeError("the backend has no memory left")
+    def enhance_or_fail(*arguments: object) -> object:
+        if next(calls) == number:
+            raise error
         return enhance(*arguments)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(enhancer, "enhance", sometimes)
-    work = Pipeline(jobs, Extras(), 500, lambda done: None)
+    monkeypatch.setattr(enhancer, "enhance", enhance_or_fail)
+    return enhancer
+
+
+def test_an_error_while_enhancing_is_one_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pairs = make_pairs(tmp_path, 3)
+    enhancer = fail_at(2, RuntimeError("the backend has no memory left"), monkeypatch)
+    work = Pipeline(pairs, Extras(), 500, lambda done: None)
     work.run(lambda: enhancer)
     errors = [outcome.error for outcome in work.outcomes if outcome.error]
-    assert errors == [f"{jobs[1].input}: RuntimeError: the backend has no memory left"]
+    assert errors == [f"{pairs[1].input}: RuntimeError: the backend has no memory left"]
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["0.png", "2.png"]
 
 
 def test_what_is_enhanced_is_written_although_it_is_interrupted(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    jobs = make_jobs(tmp_path, 5)
-    enhancer = Enhancer(WEIGHTS, backend="torch")
-    enhance = enhancer.enhance
-    calls = 0
-
-    def interrupted(*arguments: object) -> object:
-        nonlocal calls
-        calls += 1
-        if calls == 3:
-            raise KeyboardInterrupt
-        return enhance(*arguments)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(enhancer, "enhance", interrupted)
-    work = Pipeline(jobs, Extras(), 500, lambda done: None)
+    enhancer = fail_at(3, KeyboardInterrupt(), monkeypatch)
+    work = Pipeline(make_pairs(tmp_path, 5), Extras(), 500, lambda done: None)
     with pytest.raises(KeyboardInterrupt):
         work.run(lambda: enhancer)
     assert sorted(file.name for file in (tmp_path / "out").iterdir()) == ["0.png", "1.png"]
     assert len(work.outcomes) == 2
-
-
-def test_means_of_blocks_also_at_the_edge() -> None:
-    values = np.arange(5 * 7 * 1, dtype=np.float32).reshape(5, 7, 1)
-    means = block_means(values, 3)
-    assert means.shape == (2, 3, 1)
-    assert means[0, 0, 0] == values[:3, :3].mean()
-    # Row 3, 4 and 4 again; column 6 three times.
-    assert means[1, 2, 0] == pytest.approx(values[[3, 4, 4], 6, 0].mean())
-
-
-@pytest.mark.parametrize(("longest", "shape"), [(100, (41, 97)), (50, (21, 49)), (1, (1, 1))])
-def test_a_canvas_made_smaller(longest: int, shape: tuple[int, int]) -> None:
-    canvas = ArrayCanvas(np.full((41, 97, 4), 40000, np.uint16))
-    small = reduce_canvas(canvas, longest)
-    assert small.pixels.shape == (*shape, 4)
-    assert (small.pixels[..., :3] == 40000).all()

@@ -5,51 +5,51 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from zero_dce.enhance.pixel_budget import Room, StoppedError
+from zero_dce.enhance.pixel_budget import PixelBudget, StoppedError
 
 
 def test_small_pictures_share_the_room_and_a_large_one_waits() -> None:
-    room, taken = Room(100), []
-    room.take(60)
-    room.take(40)
+    budget, taken = PixelBudget(100), []
+    budget.take(60)
+    budget.take(40)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(lambda: (room.take(50), taken.append(50)))
+        waiting = pool.submit(lambda: (budget.take(50), taken.append(50)))
         with pytest.raises(TimeoutError):
             waiting.result(timeout=0.05)
-        room.give_back(40)
+        budget.give_back(40)
         with pytest.raises(TimeoutError):
             waiting.result(timeout=0.05)
-        room.give_back(60)
+        budget.give_back(60)
         waiting.result(timeout=10)
     assert taken == [50]
 
 
 def test_a_picture_larger_than_all_the_room_goes_alone() -> None:
-    room = Room(100)
-    room.take(1000)
+    budget = PixelBudget(100)
+    budget.take(1000)
     with ThreadPoolExecutor(1) as pool:
-        waiting = pool.submit(room.take, 1)
+        waiting = pool.submit(budget.take, 1)
         with pytest.raises(TimeoutError):
             waiting.result(timeout=0.05)
-        room.give_back(1000)
+        budget.give_back(1000)
         waiting.result(timeout=10)
 
 
 def test_stopping_ends_the_waiting() -> None:
-    room = Room(100)
-    room.take(100)
+    budget = PixelBudget(100)
+    budget.take(100)
     raised = threading.Event()
 
     def wait() -> None:
         try:
-            room.take(1)
+            budget.take(1)
         except StoppedError:
             raised.set()
 
     thread = threading.Thread(target=wait)
     thread.start()
-    room.stop()
+    budget.stop()
     thread.join(timeout=10)
     assert raised.is_set()
     with pytest.raises(StoppedError):
-        room.take(0)
+        budget.take(0)

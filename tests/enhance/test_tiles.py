@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zero_dce.enhance.tiles import RADIUS, plan_tiles
+from zero_dce.enhance.tiles import RECEPTIVE_RADIUS, plan_tiles
 
 sides = st.integers(1, 200)
 
@@ -40,7 +40,7 @@ def test_a_picture_of_one_tile_is_taken_whole() -> None:
 def test_the_radius_is_the_networks() -> None:
     """Two windows meet in the middle of what both see: nowhere do they overlap by less than twice the radius."""
     first, second = plan_tiles(100, 10, 60)
-    assert first.window[2] - second.window[0] >= 2 * RADIUS
+    assert first.window[2] - second.window[0] >= 2 * RECEPTIVE_RADIUS
 
 
 @pytest.mark.parametrize("size", [(0, 5, 3), (5, 0, 3), (5, 5, 0)])

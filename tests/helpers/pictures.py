@@ -24,6 +24,17 @@ def make_picture(seed: int, brightness: float, width: int = 48, height: int = 32
     return Image.fromarray((255 * brightness * ramp * noise).clip(0, 255).astype(np.uint8))
 
 
+def smooth_picture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    """Soft shapes with a little noise, dark to bright."""
+    generator = np.random.default_rng(seed)
+    small = generator.random((height // 40 + 2, width // 40 + 2, 3)) ** 2
+    channels = [
+        np.asarray(Image.fromarray(small[..., c].astype(np.float32)).resize((width, height), Image.Resampling.BICUBIC))
+        for c in range(3)
+    ]
+    return (np.stack(channels, -1) + generator.normal(0, 0.01, (height, width, 3))).clip(0, 1).astype(np.float32)
+
+
 def make_sice(root: Path, scenes: int, frames: int, extension: str = "JPG") -> Path:
     """Write ``Dataset_Part1/<scene>/<n>.JPG``, darkest first, and ``pairs.csv``; returns the root.
 

@@ -8,7 +8,7 @@ from typing import Any
 
 
 class _Callable(ModuleType):
-    """This package, which is the command, is at the same time the function ``zero_dce.enhance(image)``."""
+    """A package that can be called: ``zero_dce.enhance`` is the command's folder and also a function."""
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         from zero_dce.enhance.interface import enhance

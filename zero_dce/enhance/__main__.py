@@ -1,9 +1,9 @@
 """Enhance photographs of any size: ``python -m zero_dce.enhance INPUT ... --output DIR --weights FILE_OR_DIR``.
 
-INPUT is a file, a folder (with all below it) or a pattern such as 'photos/**/*.jpg'. JPEG, PNG, TIFF, WebP and BMP keep
-their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit.
+INPUT is a file, a folder (with its subfolders) or a pattern such as 'photos/**/*.jpg'. JPEG, PNG, TIFF, WebP and BMP
+keep their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit.
 
-Video clips (.mp4 .mov .m4v .mkv .webm), given by name or pattern (of a folder only pictures are taken), keep their
+Video clips (.mp4 .mov .m4v .mkv .webm), given by name or pattern (only pictures are taken from a folder), keep their
 container, sound, subtitles, frame times, rotation and colour tags: pip install 'zero_dce[video]'. A clip that is cut
 short or damaged fails as a whole.
 
@@ -20,14 +20,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from zero_dce.checks import check_number
-from zero_dce.enhance.engine import MODES, Enhancer
-from zero_dce.enhance.inputs import Job, find_jobs
-from zero_dce.enhance.pipeline import Outcome, Pipeline
+from zero_dce.enhance.engine import ENHANCER_MODES, Enhancer
+from zero_dce.enhance.inputs import FilePair, find_file_pairs
+from zero_dce.enhance.pipeline import FileOutcome, Pipeline
 from zero_dce.enhance.results import Extras
 from zero_dce.enhance.trained import TRAINED
 from zero_dce.enhance.video import is_clip
 from zero_dce.enhance.video.reel import Reel
-from zero_dce.terminal import print_any_name, progress_bar
+from zero_dce.terminal import errors_as_messages, progress_bar
 from zero_dce.weights import read_weights
 
 INTERRUPTED = 130
@@ -37,16 +37,12 @@ BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
-    print_any_name()
-    try:
-        code = run(options)
-    except (OSError, ValueError, MemoryError, ModuleNotFoundError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
-    sys.exit(code)
+    with errors_as_messages():
+        sys.exit(_enhance_inputs(options))
 
 
-def run(options: argparse.Namespace) -> int:
-    """Enhance all that is asked for, and say what became of it.
+def _enhance_inputs(options: argparse.Namespace) -> int:
+    """Enhance all inputs, and print the results.
 
     Returns:
         The exit code: 0 if all went well, 1 if a file failed, 130 after an interrupt.
@@ -61,15 +57,15 @@ def run(options: argparse.Namespace) -> int:
     extras = Extras(options.compare, options.maps, options.quality)
     if options.output.exists() and not options.output.is_dir():
         raise NotADirectoryError(f"--output {options.output} is a file; expected a folder")
-    jobs = find_jobs(options.inputs, options.output, extras.files)
-    _check_clips([job for job in jobs if is_clip(job.input)], options)
-    jobs, present = _leave_out_present(jobs, extras, options)
-    done = _enhance_all(jobs, extras, options)
+    pairs = find_file_pairs(options.inputs, options.output, extras.files)
+    _check_clips([pair for pair in pairs if is_clip(pair.input)], options)
+    pairs, present = _leave_out_present(pairs, extras, options)
+    done = _enhance_all(pairs, extras, options)
     _report(done)
-    for job in present:
-        print(f"{job.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
+    for pair in present:
+        print(f"{pair.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
     if done.interrupted:
-        left = f"{len(jobs) - len(done.outcomes)} of {len(jobs)} are left"
+        left = f"{len(pairs) - len(done.outcomes)} of {len(pairs)} are left"
         print(f"stopped: {left}; the same command with --skip-existing goes on", file=sys.stderr)
         return INTERRUPTED
     return int(bool(present) or any(outcome.error for outcome in done.outcomes))
@@ -77,28 +73,38 @@ def run(options: argparse.Namespace) -> int:
 
 @dataclass(frozen=True)
 class _Done:
-    """What became of the files; ``seconds`` and ``how`` are of the pictures."""
+    """What became of the files; ``seconds`` and ``how`` describe the pictures only."""
 
-    outcomes: list[Outcome]
+    outcomes: list[FileOutcome]
     seconds: float
     how: str
     interrupted: bool
 
 
-def _enhance_all(jobs: Sequence[Job], extras: Extras, options: argparse.Namespace) -> _Done:
+def _enhance_all(pairs: Sequence[FilePair], extras: Extras, options: argparse.Namespace) -> _Done:
     """Enhance pictures, then clips."""
-    pictures, clips = ([job for job in jobs if is_clip(job.input) == kind] for kind in (False, True))
+    pictures = [pair for pair in pairs if not is_clip(pair.input)]
+    clips = [pair for pair in pairs if is_clip(pair.input)]
     enhancers: list[Enhancer] = []
 
     def make_enhancer(default_mode: str) -> Enhancer:
-        enhancers.append(_make_enhancer(options, options.mode or default_mode))
-        return enhancers[-1]
+        enhancer = Enhancer(
+            read_weights(options.weights),
+            mode=options.mode or default_mode,
+            backend=options.backend,
+            precision=options.precision,
+            strength=options.strength,
+            tile=options.tile,
+            factor=options.factor,
+        )
+        enhancers.append(enhancer)
+        return enhancer
 
     begin, seconds, interrupted = time.perf_counter(), 0.0, False
-    with progress_bar(total=len(jobs), desc="enhancing", bar_format=BAR, delay=1) as bar:
+    with progress_bar(total=len(pairs), desc="enhancing", bar_format=BAR, delay=1) as bar:
 
         def show(done: float) -> None:
-            # Not update(difference): the last sum would not be exactly the total.
+            # Adding differences would not end exactly at the total.
             bar.n = done
             bar.update(0)
 
@@ -131,9 +137,7 @@ def _parser() -> argparse.ArgumentParser:
         help="a checkpoint, a .safetensors file, a picked or a run's folder; default: trained on the embedded sample",
     )
     parser.add_argument(
-        "--mode",
-        choices=MODES,
-        help="fast: curves learned from some tiles; default: exact, for video fast",
+        "--mode", choices=ENHANCER_MODES, help="fast: curves learned from some tiles; default: exact, for video fast"
     )
     parser.add_argument("--factor", type=int, default=4, metavar="N", help="of fast mode: side of a block; default: 4")
     parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the curves; default: 1")
@@ -164,20 +168,8 @@ def _folder(text: str) -> Path:
     return Path(text)
 
 
-def _make_enhancer(options: argparse.Namespace, mode: str) -> Enhancer:
-    return Enhancer(
-        read_weights(options.weights),
-        mode=mode,
-        backend=options.backend,
-        precision=options.precision,
-        strength=options.strength,
-        tile=options.tile,
-        factor=options.factor,
-    )
-
-
-def _check_clips(clips: Sequence[Job], options: argparse.Namespace) -> None:
-    """Refuse what the options ask of clips and cannot be had; ``--smoothing`` where there is nothing to smooth."""
+def _check_clips(clips: Sequence[FilePair], options: argparse.Namespace) -> None:
+    """Raise ValueError where an option does not apply to clips, or ``--smoothing`` has nothing to smooth."""
     if options.smoothing is not None:
         check_number("--smoothing", options.smoothing, most=1)
         if options.mode == "exact" and options.smoothing:
@@ -189,28 +181,30 @@ def _check_clips(clips: Sequence[Job], options: argparse.Namespace) -> None:
             raise ValueError(f"--{name} is for pictures, and {clips[0].input} is a video clip: enhance it by itself")
 
 
-def _leave_out_present(jobs: list[Job], extras: Extras, options: argparse.Namespace) -> tuple[list[Job], list[Job]]:
-    """Return the jobs to do, and those that are not done since their results exist."""
+def _leave_out_present(
+    pairs: list[FilePair], extras: Extras, options: argparse.Namespace
+) -> tuple[list[FilePair], list[FilePair]]:
+    """Return the pairs to enhance, and those that are refused because their results exist."""
     if options.overwrite:
-        return jobs, []
-    present = [job for job in jobs if any(file.exists() for file in extras.files(job.output))]
-    if options.skip_existing:
-        finished = [job for job in present if all(file.is_file() for file in extras.files(job.output))]
-        if finished:
-            print(f"{len(finished)} of {len(jobs)} results are there already")
-        return [job for job in jobs if job not in finished], []
-    return [job for job in jobs if job not in present], present
+        return pairs, []
+    if not options.skip_existing:
+        present = [pair for pair in pairs if any(file.exists() for file in extras.files(pair.output))]
+        return [pair for pair in pairs if pair not in present], present
+    left = [pair for pair in pairs if not all(file.is_file() for file in extras.files(pair.output))]
+    if len(left) < len(pairs):
+        print(f"{len(pairs) - len(left)} of {len(pairs)} results are there already")
+    return left, []
 
 
 def _report(work: _Done) -> None:
     for outcome in work.outcomes:
         for notice in outcome.notices:
-            print(f"{outcome.job.input}: {notice}")
-    done = [outcome for outcome in work.outcomes if not outcome.error and not is_clip(outcome.job.input)]
+            print(f"{outcome.pair.input}: {notice}")
+    done = [outcome for outcome in work.outcomes if not outcome.error and not is_clip(outcome.pair.input)]
     if done:
         million = sum(outcome.pixels for outcome in done) / 1e6
         count = "1 picture" if len(done) == 1 else f"{len(done)} pictures"
-        where = done[0].job.output if len(done) == 1 else done[0].job.output.parent
+        where = done[0].pair.output if len(done) == 1 else done[0].pair.output.parent
         print(f"{count}, {million:.1f} megapixels in {work.seconds:.1f} s ({work.how}): {where}")
     for outcome in work.outcomes:
         if outcome.error:

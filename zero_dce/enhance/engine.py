@@ -1,12 +1,11 @@
-"""From a picture of any size to the enhanced one, tile by tile, in bounded memory."""
+"""Enhancing a picture of any size, tile by tile, in bounded memory."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TypeVar
 
 from zero_dce.checks import check_number
-from zero_dce.enhance.canvas import Canvas
+from zero_dce.enhance.canvas import AnyCanvas, Canvas
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import Backend, choose_backend
 from zero_dce.enhance.graph.programs import enhancement
@@ -15,32 +14,31 @@ from zero_dce.enhance.threads import in_threads
 from zero_dce.enhance.tiles import Tile, plan_tiles
 from zero_dce.weights import Weights
 
-MODES = ("exact", "fast")
-AnyCanvas = TypeVar("AnyCanvas", bound=Canvas)
+ENHANCER_MODES = ("exact", "fast")
 
 
 class Enhancer:
-    """Enhances pictures tile by tile; memory beside the two pictures is that of a tile or two.
+    """Enhances pictures tile by tile; beside the two pictures it needs memory for a tile or two.
 
-    Pictures of the same size share what was prepared.
+    Pictures of the same size share the prepared graph.
 
     Args:
         weights: of either network, see :func:`zero_dce.weights.read_weights`.
-        mode: ``exact`` is what the network does on the whole picture at once; ``fast`` learns from a part of a large
+        mode: ``exact`` gives the network's result on the whole picture at once; ``fast`` learns from a part of a large
             picture how the network's curves depend on it, see :mod:`zero_dce.enhance.fast`.
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
         precision: of the convolutions, ``bfloat16`` or ``float32``; ``auto`` is the quickest for 8-bit pictures, whose
             result it changes by one step at most, and ``float32`` for all others.
-        strength: what curve maps are multiplied by, in [0, 1]; 0 changes nothing.
-        tile: the side of a tile of exact mode in pixels; ``None`` is what suits the backend.
-        factor: the side of a block of fast mode in pixels: larger is quicker and less like the exact result.
+        strength: the factor that scales the curve maps, in [0, 1]; 0 changes nothing.
+        tile: the side of a tile of exact mode in pixels; ``None`` is the backend's own choice.
+        factor: the side of a block of fast mode in pixels: a larger one is quicker and less like the exact result.
 
     Attributes:
         mode: as given.
 
     Raises:
         ModuleNotFoundError: if the backend is not installed.
-        ValueError: if an argument is out of its range, or not to be had on this machine.
+        ValueError: if an argument is out of its range, or this machine does not support it.
     """
 
     def __init__(
@@ -54,8 +52,8 @@ class Enhancer:
         tile: int | None = None,
         factor: int = 4,
     ) -> None:
-        if mode not in MODES:
-            raise ValueError(f"--mode is {mode!r}; expected one of {', '.join(MODES)}")
+        if mode not in ENHANCER_MODES:
+            raise ValueError(f"--mode is {mode!r}; expected one of {', '.join(ENHANCER_MODES)}")
         check_number("--factor", factor, least=1, most=32, whole=True)
         check_number("--strength", strength, most=1)
         if tile is not None:
@@ -65,18 +63,18 @@ class Enhancer:
         self._backends: dict[str, Backend] = {}
         self._fast: dict[int, FastMode] = {}
         self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
-        # Wrong options are said at once.
+        # A wrong backend or precision is reported here, before any picture is read.
         self.backend_for(8)
 
     def backend_for(self, bits: int) -> Backend:
-        """Return the backend for pictures of so many bits a channel."""
+        """Return the backend for pictures with this many bits per channel."""
         precision = "float32" if self._precision == "auto" and bits > 8 else self._precision
         if precision not in self._backends:
             self._backends[precision] = choose_backend(self._backend, self._weights, precision)
         return self._backends[precision]
 
     def describe(self) -> str:
-        """Say what computed the pictures so far."""
+        """Name the backends that have enhanced pictures so far, and their precision."""
         return ", ".join(dict.fromkeys(f"{made.name} in {made.precision}" for made in self._backends.values()))
 
     def enhance(
@@ -91,7 +89,7 @@ class Enhancer:
             picture: 8 or 16 bits or float32 in [0, 1]; it is only read.
             map_canvas: an 8-bit picture of the same size that takes the mean of the curve maps, see
                 :func:`map_pixels`.
-            progress: is called with the number of pixels that came out since the last call.
+            progress: is called with the number of pixels that were enhanced since the last call.
 
         Returns:
             The enhanced picture, of the same kind.
@@ -123,11 +121,12 @@ class Enhancer:
             progress(pixels)
 
     def fast_for(self, bits: int) -> FastMode:
-        """Return fast mode for pictures of so many bits a channel, whichever mode pictures are enhanced in."""
+        """Return fast mode for pictures with this many bits per channel, whichever mode the enhancer is in."""
         if bits not in self._fast:
             backend = self.backend_for(bits)
-            # Only the network tolerates bfloat16.
-            exact = backend.precision == "float32"
-            precise = backend if exact else choose_backend(self._backend, self._weights, "float32")
+            precise = backend
+            if backend.precision != "float32":
+                # Only the network tolerates a lower precision.
+                precise = choose_backend(self._backend, self._weights, "float32")
             self._fast[bits] = FastMode(self._weights.network, self._factor, self._strength, backend, precise)
         return self._fast[bits]

@@ -1,4 +1,4 @@
-"""``zero_dce.enhance(image)``: the same as the command, on pixels in memory."""
+"""``zero_dce.enhance(image)``: what the command does, on pixels in memory."""
 
 from __future__ import annotations
 
@@ -11,26 +11,25 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from zero_dce.enhance.canvas import ArrayCanvas, PillowCanvas
+from zero_dce.enhance.canvas import ArrayCanvas, PillowCanvas, PixelArray
 from zero_dce.enhance.engine import Enhancer
-from zero_dce.enhance.pixels import Array
 from zero_dce.enhance.trained import TRAINED
 from zero_dce.weights import find_file, read_weights
 
-Picture = TypeVar("Picture")
-# Combinations of weights and options that stay prepared.
+ImageLike = TypeVar("ImageLike")
+# So many combinations of weights and options stay prepared.
 PREPARED = 4
 
 
 def enhance(
-    image: Picture,
+    image: ImageLike,
     weights: str | os.PathLike[str] | None = None,
     *,
     mode: str = "exact",
     strength: float = 1.0,
     backend: str = "auto",
     precision: str = "auto",
-) -> Picture:
+) -> ImageLike:
     """Enhance a picture; the network is read and prepared at the first call.
 
     Args:
@@ -43,12 +42,12 @@ def enhance(
         weights: what :func:`zero_dce.weights.read_weights` takes; ``None`` is the network trained on the embedded
             sample that comes with this package.
         mode: ``exact``, or ``fast``, see :class:`zero_dce.enhance.engine.Enhancer`.
-        strength: what curve maps are multiplied by, in [0, 1].
+        strength: the factor that scales the curve maps, in [0, 1].
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
         precision: of the convolutions, ``auto``, ``bfloat16`` or ``float32``.
 
     Returns:
-        The enhanced picture: of the same kind, shape and type, a tensor on the same device. The input is not changed.
+        The enhanced picture, of the same kind, shape and type, a tensor on the same device. The input is not changed.
 
     Raises:
         TypeError: if the image is of none of these kinds.
@@ -59,7 +58,7 @@ def enhance(
     (4, 6, 3)
     """
     file = find_file(Path(weights or TRAINED)).resolve()
-    # A run that trains on writes the same file anew.
+    # A run that is still training writes the same file again.
     state = file.stat()
     enhancer = _prepare(file, (state.st_mtime_ns, state.st_size), mode, float(strength), backend, precision)
     if isinstance(image, Image.Image):
@@ -80,18 +79,17 @@ def _prepare(file: Path, _state: tuple[int, int], mode: str, strength: float, ba
 
 def _enhance_image(enhancer: Enhancer, image: Image.Image) -> Image.Image:
     enhanced = enhancer.enhance(PillowCanvas(image)).image
-    # Colour profile, EXIF, resolution: saving it later wants them.
+    # The colour profile, EXIF and resolution are needed when the image is saved.
     enhanced.info = dict(image.info)
     return enhanced
 
 
-def _enhance_array(enhancer: Enhancer, image: Array) -> Array:
+def _enhance_array(enhancer: Enhancer, image: PixelArray) -> PixelArray:
+    stored = image
     if image.dtype.kind == "f":
         _check_range(image)
-        return enhancer.enhance(ArrayCanvas(image.astype(np.float32, copy=False))).pixels.astype(
-            image.dtype, copy=False
-        )
-    return enhancer.enhance(ArrayCanvas(image)).pixels
+        stored = image.astype(np.float32, copy=False)
+    return enhancer.enhance(ArrayCanvas(stored)).pixels.astype(image.dtype, copy=False)
 
 
 def _enhance_tensor(enhancer: Enhancer, image: Any) -> Any:
@@ -106,12 +104,14 @@ def _enhance_tensor(enhancer: Enhancer, image: Any) -> Any:
             "numbers, and at least one pixel"
         )
     stored = batch.detach().cpu()
-    pixels = (stored if stored.dtype == torch.uint8 else stored.float()).permute(0, 2, 3, 1).numpy()
+    if stored.dtype != torch.uint8:
+        stored = stored.float()
+    pixels = stored.permute(0, 2, 3, 1).numpy()
     enhanced = np.stack([_enhance_array(enhancer, picture) for picture in pixels])
     return torch.from_numpy(enhanced).permute(0, 3, 1, 2).reshape(image.shape).to(image)
 
 
-def _check_range(image: Array) -> None:
+def _check_range(image: PixelArray) -> None:
     if image.size and not (image.min() >= 0 and image.max() <= 1):
         raise ValueError(
             f"the image's values lie between {image.min():g} and {image.max():g}; expected numbers in [0, 1]. Divide "

@@ -1,4 +1,4 @@
-"""Many files: the next ones are decoded and the last ones encoded while one is enhanced."""
+"""Enhancing many pictures: while one is enhanced, the next ones are decoded and the previous ones encoded."""
 
 from __future__ import annotations
 
@@ -10,94 +10,94 @@ from dataclasses import dataclass
 from zero_dce.enhance.canvas import Canvas, PillowCanvas
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.formats import Picture, read_picture
-from zero_dce.enhance.inputs import Job
-from zero_dce.enhance.pixel_budget import Room
+from zero_dce.enhance.inputs import FilePair
+from zero_dce.enhance.pixel_budget import PixelBudget
 from zero_dce.enhance.results import Extras, blank_map, save_results
 
-Progress = Callable[[float], object]
+ShowProgress = Callable[[float], object]
 
 
 @dataclass(frozen=True)
-class Outcome:
+class FileOutcome:
     """What became of a file.
 
     Attributes:
-        job: the file.
+        pair: the file.
         pixels: how many were enhanced; 0 where it failed.
         error: why it failed.
-        notices: what a person should know about the file.
+        notices: facts about the file that are printed.
     """
 
-    job: Job
+    pair: FilePair
     pixels: int = 0
     error: str | None = None
     notices: tuple[str, ...] = ()
 
 
 class Pipeline:
-    """Enhances files in order; one that cannot be read or written does not stop the others.
+    """Enhances pictures in order; one that cannot be read or written does not stop the others.
 
     Args:
-        jobs: the files, and where their results go; folders are made.
-        extras: what is written beside the results, and how.
+        pairs: the files and their results; missing folders are made.
+        extras: the files that are written beside the results.
         max_megapixels: larger pictures are refused before they are decoded.
-        progress: is called with the number of files done, the one in work in part.
+        progress: is called with the number of finished files, plus the finished share of the current one.
 
     Attributes:
         outcomes: of the files that are finished, also after an interrupt.
     """
 
-    def __init__(self, jobs: Sequence[Job], extras: Extras, max_megapixels: float, progress: Progress) -> None:
-        self.outcomes: list[Outcome] = []
-        self._jobs, self._extras, self._max_megapixels, self._progress = jobs, extras, max_megapixels, progress
-        self._room = Room()
+    def __init__(
+        self, pairs: Sequence[FilePair], extras: Extras, max_megapixels: float, progress: ShowProgress
+    ) -> None:
+        self.outcomes: list[FileOutcome] = []
+        self._pairs, self._extras, self._max_megapixels, self._progress = pairs, extras, max_megapixels, progress
+        self._budget = PixelBudget()
 
     def run(self, make_enhancer: Callable[[], Enhancer]) -> None:
-        """Enhance all files.
-
-        What is enhanced already is still written when an interrupt or an error ends this.
+        """Enhance all files; after an interrupt or an error, pictures that are already enhanced are still written.
 
         Args:
-            make_enhancer: is called while the first file is decoded: its imports take longer than that.
+            make_enhancer: is called while the first file is decoded, as its imports take longer than that.
         """
         reader, writer = ThreadPoolExecutor(1, "read"), ThreadPoolExecutor(1, "write")
         try:
-            readings = deque(reader.submit(self._read, job) for job in self._jobs)
+            readings = deque(reader.submit(self._read, pair) for pair in self._pairs)
             enhancer = make_enhancer()
-            for number, job in enumerate(self._jobs):
-                # Nothing here holds on to a picture: it is free when it is written.
-                self._enhance(job, number, readings.popleft(), enhancer, writer)
+            for number, pair in enumerate(self._pairs):
+                # This loop keeps no reference to a picture, so that its memory is free once it is written.
+                self._enhance(pair, number, readings.popleft(), enhancer, writer)
                 self._progress(number + 1)
         finally:
-            self._room.stop()
+            self._budget.stop()
             reader.shutdown(cancel_futures=True)
             writer.shutdown()
 
-    def _read(self, job: Job) -> Picture:
-        if job.problem:
-            raise OSError(job.problem)
+    def _read(self, pair: FilePair) -> Picture:
+        if pair.problem:
+            raise OSError(pair.problem)
         taken = 0
 
         def take(width: int, height: int) -> None:
             nonlocal taken
-            # A TIFF file names the sizes of its parts too, after its own.
+            # A TIFF file's reader also asks for the sizes of its parts, after the picture's own.
             if not taken:
-                self._room.take(width * height)
+                self._budget.take(width * height)
                 taken = width * height
 
         try:
-            return read_picture(job.input, self._max_megapixels, take)
+            return read_picture(pair.input, self._max_megapixels, take)
         except BaseException:
-            self._room.give_back(taken)
+            self._budget.give_back(taken)
             raise
 
     def _enhance(
-        self, job: Job, number: int, reading: Future[Picture], enhancer: Enhancer, writer: ThreadPoolExecutor
+        self, pair: FilePair, number: int, reading: Future[Picture], enhancer: Enhancer, writer: ThreadPoolExecutor
     ) -> None:
         try:
             picture = reading.result()
         except Exception as error:
-            self._fail(job, error)
+            self._fail(pair, error)
             return
         pixels = picture.width * picture.height
         done = 0
@@ -111,25 +111,27 @@ class Pipeline:
             maps = blank_map(picture) if self._extras.maps else None
             enhanced = enhancer.enhance(picture.canvas, maps, count)
         except BaseException as error:
-            self._room.give_back(pixels)
+            self._budget.give_back(pixels)
             if not isinstance(error, Exception):
                 raise
-            self._fail(job, error)
+            self._fail(pair, error)
             return
-        writer.submit(self._save, job, picture, enhanced, maps)
+        writer.submit(self._save, pair, picture, enhanced, maps)
 
-    def _save(self, job: Job, picture: Picture, enhanced: Canvas, maps: PillowCanvas | None) -> None:
+    def _save(self, pair: FilePair, picture: Picture, enhanced: Canvas, maps: PillowCanvas | None) -> None:
         pixels = picture.width * picture.height
         try:
-            save_results(picture, enhanced, maps, job.output, self._extras)
-            self.outcomes.append(Outcome(job, pixels, notices=tuple(picture.notices)))
+            save_results(picture, enhanced, maps, pair.output, self._extras)
+            self.outcomes.append(FileOutcome(pair, pixels, notices=tuple(picture.notices)))
         except Exception as error:
-            self._fail(job, error)
+            self._fail(pair, error)
         finally:
-            self._room.give_back(pixels)
+            self._budget.give_back(pixels)
 
-    def _fail(self, job: Job, error: Exception) -> None:
-        # Of a library's own error the message alone would say too little.
+    def _fail(self, pair: FilePair, error: Exception) -> None:
+        # The message of a library's own error says too little without its type.
         known = isinstance(error, (OSError, ValueError))
         text = str(error) if known else f"{type(error).__name__}: {error}"
-        self.outcomes.append(Outcome(job, error=text if str(job.input) in text else f"{job.input}: {text}"))
+        if str(pair.input) not in text:
+            text = f"{pair.input}: {text}"
+        self.outcomes.append(FileOutcome(pair, error=text))

@@ -1,35 +1,31 @@
-"""A limit on what is in memory at the same time."""
+"""A limit on the pictures that are in memory at the same time."""
 
 from __future__ import annotations
 
 import threading
 
-# Pixels of pictures in hand.
-MOST = 50_000_000
+# The pictures in memory have at most so many pixels together.
+BUDGET = 50_000_000
 
 
 class StoppedError(Exception):
-    """Nothing more is to be taken in hand."""
+    """The work has ended, and no further picture may be read."""
 
 
-class Room:
-    """Keeps pictures in hand small enough: one of any size, or several that are small together.
+class PixelBudget:
+    """Limits the pictures in memory: one of any size, or several of at most ``most`` pixels together."""
 
-    Args:
-        most: the most pixels of several pictures together.
-    """
-
-    def __init__(self, most: int = MOST) -> None:
+    def __init__(self, most: int = BUDGET) -> None:
         self._most = most
         self._used = 0
         self._stopped = False
         self._change = threading.Condition()
 
     def take(self, pixels: int) -> None:
-        """Wait until there is room for a picture.
+        """Wait until the budget has room for a picture of this many pixels.
 
         Raises:
-            StoppedError: if there will be none.
+            StoppedError: if :meth:`stop` was called.
         """
         with self._change:
             self._change.wait_for(lambda: self._stopped or not self._used or self._used + pixels <= self._most)
@@ -38,13 +34,13 @@ class Room:
             self._used += pixels
 
     def give_back(self, pixels: int) -> None:
-        """Say that a picture is no longer in hand."""
+        """Free the pixels of a picture that is no longer in memory."""
         with self._change:
             self._used -= pixels
             self._change.notify_all()
 
     def stop(self) -> None:
-        """Let nobody wait any longer, and nothing more be taken."""
+        """End all waiting; every later :meth:`take` fails."""
         with self._change:
             self._stopped = True
             self._change.notify_all()

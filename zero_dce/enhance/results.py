@@ -1,28 +1,25 @@
-"""The files that a person gets for a picture: the enhanced one, a comparison, the curve maps."""
+"""The files that are written for a picture: the enhanced one, a comparison, the curve maps."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from PIL import Image
 
 from zero_dce.enhance.canvas import Canvas, PillowCanvas
 from zero_dce.enhance.formats import Picture, save_picture, turn_upright, upright
 from zero_dce.enhance.reduce import reduce_canvas
 from zero_dce.files import atomic
+from zero_dce.images.sheets import side_by_side
 
-# The longest side of a comparison's halves: what a screen shows.
+# The halves of a comparison are at most this long, in pixels, so that they fit a screen.
 COMPARED = 2048
-GAP = 8
-# Photographs are judged on neutral grey.
-GREY = 64 / 255
 
 
 @dataclass(frozen=True)
 class Extras:
-    """What is written beside the enhanced picture, and how.
+    """The files that are written beside the enhanced picture, and their quality.
 
     Attributes:
         compare: also ``NAME_compare``, input and output side by side, each at most 2,048 pixels long.
@@ -36,26 +33,30 @@ class Extras:
 
     def files(self, output: Path) -> list[Path]:
         """Return all files that are written for an output."""
-        compared, maps = output.with_stem(f"{output.stem}_compare"), output.with_name(f"{output.stem}_curves.png")
-        return [output, *[compared] * self.compare, *[maps] * self.maps]
+        files = [output]
+        if self.compare:
+            files.append(output.with_stem(f"{output.stem}_compare"))
+        if self.maps:
+            files.append(output.with_name(f"{output.stem}_curves.png"))
+        return files
 
 
 def blank_map(picture: Picture) -> PillowCanvas:
-    """Give a picture for the mean of a picture's curve maps."""
+    """Return an empty picture for the mean of a picture's curve maps."""
     return PillowCanvas(Image.new("RGB", (picture.width, picture.height)))
 
 
 def save_results(picture: Picture, enhanced: Canvas, maps: PillowCanvas | None, output: Path, extras: Extras) -> None:
-    """Write everything that belongs to a picture; each file whole or not at all.
+    """Write all files of a picture; each is written whole or not at all.
 
     Raises:
         OSError: if a file cannot be written.
         ValueError: if the format cannot hold a picture of this size.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
-    # The enhanced picture last: where it is, all is.
+    # The enhanced picture is written last: where it exists, all its files do.
     if extras.compare:
-        both = side_by_side(picture, enhanced)
+        both = comparison(picture, enhanced)
         save_picture(upright(picture), both, extras.files(output)[1], extras.quality)
     if maps is not None:
         image = turn_upright(picture, maps)
@@ -65,14 +66,12 @@ def save_results(picture: Picture, enhanced: Canvas, maps: PillowCanvas | None, 
     save_picture(picture, enhanced, output, extras.quality)
 
 
-def side_by_side(picture: Picture, enhanced: Canvas) -> Canvas:
-    """Put a picture and its result beside each other, upright, reduced to a screen's size, with a grey gap."""
-    before, after = (turn_upright(picture, reduce_canvas(canvas, COMPARED)) for canvas in (picture.canvas, enhanced))
-    both = before.blank((2 * before.width + GAP, before.height))
-    for canvas, left in ((before, 0), (after, before.width + GAP)):
-        box = (left, 0, left + canvas.width, canvas.height)
-        both.write(box, canvas.read((0, 0, canvas.width, canvas.height)))
-    levels = np.iinfo(before.dtype).max
-    gap = np.full((before.height, GAP, 3), round(GREY * levels), before.dtype)
-    both.write((before.width, 0, before.width + GAP, before.height), gap)
+def comparison(picture: Picture, enhanced: Canvas) -> Canvas:
+    """Return a picture and its result side by side, upright and reduced to a screen's size."""
+    before = turn_upright(picture, reduce_canvas(picture.canvas, COMPARED))
+    after = turn_upright(picture, reduce_canvas(enhanced, COMPARED))
+    box = (0, 0, before.width, before.height)
+    pixels = side_by_side(before.read(box), after.read(box))
+    both = before.blank((pixels.shape[1], before.height))
+    both.write((0, 0, both.width, both.height), pixels)
     return both

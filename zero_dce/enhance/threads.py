@@ -1,4 +1,4 @@
-"""The same work on many parts of a picture, on a backend's threads."""
+"""Work on many parts of a picture, in as many threads as a backend uses."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from typing import TypeVar
 
 from zero_dce.enhance.graph import Backend
 
-Item = TypeVar("Item")
-Result = TypeVar("Result")
+_Item = TypeVar("_Item")
+_Result = TypeVar("_Result")
 
 
-def in_threads(work: Callable[[Item], Result], items: Iterable[Item], backend: Backend) -> Iterator[Result]:
-    """Do ``work``, which calls the backend, on all items and yield its results in order.
-
-    The first error ends it and is raised.
-    """
+def in_threads(work: Callable[[_Item], _Result], items: Iterable[_Item], backend: Backend) -> Iterator[_Result]:
+    """Call ``work``, which uses the backend, on all items and yield its results in order; the first error is raised."""
     workers = backend.workers
     pool = ThreadPoolExecutor(workers, initializer=backend.begin_thread)
     try:

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# DCE-Net, trained on the embedded sample; sweeps/default_weights says how.
+# This DCE-Net was trained on the embedded sample, as sweeps/default_weights describes.
 TRAINED = Path(__file__).with_name("trained.safetensors")

@@ -1,1 +1,1 @@
-"""Measuring checkpoints on pictures: which pictures, which rows, means with their intervals."""
+"""Measuring checkpoints on pictures: the pictures, the measured values, and their means with intervals."""

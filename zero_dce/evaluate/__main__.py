@@ -1,7 +1,7 @@
 """Measure checkpoints on pictures: ``python -m zero_dce.evaluate --weights FILE_OR_DIR ... --images DIR``.
 
-A row a checkpoint, beside what a person has without any network: the input as it is and a gamma curve. Each value is
-the mean over the pictures with a bootstrap 95 % interval.
+The tables have one row per checkpoint, beside what a person has without any network: the unchanged input and a gamma
+curve. Each value is the mean over the pictures with a bootstrap 95 % interval.
 
 With references: ``--pairs CSV --root DIR`` (columns ``low`` and ``reference``, paths below the root), or
 ``--low DIR --high DIR`` (two folders with the same names). Without: ``--images DIR``.
@@ -10,31 +10,27 @@ With references: ``--pairs CSV --root DIR`` (columns ``low`` and ``reference``, 
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from zero_dce.checks import check_number
 from zero_dce.evaluate.pictures import Pair, find_images, listed_pairs, match_folders
-from zero_dce.terminal import print_any_name
+from zero_dce.terminal import errors_as_messages
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     parser = _parser()
     options = parser.parse_args(arguments)
-    print_any_name()
-    try:
+    with errors_as_messages():
         pairs = _find(options, parser)
         if options.longest is not None:
             check_number("--longest", options.longest, least=1, whole=True)
         check_number("--scale-factor", options.scale_factor, least=1, whole=True)
-        # Not at the top: help and most mistakes need no torch, whose import takes seconds.
+        # Importing torch takes seconds, and neither the help nor most mistakes need it.
         from zero_dce.evaluate.compare import compare
 
         compare(options.weights, pairs, options.longest, options.json, options.scale_factor)
-    except (OSError, ValueError, MemoryError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -7,13 +7,14 @@ from pathlib import Path
 
 import torch
 
-from zero_dce.evaluate.bootstrap import RESAMPLES, SEED
-from zero_dce.evaluate.measure import Row, measure_rows
-from zero_dce.evaluate.pictures import Pair, check_sizes, fingerprint
-from zero_dce.evaluate.table import describe, format_tables
-from zero_dce.evaluate.weights import load_networks
+from zero_dce.evaluate.bootstrap import BOOTSTRAP_SEED, RESAMPLES
+from zero_dce.evaluate.measure import measure_methods
+from zero_dce.evaluate.pictures import Pair, check_sizes, fingerprint_pairs
+from zero_dce.evaluate.table import describe_measurement, format_tables
 from zero_dce.files import write_json
+from zero_dce.networks import CurveNet, DCENetPP, make_network
 from zero_dce.records.environment import describe_environment
+from zero_dce.weights import read_weights
 
 
 def compare(
@@ -24,8 +25,8 @@ def compare(
     Args:
         weights: checkpoints, or folders of runs.
         pairs: the pictures, all with or all without a reference.
-        longest: see :func:`zero_dce.evaluate.pictures.read_picture`.
-        json: where the values of each picture go; ``None`` only prints.
+        longest: see :func:`zero_dce.evaluate.pictures.read_pair`.
+        json: the file for the values of each picture; with ``None`` they are only printed.
         scale_factor: by how much smaller Zero-DCE++ sees the pictures.
 
     Raises:
@@ -37,21 +38,42 @@ def compare(
     check_sizes(pairs, longest)
     networks = load_networks(weights, scale_factor)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    rows = measure_rows(networks, pairs, longest, device)
-    print(describe(pairs, longest, device))
-    print(format_tables(rows))
+    methods = measure_methods(networks, pairs, longest, device)
+    print(describe_measurement(pairs, longest, device))
+    print(format_tables(methods))
     if json is not None:
-        write_json(json, _record(rows, pairs, longest, device))
+        record = {
+            "pictures": [{"image": pair.name, "reference": pair.reference_name} for pair in pairs],
+            "longest": longest,
+            "precision": "float32",
+            "device": str(device),
+            "bootstrap": {"seed": BOOTSTRAP_SEED, "resamples": RESAMPLES, "percent": 95},
+            "rows": [method.record() for method in methods],
+            **describe_environment(fingerprint_pairs(pairs)),
+        }
+        write_json(json, record)
         print(f"\nvalues of each picture: {json}")
 
 
-def _record(rows: Sequence[Row], pairs: Sequence[Pair], longest: int | None, device: torch.device) -> dict[str, object]:
-    return {
-        "pictures": [{"image": pair.name, "reference": pair.reference_name} for pair in pairs],
-        "longest": longest,
-        "precision": "float32",
-        "device": str(device),
-        "bootstrap": {"seed": SEED, "resamples": RESAMPLES, "percent": 95},
-        "rows": [row.record() for row in rows],
-        **describe_environment(fingerprint(pairs)),
-    }
+def load_networks(paths: Sequence[Path], scale_factor: int = 1) -> dict[str, CurveNet]:
+    """Load checkpoints; the folder of a run stands for its last checkpoint.
+
+    Args:
+        paths: see :func:`zero_dce.weights.read_weights`.
+        scale_factor: of the :class:`zero_dce.networks.DCENetPP` among them; DCE-Net has none.
+
+    Returns:
+        The networks by their paths as given, in the order given.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds no weights that fit, or is given twice, or a scale factor is given that none has.
+    """
+    networks: dict[str, CurveNet] = {}
+    for path in paths:
+        if str(path) in networks:
+            raise ValueError(f"--weights names {path} twice")
+        networks[str(path)] = make_network(read_weights(path), scale_factor)
+    if scale_factor != 1 and not any(isinstance(network, DCENetPP) for network in networks.values()):
+        raise ValueError(f"--scale-factor is {scale_factor}, but only Zero-DCE++ has one, and --weights names none")
+    return networks

@@ -1,4 +1,4 @@
-"""The gamma curve: what any network has to be better than."""
+"""The gamma curve: the baseline that any network has to beat."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from zero_dce.images.decode import Pixels
 from zero_dce.metrics.picture import GREY_LEVELS
 from zero_dce.metrics.reference import MOST_DB
 
-# Of the literature's baseline rows.
-USUAL = 0.4
-# Where the best one is looked for.
+# The literature's baseline rows use this gamma.
+USUAL_GAMMA = 0.4
+# The best gamma is searched for among these.
 GAMMAS = np.arange(5, 301) / 100
 
 
@@ -19,8 +19,8 @@ class BestGamma:
     """Find the gamma of the highest mean PSNR over a set of pictures, to 0.01.
 
     A gamma maps each of the 256 values of an 8-bit picture to one other value, so a picture's squared error under any
-    gamma follows from three sums for each value: how many pixels have it, and the sums of their reference and of its
-    square. Pictures are seen once, and all gammas are then computed exactly.
+    gamma follows from three sums per value: the number of pixels that have it, and the sums of their reference and of
+    its square. Pictures are read once, and the error of every gamma is then exact.
     """
 
     def __init__(self) -> None:

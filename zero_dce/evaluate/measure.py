@@ -1,4 +1,4 @@
-"""Measuring every picture under every method: checkpoints, the input as it is, gamma curves."""
+"""Measuring every picture with every method: checkpoints, the unchanged input, gamma curves."""
 
 from __future__ import annotations
 
@@ -13,9 +13,8 @@ import torch
 from torch import Tensor
 
 from zero_dce.evaluate.bootstrap import bootstrap_interval
-from zero_dce.evaluate.gamma import USUAL, BestGamma
-from zero_dce.evaluate.pictures import Pair, read_picture
-from zero_dce.evaluate.weights import describe_network
+from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma
+from zero_dce.evaluate.pictures import Pair, read_pair
 from zero_dce.images.sheets import to_image
 from zero_dce.metrics.colour import colour_error
 from zero_dce.metrics.means import Measure
@@ -32,10 +31,10 @@ from zero_dce.metrics.picture import (
 )
 from zero_dce.metrics.piqe import piqe
 from zero_dce.metrics.reference import absolute_error, psnr, ssim, summed_absolute_error
-from zero_dce.networks import CurveNet
+from zero_dce.networks import CurveNet, DCENetPP, weights_hash
 from zero_dce.terminal import progress_bar
 
-# Of the output alone, of input and output, of output and reference.
+# Measures are grouped by their arguments: the output only, input and output, output and reference.
 OF_OUTPUT: dict[str, Measure] = {
     "brightness": brightness,
     "saturation": saturation,
@@ -60,14 +59,14 @@ OF_COMPARISON: dict[str, Measure] = {
 
 
 @dataclass
-class Row:
-    """One method and what it gave.
+class Method:
+    """A method and its measured values.
 
     Attributes:
         name: as it stands in the table.
-        enhance: from pictures, B x 3 x H x W in [0, 1], to the same.
+        enhance: maps pictures, B x 3 x H x W in [0, 1], to enhanced ones.
         details: what identifies the method: the network and a hash of its weights, or the gamma.
-        values: from a measure to one value a picture, NaN where a picture has none.
+        values: one value per picture for each measure, NaN where a picture has none.
     """
 
     name: str
@@ -76,7 +75,7 @@ class Row:
     values: dict[str, list[float]] = field(default_factory=dict)
 
     def known(self, measure: str) -> list[float]:
-        """Return the values of the pictures that have one."""
+        """Return a measure's values without the pictures that have none."""
         return [value for value in self.values.get(measure, ()) if not math.isnan(value)]
 
     def summary(self, measure: str) -> dict[str, Any] | None:
@@ -87,66 +86,69 @@ class Row:
         return {"mean": statistics.fmean(known), "interval": bootstrap_interval(known), "pictures": len(known)}
 
     def record(self) -> dict[str, Any]:
-        """Return the row for JSON."""
+        """Return what the JSON file says of the method."""
         means = {name: self.summary(name) for name in self.values}
         return {"name": self.name, **self.details, "means": means, "values": self.values}
 
 
-def measure_rows(
+def measure_methods(
     networks: Mapping[str, CurveNet], pairs: Sequence[Pair], longest: int | None, device: torch.device
-) -> list[Row]:
+) -> list[Method]:
     """Measure the input, gamma curves and networks on all pictures, in float32.
 
     Args:
-        networks: from their names in the table.
+        networks: by their names in the table.
         pairs: the pictures, all with or all without a reference.
-        longest: see :func:`zero_dce.evaluate.pictures.read_picture`.
-        device: where to.
+        longest: see :func:`zero_dce.evaluate.pictures.read_pair`.
+        device: where the pictures are enhanced and measured.
 
     Raises:
         ValueError: if a picture cannot be used.
     """
-    rows = [Row("input", lambda image: image), _gamma_row(f"gamma {USUAL}", USUAL)]
+    methods = [Method("input", lambda image: image), _gamma_method(f"gamma {USUAL_GAMMA}", USUAL_GAMMA)]
     if pairs[0].reference is not None:
-        gamma, _ = _find_gamma(pairs, longest)
-        rows.append(_gamma_row("gamma best", gamma))
+        methods.append(_gamma_method("gamma best", _find_gamma(pairs, longest)))
     for name, network in networks.items():
         enhance = partial(_enhance, network.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
-        rows.append(Row(name, enhance, describe_network(network)))
+        details: dict[str, Any] = {"network": network.NAME, "weights_sha256": weights_hash(network)}
+        if isinstance(network, DCENetPP):
+            details["scale_factor"] = network.scale_factor
+        methods.append(Method(name, enhance, details))
     with progress_bar(total=len(pairs), desc="measuring", unit="picture", delay=1) as bar, torch.inference_mode():
         for pair in pairs:
-            _measure_picture(rows, pair, longest, device)
+            _measure_picture(methods, pair, longest, device)
             bar.update()
-    return rows
+    return methods
 
 
-def _measure_picture(rows: Sequence[Row], pair: Pair, longest: int | None, device: torch.device) -> None:
-    pixels, wanted = read_picture(pair, longest)
+def _measure_picture(methods: Sequence[Method], pair: Pair, longest: int | None, device: torch.device) -> None:
+    pixels, wanted = read_pair(pair, longest)
     image = to_image(pixels)[None].to(device)
     reference = None if wanted is None else to_image(wanted)[None].to(device)
-    for row in rows:
-        output = row.enhance(image)
+    for method in methods:
+        output = method.enhance(image)
         found = {name: measure(output) for name, measure in OF_OUTPUT.items()}
         found |= {name: measure(image, output) for name, measure in OF_CHANGE.items()}
         if reference is not None:
             found |= {name: measure(output, reference) for name, measure in OF_COMPARISON.items()}
         for name, value in found.items():
-            row.values.setdefault(name, []).append(value.item())
+            method.values.setdefault(name, []).append(value.item())
 
 
-def _find_gamma(pairs: Sequence[Pair], longest: int | None) -> tuple[float, float]:
+def _find_gamma(pairs: Sequence[Pair], longest: int | None) -> float:
     search = BestGamma()
     with progress_bar(total=len(pairs), desc="best gamma", unit="picture", delay=1) as bar:
         for pair in pairs:
-            pixels, reference = read_picture(pair, longest)
+            pixels, reference = read_pair(pair, longest)
             assert reference is not None
             search.add(pixels, reference)
             bar.update()
-    return search.find()
+    gamma, _ = search.find()
+    return gamma
 
 
-def _gamma_row(name: str, gamma: float) -> Row:
-    return Row(name, partial(_curve, gamma), {"gamma": gamma})
+def _gamma_method(name: str, gamma: float) -> Method:
+    return Method(name, partial(_curve, gamma), {"gamma": gamma})
 
 
 def _curve(gamma: float, image: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from PIL import Image
 from zero_dce.data.index import find_folder, read_pairs_file
 from zero_dce.images.decode import Pixels, decode, within
 
-# Of pixels. The network's feature maps of a whole picture take 1.3 GB a million.
+# The network's feature maps of a whole picture take 1.3 GB per million pixels.
 MOST_PIXELS = 4_000_000
 
 
@@ -23,9 +23,9 @@ class Pair:
     """A picture, and its reference where there is one.
 
     Attributes:
-        name: the picture, relative to the folder that was given.
+        name: the picture's path relative to the given folder.
         image: its file.
-        reference_name: its reference, relative to the folder that was given.
+        reference_name: the reference's path relative to the given folder.
         reference: the reference's file.
     """
 
@@ -49,7 +49,7 @@ def listed_pairs(file: Path, root: Path) -> list[Pair]:
 
 
 def match_folders(low: Path, high: Path) -> list[Pair]:
-    """Match the pictures of two folders by name; their endings may differ.
+    """Match the pictures of two folders by name; their suffixes may differ.
 
     Raises:
         FileNotFoundError: if a folder is missing or without images.
@@ -76,17 +76,16 @@ def find_images(folder: Path) -> list[Pair]:
 
 
 def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
-    """Return if every picture can be enhanced as a whole; a look at the files' heads, before anything is measured.
+    """Raise ValueError unless every picture, shrunk to ``longest``, has at most 4 megapixels.
 
-    Raises:
-        ValueError: if one has more than 4 megapixels when it is shrunk to ``longest``.
+    Only the files' headers are read, before anything is measured.
     """
     for pair in pairs:
         try:
             with Image.open(pair.image) as picture:
                 width, height = _target(longest, *picture.size)
         except (OSError, ValueError, SyntaxError):
-            # Decoding it will say what is wrong.
+            # Decoding the file later reports what is wrong with it.
             continue
         if width * height > MOST_PIXELS:
             enough = math.isqrt(MOST_PIXELS * max(width, height) // min(width, height)) // 100 * 100
@@ -97,12 +96,12 @@ def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
             )
 
 
-def read_picture(pair: Pair, longest: int | None) -> tuple[Pixels, Pixels | None]:
+def read_pair(pair: Pair, longest: int | None) -> tuple[Pixels, Pixels | None]:
     """Decode a picture and its reference, uint8 H x W x 3.
 
     Args:
         pair: the files.
-        longest: shrink to at most this many pixels on the longer side; ``None`` keeps the size.
+        longest: the longer side is shrunk to at most this many pixels; ``None`` keeps the size.
 
     Raises:
         ImageReadError: if a file cannot be read.
@@ -118,8 +117,8 @@ def read_picture(pair: Pair, longest: int | None) -> tuple[Pixels, Pixels | None
     return pixels, reference
 
 
-def fingerprint(pairs: Sequence[Pair]) -> str:
-    """Hash names and sizes of all files: equal for equal pictures."""
+def fingerprint_pairs(pairs: Sequence[Pair]) -> str:
+    """Return a hash of the names and sizes of all files."""
     digest = hashlib.sha256()
     for pair in pairs:
         for name, file in ((pair.name, pair.image), (pair.reference_name, pair.reference)):

@@ -1,4 +1,4 @@
-"""What a person reads: one row a method, means with their intervals."""
+"""The printed tables: one row per method, means with their intervals."""
 
 from __future__ import annotations
 
@@ -6,12 +6,12 @@ from collections.abc import Sequence
 
 import torch
 
-from zero_dce.evaluate.bootstrap import RESAMPLES, SEED
-from zero_dce.evaluate.measure import Row
+from zero_dce.evaluate.bootstrap import BOOTSTRAP_SEED, RESAMPLES
+from zero_dce.evaluate.measure import Method
 from zero_dce.evaluate.pictures import Pair
 from zero_dce.terminal import align
 
-# A table each, narrow enough for a screen: a measure's name and its heading.
+# Each group is a table, narrow enough for a screen, from measures to their headings.
 GROUPS = {
     "against the reference": {
         "psnr": "PSNR dB",
@@ -37,44 +37,40 @@ GROUPS = {
 }
 
 
-def describe(pairs: Sequence[Pair], longest: int | None, device: torch.device) -> str:
+def describe_measurement(pairs: Sequence[Pair], longest: int | None, device: torch.device) -> str:
     """Say what was measured, and how."""
-    known = pairs[0].reference is not None
-    lines = [
-        f"{len(pairs)} pictures {'with' if known else 'without'} references, "
-        f"{'at full size' if longest is None else f'at most {longest} pixels long'}, float32 on {device}",
-        f"mean [bootstrap 95 % interval over pictures: {RESAMPLES:,} resamples, seed {SEED}]",
-    ]
-    if not known:
-        lines.append("no row 'gamma best': without references there is nothing to choose the gamma by")
+    known = "without" if pairs[0].reference is None else "with"
+    size = "at full size" if longest is None else f"at most {longest} pixels long"
+    text = f"{len(pairs)} pictures {known} references, {size}, float32 on {device}\n"
+    text += f"mean [bootstrap 95 % interval over pictures: {RESAMPLES:,} resamples, seed {BOOTSTRAP_SEED}]"
+    if pairs[0].reference is None:
+        text += "\nno row 'gamma best': without references there is nothing to choose the gamma by"
+    return text
+
+
+def format_tables(methods: Sequence[Method]) -> str:
+    """Lay out the methods as aligned tables, one per group of measures; measures without values are left out."""
+    lines = []
+    for title, headings in GROUPS.items():
+        shown = [measure for measure in headings if any(method.known(measure) for method in methods)]
+        if shown:
+            cells = [[title, *(headings[measure] for measure in shown)]]
+            for method in methods:
+                cells.append([_label(method), *(_cell(method, measure) for measure in shown)])
+            lines += ["", *align(cells)]
     return "\n".join(lines)
 
 
-def format_tables(rows: Sequence[Row]) -> str:
-    """Lay the rows out as aligned tables, one a group of measures; measures without values are left out."""
-    return "\n".join(text for title, columns in GROUPS.items() if (text := _table(title, columns, rows)) is not None)
+def _label(method: Method) -> str:
+    if method.name == "gamma best":
+        return f"{method.name} ({method.details['gamma']:g})"
+    factor = method.details.get("scale_factor", 1)
+    return method.name if factor == 1 else f"{method.name} (scale factor {factor})"
 
 
-def _table(title: str, columns: dict[str, str], rows: Sequence[Row]) -> str | None:
-    shown = [name for name in columns if any(row.known(name) for row in rows)]
-    if not shown:
-        return None
-    lines = [[title, *(columns[name] for name in shown)]]
-    lines += [[_label(row), *(_cell(row, name) for name in shown)] for row in rows]
-    return "\n".join(["", *align(lines)])
-
-
-def _label(row: Row) -> str:
-    if row.name == "gamma best":
-        return f"{row.name} ({row.details['gamma']:g})"
-    factor = row.details.get("scale_factor", 1)
-    return row.name if factor == 1 else f"{row.name} (scale factor {factor})"
-
-
-def _cell(row: Row, measure: str) -> str:
-    summary = row.summary(measure)
+def _cell(method: Method, measure: str) -> str:
+    summary = method.summary(measure)
     if summary is None:
         return "-"
-    interval = summary["interval"]
-    mean = f"{summary['mean']:.4g}"
+    mean, interval = f"{summary['mean']:.4g}", summary["interval"]
     return mean if interval is None else f"{mean} [{interval[0]:.4g}, {interval[1]:.4g}]"

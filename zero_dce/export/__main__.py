@@ -41,23 +41,19 @@ PyTorch, a .pt2::
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from zero_dce.export.formats import FORMATS
 from zero_dce.export.write import export
-from zero_dce.terminal import print_any_name
+from zero_dce.terminal import errors_as_messages
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
-    print_any_name()
-    try:
+    with errors_as_messages():
         print(export(options.weights, options.format, options.output, options.overwrite))
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 def _parser() -> argparse.ArgumentParser:

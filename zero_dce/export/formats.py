@@ -10,11 +10,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import Weights
 
 # Computes enhanced pictures and curve maps of pictures, as the network in PyTorch does.
-ExportedNetwork = Callable[[Array], tuple[Array, Array]]
+ExportedNetwork = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
 # In a .pt2, beside the program: torch.export.load(file, extra_files={PT2_METADATA: ""}) reads it.
 PT2_METADATA = "metadata.json"
 
@@ -54,7 +54,7 @@ def _load_onnx(file: Path) -> ExportedNetwork:
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
 
-    def run(image: Array) -> tuple[Array, Array]:
+    def run(image: FloatArray) -> tuple[FloatArray, FloatArray]:
         enhanced, curve_maps = session.run(["enhanced", "curve_maps"], {"image": image})
         return enhanced, curve_maps
 
@@ -93,7 +93,7 @@ def _load_openvino(file: Path) -> ExportedNetwork:
     core.set_property({"ENABLE_MMAP": False})
     model = core.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
 
-    def run(image: Array) -> tuple[Array, Array]:
+    def run(image: FloatArray) -> tuple[FloatArray, FloatArray]:
         results = model({"image": image})
         return results["enhanced"], results["curve_maps"]
 
@@ -127,7 +127,7 @@ def _load_torch(file: Path) -> ExportedNetwork:
 
     module = torch.export.load(file).module()
 
-    def run(image: Array) -> tuple[Array, Array]:
+    def run(image: FloatArray) -> tuple[FloatArray, FloatArray]:
         enhanced, curve_maps = module(torch.from_numpy(image))
         return enhanced.numpy(), curve_maps.numpy()
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from zero_dce import __version__
 from zero_dce.enhance.graph import NEEDS
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.export.formats import FORMATS, ExportedNetwork
 from zero_dce.files import UNFINISHED
 from zero_dce.weights import Weights, read_weights
@@ -76,7 +76,7 @@ def largest_difference(exported: ExportedNetwork, network: CurveNet) -> float:
     return max(differences)
 
 
-def _difference(exported: ExportedNetwork, network: CurveNet, image: Array) -> float:
+def _difference(exported: ExportedNetwork, network: CurveNet, image: FloatArray) -> float:
     # PyTorch takes seconds to import, so mistakes in the command are said before.
     import torch
 

@@ -1,15 +1,18 @@
-"""Pictures for people: sample pictures side by side, captions, and contact sheets."""
+"""Pictures for people: pictures side by side, captions, and contact sheets."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
+import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
-from torch import Tensor
 
 from zero_dce.images.decode import Pixels
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # Photographs are judged on neutral grey.
 BACKGROUND = (64, 64, 64)
@@ -20,18 +23,22 @@ LABEL_HEIGHT = 22
 
 def to_pixels(image: Tensor) -> Pixels:
     """Round one image, 3 x H x W in [0, 1], to uint8 H x W x 3."""
-    rounded = (image.detach().float().clamp(0, 1) * 255).round().to(torch.uint8)
+    rounded = (image.detach().float().clamp(0, 1) * 255).round().byte()
     return np.ascontiguousarray(rounded.permute(1, 2, 0).cpu().numpy())
 
 
 def to_image(pixels: Pixels) -> Tensor:
     """Turn uint8 H x W x 3 into one image, 3 x H x W float32 in [0, 1]."""
+    # Enhancing uses this module without torch, whose import takes seconds.
+    import torch
+
     return torch.from_numpy(pixels.copy()).permute(2, 0, 1).float() / 255
 
 
-def side_by_side(left: Pixels, right: Pixels) -> Pixels:
-    """Put two pictures of the same height beside each other, with a grey gap."""
-    gap = np.full((left.shape[0], GAP, 3), BACKGROUND, dtype=np.uint8)
+def side_by_side(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Put two pictures of one height and type, uint8 or uint16, H x W x 3, beside each other with a grey gap."""
+    grey = np.array(BACKGROUND, left.dtype) * (np.iinfo(left.dtype).max // 255)
+    gap = np.broadcast_to(grey, (left.shape[0], GAP, 3))
     return np.concatenate((left, gap, right), axis=1)
 
 

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import import_module
 
-from zero_dce.terminal import print_any_name
+from zero_dce.terminal import errors_as_messages
 
 # Each is a module beside this one with add_arguments(parser) and run(options); its docstring begins with the text. Only
 # the one asked for is imported: report needs torch, dashboard needs W&B, and the help needs neither.
@@ -32,11 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
             command.set_defaults(run=module.run)
             module.add_arguments(command)
     options = parser.parse_args(given or ["--help"])
-    print_any_name()
-    try:
+    with errors_as_messages():
         options.run(options)
-    except (OSError, ValueError, ModuleNotFoundError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from zero_dce.curves import ITERATIONS
-from zero_dce.enhance.fast.calibration import Floats
 from zero_dce.enhance.fast.statistics import STATISTICS
 from zero_dce.enhance.graph.programs import Operations, Program
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import MAPS
 
-# Blocks around a part whose statistics are needed: one for enlarging its maps, one more for means over 3 x 3.
+# A part needs the statistics of the blocks around it: one block for enlarging maps, one more for means over 3 x 3.
 AROUND = 2
 
 
@@ -34,11 +34,13 @@ def application_program(network: str, size: int, rows: int, columns: int, with_m
         def enlarge(part: Any) -> Any:
             return down_ @ (part @ across_)
 
-        # One iteration's maps at a time: all of them at full size would not stay in the cache.
+        # The maps are enlarged one iteration at a time, as all of them at full size would not fit into the cache.
         enhanced = image
-        shared = enlarge(parts[0]) if len(parts) == 1 else None
+        full = enlarge(parts[0])
         for index in range(ITERATIONS):
-            enhanced = o.curve(enhanced, enlarge(parts[index]) if shared is None else shared)
+            if index and len(parts) > 1:
+                full = enlarge(parts[index])
+            enhanced = o.curve(enhanced, full)
         return [enhanced, enlarge(o.mean(parts))] if with_map else [enhanced]
 
     return Program("apply", build, pictures=2)
@@ -53,8 +55,8 @@ def _predict(o: Operations, statistics: Any, regression: Sequence[Any], rows: in
     return result.clamp(-1.0, 1.0).reshape(1, maps, rows, columns)
 
 
-def _enlargement(blocks: int, size: int) -> Floats:
-    """Return the matrix of linear interpolation from blocks, one more at each end, to pixels; centres on centres."""
+def _enlargement(blocks: int, size: int) -> FloatArray:
+    """Return the matrix that interpolates linearly from block centres, with one more block at each end, to pixels."""
     places = (np.arange(blocks * size) + 0.5) / size + 0.5
     first = np.floor(places).astype(int)
     matrix = np.zeros((blocks * size, blocks + 2), np.float32)

@@ -8,8 +8,13 @@ from math import ceil
 
 import numpy as np
 
-from zero_dce.enhance.canvas import Canvas
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.canvas import Canvas, PixelArray
+from zero_dce.enhance.pixels import FloatArray
+
+# A part of this side, in pixels, stays in a processor's cache with what is computed from it.
+PART_SIDE = 192
+# The rows and columns of blocks that a part of a picture has.
+Part = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
@@ -28,59 +33,51 @@ class BlockGrid:
 
     @property
     def rows(self) -> int:
-        """Return how many blocks lie below each other."""
+        """Return the number of rows of blocks."""
         return ceil(self.height / self.size)
 
     @property
     def columns(self) -> int:
-        """Return how many blocks lie beside each other."""
+        """Return the number of columns of blocks."""
         return ceil(self.width / self.size)
 
-    def parts(self, side: int) -> Iterator[tuple[slice, slice]]:
-        """Yield rows and columns of parts of equal shape that cover the grid; the last ones overlap the ones before.
+    def parts(self, pixels: int = PART_SIDE) -> Iterator[Part]:
+        """Yield parts of one shape that cover the grid; the last ones overlap those before them.
 
         Args:
-            side: of a part, in blocks; less where the grid has less.
+            pixels: the side of a part, rounded down to whole blocks; a smaller grid has smaller parts.
         """
+        side = max(1, pixels // self.size)
         for top in _starts(self.rows, side):
             for left in _starts(self.columns, side):
                 yield slice(top, top + min(side, self.rows)), slice(left, left + min(side, self.columns))
 
 
-def read_blocks(canvas: Canvas, grid: BlockGrid, rows: slice, columns: slice, before: int = 0) -> Array:
-    """Read the pixels of some blocks; what lies outside the picture repeats its edge.
+def read_blocks(canvas: Canvas, grid: BlockGrid, rows: slice, columns: slice, before: int = 0) -> PixelArray:
+    """Read the pixels of some blocks, and ``before`` pixels above and to the left of them.
 
-    Args:
-        canvas: the picture.
-        grid: its blocks.
-        rows: which rows of blocks.
-        columns: which columns of blocks.
-        before: rows and columns of pixels above and to the left of them.
+    The picture's edge is repeated outside.
     """
-    return read_beyond(
-        canvas,
-        columns.start * grid.size - before,
-        rows.start * grid.size - before,
-        columns.stop * grid.size,
-        rows.stop * grid.size,
-    )
+    left, top = columns.start * grid.size - before, rows.start * grid.size - before
+    return read_beyond(canvas, left, top, columns.stop * grid.size, rows.stop * grid.size)
 
 
-def read_beyond(canvas: Canvas, left: int, top: int, right: int, bottom: int) -> Array:
+def read_beyond(canvas: Canvas, left: int, top: int, right: int, bottom: int) -> PixelArray:
     """Read a box that may reach beyond the picture, whose edge is repeated there."""
     inside = (max(left, 0), max(top, 0), min(right, canvas.width), min(bottom, canvas.height))
     pixels = canvas.read(inside)
+    if inside == (left, top, right, bottom):
+        return pixels
     pad = ((inside[1] - top, bottom - inside[3]), (inside[0] - left, right - inside[2]), (0, 0))
-    return np.pad(pixels, pad, mode="edge") if any(map(any, pad)) else pixels
+    return np.pad(pixels, pad, mode="edge")
 
 
-def with_surroundings(values: Array, part: tuple[slice, slice], margin: int) -> Array:
-    """Return a part of what is known of each block, and ``margin`` blocks more on each side, the outermost repeated."""
-    places = [
-        np.clip(np.arange(span.start - margin, span.stop + margin), 0, length - 1)
-        for span, length in zip(part, values.shape[:2], strict=True)
-    ]
-    found: Array = values[np.ix_(*places)]
+def with_surroundings(values: FloatArray, part: Part, margin: int) -> FloatArray:
+    """Return the values of a part's blocks and of ``margin`` blocks around it; the outermost blocks are repeated."""
+    rows, columns = part
+    down = np.arange(rows.start - margin, rows.stop + margin).clip(0, values.shape[0] - 1)
+    across = np.arange(columns.start - margin, columns.stop + margin).clip(0, values.shape[1] - 1)
+    found: FloatArray = values[np.ix_(down, across)]
     return found
 
 

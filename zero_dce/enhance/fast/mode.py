@@ -1,4 +1,4 @@
-"""Fast mode as a whole: measure, calibrate, apply."""
+"""Fast mode as a whole: measuring, calibrating and applying curves."""
 
 from __future__ import annotations
 
@@ -8,28 +8,24 @@ from functools import lru_cache
 
 from zero_dce.enhance.canvas import Canvas
 from zero_dce.enhance.fast.application import AROUND, application_program
-from zero_dce.enhance.fast.blocks import BlockGrid, read_blocks, with_surroundings
+from zero_dce.enhance.fast.blocks import BlockGrid, Part, read_blocks, with_surroundings
 from zero_dce.enhance.fast.calibration import Regression, calibrate
 from zero_dce.enhance.fast.statistics import measure, statistics_program
 from zero_dce.enhance.graph import Backend
-from zero_dce.enhance.graph.programs import Program, estimation
-from zero_dce.enhance.pixels import Array, map_pixels
+from zero_dce.enhance.graph.programs import estimation
+from zero_dce.enhance.pixels import FloatArray, map_pixels
 from zero_dce.enhance.threads import in_threads
 
-# Pixels on a side that are enhanced at once: they stay in a processor's cache with what is computed in between.
-SIDE = 192
-# Smaller pictures are computed exactly: that takes no longer.
+# Smaller pictures are enhanced exactly, which takes no longer.
 LEAST_PIXELS, LEAST_SIDE = 1 << 20, 96
-
-Part = tuple[slice, slice]
 
 
 @dataclass(frozen=True)
 class Field:
-    """What tells the curve maps of all blocks of a picture: their statistics, rows x columns x 9, and a regression."""
+    """A picture's field of curves: the statistics of its blocks, rows x columns x 9, and the regression on them."""
 
     grid: BlockGrid
-    statistics: Array
+    statistics: FloatArray
     regression: Regression
 
 
@@ -39,9 +35,9 @@ class FastMode:
     Args:
         network: ``zero_dce`` or ``zero_dce_pp``.
         size: the side of a block in pixels.
-        strength: what curve maps are multiplied by.
+        strength: the factor that scales the curve maps.
         network_backend: runs the network.
-        backend: runs all else, in float32.
+        backend: runs everything else, in float32.
     """
 
     def __init__(self, network: str, size: int, strength: float, network_backend: Backend, backend: Backend) -> None:
@@ -52,7 +48,7 @@ class FastMode:
 
     @staticmethod
     def suits(canvas: Canvas) -> bool:
-        """Tell whether a picture is large enough to gain anything."""
+        """Return whether a picture is large enough for fast mode to save time."""
         return canvas.width * canvas.height >= LEAST_PIXELS and min(canvas.width, canvas.height) >= LEAST_SIDE
 
     def estimate(self, canvas: Canvas) -> Field:
@@ -60,13 +56,13 @@ class FastMode:
         grid, statistics = self.measure(canvas)
         return Field(grid, statistics, self.calibrate(canvas, grid, statistics))
 
-    def measure(self, canvas: Canvas) -> tuple[BlockGrid, Array]:
+    def measure(self, canvas: Canvas) -> tuple[BlockGrid, FloatArray]:
         """Return a picture's blocks and their statistics, rows x columns x 9."""
         grid = BlockGrid(canvas.width, canvas.height, self._size)
         return grid, measure(canvas, grid, self._backend, self._statistics)
 
-    def calibrate(self, canvas: Canvas, grid: BlockGrid, statistics: Array) -> Regression:
-        """Learn how the network's curve maps depend on statistics; arguments as :meth:`measure` takes and gives."""
+    def calibrate(self, canvas: Canvas, grid: BlockGrid, statistics: FloatArray) -> Regression:
+        """Learn how the network's curve maps depend on the grid and statistics that :meth:`measure` returned."""
         return calibrate(canvas, grid, statistics, self._network_backend, self._estimate)
 
     def apply(
@@ -85,27 +81,21 @@ class FastMode:
             if map_canvas is not None:
                 _write(map_canvas, field.grid, part, map_pixels(maps[0]))
 
-        parts = self.parts(field.grid)
+        parts = list(field.grid.parts())
         for _ in in_threads(work, parts, self._backend):
             progress(canvas.width * canvas.height // len(parts))
 
-    def parts(self, grid: BlockGrid) -> list[Part]:
-        """Return the parts of a picture that are enhanced one at a time, see :meth:`BlockGrid.parts`."""
-        return list(grid.parts(max(1, SIDE // grid.size)))
-
-    def enhance_part(self, canvas: Canvas, field: Field, part: Part, with_map: bool = False) -> tuple[Array, ...]:
-        """Return the pixels of a part, enhanced, and ``with_map`` their mean curve map; it may pass the edge."""
+    def enhance_part(self, canvas: Canvas, field: Field, part: Part, with_map: bool = False) -> tuple[FloatArray, ...]:
+        """Return the enhanced pixels of a part, which may reach beyond the edge, and ``with_map`` their mean map."""
         pixels = read_blocks(canvas, field.grid, *part)
         around = with_surroundings(field.statistics, part, AROUND)
-        return self._backend.run(self._program(part, with_map), pixels, around, *field.regression.arrays())
-
-    def _program(self, part: Part, with_map: bool) -> Program:
         rows, columns = (span.stop - span.start for span in part)
-        return self._application(self._network, self._size, rows, columns, with_map)
+        program = self._application(self._network, self._size, rows, columns, with_map)
+        return self._backend.run(program, pixels, around, *field.regression.arrays())
 
 
-def _write(canvas: Canvas, grid: BlockGrid, part: Part, pixels: Array) -> None:
-    """Write the blocks of a part, as far as they lie in the picture."""
+def _write(canvas: Canvas, grid: BlockGrid, part: Part, pixels: FloatArray) -> None:
+    """Write the pixels of a part that lie inside the picture."""
     top, left = (span.start * grid.size for span in part)
     bottom, right = min(top + len(pixels), canvas.height), min(left + len(pixels[0]), canvas.width)
     canvas.write((left, top, right, bottom), pixels[: bottom - top, : right - left])

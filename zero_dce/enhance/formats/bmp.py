@@ -10,7 +10,7 @@ import numpy as np
 from PIL import Image
 from PIL.BmpImagePlugin import BmpImageFile
 
-from zero_dce.enhance.canvas import Canvas, PillowCanvas, Tile
+from zero_dce.enhance.canvas import Canvas, PillowCanvas, PixelArray
 from zero_dce.enhance.formats.ifd import size_of
 from zero_dce.enhance.formats.picture import CheckSize, Content
 
@@ -124,11 +124,11 @@ def _write_rows(image: Image.Image, stream: BinaryIO) -> None:
         stream.write(_pad(_blue_first(strip)).tobytes())
 
 
-def _blue_first(strip: Tile) -> Tile:
+def _blue_first(strip: PixelArray) -> PixelArray:
     if strip.ndim == 2:
         return strip
     return strip[..., [2, 1, 0, 3][: strip.shape[2]]].reshape(len(strip), -1)
 
 
-def _pad(rows: Tile) -> Tile:
+def _pad(rows: PixelArray) -> PixelArray:
     return np.pad(rows, ((0, 0), (0, -rows.shape[1] % 4)))

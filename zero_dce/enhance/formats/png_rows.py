@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-from zero_dce.enhance.canvas import Tile
+from zero_dce.enhance.canvas import PixelArray
 
 # Bytes that are filtered at once.
 STRIP = 1 << 20
@@ -16,7 +16,7 @@ STRIP = 1 << 20
 Bytes = npt.NDArray[np.uint8]
 
 
-def compress_rows(pixels: Tile) -> Iterator[bytes]:
+def compress_rows(pixels: PixelArray) -> Iterator[bytes]:
     """Filter and compress uint16 H x W or H x W x channels, as the contents of the chunks IDAT."""
     height, width = pixels.shape[:2]
     unit = 2 * (pixels.shape[2] if pixels.ndim == 3 else 1)

@@ -10,7 +10,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from zero_dce.enhance.canvas import ArrayCanvas, Canvas, Tile
+from zero_dce.enhance.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.enhance.formats.ifd import LONG, ORIENTATION, SHORT, Directory, Layout, read_directory, read_header
 from zero_dce.enhance.formats.picture import CheckSize, Content
 from zero_dce.enhance.formats.tiff_colour import to_grey_or_rgb
@@ -106,13 +106,13 @@ def read_tiff(stream: BinaryIO, check_size: CheckSize) -> Content:
     return Content(ArrayCanvas(pixels), TiffKept(layout, tags, extra), notices + _notices(stream, layout, page, extra))
 
 
-def _decode(stream: BinaryIO, found: TiffLayout) -> Tile:
+def _decode(stream: BinaryIO, found: TiffLayout) -> PixelArray:
     """Decode the first page: H x W, or H x W x channels; packed bits become a byte each."""
     import tifffile  # only where a TIFF needs it
 
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:
-        pixels: Tile = file.pages.first.asarray()
+        pixels: PixelArray = file.pages.first.asarray()
     if not pixels.dtype.isnative:
         pixels = pixels.byteswap(inplace=True).view(pixels.dtype.newbyteorder())
     if found.samples > 1 and found.planar:
@@ -146,7 +146,7 @@ def _count_pages(stream: BinaryIO, layout: Layout, page: Directory) -> int:
     return 1 + len(seen)
 
 
-def _structure(layout: Layout, pixels: Tile, extra: tuple[int, ...], rows: int) -> list[Tag]:
+def _structure(layout: Layout, pixels: PixelArray, extra: tuple[int, ...], rows: int) -> list[Tag]:
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     colours = 1 if channels < 3 else 3
@@ -167,7 +167,7 @@ def _structure(layout: Layout, pixels: Tile, extra: tuple[int, ...], rows: int) 
     ]
 
 
-def _strips(pixels: Tile, rows: int, order: str) -> Iterator[bytes]:
+def _strips(pixels: PixelArray, rows: int, order: str) -> Iterator[bytes]:
     """Compress a few rows at a time, as differences from the pixel to the left (TIFF 6.0, section 14)."""
     for top in range(0, len(pixels), rows):
         strip = np.array(pixels[top : top + rows], order="C")

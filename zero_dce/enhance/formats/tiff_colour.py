@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image, ImageCms
 
-from zero_dce.enhance.canvas import Tile
+from zero_dce.enhance.canvas import PixelArray
 from zero_dce.enhance.formats.tiff_layout import Photometric, TiffLayout
 from zero_dce.images.decode import to_srgb
 
@@ -13,7 +13,7 @@ from zero_dce.images.decode import to_srgb
 STRIP = 1 << 20
 
 
-def to_grey_or_rgb(pixels: Tile, found: TiffLayout, profile: bytes | None) -> tuple[Tile, str | None]:
+def to_grey_or_rgb(pixels: PixelArray, found: TiffLayout, profile: bytes | None) -> tuple[PixelArray, str | None]:
     """Convert what is not grey or RGB of 8 or 16 bits; a notice where colours may have changed.
 
     Args:
@@ -36,13 +36,13 @@ def to_grey_or_rgb(pixels: Tile, found: TiffLayout, profile: bytes | None) -> tu
     return pixels, None
 
 
-def _palette(found: TiffLayout) -> Tile:
+def _palette(found: TiffLayout) -> PixelArray:
     """Give the colours of 0, 1, ...: they have 16 bits, but some programs wrote 8."""
     values = np.array(found.palette, np.uint16).reshape(3, -1).T
     return (values >> 8 if values.max() > 255 else values).astype(np.uint8)
 
 
-def _convert(pixels: Tile, mode: str, profile: bytes | None) -> tuple[Tile, str]:
+def _convert(pixels: PixelArray, mode: str, profile: bytes | None) -> tuple[PixelArray, str]:
     """Convert the first channels to sRGB, a few rows at a time; further channels stay."""
     height, width, channels = pixels.shape
     colours = len(mode)

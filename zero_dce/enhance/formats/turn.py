@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from zero_dce.enhance.canvas import ArrayCanvas, Canvas, PillowCanvas, Tile
+from zero_dce.enhance.canvas import ArrayCanvas, Canvas, PillowCanvas, PixelArray
 from zero_dce.enhance.formats.picture import Picture
 from zero_dce.images.decode import UPRIGHT
 
@@ -32,7 +32,7 @@ def upright(picture: Picture) -> Picture:
     return replace(picture, kept=picture.kept.upright())
 
 
-def _turn(pixels: Tile, orientation: int) -> Tile:
+def _turn(pixels: PixelArray, orientation: int) -> PixelArray:
     if orientation in TRANSPOSE:
         pixels = np.swapaxes(pixels, 0, 1)
     if orientation in FLIP_DOWN:

@@ -11,7 +11,7 @@ from typing import BinaryIO, NamedTuple, cast
 import numpy as np
 from PIL import Image
 
-from zero_dce.enhance.canvas import Canvas, PillowCanvas, Tile
+from zero_dce.enhance.canvas import Canvas, PillowCanvas, PixelArray
 from zero_dce.enhance.formats.exif import PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.enhance.formats.ifd import size_of
 from zero_dce.enhance.formats.picture import CheckSize, Content, check_sides
@@ -135,7 +135,7 @@ def _canvas_size(content: bytes) -> tuple[int, int]:
     return int.from_bytes(content[4:7], "little") + 1, int.from_bytes(content[7:10], "little") + 1
 
 
-def _on_canvas(pixels: Tile, frame: bytes, size: tuple[int, int]) -> Tile:
+def _on_canvas(pixels: PixelArray, frame: bytes, size: tuple[int, int]) -> PixelArray:
     """Put a first frame that covers a part only where it belongs; the rest is transparent."""
     if pixels.shape[1::-1] == size:
         return pixels

@@ -9,7 +9,7 @@ from importlib.util import find_spec
 from typing import Protocol
 
 from zero_dce.enhance.graph.programs import Program
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import Weights
 
 # From the name to the module's class. On the CPU the first that is installed is the quickest.
@@ -46,7 +46,7 @@ class Backend(Protocol):
     def end_threads(self, workers: int) -> None:
         """Be called when these ``workers`` have ended."""
 
-    def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
+    def run(self, program: Program, *inputs: FloatArray) -> tuple[FloatArray, ...]:
         """Compute a program.
 
         Args:

@@ -11,7 +11,7 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 
 from zero_dce.enhance.graph.programs import Program, estimate_curves, groups_of, iterate_curve, separate_maps
-from zero_dce.enhance.pixels import LEVELS, Array
+from zero_dce.enhance.pixels import WHITE, FloatArray
 from zero_dce.weights import MAPS, Weights
 
 # Old enough for every runtime of the last years; IR 8 goes with it.
@@ -87,7 +87,7 @@ class OnnxGraph:
             return self._store(f"number_{value:.9g}", np.array(value, np.float32)).name
         return self._store("integers_" + "_".join(map(str, value)), np.array(value, np.int64)).name
 
-    def _store(self, name: str, value: Array) -> GraphValue:
+    def _store(self, name: str, value: FloatArray) -> GraphValue:
         """Store a constant, once."""
         if name not in self._constants:
             self._constants[name] = numpy_helper.from_array(np.ascontiguousarray(value), name)
@@ -120,7 +120,7 @@ class OnnxGraph:
         """Add one step of the curve."""
         return x + curve_map * (x * x - x)
 
-    def constant(self, value: Array) -> GraphValue:
+    def constant(self, value: FloatArray) -> GraphValue:
         """Store a constant."""
         return self._store(f"constant_{len(self._constants)}", value.astype(np.float32))
 
@@ -153,7 +153,7 @@ class OnnxGraph:
         return model
 
 
-def program_model(weights: Weights, program: Program, inputs: Sequence[Array]) -> onnx.ModelProto:
+def program_model(weights: Weights, program: Program, inputs: Sequence[FloatArray]) -> onnx.ModelProto:
     """Build a program on pictures as they are stored, 1 x H x W x C, of any size, and on other arrays.
 
     Args:
@@ -199,7 +199,7 @@ def network_model(weights: Weights) -> onnx.ModelProto:
     return graph.model("enhance", [declare("image", 3)], outputs)
 
 
-def feed(program: Program, inputs: Sequence[Array]) -> list[Array]:
+def feed(program: Program, inputs: Sequence[FloatArray]) -> list[FloatArray]:
     """Return the inputs of a program as its graph takes them."""
     arrays = []
     for index, array in enumerate(inputs):
@@ -210,12 +210,12 @@ def feed(program: Program, inputs: Sequence[Array]) -> list[Array]:
 
 def _from_pixels(value: GraphValue, dtype: np.dtype[Any]) -> GraphValue:
     if dtype != np.float32:
-        value = value.graph.node("Cast", value, to=TensorProto.FLOAT) * (1 / LEVELS[dtype])
+        value = value.graph.node("Cast", value, to=TensorProto.FLOAT) * (1 / WHITE[dtype])
     return value.graph.node("Transpose", value, perm=[0, 3, 1, 2])
 
 
 def _to_levels(value: GraphValue, dtype: np.dtype[Any]) -> GraphValue:
     if dtype == np.float32:
         return value
-    rounded = value.graph.node("Round", value * LEVELS[dtype])
+    rounded = value.graph.node("Round", value * WHITE[dtype])
     return value.graph.node("Cast", rounded, to=TYPES[dtype.name])

@@ -9,7 +9,7 @@ import onnxruntime
 
 from zero_dce.enhance.graph.onnx import feed, program_model
 from zero_dce.enhance.graph.programs import Program
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import Weights
 
 
@@ -37,7 +37,7 @@ class ONNXRuntimeBackend:
     def end_threads(self, workers: int) -> None:
         """Nothing was."""
 
-    def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
+    def run(self, program: Program, *inputs: FloatArray) -> tuple[FloatArray, ...]:
         """Compute a program."""
         key = (program, *(array.dtype for array in inputs))
         with self._lock:

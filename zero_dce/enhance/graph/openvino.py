@@ -12,7 +12,7 @@ import openvino
 
 from zero_dce.enhance.graph.onnx import feed, program_model
 from zero_dce.enhance.graph.programs import Program
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import Weights
 
 # Graphs that are kept, one per program and shape; each holds buffers. A camera's pictures have two shapes: upright and
@@ -49,11 +49,11 @@ class OpenVINOBackend:
     def end_threads(self, workers: int) -> None:
         """Nothing was."""
 
-    def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
+    def run(self, program: Program, *inputs: FloatArray) -> tuple[FloatArray, ...]:
         """Compute a program."""
         return self._graph(program, inputs).run(feed(program, inputs))
 
-    def _graph(self, program: Program, inputs: Sequence[Array]) -> _CompiledGraph:
+    def _graph(self, program: Program, inputs: Sequence[FloatArray]) -> _CompiledGraph:
         key = (program, *((array.shape, array.dtype) for array in inputs))
         with self._lock:
             if key not in self._graphs:
@@ -63,7 +63,7 @@ class OpenVINOBackend:
             self._graphs.move_to_end(key)
             return self._graphs[key]
 
-    def _compile(self, program: Program, inputs: Sequence[Array]) -> openvino.CompiledModel:
+    def _compile(self, program: Program, inputs: Sequence[FloatArray]) -> openvino.CompiledModel:
         model = self._core.read_model(program_model(self.weights, program, inputs).SerializeToString())
         # OpenVINO computes faster, and in less memory, where it knows all sizes.
         model.reshape({index: array.shape for index, array in enumerate(feed(program, inputs))})
@@ -82,7 +82,7 @@ class _CompiledGraph:
         self._model = model
         self._free: SimpleQueue[openvino.InferRequest] = SimpleQueue()
 
-    def run(self, arrays: Sequence[Array]) -> tuple[Array, ...]:
+    def run(self, arrays: Sequence[FloatArray]) -> tuple[FloatArray, ...]:
         try:
             request = self._free.get_nowait()
         except Empty:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from zero_dce.curves import ITERATIONS
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import DCE_NET_PP, Weights
 
 
@@ -41,7 +41,7 @@ class Operations(Protocol):
     def curve(self, x: Any, curve_map: Any) -> Any:
         """Return ``x + r (x^2 - x)``, in float32."""
 
-    def constant(self, value: Array) -> Any:
+    def constant(self, value: FloatArray) -> Any:
         """Return an array that is the same at each run, as float32."""
 
     def average(self, x: Any, size: int, stride: int) -> Any:
@@ -130,7 +130,7 @@ def iterate_curve(operations: Operations, image: Any, curve_maps: Sequence[Any])
     return image
 
 
-def groups_of(weight: Array) -> int:
+def groups_of(weight: FloatArray) -> int:
     """Return the groups of a convolution with this weight: one per channel where it is depthwise, else one."""
     depthwise = weight.shape[1] == 1 and weight.shape[2] > 1
     return len(weight) if depthwise else 1

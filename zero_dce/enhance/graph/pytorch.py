@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from zero_dce.enhance.graph.programs import Program, groups_of
-from zero_dce.enhance.pixels import LEVELS, Array
+from zero_dce.enhance.pixels import WHITE, FloatArray
 from zero_dce.hardware import cpu_has_bfloat16
 from zero_dce.weights import Weights
 
@@ -61,7 +61,7 @@ class PyTorchBackend:
         if self.device.type == "cpu":
             torch.set_num_threads(workers)
 
-    def run(self, program: Program, *inputs: Array) -> tuple[Array, ...]:
+    def run(self, program: Program, *inputs: FloatArray) -> tuple[FloatArray, ...]:
         """Compute a program."""
         # Left to itself, cuDNN rounds float32 to the 10 bits of TF32.
         exactly = torch.backends.cudnn.flags(enabled=True, allow_tf32=False) if self._exact_gpu else nullcontext()
@@ -91,7 +91,7 @@ class PyTorchOperations:
         self.device = device
         self._state = {name: self._place(value, device) for name, value in weights.state.items()}
 
-    def _place(self, value: Array, device: torch.device) -> Tensor:
+    def _place(self, value: FloatArray, device: torch.device) -> Tensor:
         tensor = torch.from_numpy(value).to(device, self.dtype)
         return tensor.contiguous(memory_format=torch.channels_last) if tensor.dim() == 4 else tensor
 
@@ -123,7 +123,7 @@ class PyTorchOperations:
         """One step of the curve; a tile stays in the cache from step to step."""
         return torch.addcmul(x, curve_map, torch.addcmul(-x, x, x))
 
-    def constant(self, value: Array) -> Tensor:
+    def constant(self, value: FloatArray) -> Tensor:
         """Return a tensor."""
         return torch.from_numpy(value.astype(np.float32)).to(self.device)
 
@@ -136,14 +136,14 @@ class PyTorchOperations:
         return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
 
 
-def _from_pixels(array: Array, device: torch.device) -> Tensor:
+def _from_pixels(array: FloatArray, device: torch.device) -> Tensor:
     # PyTorch has few operations for uint16.
     wide = array.astype(np.int32) if array.dtype == np.uint16 else np.require(array, requirements=("C", "W"))
     tensor = torch.from_numpy(wide).to(device)[None].permute(0, 3, 1, 2)
-    return tensor.float() / LEVELS[array.dtype] if array.dtype != np.float32 else tensor
+    return tensor.float() / WHITE[array.dtype] if array.dtype != np.float32 else tensor
 
 
 def _to_levels(image: Tensor, dtype: np.dtype[np.generic]) -> Tensor:
     if dtype == np.float32:
         return image
-    return (image * LEVELS[dtype]).round_().to(torch.uint8 if dtype == np.uint8 else torch.uint16)
+    return (image * WHITE[dtype]).round_().to(torch.uint8 if dtype == np.uint8 else torch.uint16)

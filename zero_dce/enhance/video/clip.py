@@ -1,4 +1,4 @@
-"""Reading a clip: what it is, its frames as RGB, and the packets of its other streams as they are."""
+"""Reading a clip: its properties, its frames as RGB, and the unchanged packets of its other streams."""
 
 from __future__ import annotations
 
@@ -19,35 +19,35 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.canvas import PixelArray
 
-# How RGB is converted: plain rounding darkens by a step, which brightening makes three.
+# The default conversion to RGB darkens by one step, of which brightening makes three.
 ROUNDED = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
-# Of ITU-T H.273: transfer characteristics.
+# These transfer characteristics of ITU-T H.273 are HDR.
 HDR = {16: "PQ", 18: "HLG"}
 COPIED = ("audio", "subtitle", "attachment")
-# What a container says of its length is not exact.
-TOLERANCE = 0.5
+# The length that a container states may be wrong by so many seconds.
+LENGTH_TOLERANCE = 0.5
 
 
 @dataclass(frozen=True)
 class Frame:
-    """A frame as it lies in the file, not turned by the display matrix.
+    """A frame as stored, not turned by the display matrix.
 
     Attributes:
         pixels: uint8, H x W x 3.
-        pts: when it is shown, in ``time_base``.
+        pts: the time at which it is shown, in ``time_base``.
         time_base: in seconds.
         duration: in ``time_base``; 0 if unknown.
     """
 
-    pixels: Array
+    pixels: PixelArray
     pts: int
     time_base: Fraction
     duration: int
 
 
-# As a string: PyAV's class takes a type only for the checker.
+# This alias is a string, because PyAV's class takes a type argument only for the type checker.
 Item: TypeAlias = "Frame | Packet[Stream]"
 
 
@@ -55,11 +55,11 @@ class Clip:
     """An open clip.
 
     Attributes:
-        container: what it lies in.
+        container: PyAV's open file.
         video: the stream of frames.
         copied: the streams whose packets are copied.
-        first: the first frame as it was decoded: it tells what the stream does not.
-        notices: what a person should know about the clip.
+        first: the first decoded frame, which has properties that the stream lacks.
+        notices: facts about the clip that are printed.
     """
 
     def __init__(self, file: Path, container: InputContainer, first: VideoFrame) -> None:
@@ -80,22 +80,19 @@ class Clip:
             raise ValueError(f"{self.file} is interlaced: deinterlace it first, for example with ffmpeg -vf bwdif")
         if max(component.bits for component in self.first.format.components) > 8:
             self.notices.append("its more than 8 bits a channel become 8")
-        left_out = [
-            f"stream {stream.index} ({stream.type})"
-            for stream in self.container.streams
-            if stream is not self.video and stream not in self.copied
-        ]
+        kept = [self.video, *self.copied]
+        left_out = [f"stream {stream.index} ({stream.type})" for stream in self.container.streams if stream not in kept]
         if left_out:
             self.notices.append(f"left out: {', '.join(left_out)}")
 
     @property
     def size(self) -> tuple[int, int]:
-        """Return width and height of a frame in pixels, as it lies in the file."""
+        """Return width and height of a frame in pixels, as stored."""
         return self.first.width, self.first.height
 
     @property
     def seconds(self) -> float:
-        """Return when the clip ends by what the file says; 0 if it does not say."""
+        """Return the time at which the clip ends according to its file; 0 if unknown."""
         if not self.container.duration:
             return 0.0
         return float(((self.container.start_time or 0) + self.container.duration) / av.time_base)
@@ -119,10 +116,10 @@ class Clip:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream is self.video:
                 yield from map(self._convert, self.video.decode(packet))
-            # The last one of a stream is empty: it says that nothing follows.
+            # The last packet of a stream is empty and only ends it.
             elif packet.size:
                 yield packet
-        if end + TOLERANCE < self.seconds:
+        if end + LENGTH_TOLERANCE < self.seconds:
             raise ValueError(
                 f"{self.file} ends after {end:.1f} of {self.seconds:.1f} s: it is cut short. To enhance what is there, "
                 f"copy it first: ffmpeg -i {self.file} -c copy NEW{self.file.suffix}"
@@ -161,13 +158,13 @@ def open_clip(file: Path) -> Iterator[Clip]:
 
     Raises:
         OSError: if the file cannot be opened.
-        ValueError: if it is no clip that can be enhanced; the message says why.
+        ValueError: if the clip cannot be enhanced; the message says why.
     """
     try:
         first = _first_frame(file)
     except av.error.InvalidDataError as error:
         raise ValueError(f"cannot read {file} as a video clip: it is cut short, damaged or something else") from error
-    # Opened again: not every file can go back to its first frame exactly.
+    # The file is opened again, because not every file can seek back to its first frame exactly.
     with av.open(file) as container:
         try:
             yield Clip(file, container, first)

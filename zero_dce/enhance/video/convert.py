@@ -1,4 +1,4 @@
-"""A clip from file to file: frames are decoded ahead and encoded behind while one is enhanced."""
+"""Enhancing a clip from file to file: while one frame is enhanced, others are decoded and encoded."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zero_dce.enhance.canvas import ArrayCanvas
+from zero_dce.enhance.canvas import ArrayCanvas, PixelArray
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.fast.blocks import read_blocks
 from zero_dce.enhance.fast.mode import LEAST_SIDE
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.enhance.video import UNSUITED
 from zero_dce.enhance.video.clip import Frame, Item, open_clip
 from zero_dce.enhance.video.flicker import Flicker
@@ -25,7 +25,7 @@ from zero_dce.enhance.video.steady import Curves, SteadyCurves, cells_of, is_cut
 from zero_dce.enhance.video.writer import open_writer
 from zero_dce.files import atomic
 
-# Items that wait on either side: frames, and packets of sound in between.
+# So many items, frames or packets, wait before enhancing, and as many after it.
 AHEAD = 6
 # Flicker is measured on so many parts of a frame.
 MEASURED = 4
@@ -33,18 +33,18 @@ SMOOTHING = 0.9
 
 
 @dataclass
-class Account:
-    """What was done with a clip, and how it went.
+class ClipSummary:
+    """The size, speed and flicker of an enhanced clip.
 
     Attributes:
         width: of a frame in pixels.
         height: of a frame in pixels.
-        frames: how many.
-        seconds: how long it took.
+        frames: the number of frames.
+        seconds: the time that enhancing took.
         before: flicker of the clip, measured on some squares of its frames.
-        unsmoothed: flicker of the enhanced squares with curves from each frame alone; only in fast mode.
+        unsmoothed: flicker of the squares when each frame's curves come from that frame only; in fast mode.
         after: flicker of the enhanced squares as they were written.
-        notices: what a person should know about the clip.
+        notices: facts about the clip that are printed.
     """
 
     width: int = 0
@@ -58,14 +58,14 @@ class Account:
 
     def __str__(self) -> str:
         rate = self.frames / max(self.seconds, 1e-9)
-        text = (
-            f"{self.frames} frames of {self.width} x {self.height} in {self.seconds:.1f} s: {rate:.1f} frames a second"
-        )
+        text = f"{self.frames} frames of {self.width} x {self.height} in {self.seconds:.1f} s"
+        text += f": {rate:.1f} frames a second"
         if math.isnan(self.after.percent):
             return text
-        unsmoothed = self.unsmoothed.percent
-        between = "" if math.isnan(unsmoothed) else f", {unsmoothed:.3f} % enhanced without smoothing"
-        return f"{text}; flicker {self.before.percent:.3f} % before{between}, {self.after.percent:.3f} % after"
+        text += f"; flicker {self.before.percent:.3f} % before"
+        if not math.isnan(self.unsmoothed.percent):
+            text += f", {self.unsmoothed.percent:.3f} % enhanced without smoothing"
+        return f"{text}, {self.after.percent:.3f} % after"
 
 
 def enhance_clip(
@@ -75,18 +75,18 @@ def enhance_clip(
     smoothing: float = SMOOTHING,
     max_megapixels: float = math.inf,
     progress: Callable[[float], object] = float,
-) -> Account:
-    """Enhance a clip; the new file is whole or not there.
+) -> ClipSummary:
+    """Enhance a clip; the new file is written whole or not at all.
 
-    Frames keep their times, streams of sound and subtitles are copied packet by packet.
+    Frames keep their times, and streams of sound and subtitles are copied packet by packet.
 
     Args:
         source: the clip.
-        target: the new file, of a name as in :data:`zero_dce.enhance.video.CONTAINERS`.
-        enhancer: of exact mode, every frame for itself, or of fast mode, see :class:`SteadyCurves`.
-        smoothing: of fast mode, 0 to 1, see :class:`SteadyCurves`. Frames too small for it are enhanced exactly.
+        target: the new file, with a suffix of :data:`zero_dce.enhance.video.CONTAINERS`.
+        enhancer: in exact mode, which enhances every frame by itself, or in fast mode, see :class:`SteadyCurves`.
+        smoothing: of fast mode, 0 to 1, see :class:`SteadyCurves`. Frames too small for fast mode are enhanced exactly.
         max_megapixels: larger frames are refused.
-        progress: is called with the share that is done, 0 to 1.
+        progress: is called with the finished share, 0 to 1.
 
     Raises:
         OSError: if a file cannot be read or written.
@@ -97,58 +97,59 @@ def enhance_clip(
             f"{source}: {source.suffix} files hold no times of frames, and none are written: copy it first, "
             f"ffmpeg -i {source} -c copy {source.with_suffix('.mkv')}"
         )
-    account = Account()
+    summary = ClipSummary()
     target.parent.mkdir(parents=True, exist_ok=True)
     with open_clip(source) as clip:
-        account.width, account.height = clip.size
-        account.notices = clip.notices
-        if account.width * account.height > max_megapixels * 1e6:
+        summary.width, summary.height = clip.size
+        summary.notices = clip.notices
+        if summary.width * summary.height > max_megapixels * 1e6:
             raise ValueError(f"{source} has frames of more than {max_megapixels:g} megapixels (--max-megapixels)")
-        shots: _Exact | _Steady = _Exact(enhancer, account)
+        shots: _Exact | _Steady = _Exact(enhancer, summary)
         if enhancer.mode == "fast" and min(clip.size) >= LEAST_SIDE:
-            shots = _Steady(enhancer, smoothing, account)
+            shots = _Steady(enhancer, smoothing, summary)
 
         def enhance(item: Item) -> Item:
             if not isinstance(item, Frame):
                 return item
-            account.frames += 1
-            progress(min(1.0, float(item.pts * item.time_base) / clip.seconds) if clip.seconds else 0.0)
+            summary.frames += 1
+            share = float(item.pts * item.time_base) / clip.seconds if clip.seconds else 0.0
+            progress(min(1.0, share))
             return replace(item, pixels=shots.enhance(item.pixels))
 
         begin = time.perf_counter()
         with atomic(target) as unfinished, open_writer(unfinished, target, clip) as writer:
-            # Closed before the clip is, also after an interrupt: a thread reads it.
+            # A thread reads the clip, so it has to end before the clip is closed, also after an interrupt.
             with closing(_ahead(clip.items())) as items:
                 _behind(writer.write, map(enhance, items))
             writer.finish()
-        account.seconds = time.perf_counter() - begin
-    return account
+        summary.seconds = time.perf_counter() - begin
+    return summary
 
 
 class _Exact:
-    """Enhances every frame for itself by the network."""
+    """Enhances every frame by itself with the network."""
 
-    def __init__(self, enhancer: Enhancer, account: Account) -> None:
-        self._enhancer, self._account = enhancer, account
-        self._cells: Array | None = None
+    def __init__(self, enhancer: Enhancer, summary: ClipSummary) -> None:
+        self._enhancer, self._summary = enhancer, summary
+        self._cells: FloatArray | None = None
 
-    def enhance(self, pixels: Array) -> Array:
+    def enhance(self, pixels: PixelArray) -> PixelArray:
         enhanced = self._enhancer.enhance(ArrayCanvas(pixels)).pixels
         before, self._cells = self._cells, cells_of(pixels)
         new_shot = is_cut(before, self._cells)
-        self._account.before.add(pixels, new_shot)
-        self._account.after.add(enhanced, new_shot)
+        self._summary.before.add(pixels, new_shot)
+        self._summary.after.add(enhanced, new_shot)
         return enhanced
 
 
 class _Steady:
-    """Enhances frames with steady curves, and measures on some squares of them what that is good for."""
+    """Enhances frames with steady curves, and measures the effect on flicker on some of their squares."""
 
-    def __init__(self, enhancer: Enhancer, smoothing: float, account: Account) -> None:
-        self._fast, self._account = enhancer.fast_for(8), account
+    def __init__(self, enhancer: Enhancer, smoothing: float, summary: ClipSummary) -> None:
+        self._fast, self._summary = enhancer.fast_for(8), summary
         self._curves = SteadyCurves(self._fast, smoothing)
 
-    def enhance(self, pixels: Array) -> Array:
+    def enhance(self, pixels: PixelArray) -> PixelArray:
         canvas = ArrayCanvas(pixels)
         curves, output = self._curves.estimate(canvas), canvas.blank()
         self._fast.apply(canvas, curves.field, output, None, int)
@@ -157,22 +158,20 @@ class _Steady:
 
     def _measure(self, canvas: ArrayCanvas, output: ArrayCanvas, curves: Curves) -> None:
         grid = curves.field.grid
-        parts = self._fast.parts(grid)
+        parts = list(grid.parts())
         step = math.ceil(len(parts) / MEASURED)
-        chosen = parts[step // 2 :: step]
-        for meter, squares in (
-            (self._account.before, [read_blocks(canvas, grid, *part) for part in chosen]),
-            (self._account.after, [read_blocks(output, grid, *part) for part in chosen]),
-            (
-                self._account.unsmoothed,
-                [self._fast.enhance_part(canvas, curves.unsmoothed, part)[0] for part in chosen],
-            ),
-        ):
-            meter.add(np.concatenate(squares), curves.new_shot)
+        before, after, unsmoothed = [], [], []
+        for part in parts[step // 2 :: step]:
+            before.append(read_blocks(canvas, grid, *part))
+            after.append(read_blocks(output, grid, *part))
+            unsmoothed.append(self._fast.enhance_part(canvas, curves.unsmoothed, part)[0])
+        self._summary.before.add(np.concatenate(before), curves.new_shot)
+        self._summary.after.add(np.concatenate(after), curves.new_shot)
+        self._summary.unsmoothed.add(np.concatenate(unsmoothed), curves.new_shot)
 
 
 def _ahead(items: Iterable[Item]) -> Generator[Item]:
-    """Yield items while a thread makes the next ones."""
+    """Yield items while a thread decodes the next ones."""
     reader, iterator = ThreadPoolExecutor(1, "decode"), iter(items)
     try:
         waiting = deque(reader.submit(next, iterator, None) for _ in range(AHEAD))
@@ -184,7 +183,7 @@ def _ahead(items: Iterable[Item]) -> Generator[Item]:
 
 
 def _behind(write: Callable[[Item], None], items: Iterable[Item]) -> None:
-    """Write items, in order, in a thread; the first error is raised."""
+    """Write items in order in a thread; the first error is raised."""
     writer, waiting = ThreadPoolExecutor(1, "encode"), deque[Future[None]]()
     try:
         for item in items:

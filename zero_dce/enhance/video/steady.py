@@ -1,4 +1,4 @@
-"""Curves for the frames of a clip that do not flicker."""
+"""Curves that do not flicker, for the frames of a clip."""
 
 from __future__ import annotations
 
@@ -10,26 +10,26 @@ from zero_dce.enhance.canvas import Canvas
 from zero_dce.enhance.fast.blocks import with_surroundings
 from zero_dce.enhance.fast.calibration import Regression, blend
 from zero_dce.enhance.fast.mode import FastMode, Field
-from zero_dce.enhance.pixels import Array
+from zero_dce.enhance.pixels import FloatArray
 from zero_dce.enhance.reduce import block_means
 
-# A calibration is replaced after so many frames, step by step over so many: the scene may have become another.
+# The scene changes over time, so a calibration is renewed every 30 frames, and fades into the new one over 10.
 RENEW, FADE = 30, 10
-# How much the means of large cells change at a cut, relative to their mean; a fast pan changes them by half of that.
+# At a cut the means of large cells change by at least this share of their mean; a fast pan changes them by half of it.
 CUT = 0.25
 CELLS = 16
-# A change of the mean of a block and its neighbours by this is rather motion than noise; of 1.
+# A block and its neighbours have moved, rather than got noise, if their mean changes by more than this, of 1.
 NOISE = 2 / 255
 
 
 @dataclass(frozen=True)
 class Curves:
-    """What tells a frame's curve maps.
+    """The curves of a frame.
 
     Attributes:
         field: smoothed over time.
-        unsmoothed: from the frame alone, by the same calibration.
-        new_shot: a cut lies before the frame.
+        unsmoothed: from this frame only, with the same calibration.
+        new_shot: whether a cut lies before the frame.
     """
 
     field: Field
@@ -40,24 +40,24 @@ class Curves:
 class SteadyCurves:
     """Estimates curves frame by frame.
 
-    The network's maps depend on noise and on fine texture, which a camera's codec wipes out and restores with every key
-    frame: a still scene pulses. So the statistics that the maps follow from are averaged over time, block by block:
-    ``s += (1 - smoothing * exp(-(d / 2)^2)) * (new - s)``. ``d`` is how far the mean of the block and its neighbours
-    is from its average, in 255ths: where something moves, its statistics hold at once, and nothing trails behind it.
-    Only the curves are averaged, never the pixels.
+    The network's maps depend on noise and on fine texture, which a camera's codec removes and restores with every key
+    frame, so that a still scene pulses. Therefore the statistics, from which the maps follow, are averaged over time,
+    block by block: ``s += (1 - smoothing * exp(-(d / 2)^2)) * (new - s)``. ``d`` is the distance of the mean of the
+    block and its neighbours from its average, in 255ths: where something moves, the new statistics count at once, and
+    nothing trails behind it. Only the curves are averaged, never the pixels.
 
-    The regression from statistics to maps is the same for :data:`RENEW` frames and then fades into a new one: a new one
-    for every frame would flicker, and take longer than all else. A cut begins with a new one and no average.
+    The regression from statistics to maps is kept for :data:`RENEW` frames and then fades into a new one; a new one for
+    every frame would flicker, and take longer than everything else. After a cut, regression and average start anew.
 
     Args:
         fast: estimates and applies the curves.
-        smoothing: 0 to 1. 0 is every frame's own statistics; 1 follows only what is more than noise.
+        smoothing: 0 to 1. 0 takes every frame's own statistics; 1 follows only changes that exceed noise.
     """
 
     def __init__(self, fast: FastMode, smoothing: float) -> None:
         self._fast, self._smoothing = fast, smoothing
-        self._average: Array | None = None
-        self._cells: Array | None = None
+        self._average: FloatArray | None = None
+        self._cells: FloatArray | None = None
         self._age = 0
 
     def estimate(self, frame: Canvas) -> Curves:
@@ -80,36 +80,38 @@ class SteadyCurves:
 
     def _regression(self) -> Regression:
         share = (self._age + 1) / (FADE + 1)
-        return self._now if self._before is self._now or share >= 1 else blend(self._before, self._now, share)
+        if self._before is self._now or share >= 1:
+            return self._now
+        return blend(self._before, self._now, share)
 
 
-def cells_of(levels: Array) -> Array:
+def cells_of(levels: FloatArray) -> FloatArray:
     """Average rows x columns x 3 over large cells, about 16 along the longer side."""
     return block_means(levels, max(1, max(levels.shape[:2]) // CELLS))
 
 
-def is_cut(before: Array | None, now: Array) -> bool:
-    """Compare the cells of two successive frames; ``None`` is none before."""
+def is_cut(before: FloatArray | None, now: FloatArray) -> bool:
+    """Return whether a cut lies between two successive frames, by their cells; there is none before the first."""
     if before is None:
         return False
     return bool(np.abs(now - before).mean() > CUT * max(now.mean(), before.mean()))
 
 
-def smooth(average: Array, statistics: Array, smoothing: float) -> Array:
-    """Move the average statistics of blocks towards a frame's, see :class:`SteadyCurves`; rows x columns x 9."""
+def smooth(average: FloatArray, statistics: FloatArray, smoothing: float) -> FloatArray:
+    """Move the average statistics, rows x columns x 9, towards those of a frame, see :class:`SteadyCurves`."""
     if not smoothing:
         return statistics
     change = statistics - average
     distance = np.abs(_around(change[..., :3])).max(-1, keepdims=True)
     keep = smoothing * np.exp(-np.square(distance / np.float32(NOISE)))
-    moved: Array = average + (1 - keep) * change
+    moved: FloatArray = average + (1 - keep) * change
     return moved
 
 
-def _around(values: Array) -> Array:
+def _around(values: FloatArray) -> FloatArray:
     """Average over 3 x 3 blocks."""
     rows, columns = values.shape[:2]
     wide = with_surroundings(values, (slice(0, rows), slice(0, columns)), 1)
     down = wide[:-2] + wide[1:-1] + wide[2:]
-    mean: Array = (down[:, :-2] + down[:, 1:-1] + down[:, 2:]) / np.float32(9)
+    mean: FloatArray = (down[:, :-2] + down[:, 1:-1] + down[:, 2:]) / np.float32(9)
     return mean

@@ -1,4 +1,4 @@
-"""Writing a clip: enhanced frames are encoded, all other packets go in as they came."""
+"""Writing a clip: enhanced frames are encoded, all other packets are copied."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from av.video.stream import VideoStream
 from zero_dce.enhance.video import CONTAINERS
 from zero_dce.enhance.video.clip import ROUNDED, Clip, Frame, Item
 
-# Hardly to be told from what went in, with and without an encoder's patience.
+# With these options the encoded frames can hardly be told from the enhanced ones.
 OPTIONS = {
     "libx264": {"crf": "18", "preset": "fast"},
     "libvpx-vp9": {"crf": "22", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
 }
-# Of ITU-T H.273: matrix coefficients. RGB is stored as it is; in YCbCr it needs a matrix.
+# These are matrix coefficients of ITU-T H.273. A clip stored as RGB has none, but becomes YCbCr, which needs some.
 RGB, BT709 = 0, 1
 
 
@@ -30,8 +30,8 @@ class Writer:
     """An open file that takes the items of a clip.
 
     Args:
-        container: the file; its streams are made here.
-        clip: what its properties are taken from: times, size, aspect ratio, rotation, colours, tags, chapters.
+        container: the file; its streams are added here.
+        clip: the source of times, size, aspect ratio, rotation, colours, tags and chapters.
         encoder: of the frames.
     """
 
@@ -45,7 +45,7 @@ class Writer:
         }
         container.metadata.update(clip.container.metadata)
         container.set_chapters(clip.container.chapters())
-        # In the order of the file, so that stream numbers stay.
+        # Streams are added in the order of the file, so that they keep their numbers.
         self._streams: dict[int, Stream] = {}
         for stream in clip.container.streams:
             if stream is clip.video:
@@ -76,7 +76,7 @@ class Writer:
             self._container.mux(item)
 
     def finish(self) -> None:
-        """Write what the encoder holds back."""
+        """Write the frames that the encoder still holds."""
         self._container.mux(self._video.encode(None))
 
     def _to_encode(self, item: Frame) -> VideoFrame:
@@ -97,9 +97,9 @@ def open_writer(file: Path, name: Path, clip: Clip) -> Iterator[Writer]:
     """Open a file for a clip.
 
     Args:
-        file: what is written.
-        name: the name that it will get: its ending chooses container and encoder.
-        clip: whose items it will get.
+        file: the file to write.
+        name: its final name, whose suffix chooses the container and the encoder.
+        clip: the clip whose items will be written.
 
     Raises:
         OSError: if it cannot be written.
@@ -113,17 +113,17 @@ def open_writer(file: Path, name: Path, clip: Clip) -> Iterator[Writer]:
         )
     ratio = clip.video.sample_aspect_ratio
     if encoder == "libvpx-vp9" and ratio not in (None, 0, 1):
-        # PyAV gives WebM no aspect ratio, and VP9 has none of its own.
+        # PyAV writes no aspect ratio to WebM, and VP9 itself has none.
         raise ValueError(f"{clip.file} has pixels of {ratio} to 1, which cannot be written to WebM: convert it to .mkv")
     if encoder not in av.codecs_available:
         raise ValueError(f"{name} needs the encoder {encoder}, which this PyAV lacks: pip install 'zero_dce[video]'")
-    # A file of Python's: it reports each write that fails.
+    # Python's own file object reports every write that fails.
     with file.open("w+b") as stream, av.open(stream, "w", format=form) as container:
         yield Writer(container, clip, encoder)
 
 
 def _described(added: Any, stream: Stream) -> Any:
-    """Give a new stream the language, title and role of the one that it stands for."""
+    """Copy the language, title and role of a stream to the one that replaces it."""
     added.metadata.update(stream.metadata)
     added.disposition = stream.disposition
     return added
