@@ -9,7 +9,7 @@ import numpy as np
 from PIL import Image
 
 from zero_dce.enhance.canvas import Canvas, PillowCanvas
-from zero_dce.enhance.formats import Picture, save_picture, turn_upright, upright
+from zero_dce.enhance.formats import Photograph, save_photograph, turn_upright, upright
 from zero_dce.enhance.reduce import reduce_canvas
 from zero_dce.files import atomic
 
@@ -40,12 +40,14 @@ class Extras:
         return [output, *[compared] * self.compare, *[maps] * self.maps]
 
 
-def blank_map(picture: Picture) -> PillowCanvas:
+def blank_map(picture: Photograph) -> PillowCanvas:
     """Give a picture for the mean of a picture's curve maps."""
     return PillowCanvas(Image.new("RGB", (picture.width, picture.height)))
 
 
-def save_results(picture: Picture, enhanced: Canvas, maps: PillowCanvas | None, output: Path, extras: Extras) -> None:
+def save_results(
+    picture: Photograph, enhanced: Canvas, maps: PillowCanvas | None, output: Path, extras: Extras
+) -> None:
     """Write everything that belongs to a picture; each file whole or not at all.
 
     Raises:
@@ -56,16 +58,16 @@ def save_results(picture: Picture, enhanced: Canvas, maps: PillowCanvas | None, 
     # The enhanced picture last: where it is, all is.
     if extras.compare:
         both = side_by_side(picture, enhanced)
-        save_picture(upright(picture), both, extras.files(output)[1], extras.quality)
+        save_photograph(upright(picture), both, extras.files(output)[1], extras.quality)
     if maps is not None:
         image = turn_upright(picture, maps)
         assert isinstance(image, PillowCanvas)
         with atomic(extras.files(output)[-1]) as unfinished:
             image.image.save(unfinished, format="PNG")
-    save_picture(picture, enhanced, output, extras.quality)
+    save_photograph(picture, enhanced, output, extras.quality)
 
 
-def side_by_side(picture: Picture, enhanced: Canvas) -> Canvas:
+def side_by_side(picture: Photograph, enhanced: Canvas) -> Canvas:
     """Put a picture and its result beside each other, upright, reduced to a screen's size, with a grey gap."""
     before, after = (turn_upright(picture, reduce_canvas(canvas, COMPARED)) for canvas in (picture.canvas, enhanced))
     both = before.blank((2 * before.width + GAP, before.height))

@@ -11,7 +11,7 @@ from PIL import Image
 
 from tests.helpers.photographs import exif_block, pixels, round_trip, thumbnail
 from tests.images.test_decode import wide_profile
-from zero_dce.enhance.formats import read_picture
+from zero_dce.enhance.formats import read_photograph
 from zero_dce.enhance.formats.exif import drop_thumbnail
 from zero_dce.enhance.formats.png_rows import compress_rows
 from zero_dce.images.decode import ImageReadError
@@ -179,14 +179,14 @@ def test_a_wrong_checksum_is_no_picture(tmp_path: Path) -> None:
     content[content.index(b"IDAT") + 30] ^= 1
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(ImageReadError, match=r"a\.png as an image: .*checksum of its chunk 'IDAT' is wrong"):
-        read_picture(tmp_path / "a.png")
+        read_photograph(tmp_path / "a.png")
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 1, 4), (1, 20000, 3), (20000, 1), (300, 900, 3)])
 def test_rows_are_compressed_exactly_whatever_the_strips(
     shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zero_dce.enhance.formats.png_rows.STRIP", 1 << 15)
+    monkeypatch.setattr("zero_dce.enhance.formats.png_rows.PNG_STRIP_BYTES", 1 << 15)
     for values in (pixels(shape, "uint16"), np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)):
         colour = {1: 0, 3: 2, 4: 6}[values.shape[2] if values.ndim == 3 else 1]
         header = chunk(b"IHDR", struct.pack(">IIBBBBB", shape[1], shape[0], 16, colour, 0, 0, 0))

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageCms, TiffImagePlugin
 from tests.enhance.formats.test_photoshop import CAPTION, PREVIEW
 from tests.helpers.photographs import pixels, round_trip
 from tests.images.test_decode import wide_profile
-from zero_dce.enhance.formats import read_picture
+from zero_dce.enhance.formats import read_photograph
 from zero_dce.images.decode import ImageReadError
 
 SHAPES = {"L": (45, 67), "LA": (45, 67, 2), "RGB": (45, 67, 3), "RGBA": (45, 67, 4)}
@@ -240,7 +240,7 @@ def test_other_kinds_of_numbers_are_refused(dtype: str, tmp_path: Path) -> None:
     write(tmp_path / "a.tif", np.ones((4, 4, 3), dtype), "RGB")
     expected = "32 bits a channel" if dtype == "uint32" else "range is not known: 8 or 16 bits"
     with pytest.raises(ImageReadError, match=rf"a\.tif as an image: .*{expected}"):
-        read_picture(tmp_path / "a.tif")
+        read_photograph(tmp_path / "a.tif")
 
 
 @pytest.mark.parametrize(
@@ -256,7 +256,7 @@ def test_other_kinds_of_numbers_are_refused(dtype: str, tmp_path: Path) -> None:
 def test_what_is_no_plain_photograph_is_refused(options: dict[str, object], reason: str, tmp_path: Path) -> None:
     write(tmp_path / "a.tif", np.ones((16, 16), np.uint16), "L", **options)
     with pytest.raises(ImageReadError, match=reason):
-        read_picture(tmp_path / "a.tif")
+        read_photograph(tmp_path / "a.tif")
 
 
 def test_a_jpeg_inside_that_is_larger_than_it_says_is_refused(tmp_path: Path) -> None:
@@ -267,7 +267,7 @@ def test_a_jpeg_inside_that_is_larger_than_it_says_is_refused(tmp_path: Path) ->
     content[at : at + 4] = struct.pack(">HH", 65000, 65000)
     (tmp_path / "a.tif").write_bytes(content)
     with pytest.raises(ImageReadError, match="holds 65000 x 65000 pixels instead of 64 x 48"):
-        read_picture(tmp_path / "a.tif")
+        read_photograph(tmp_path / "a.tif")
 
 
 def test_damaged_tags_are_left_out_with_a_notice(tmp_path: Path) -> None:
@@ -283,7 +283,7 @@ def test_damaged_tags_are_left_out_with_a_notice(tmp_path: Path) -> None:
 
 
 def test_large_pictures_get_64_bit_offsets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("zero_dce.enhance.formats.tiff.MOST", 1000)
+    monkeypatch.setattr("zero_dce.enhance.formats.tiff.LARGEST_CLASSIC_TIFF", 1000)
     write(tmp_path / "a.tif", pixels((45, 67, 3)), "RGB", description="a text")
     _, written = round_trip(tmp_path / "a.tif")
     with tifffile.TiffFile(written) as new:

@@ -4,8 +4,8 @@ JPEG, PNG, TIFF, WebP and BMP; a file is written in the format it was read from.
 and in the file's own colour space, so that EXIF and ICC profile go back as they came.
 """
 
-from zero_dce.enhance.formats.files import read_picture, save_picture
-from zero_dce.enhance.formats.picture import Picture
+from zero_dce.enhance.formats.files import read_photograph, save_photograph
+from zero_dce.enhance.formats.photograph import Photograph
 from zero_dce.enhance.formats.turn import turn_upright, upright
 
-__all__ = ["Picture", "read_picture", "save_picture", "turn_upright", "upright"]
+__all__ = ["Photograph", "read_photograph", "save_photograph", "turn_upright", "upright"]

@@ -12,7 +12,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 
 from zero_dce.enhance.canvas import Canvas, PillowCanvas, Tile
 from zero_dce.enhance.formats.ifd import size_of
-from zero_dce.enhance.formats.picture import CheckSize, Content
+from zero_dce.enhance.formats.photograph import CheckSize, Content
 
 # Sizes of the headers by version (wingdi.h: BITMAPINFOHEADER, BITMAPV4HEADER, BITMAPV5HEADER).
 FILE_HEADER, INFO, V4, V5 = 14, 40, 108, 124

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import io
 
-from zero_dce.enhance.formats.ifd import ORIENTATION, SHORT, Directory, Layout, read_directory, read_header
+from zero_dce.enhance.formats.ifd import ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
 
 # Where the thumbnail starts and how long it is (Exif 2.32, section 4.6.5).
 THUMBNAIL_START, THUMBNAIL_LENGTH = 513, 514
 # Before the block in a JPEG, and sometimes in a WebP.
-PREFIX = b"Exif\0\0"
+EXIF_PREFIX = b"Exif\0\0"
 
 
 def orientation_of(block: bytes) -> int:
@@ -55,13 +55,13 @@ def drop_thumbnail(block: bytes) -> bytes:
     return unlinked[:start] if end >= len(block) else unlinked[:start] + bytes(length) + unlinked[end:]
 
 
-def _main(block: bytes) -> tuple[Layout, Directory]:
+def _main(block: bytes) -> tuple[ByteLayout, Directory]:
     stream = io.BytesIO(block)
     layout, start = read_header(stream)
     return layout, read_directory(stream, layout, start)
 
 
-def _orientation_place(block: bytes) -> tuple[Layout, int] | None:
+def _orientation_place(block: bytes) -> tuple[ByteLayout, int] | None:
     try:
         layout, main = _main(block)
     except ValueError:

@@ -15,7 +15,7 @@ ORIENTATION = 274
 
 
 @dataclass(frozen=True)
-class Layout:
+class ByteLayout:
     """How numbers lie in a file: ``order`` is < or >, ``big`` tells 64-bit offsets (BigTIFF)."""
 
     order: str
@@ -54,7 +54,7 @@ class Layout:
 
 
 @dataclass(frozen=True)
-class Entry:
+class IfdEntry:
     """One tag: its number, type and count, and where in the file its value starts."""
 
     number: int
@@ -78,7 +78,7 @@ class Entry:
         stream.seek(self.place)
         return stream.read(self.size)
 
-    def numbers(self, stream: BinaryIO, layout: Layout) -> tuple[int, ...]:
+    def numbers(self, stream: BinaryIO, layout: ByteLayout) -> tuple[int, ...]:
         """Read the value as whole numbers.
 
         Raises:
@@ -93,7 +93,7 @@ class Entry:
 class Directory:
     """The tags of one picture; ``next`` is where the next directory starts, 0 for none, as read at ``next_place``."""
 
-    entries: dict[int, Entry]
+    entries: dict[int, IfdEntry]
     next: int
     next_place: int
 
@@ -103,7 +103,7 @@ def size_of(stream: BinaryIO) -> int:
     return stream.seek(0, io.SEEK_END)
 
 
-def read_header(stream: BinaryIO) -> tuple[Layout, int]:
+def read_header(stream: BinaryIO) -> tuple[ByteLayout, int]:
     """Read the first bytes: the layout, and where the first directory starts.
 
     Raises:
@@ -113,14 +113,14 @@ def read_header(stream: BinaryIO) -> tuple[Layout, int]:
     order = {b"II": "<", b"MM": ">"}.get(stream.read(2))
     if order is None:
         raise ValueError("it does not start as a TIFF file does")
-    (version,) = Layout(order).read(stream, "H")
-    layout = Layout(order, big=version == 43)
+    (version,) = ByteLayout(order).read(stream, "H")
+    layout = ByteLayout(order, big=version == 43)
     if version not in (42, 43) or (layout.big and layout.read(stream, "HH") != (8, 0)):
         raise ValueError(f"it is of version {version} of TIFF; 42 and 43 are known")
     return layout, layout.read(stream, layout.offset)[0]
 
 
-def read_directory(stream: BinaryIO, layout: Layout, start: int) -> Directory:
+def read_directory(stream: BinaryIO, layout: ByteLayout, start: int) -> Directory:
     """Read the entries of a directory; values are not read yet, and unknown types are left out.
 
     Raises:
@@ -140,6 +140,6 @@ def read_directory(stream: BinaryIO, layout: Layout, start: int) -> Directory:
         (pointer,) = layout.read(stream, layout.offset)
         if type_ in SIZES:
             inside = values * SIZES[type_] <= layout.inline
-            entries[number] = Entry(number, type_, values, place if inside else pointer)
+            entries[number] = IfdEntry(number, type_, values, place if inside else pointer)
     next_place = stream.tell()
     return Directory(entries, layout.read(stream, layout.offset)[0], next_place)

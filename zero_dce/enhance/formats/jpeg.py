@@ -9,16 +9,16 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
 from zero_dce.enhance.canvas import Canvas, PillowCanvas
-from zero_dce.enhance.formats.exif import PREFIX, drop_thumbnail, orientation_of, set_upright
+from zero_dce.enhance.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
+from zero_dce.enhance.formats.photograph import CheckSize, Content, check_dimensions
 from zero_dce.enhance.formats.photoshop import drop_previews
-from zero_dce.enhance.formats.picture import CheckSize, Content, check_sides
 from zero_dce.enhance.formats.through import Through
 from zero_dce.images.decode import to_srgb
 
 COMMENT = "COM"
 MARKERS = {COMMENT: 0xFE, **{f"APP{number}": 0xE0 + number for number in range(16)}}
 PHOTOSHOP = b"Photoshop 3.0\0"
-PROFILE = b"ICC_PROFILE\0"
+PROFILE_PREFIX = b"ICC_PROFILE\0"
 JFIF = b"JFIF\0"
 # What the encoder writes itself, what points to pictures behind the first one, and signatures of the old pixels.
 LEFT_OUT = {"APP0": b"", "APP14": b"Adobe", "APP11": b""}
@@ -26,7 +26,7 @@ MULTI_PICTURE = b"MPF\0"
 # As Pillow counts them; what Pillow cannot write becomes 4:4:4, which loses nothing.
 FULL_COLOUR = 0
 # libjpeg's limit, a little below that of the format.
-MOST = 65500
+LONGEST_JPEG_SIDE = 65500
 
 Segment = tuple[str, bytes]
 
@@ -50,20 +50,20 @@ class JpegKept:
     @property
     def orientation(self) -> int:
         """The EXIF orientation."""
-        blocks = [content[len(PREFIX) :] for name, content in self.segments if _is_exif(name, content)]
+        blocks = [content[len(EXIF_PREFIX) :] for name, content in self.segments if _is_exif(name, content)]
         return orientation_of(blocks[0]) if blocks else 1
 
     def upright(self) -> JpegKept:
         """The same with orientation 1."""
         segments = tuple(
-            (name, PREFIX + set_upright(content[len(PREFIX) :]) if _is_exif(name, content) else content)
+            (name, EXIF_PREFIX + set_upright(content[len(EXIF_PREFIX) :]) if _is_exif(name, content) else content)
             for name, content in self.segments
         )
         return replace(self, segments=segments)
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Encode a canvas of 8 bits."""
-        check_sides(canvas, "JPEG", MOST)
+        check_dimensions(canvas, "JPEG", LONGEST_JPEG_SIDE)
         image = cast("PillowCanvas", canvas).image
         extra = b"".join(
             bytes((0xFF, MARKERS[name])) + (len(content) + 2).to_bytes(2) + content for name, content in self.segments
@@ -95,7 +95,7 @@ def read_jpeg(stream: BinaryIO, check_size: CheckSize) -> Content:
     image: Image.Image = file
     if file.mode == "CMYK":
         image, notice = to_srgb(file, file.info.get("icc_profile"))
-        segments = tuple((name, content) for name, content in segments if not content.startswith(PROFILE))
+        segments = tuple((name, content) for name, content in segments if not content.startswith(PROFILE_PREFIX))
         notices.append(f"CMYK: {notice or 'converted to sRGB without a colour profile'}")
     kept = JpegKept(
         tuple(_without_previews(name, content) for name, content in segments),
@@ -109,7 +109,7 @@ def read_jpeg(stream: BinaryIO, check_size: CheckSize) -> Content:
 
 
 def _is_exif(name: str, content: bytes) -> bool:
-    return name == "APP1" and content.startswith(PREFIX)
+    return name == "APP1" and content.startswith(EXIF_PREFIX)
 
 
 def _is_left_out(name: str, content: bytes) -> bool:
@@ -120,7 +120,7 @@ def _is_left_out(name: str, content: bytes) -> bool:
 
 def _without_previews(name: str, content: bytes) -> Segment:
     if _is_exif(name, content):
-        return name, PREFIX + drop_thumbnail(content[len(PREFIX) :])
+        return name, EXIF_PREFIX + drop_thumbnail(content[len(EXIF_PREFIX) :])
     if name == "APP13" and content.startswith(PHOTOSHOP):
         return name, PHOTOSHOP + drop_previews(content[len(PHOTOSHOP) :])
     return name, content

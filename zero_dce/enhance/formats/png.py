@@ -11,12 +11,12 @@ from PIL.PngImagePlugin import PngImageFile
 
 from zero_dce.enhance.canvas import ArrayCanvas, Canvas, PillowCanvas
 from zero_dce.enhance.formats.exif import drop_thumbnail, orientation_of, set_upright
-from zero_dce.enhance.formats.picture import CheckSize, Content
+from zero_dce.enhance.formats.photograph import CheckSize, Content
 from zero_dce.enhance.formats.png_chunks import SIGNATURE, Chunk, Chunks, Header, read_chunks, write_chunk, write_start
 from zero_dce.enhance.formats.png_rows import compress_rows
 from zero_dce.enhance.formats.through import Through
 
-EXIF = b"eXIf"
+EXIF_CHUNK = b"eXIf"
 PALETTE = 3
 # Colour types by the number of channels.
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
@@ -31,7 +31,7 @@ class PngKept:
     @property
     def orientation(self) -> int:
         """The EXIF orientation."""
-        return next((orientation_of(content) for kind, content in self.chunks if kind == EXIF), 1)
+        return next((orientation_of(content) for kind, content in self.chunks if kind == EXIF_CHUNK), 1)
 
     def upright(self) -> PngKept:
         """The same with orientation 1."""
@@ -95,7 +95,7 @@ def _notices(chunks: Chunks) -> list[str]:
 
 
 def _change_exif(chunks: Sequence[Chunk], change: Callable[[bytes], bytes]) -> tuple[Chunk, ...]:
-    return tuple(Chunk(kind, change(content) if kind == EXIF else content) for kind, content in chunks)
+    return tuple(Chunk(kind, change(content) if kind == EXIF_CHUNK else content) for kind, content in chunks)
 
 
 def _write_16_bits(canvas: ArrayCanvas, stream: BinaryIO, chunks: Sequence[Chunk]) -> None:

@@ -13,7 +13,7 @@ from zero_dce.enhance.formats.excerpt import Excerpt
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Those that decoding needs.
-PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 # What is about the colour space, the time and the camera, and so still true of other pixels. Beside these the standard
 # allows those marked as safe to copy: texts, resolution, EXIF. Others, such as a signature, are about the old pixels.
 STILL_TRUE = (b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi", b"tIME", b"oFFs")
@@ -77,7 +77,7 @@ def read_chunks(stream: BinaryIO) -> Chunks:
         kind, content = _read_chunk(stream)
         if header is None:
             header = _header(kind, content)
-        if kind in PIXELS:
+        if kind in PIXEL_CHUNKS:
             pieces.append((start, stream.tell() - start))
             transparency = content if kind == b"tRNS" else transparency
         elif kind in STILL_TRUE or (kind[3:].islower() and kind not in ANIMATED):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from zero_dce.enhance.canvas import Tile
 
 # Bytes that are filtered at once.
-STRIP = 1 << 20
+PNG_STRIP_BYTES = 1 << 20
 
 Bytes = npt.NDArray[np.uint8]
 
@@ -20,7 +20,7 @@ def compress_rows(pixels: Tile) -> Iterator[bytes]:
     """Filter and compress uint16 H x W or H x W x channels, as the contents of the chunks IDAT."""
     height, width = pixels.shape[:2]
     unit = 2 * (pixels.shape[2] if pixels.ndim == 3 else 1)
-    rows = max(1, STRIP // (width * unit))
+    rows = max(1, PNG_STRIP_BYTES // (width * unit))
     compressor = zlib.compressobj(6)
     above = np.zeros((1, width * unit), np.uint8)
     for top in range(0, height, rows):

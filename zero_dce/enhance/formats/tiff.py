@@ -11,14 +11,14 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from zero_dce.enhance.canvas import ArrayCanvas, Canvas, Tile
-from zero_dce.enhance.formats.ifd import LONG, ORIENTATION, SHORT, Directory, Layout, read_directory, read_header
-from zero_dce.enhance.formats.picture import CheckSize, Content
+from zero_dce.enhance.formats.ifd import LONG, ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
+from zero_dce.enhance.formats.photograph import CheckSize, Content
 from zero_dce.enhance.formats.tiff_colour import to_grey_or_rgb
 from zero_dce.enhance.formats.tiff_layout import Photometric, TiffLayout, read_layout
 from zero_dce.enhance.formats.tiff_tags import (
-    COLOUR_SPACE,
+    COLOUR_SPACE_TAGS,
     LAYERS,
-    PROFILE,
+    PROFILE_TAG,
     Tag,
     read_tags,
     whole_numbers,
@@ -29,9 +29,9 @@ EXTRA_SAMPLES = 338
 ASSOCIATED = 1
 DEFLATE, HORIZONTAL = 8, 2
 # Bytes that are compressed at once.
-STRIP = 1 << 19
+TIFF_STRIP_BYTES = 1 << 19
 # A larger picture may need 64-bit offsets.
-MOST = 0xF0000000
+LARGEST_CLASSIC_TIFF = 0xF0000000
 
 # tifffile reports on standard error what it finds odd about tags, unless a program listens.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
@@ -47,7 +47,7 @@ class TiffKept:
         extra: what each further channel is (ExtraSamples): 1 and 2 are kinds of alpha.
     """
 
-    layout: Layout
+    layout: ByteLayout
     tags: tuple[Tag, ...]
     extra: tuple[int, ...]
 
@@ -68,8 +68,8 @@ class TiffKept:
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:  # noqa: ARG002
         """Compress a canvas, in the file's byte order; beyond 4 GiB as a BigTIFF."""
         pixels = cast("ArrayCanvas", canvas).pixels
-        layout = replace(self.layout, big=self.layout.big or pixels.nbytes > MOST)
-        rows = max(1, STRIP // pixels[0].nbytes)
+        layout = replace(self.layout, big=self.layout.big or pixels.nbytes > LARGEST_CLASSIC_TIFF)
+        rows = max(1, TIFF_STRIP_BYTES // pixels[0].nbytes)
         start = layout.pack("HHH", 43, 8, 0) if layout.big else layout.pack("H", 42)
         stream.write((b"II" if layout.order == "<" else b"MM") + start)
         pointer = stream.tell()
@@ -98,10 +98,10 @@ def read_tiff(stream: BinaryIO, check_size: CheckSize) -> Content:
     entry = page.entries.get(EXTRA_SAMPLES)
     extra = entry.numbers(stream, layout) if entry else ()
     extra = (*extra, *[0] * found.samples)[: found.samples - found.colours]
-    profile = next((cast("bytes", tag.value) for tag in tags if tag.number == PROFILE), None)
+    profile = next((cast("bytes", tag.value) for tag in tags if tag.number == PROFILE_TAG), None)
     pixels, notice = to_grey_or_rgb(_decode(stream, found), found, profile)
     if found.photometric in (Photometric.CMYK, Photometric.LAB):
-        tags = tuple(tag for tag in tags if tag.number not in COLOUR_SPACE)
+        tags = tuple(tag for tag in tags if tag.number not in COLOUR_SPACE_TAGS)
     notices += [notice] if notice else []
     return Content(ArrayCanvas(pixels), TiffKept(layout, tags, extra), notices + _notices(stream, layout, page, extra))
 
@@ -123,7 +123,7 @@ def _decode(stream: BinaryIO, found: TiffLayout) -> Tile:
     return pixels
 
 
-def _notices(stream: BinaryIO, layout: Layout, page: Directory, extra: tuple[int, ...]) -> list[str]:
+def _notices(stream: BinaryIO, layout: ByteLayout, page: Directory, extra: tuple[int, ...]) -> list[str]:
     notices = []
     pages = _count_pages(stream, layout, page)
     if pages > 1:
@@ -135,7 +135,7 @@ def _notices(stream: BinaryIO, layout: Layout, page: Directory, extra: tuple[int
     return notices
 
 
-def _count_pages(stream: BinaryIO, layout: Layout, page: Directory) -> int:
+def _count_pages(stream: BinaryIO, layout: ByteLayout, page: Directory) -> int:
     seen: set[int] = set()
     while page.next and page.next not in seen:
         seen.add(page.next)
@@ -146,7 +146,7 @@ def _count_pages(stream: BinaryIO, layout: Layout, page: Directory) -> int:
     return 1 + len(seen)
 
 
-def _structure(layout: Layout, pixels: Tile, extra: tuple[int, ...], rows: int) -> list[Tag]:
+def _structure(layout: ByteLayout, pixels: Tile, extra: tuple[int, ...], rows: int) -> list[Tag]:
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     colours = 1 if channels < 3 else 3

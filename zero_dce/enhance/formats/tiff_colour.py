@@ -10,7 +10,7 @@ from zero_dce.enhance.formats.tiff_layout import Photometric, TiffLayout
 from zero_dce.images.decode import to_srgb
 
 # Pixels that are converted at once.
-STRIP = 1 << 20
+CONVERTED_AT_ONCE = 1 << 20
 
 
 def to_grey_or_rgb(pixels: Tile, found: TiffLayout, profile: bytes | None) -> tuple[Tile, str | None]:
@@ -49,7 +49,7 @@ def _convert(pixels: Tile, mode: str, profile: bytes | None) -> tuple[Tile, str]
     converted = np.empty((height, width, 3 + channels - colours), np.uint8)
     converted[..., 3:] = pixels[..., colours:]
     notice = None
-    rows = max(1, STRIP // width)
+    rows = max(1, CONVERTED_AT_ONCE // width)
     for top in range(0, height, rows):
         strip = pixels[top : top + rows, :, :colours]
         image = Image.frombytes(mode, (width, len(strip)), strip.tobytes())

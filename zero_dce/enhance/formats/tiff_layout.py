@@ -10,8 +10,8 @@ from typing import BinaryIO
 
 from PIL.JpegImagePlugin import JpegImageFile
 
-from zero_dce.enhance.formats.ifd import Directory, Layout, size_of
-from zero_dce.enhance.formats.picture import CheckSize
+from zero_dce.enhance.formats.ifd import ByteLayout, Directory, size_of
+from zero_dce.enhance.formats.photograph import CheckSize
 
 
 class Photometric(IntEnum):
@@ -71,7 +71,7 @@ class TiffLayout:
         return COLOURS[self.photometric]
 
 
-def read_layout(stream: BinaryIO, layout: Layout, page: Directory, check_size: CheckSize) -> TiffLayout:
+def read_layout(stream: BinaryIO, layout: ByteLayout, page: Directory, check_size: CheckSize) -> TiffLayout:
     """Read and check what decoding relies on.
 
     Raises:
@@ -93,7 +93,7 @@ def read_layout(stream: BinaryIO, layout: Layout, page: Directory, check_size: C
 class _Tags:
     """Whole numbers from a directory."""
 
-    def __init__(self, stream: BinaryIO, layout: Layout, page: Directory) -> None:
+    def __init__(self, stream: BinaryIO, layout: ByteLayout, page: Directory) -> None:
         self.stream = stream
         self._layout = layout
         self._page = page

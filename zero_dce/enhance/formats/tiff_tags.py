@@ -6,20 +6,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from zero_dce.enhance.formats.ifd import LONG, LONG8, SHORT, Directory, Entry, Layout, read_directory, size_of
+from zero_dce.enhance.formats.ifd import LONG, LONG8, SHORT, ByteLayout, Directory, IfdEntry, read_directory, size_of
 from zero_dce.enhance.formats.photoshop import drop_previews
 
 # Directories of their own: EXIF, GPS, and inside EXIF interoperability.
-EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
-NESTED = (EXIF, GPS, INTEROPERABILITY)
+EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD = 34665, 34853, 40965
+NESTED_IFDS = (EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD)
 RESOURCES, LAYERS = 34377, 37724
-PROFILE = 34675
+PROFILE_TAG = 34675
 # What describes how pixels lie in the file, other pages, previews, and statistics of the old pixels.
 STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289}
 STRUCTURE |= {290, 291, 292, 293, 297, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338}
 STRUCTURE |= {339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532, 32997, LAYERS}
 # What says which colours the numbers are: wrong after a conversion.
-COLOUR_SPACE = {PROFILE, 301, 318, 319}
+COLOUR_SPACE_TAGS = {PROFILE_TAG, 301, 318, 319}
 IFD_TYPES = (13, 18)
 
 
@@ -33,7 +33,7 @@ class Tag:
     value: bytes | tuple[Tag, ...]
 
 
-def read_tags(stream: BinaryIO, layout: Layout, page: Directory) -> tuple[tuple[Tag, ...], list[str]]:
+def read_tags(stream: BinaryIO, layout: ByteLayout, page: Directory) -> tuple[tuple[Tag, ...], list[str]]:
     """Read what is kept of a page's tags, and notices of those that are damaged."""
     reader = _Reader(stream, layout)
     return reader.read(page, STRUCTURE), reader.notices
@@ -42,7 +42,7 @@ def read_tags(stream: BinaryIO, layout: Layout, page: Directory) -> tuple[tuple[
 class _Reader:
     """Reads values, in all no more bytes than the file has: damaged files list the same ones many times."""
 
-    def __init__(self, stream: BinaryIO, layout: Layout) -> None:
+    def __init__(self, stream: BinaryIO, layout: ByteLayout) -> None:
         self._stream = stream
         self._layout = layout
         self._left = size_of(stream)
@@ -51,7 +51,7 @@ class _Reader:
     def read(self, directory: Directory, without: set[int]) -> tuple[Tag, ...]:
         tags = []
         for number, entry in sorted(directory.entries.items()):
-            nested = number in NESTED
+            nested = number in NESTED_IFDS
             if number not in without and (nested or entry.type not in IFD_TYPES):
                 try:
                     tags.append(self._nested(entry) if nested else self._plain(entry))
@@ -59,7 +59,7 @@ class _Reader:
                     self.notices.append(f"tag {number} is left out: {error}")
         return tuple(tags)
 
-    def _plain(self, entry: Entry) -> Tag:
+    def _plain(self, entry: IfdEntry) -> Tag:
         self._left -= entry.size
         if self._left < 0:
             raise ValueError("the tags hold more than the file")
@@ -68,22 +68,22 @@ class _Reader:
             value = drop_previews(value)
         return Tag(entry.number, entry.type, len(value) * entry.count // max(1, entry.size), value)
 
-    def _nested(self, entry: Entry) -> Tag:
+    def _nested(self, entry: IfdEntry) -> Tag:
         (start,) = entry.numbers(self._stream, self._layout)
         # One inside another of the same kind would go round in circles.
-        without = {EXIF, GPS} | (set() if entry.number == EXIF else {INTEROPERABILITY})
+        without = {EXIF_IFD, GPS_IFD} | (set() if entry.number == EXIF_IFD else {INTEROPERABILITY_IFD})
         self._left -= 1
         return Tag(entry.number, entry.type, 1, self.read(read_directory(self._stream, self._layout, start), without))
 
 
-def whole_numbers(layout: Layout, number: int, values: Sequence[int], type_: int = SHORT) -> Tag:
+def whole_numbers(layout: ByteLayout, number: int, values: Sequence[int], type_: int = SHORT) -> Tag:
     """Make a tag of whole numbers; 64 bits are taken in a BigTIFF only."""
     type_ = LONG8 if type_ == LONG and layout.big else type_
     code = {SHORT: "H", LONG: "I", LONG8: "Q"}[type_]
     return Tag(number, type_, len(values), layout.pack(code * len(values), *values))
 
 
-def write_directory(stream: BinaryIO, layout: Layout, tags: Sequence[Tag]) -> int:
+def write_directory(stream: BinaryIO, layout: ByteLayout, tags: Sequence[Tag]) -> int:
     """Write values and directory at the end of a file; returns where the directory starts."""
     entries = [_write_value(stream, layout, tag) for tag in sorted(tags, key=lambda tag: tag.number)]
     start = _align(stream)
@@ -91,7 +91,7 @@ def write_directory(stream: BinaryIO, layout: Layout, tags: Sequence[Tag]) -> in
     return start
 
 
-def _write_value(stream: BinaryIO, layout: Layout, tag: Tag) -> bytes:
+def _write_value(stream: BinaryIO, layout: ByteLayout, tag: Tag) -> bytes:
     if isinstance(tag.value, tuple):
         tag = whole_numbers(layout, tag.number, (write_directory(stream, layout, tag.value),), LONG)
     assert isinstance(tag.value, bytes)

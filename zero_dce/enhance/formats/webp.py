@@ -12,20 +12,20 @@ import numpy as np
 from PIL import Image
 
 from zero_dce.enhance.canvas import Canvas, PillowCanvas, Tile
-from zero_dce.enhance.formats.exif import PREFIX, drop_thumbnail, orientation_of, set_upright
+from zero_dce.enhance.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.enhance.formats.ifd import size_of
-from zero_dce.enhance.formats.picture import CheckSize, Content, check_sides
+from zero_dce.enhance.formats.photograph import CheckSize, Content, check_dimensions
 
 FRAME_HEADER = 16
 # The flag in the VP8X chunk.
 ALPHA = 0x10
 # How hard a lossless file is squeezed, 0 to 100; nothing is lost at any.
-EFFORT = 75
+LOSSLESS_EFFORT = 75
 # Pixels a side (RFC 9649, section 2.7).
-MOST = 16383
+LONGEST_WEBP_SIDE = 16383
 
 
-class Chunk(NamedTuple):
+class RiffChunk(NamedTuple):
     """One chunk of the RIFF container."""
 
     kind: bytes
@@ -52,12 +52,12 @@ class WebpKept:
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Encode a canvas of 8 bits; what lies under full transparency is kept too."""
-        check_sides(canvas, "WebP", MOST)
+        check_dimensions(canvas, "WebP", LONGEST_WEBP_SIDE)
         cast("PillowCanvas", canvas).image.save(
             stream,
             "WEBP",
             lossless=self.lossless,
-            quality=EFFORT if self.lossless else quality,
+            quality=LOSSLESS_EFFORT if self.lossless else quality,
             exact=True,
             exif=self.exif,
             icc_profile=self.profile,
@@ -86,25 +86,25 @@ def read_webp(stream: BinaryIO, check_size: CheckSize) -> Content:
     stream.seek(0)
     pixels = imagecodecs.webp_decode(_still(coded, size) if frames else stream.read())
     image = Image.fromarray(_on_canvas(pixels, frames[0], whole) if frames else pixels)
-    exif = drop_thumbnail(found.get(b"EXIF", b"").removeprefix(PREFIX))
+    exif = drop_thumbnail(found.get(b"EXIF", b"").removeprefix(EXIF_PREFIX))
     kept = WebpKept(exif, found.get(b"ICCP", b""), found.get(b"XMP ", b""), bitstream.kind == b"VP8L")
     notices = [f"{len(frames)} frames: the first is taken"] if len(frames) > 1 else []
     return Content(PillowCanvas(image), kept, notices)
 
 
-def _chunks(stream: BinaryIO, start: int, end: int) -> list[Chunk]:
+def _chunks(stream: BinaryIO, start: int, end: int) -> list[RiffChunk]:
     chunks = []
     while start + 8 <= end:
         stream.seek(start)
         kind, length = struct.unpack("<4sI", stream.read(8))
         if start + 8 + length > end:
             raise ValueError(f"it is truncated inside its chunk {kind.decode('latin-1')!r}")
-        chunks.append(Chunk(kind, stream.read(length)))
+        chunks.append(RiffChunk(kind, stream.read(length)))
         start += 8 + length + length % 2
     return chunks
 
 
-def _bitstream(chunks: Sequence[Chunk]) -> Chunk:
+def _bitstream(chunks: Sequence[RiffChunk]) -> RiffChunk:
     """Find the coded pixels."""
     for chunk in chunks:
         if chunk.kind in (b"VP8L", b"VP8 "):
@@ -112,17 +112,17 @@ def _bitstream(chunks: Sequence[Chunk]) -> Chunk:
     raise ValueError("it holds no pixels")
 
 
-def _still(frame: Sequence[Chunk], size: tuple[int, int]) -> bytes:
+def _still(frame: Sequence[RiffChunk], size: tuple[int, int]) -> bytes:
     """Make a file of one frame of an animation; alpha in a chunk of its own needs a header that says so."""
     sides = b"".join((side - 1).to_bytes(3, "little") for side in size)
     alpha = any(chunk.kind == b"ALPH" for chunk in frame)
     body = b"WEBP"
-    for kind, content in ([Chunk(b"VP8X", bytes((ALPHA, 0, 0, 0)) + sides)] if alpha else []) + list(frame):
+    for kind, content in ([RiffChunk(b"VP8X", bytes((ALPHA, 0, 0, 0)) + sides)] if alpha else []) + list(frame):
         body += kind + struct.pack("<I", len(content)) + content + bytes(len(content) % 2)
     return b"RIFF" + struct.pack("<I", len(body)) + body
 
 
-def _size(bitstream: Chunk) -> tuple[int, int]:
+def _size(bitstream: RiffChunk) -> tuple[int, int]:
     """Read the size (RFC 9649, section 3.4; RFC 6386, section 9.1)."""
     if bitstream.kind == b"VP8L":
         (bits,) = struct.unpack_from("<I", bitstream.content, 1)

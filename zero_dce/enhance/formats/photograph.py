@@ -13,7 +13,7 @@ from zero_dce.enhance.canvas import Canvas
 CheckSize = Callable[[int, int], None]
 
 
-def check_sides(canvas: Canvas, format_: str, most: int) -> None:
+def check_dimensions(canvas: Canvas, format_: str, most: int) -> None:
     """Return if a format can hold a picture of this size.
 
     Raises:
@@ -48,7 +48,7 @@ class Content(NamedTuple):
 
 
 @dataclass
-class Picture:
+class Photograph:
     """A photograph as it lies in its file.
 
     Attributes:
