@@ -194,7 +194,7 @@ def test_no_permission(tmp_path: Path) -> None:
 FILL = """
 import json, sys
 from pathlib import Path
-from zero_dce.enhancement.formats import read_photograph, save_photograph
+from zero_dce.enhance.formats import read_photograph, save_photograph
 
 folder, small = Path(sys.argv[1]), Path(sys.argv[2])
 found = {}
@@ -235,7 +235,7 @@ def test_a_full_disk(tmp_path: Path) -> None:
 PEAK = """
 import resource, sys
 from pathlib import Path
-from zero_dce.enhancement.formats import read_photograph, save_photograph
+from zero_dce.enhance.formats import read_photograph, save_photograph
 
 def peak():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
