@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol, Self
+from typing import Any, BinaryIO, NamedTuple, Protocol, Self
+
+from PIL import Image
 
 from zero_dce.enhance.canvas import Canvas
 
@@ -13,16 +16,23 @@ from zero_dce.enhance.canvas import Canvas
 CheckSize = Callable[[int, int], None]
 
 
-def check_dimensions(canvas: Canvas, format_: str, most: int) -> None:
-    """Return if a format can hold a picture of this size.
-
-    Raises:
-        ValueError: if a side is longer than the format allows.
-    """
-    if max(canvas.width, canvas.height) > most:
+def check_dimensions(canvas: Canvas, format_: str, longest: int) -> None:
+    """Raise ValueError unless a format can hold a picture whose sides are as long as these."""
+    if max(canvas.width, canvas.height) > longest:
         raise ValueError(
-            f"a {format_} file holds at most {most} pixels a side; this picture has {canvas.width} x {canvas.height}"
+            f"a {format_} file holds at most {longest} pixels a side; this picture has {canvas.width} x {canvas.height}"
         )
+
+
+def encode_with_pillow(image: Image.Image, format_: str, **options: Any) -> memoryview:
+    """Encode a whole file in memory.
+
+    Pillow would write to a real file by its descriptor, and takes a write that a full disk cut short for a whole one:
+    the picture would be truncated without an error.
+    """
+    stream = io.BytesIO()
+    image.save(stream, format_, **options)
+    return stream.getbuffer()
 
 
 class Kept(Protocol):
