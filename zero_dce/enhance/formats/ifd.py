@@ -93,9 +93,35 @@ class IfdEntry:
 class Directory:
     """The tags of one picture; ``next`` is where the next directory starts, 0 for none, as read at ``next_place``."""
 
+    stream: BinaryIO
+    layout: ByteLayout
     entries: dict[int, IfdEntry]
     next: int
     next_place: int
+
+    def numbers(self, tag: int, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
+        """Read the whole numbers of a tag.
+
+        Raises:
+            ValueError: if the tag is damaged, or missing and there is no default.
+        """
+        entry = self.entries.get(tag)
+        if entry is not None:
+            return entry.numbers(self.stream, self.layout)
+        if default is None:
+            raise ValueError(f"its tag {tag} is missing")
+        return default
+
+    def number(self, tag: int, default: int | None = None) -> int:
+        """Read the first whole number of a tag.
+
+        Raises:
+            ValueError: if the tag is damaged or empty, or missing and there is no default.
+        """
+        numbers = self.numbers(tag, None if default is None else (default,))
+        if not numbers:
+            raise ValueError(f"its tag {tag} is empty")
+        return numbers[0]
 
 
 def size_of(stream: BinaryIO) -> int:
@@ -142,4 +168,4 @@ def read_directory(stream: BinaryIO, layout: ByteLayout, start: int) -> Director
             inside = values * SIZES[type_] <= layout.inline
             entries[number] = IfdEntry(number, type_, values, place if inside else pointer)
     next_place = stream.tell()
-    return Directory(entries, layout.read(stream, layout.offset)[0], next_place)
+    return Directory(stream, layout, entries, layout.read(stream, layout.offset)[0], next_place)

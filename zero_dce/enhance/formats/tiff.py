@@ -91,19 +91,21 @@ def read_tiff(stream: BinaryIO, check_size: CheckSize) -> Content:
     Raises:
         ValueError: if it is too large, damaged, or of a kind that is not read; decoders raise what they like.
     """
-    layout, start = read_header(stream)
-    page = read_directory(stream, layout, start)
-    found = read_layout(stream, layout, page, check_size)
-    tags, notices = read_tags(stream, layout, page)
-    entry = page.entries.get(EXTRA_SAMPLES)
-    extra = entry.numbers(stream, layout) if entry else ()
-    extra = (*extra, *[0] * found.samples)[: found.samples - found.colours]
-    profile = next((cast("bytes", tag.value) for tag in tags if tag.number == PROFILE_TAG), None)
+    page = read_directory(stream, *read_header(stream))
+    found = read_layout(page, check_size)
+    tags, notices = read_tags(page)
+    further = found.samples - found.colours
+    extra = (*page.numbers(EXTRA_SAMPLES, ()), *[0] * further)[:further]
+    profile = None
+    for tag in tags:
+        if tag.number == PROFILE_TAG:
+            profile = cast("bytes", tag.value)
     pixels, notice = to_grey_or_rgb(_decode(stream, found), found, profile)
     if found.photometric in (Photometric.CMYK, Photometric.LAB):
         tags = tuple(tag for tag in tags if tag.number not in COLOUR_SPACE_TAGS)
     notices += [notice] if notice else []
-    return Content(ArrayCanvas(pixels), TiffKept(layout, tags, extra), notices + _notices(stream, layout, page, extra))
+    notices += _notices(page, extra)
+    return Content(ArrayCanvas(pixels), TiffKept(page.layout, tags, extra), notices)
 
 
 def _decode(stream: BinaryIO, found: TiffLayout) -> Tile:
@@ -117,15 +119,17 @@ def _decode(stream: BinaryIO, found: TiffLayout) -> Tile:
         pixels = pixels.byteswap(inplace=True).view(pixels.dtype.newbyteorder())
     if found.samples > 1 and found.planar:
         pixels = np.moveaxis(pixels, 0, 2)
-    expected = (found.height, found.width, found.samples)[: 3 if found.samples > 1 else 2]
+    expected: tuple[int, ...] = (found.height, found.width)
+    if found.samples > 1:
+        expected = (*expected, found.samples)
     if pixels.shape != expected:
         raise ValueError(f"it is damaged: pixels of shape {pixels.shape} instead of {expected}")
     return pixels
 
 
-def _notices(stream: BinaryIO, layout: ByteLayout, page: Directory, extra: tuple[int, ...]) -> list[str]:
+def _notices(page: Directory, extra: tuple[int, ...]) -> list[str]:
     notices = []
-    pages = _count_pages(stream, layout, page)
+    pages = _count_pages(page)
     if pages > 1:
         notices.append(f"{pages} pages: the first is taken")
     if LAYERS in page.entries:
@@ -135,12 +139,12 @@ def _notices(stream: BinaryIO, layout: ByteLayout, page: Directory, extra: tuple
     return notices
 
 
-def _count_pages(stream: BinaryIO, layout: ByteLayout, page: Directory) -> int:
+def _count_pages(page: Directory) -> int:
     seen: set[int] = set()
     while page.next and page.next not in seen:
         seen.add(page.next)
         try:
-            page = read_directory(stream, layout, page.next)
+            page = read_directory(page.stream, page.layout, page.next)
         except ValueError:
             break
     return 1 + len(seen)

@@ -33,18 +33,16 @@ class Tag:
     value: bytes | tuple[Tag, ...]
 
 
-def read_tags(stream: BinaryIO, layout: ByteLayout, page: Directory) -> tuple[tuple[Tag, ...], list[str]]:
+def read_tags(page: Directory) -> tuple[tuple[Tag, ...], list[str]]:
     """Read what is kept of a page's tags, and notices of those that are damaged."""
-    reader = _Reader(stream, layout)
+    reader = _Reader(page.stream)
     return reader.read(page, STRUCTURE), reader.notices
 
 
 class _Reader:
     """Reads values, in all no more bytes than the file has: damaged files list the same ones many times."""
 
-    def __init__(self, stream: BinaryIO, layout: ByteLayout) -> None:
-        self._stream = stream
-        self._layout = layout
+    def __init__(self, stream: BinaryIO) -> None:
         self._left = size_of(stream)
         self.notices: list[str] = []
 
@@ -52,28 +50,32 @@ class _Reader:
         tags = []
         for number, entry in sorted(directory.entries.items()):
             nested = number in NESTED_IFDS
-            if number not in without and (nested or entry.type not in IFD_TYPES):
-                try:
-                    tags.append(self._nested(entry) if nested else self._plain(entry))
-                except ValueError as error:
-                    self.notices.append(f"tag {number} is left out: {error}")
+            if number in without or (entry.type in IFD_TYPES and not nested):
+                continue
+            try:
+                tags.append(self._nested(directory, entry) if nested else self._plain(directory, entry))
+            except ValueError as error:
+                self.notices.append(f"tag {number} is left out: {error}")
         return tuple(tags)
 
-    def _plain(self, entry: IfdEntry) -> Tag:
+    def _plain(self, directory: Directory, entry: IfdEntry) -> Tag:
         self._left -= entry.size
         if self._left < 0:
             raise ValueError("the tags hold more than the file")
-        value = entry.read(self._stream)
+        value = entry.read(directory.stream)
         if entry.number == RESOURCES:
             value = drop_previews(value)
         return Tag(entry.number, entry.type, len(value) * entry.count // max(1, entry.size), value)
 
-    def _nested(self, entry: IfdEntry) -> Tag:
-        (start,) = entry.numbers(self._stream, self._layout)
+    def _nested(self, directory: Directory, entry: IfdEntry) -> Tag:
+        (start,) = directory.numbers(entry.number)
         # One inside another of the same kind would go round in circles.
-        without = {EXIF_IFD, GPS_IFD} | (set() if entry.number == EXIF_IFD else {INTEROPERABILITY_IFD})
+        without = {EXIF_IFD, GPS_IFD}
+        if entry.number != EXIF_IFD:
+            without.add(INTEROPERABILITY_IFD)
         self._left -= 1
-        return Tag(entry.number, entry.type, 1, self.read(read_directory(self._stream, self._layout, start), without))
+        inner = read_directory(directory.stream, directory.layout, start)
+        return Tag(entry.number, entry.type, 1, self.read(inner, without))
 
 
 def whole_numbers(layout: ByteLayout, number: int, values: Sequence[int], type_: int = SHORT) -> Tag:
