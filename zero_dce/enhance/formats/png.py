@@ -22,7 +22,7 @@ COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 # Signature, length, kind, content and checksum: what Pillow writes first.
 START_BYTES = len(SIGNATURE) + 4 + 4 + 13 + 4
 # They are about the old pixels' palette and significant bits, and nobody misses them.
-HINTS = ("sBIT", "bKGD", "hIST", "iDOT", "sPLT")
+PIXEL_HINTS = ("sBIT", "bKGD", "hIST", "iDOT", "sPLT")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ def _transparent_colour(content: bytes, header: Header) -> int | tuple[int, ...]
 
 def _notices(chunks: Chunks) -> list[str]:
     notices = [f"{chunks.frames} frames: the first is taken"] if chunks.frames > 1 else []
-    other = [kind for kind in chunks.left_out if kind not in HINTS]
+    other = [kind for kind in chunks.left_out if kind not in PIXEL_HINTS]
     if other:
         notices.append(f"chunks about the old pixels: {', '.join(other)}: left out")
     return notices
