@@ -1,4 +1,4 @@
-"""Photographs from and to files: pixels as stored, and everything else that the files hold.
+"""Reading and writing photographs: pixels as stored, and everything else that the files hold.
 
 JPEG, PNG, TIFF, WebP and BMP; a file is written in the format it was read from. Pixels stay in the stored orientation
 and in the file's own colour space, so that EXIF and ICC profile go back as they came.

@@ -1,4 +1,4 @@
-"""EXIF blocks: kept byte for byte, but for the thumbnail, which shows the picture as it was before."""
+"""EXIF blocks are kept byte for byte, except for the thumbnail, which shows the picture as it was before."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import io
 
 from zero_dce.enhance.formats.ifd import ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
 
-# Where the thumbnail starts and how long it is (Exif 2.32, section 4.6.5).
+# Tags that say where the thumbnail starts and how long it is (Exif 2.32, section 4.6.5).
 THUMBNAIL_START, THUMBNAIL_LENGTH = 513, 514
-# Before the block in a JPEG, and sometimes in a WebP.
+# It precedes the block in a JPEG, and sometimes in a WebP.
 EXIF_PREFIX = b"Exif\0\0"
 
 
@@ -32,7 +32,7 @@ def set_upright(block: bytes) -> bytes:
 
 
 def drop_thumbnail(block: bytes) -> bytes:
-    """Unlink the thumbnail's directory and take its JPEG out; everything else stays in its place.
+    """Unlink the thumbnail's directory and remove its JPEG; everything else stays in its place.
 
     Makers' notes hold offsets from the start of the block, so nothing may move. A damaged block stays as it is.
     """

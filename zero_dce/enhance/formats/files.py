@@ -57,7 +57,7 @@ def read_photograph(
     except MemoryError as error:
         raise MemoryError(f"{path} does not fit in memory while it is decoded") from error
     except Exception as error:
-        # A damaged file makes the readers stumble in many ways: struct.error, IndexError, SyntaxError ...
+        # Readers fail on damaged files in many ways: struct.error, IndexError, SyntaxError ...
         reason = describe_error(path, error)
         raise ImageReadError(f"cannot read {path} as an image: {reason}", reason) from error
     notices = [] if path.suffix.lower() in SUFFIXES[format_] else [f"a {format_} file named {path.suffix or path.name}"]

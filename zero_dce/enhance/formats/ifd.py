@@ -7,7 +7,7 @@ import struct
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
-# Bytes of one value, by type; 16 to 18 are BigTIFF's.
+# Bytes per value of each type; 16 to 18 occur in BigTIFF only.
 SIZES = {1: 1, 2: 1, 3: 2, 4: 4, 5: 8, 6: 1, 7: 1, 8: 2, 9: 4, 10: 8, 11: 4, 12: 8, 13: 4, 16: 8, 17: 8, 18: 8}
 CODES = {1: "B", 3: "H", 4: "I", 13: "I", 16: "Q", 18: "Q"}
 SHORT, LONG, LONG8 = 3, 4, 16
@@ -16,7 +16,7 @@ ORIENTATION = 274
 
 @dataclass(frozen=True)
 class ByteLayout:
-    """How numbers lie in a file: ``order`` is < or >, ``big`` tells 64-bit offsets (BigTIFF)."""
+    """How numbers are stored in a file: ``order`` is < or >, ``big`` means 64-bit offsets (BigTIFF)."""
 
     order: str
     big: bool = False
@@ -33,18 +33,18 @@ class ByteLayout:
 
     @property
     def inline(self) -> int:
-        """Bytes of a value that lies in its entry."""
+        """The most bytes of a value that is stored in the entry itself."""
         return 8 if self.big else 4
 
     def pack(self, codes: str, *values: int) -> bytes:
-        """Write numbers by their struct codes."""
+        """Pack numbers by their struct codes."""
         return struct.pack(self.order + codes, *values)
 
     def read(self, stream: BinaryIO, codes: str) -> tuple[Any, ...]:
         """Read numbers by their struct codes.
 
         Raises:
-            ValueError: if the file ends before.
+            ValueError: if the file ends before them.
         """
         size = struct.calcsize(self.order + codes)
         content = stream.read(size)
@@ -64,7 +64,7 @@ class IfdEntry:
 
     @property
     def size(self) -> int:
-        """Bytes of the value."""
+        """The length of the value in bytes."""
         return self.count * SIZES[self.type]
 
     def read(self, stream: BinaryIO) -> bytes:
@@ -82,7 +82,7 @@ class IfdEntry:
         """Read the value as whole numbers.
 
         Raises:
-            ValueError: if it does not lie in the file, or holds other values.
+            ValueError: if it does not lie in the file, or is not of whole numbers.
         """
         if self.type not in CODES:
             raise ValueError(f"its tag {self.number} is of type {self.type} and should be a whole number")
@@ -125,7 +125,7 @@ class Directory:
 
 
 def size_of(stream: BinaryIO) -> int:
-    """Bytes of a file."""
+    """Return the length of a file in bytes."""
     return stream.seek(0, io.SEEK_END)
 
 

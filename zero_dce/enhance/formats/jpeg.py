@@ -1,4 +1,4 @@
-"""JPEG files, with Pillow: segments are kept byte for byte, subsampling and kind as they were."""
+"""JPEG files, with Pillow: segments are kept byte for byte; subsampling and progressive coding stay as they were."""
 
 from __future__ import annotations
 
@@ -23,11 +23,11 @@ JFIF_SEGMENT = ("APP0", b"JFIF\0")
 EXIF_SEGMENT = ("APP1", EXIF_PREFIX)
 PROFILE_SEGMENT = ("APP2", b"ICC_PROFILE\0")
 PHOTOSHOP_SEGMENT = ("APP13", b"Photoshop 3.0\0")
-# What the encoder writes itself, what points to pictures after the first one, and signatures of the old pixels.
+# These the encoder writes itself, or they point to pictures after the first one, or sign the old pixels.
 LEFT_OUT = (("APP0", b""), ("APP2", b"MPF\0"), ("APP14", b"Adobe"), ("APP11", b""))
-# Pillow's number of 4:4:4; what Pillow cannot write has a smaller one, and becomes this, which loses nothing.
+# Pillow's number for 4:4:4. What Pillow cannot write has a smaller one and becomes 4:4:4, which loses nothing.
 FULL_COLOUR = 0
-# libjpeg's limit, a little below that of the format.
+# This is libjpeg's limit, a little below that of the format.
 LONGEST_JPEG_SIDE = 65500
 
 
@@ -71,7 +71,7 @@ class JpegKept:
             options["subsampling"] = self.subsampling
         encoded = encode_with_pillow(image, "JPEG", **options)
         if self.density is not None:
-            # The JFIF segment comes first: start, marker, length, name and version take 13 bytes.
+            # The JFIF segment comes first; its start, marker, length, name and version take 13 bytes.
             encoded[13:18] = self.density
         stream.write(encoded)
 
@@ -102,7 +102,7 @@ def read_jpeg(stream: BinaryIO, check_size: CheckSize) -> Content:
         sampling,
         bool(file.info.get("progressive")),
     )
-    # Pillow would write what it finds there once more.
+    # Pillow would write what it finds there a second time.
     image.info.clear()
     return Content(PillowCanvas(image), kept, notices)
 

@@ -1,4 +1,4 @@
-"""What reading a file gives: pixels as a canvas, and what writing it back needs."""
+"""What a reader returns: the pixels as a canvas, and what is needed to write the file back."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from PIL import Image
 
 from zero_dce.enhance.canvas import Canvas
 
-# Takes a width and a height from a file's header, and raises ValueError where they are too large.
+# It takes the width and height from a file's header, and raises ValueError if they are too large.
 CheckSize = Callable[[int, int], None]
 
 
@@ -43,14 +43,14 @@ class Kept(Protocol):
         """The EXIF orientation, 1 to 8: how a viewer turns the stored pixels."""
 
     def upright(self) -> Self:
-        """The same for pixels that are upright already: orientation 1."""
+        """Return the same with orientation 1, for pixels that are upright already."""
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Write a whole file of the format."""
 
 
 class Content(NamedTuple):
-    """What the reader of one format gives."""
+    """What the reader of one format returns."""
 
     canvas: Canvas
     kept: Kept
@@ -59,7 +59,7 @@ class Content(NamedTuple):
 
 @dataclass
 class Photograph:
-    """A photograph as it lies in its file.
+    """A photograph as it is stored in its file.
 
     Attributes:
         path: the file.

@@ -1,15 +1,15 @@
-"""Photoshop's image resources, in JPEG and TIFF files: captions and paths stay, previews go."""
+"""Photoshop's image resources in JPEG and TIFF files: captions and paths are kept, previews are removed."""
 
 from __future__ import annotations
 
 import struct
 
-# Thumbnails, which show the picture as it was before (Adobe Photoshop File Formats Specification, image resource IDs).
+# Thumbnails show the picture as it was before (Adobe Photoshop File Formats Specification, image resource IDs).
 PREVIEWS = (1033, 1036)
 
 
 def drop_previews(resources: bytes) -> bytes:
-    """Leave the thumbnails out. What does not read as resources stays as it is."""
+    """Remove the thumbnails. Whatever cannot be read as resources stays as it is."""
     kept, start = b"", 0
     while start < len(resources):
         end, number = _resource(resources, start)
@@ -22,7 +22,7 @@ def drop_previews(resources: bytes) -> bytes:
 
 
 def _resource(resources: bytes, start: int) -> tuple[int | None, int]:
-    """Give the end and the number of the resource that starts here: signature, number, name, size, data."""
+    """Return end and number of the resource that starts here; it holds signature, number, name, size and data."""
     if resources[start : start + 4] not in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") or start + 12 > len(resources):
         return None, 0
     (number,) = struct.unpack_from(">H", resources, start + 4)
@@ -32,5 +32,5 @@ def _resource(resources: bytes, start: int) -> tuple[int | None, int]:
         return None, 0
     (size,) = struct.unpack_from(">I", resources, place)
     end = place + 4 + size
-    # The last one's padding is left out by some.
+    # Some programs omit the padding of the last one.
     return (min(end + size % 2, len(resources)), number) if end <= len(resources) else (None, 0)

@@ -1,4 +1,4 @@
-"""PNG files: 8 bits with Pillow, 16 bits with imagecodecs; what lies beside the pixels is kept chunk by chunk."""
+"""PNG files: 8 bits with Pillow, 16 bits with imagecodecs and zlib; all but the pixels is kept chunk by chunk."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ from zero_dce.enhance.formats.png_rows import compress_rows
 
 EXIF_CHUNK = b"eXIf"
 PALETTE_COLOURS = 3
-# Colour types by the number of channels.
+# The colour type for each number of channels.
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
-# Signature, length, kind, content and checksum: what Pillow writes first.
+# Pillow writes the signature first, then the header chunk: length, kind, content and checksum.
 START_BYTES = len(SIGNATURE) + 4 + 4 + 13 + 4
-# They are about the old pixels' palette and significant bits, and nobody misses them.
+# They describe palette and significant bits of the old pixels, so that leaving them out needs no notice.
 PIXEL_HINTS = ("sBIT", "bKGD", "hIST", "iDOT", "sPLT")
 
 
@@ -63,13 +63,13 @@ def read_png(stream: BinaryIO, check_size: CheckSize) -> Content:
     """
     chunks = read_chunks(stream, check_size)
     canvas: Canvas = _read_16_bits(chunks) if chunks.header.depth == 16 else _read_8_bits(chunks)
-    # Pillow's image holds on to what it was read from.
+    # Pillow's image would keep the encoded file in memory.
     chunks.pixels.close()
     return Content(canvas, PngKept(_change_exif(chunks.kept, drop_thumbnail)), _notices(chunks))
 
 
 def _read_16_bits(chunks: Chunks) -> ArrayCanvas:
-    import imagecodecs  # only where 16 bits need it
+    import imagecodecs  # slow to import, and only 16 bits need it
 
     return ArrayCanvas(imagecodecs.png_decode(chunks.pixels.getvalue()))
 
@@ -90,7 +90,7 @@ def _read_8_bits(chunks: Chunks) -> PillowCanvas:
 
 
 def _transparent_colour(content: bytes, header: Header) -> int | tuple[int, ...]:
-    """Read a transparent colour, in the 8 bits to which Pillow brings grey of fewer."""
+    """Read a transparent colour, scaled to 8 bits as Pillow scales grey of fewer bits."""
     most = 2**header.depth - 1
     values = []
     for at in range(0, len(content), 2):

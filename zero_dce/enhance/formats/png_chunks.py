@@ -1,4 +1,4 @@
-"""The chunks of a PNG: which are there, which are kept, and how they are written (PNG, third edition)."""
+"""The chunks of a PNG: which there are, which are kept, and how they are written (PNG, third edition)."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from zero_dce.enhance.formats.ifd import size_of
 from zero_dce.enhance.formats.photograph import CheckSize
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Those that decoding needs.
+# Decoding needs these.
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-# What is about the colour space, the time and the camera, and so still true of other pixels. Beside these the standard
-# allows those marked as safe to copy: texts, resolution, EXIF. Others, such as a signature, are about the old pixels.
+# These describe colour space, time and camera, and so stay true of other pixels. The standard also allows copying those
+# marked as safe to copy: texts, resolution, EXIF. Others, such as a signature, are about the old pixels.
 STILL_TRUE = (b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi", b"tIME", b"oFFs")
 ANIMATED = (b"acTL", b"fcTL", b"fdAT")
 
 
 class Chunk(NamedTuple):
-    """Kind of a chunk, and its content."""
+    """The kind of a chunk, and its content."""
 
     kind: bytes
     content: bytes
@@ -47,7 +47,7 @@ class Chunks:
         transparency: the content of the tRNS chunk.
         left_out: kinds of other chunks.
         frames: of an animation, else 1.
-        pixels: the same PNG with nothing beside its pixels: readers stumble over too much else.
+        pixels: the same PNG without anything that decoding does not need: readers fail on much of it.
     """
 
     header: Header
@@ -58,7 +58,7 @@ class Chunks:
     pixels: io.BytesIO = field(default_factory=io.BytesIO)
 
     def add(self, chunk: Chunk) -> None:
-        """Put a chunk where it belongs."""
+        """Sort a chunk into what is kept, decoded or left out."""
         kind, content = chunk
         if kind in PIXEL_CHUNKS:
             write_chunk(self.pixels, kind, content)
@@ -73,7 +73,7 @@ class Chunks:
 
 
 def read_chunks(stream: BinaryIO, check_size: CheckSize) -> Chunks:
-    """Read a PNG into memory, as it lies in the file.
+    """Read a PNG into memory, still encoded.
 
     Raises:
         ValueError: if it is too large, truncated or damaged.
@@ -100,7 +100,7 @@ def write_chunk(stream: BinaryIO, kind: bytes, content: bytes) -> None:
 
 
 def write_start(stream: BinaryIO, header: Header, chunks: Iterable[Chunk]) -> None:
-    """Write what comes before the pixels; they are not interlaced."""
+    """Write everything before the pixels, which are not interlaced."""
     stream.write(SIGNATURE)
     write_chunk(stream, b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0))
     for chunk in chunks:
@@ -108,7 +108,7 @@ def write_start(stream: BinaryIO, header: Header, chunks: Iterable[Chunk]) -> No
 
 
 def _read_chunk(stream: BinaryIO, end: int) -> Chunk:
-    """Read a chunk and check it; ``end`` is the file's."""
+    """Read a chunk and check it; ``end`` is where the file ends."""
     head = stream.read(8)
     if len(head) < 8:
         raise ValueError("it is truncated: its last chunk is missing")

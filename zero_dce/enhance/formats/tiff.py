@@ -1,4 +1,4 @@
-"""TIFF files: pixels with tifffile, tags as they lie in the file, written with lossless compression."""
+"""TIFF files: tifffile decodes the pixels, tags are kept byte for byte, and compression is lossless."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ from zero_dce.enhance.formats.tiff_tags import (
 EXTRA_SAMPLES = 338
 ASSOCIATED = 1
 DEFLATE, HORIZONTAL = 8, 2
-# Bytes that are compressed at once.
+# So many bytes are compressed at once.
 TIFF_STRIP_BYTES = 1 << 19
-# A larger picture may need 64-bit offsets.
+# A picture of more bytes may need 64-bit offsets.
 LARGEST_CLASSIC_TIFF = 0xF0000000
 
-# tifffile reports on standard error what it finds odd about tags, unless a program listens.
+# Without a handler tifffile's remarks on odd tags would appear on standard error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
@@ -109,8 +109,8 @@ def read_tiff(stream: BinaryIO, check_size: CheckSize) -> Content:
 
 
 def _decode(stream: BinaryIO, found: TiffLayout) -> Tile:
-    """Decode the first page: H x W, or H x W x channels; packed bits become a byte each."""
-    import tifffile  # only where a TIFF needs it
+    """Decode the first page: H x W, or H x W x channels; packed samples become one byte each."""
+    import tifffile  # slow to import, and only a TIFF needs it
 
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:

@@ -15,7 +15,7 @@ from zero_dce.enhance.formats.photograph import CheckSize
 
 
 class Photometric(IntEnum):
-    """Colour spaces, of which these are read (TIFF 6.0, PhotometricInterpretation)."""
+    """The colour spaces that are read (TIFF 6.0, PhotometricInterpretation)."""
 
     WHITE_IS_ZERO = 0
     BLACK_IS_ZERO = 1
@@ -35,7 +35,7 @@ COLOURS = {
     Photometric.YCBCR: 3,
     Photometric.LAB: 3,
 }
-# Bits of a sample that are read, where not 8 and 16.
+# Bits per sample that are read; of other colour spaces 8 and 16.
 BITS: dict[int, tuple[int, ...]] = {
     Photometric.WHITE_IS_ZERO: (1, 2, 4, 8, 16),
     Photometric.BLACK_IS_ZERO: (1, 2, 4, 8, 16),
@@ -45,17 +45,17 @@ BITS: dict[int, tuple[int, ...]] = {
     Photometric.LAB: (8,),
 }
 JPEG = 7
-# None, CCITT (3), LZW, JPEG, deflate (2), PackBits, LZMA, Zstandard. Of these no strip can grow beyond its size.
+# None, CCITT (3), LZW, JPEG, deflate (2), PackBits, LZMA, Zstandard: none can decode to more than a strip's size.
 COMPRESSIONS = (1, 2, 3, 4, 5, JPEG, 8, 32946, 32773, 34925, 50000)
 UNSIGNED, UNDEFINED = 1, 4
 DNG_VERSION = 50706
-# Bytes in which a JPEG's header is looked for.
+# A JPEG's header is looked for in so many bytes.
 JPEG_HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
 class TiffLayout:
-    """Size and kind of the pixels of a TIFF's first page; numbers as in its tags."""
+    """Size and kind of the pixels of a TIFF's first page, in the numbers of its tags."""
 
     width: int
     height: int
@@ -67,7 +67,7 @@ class TiffLayout:
 
     @property
     def colours(self) -> int:
-        """Channels that are not alpha or others."""
+        """The number of channels that hold colour."""
         return COLOURS[self.photometric]
 
 
@@ -138,7 +138,7 @@ def _check_samples(found: TiffLayout) -> None:
 
 
 def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -> None:
-    """Check that all strips or tiles lie in the file, and are no larger than they should be."""
+    """Raise ValueError unless all strips or tiles lie in the file, and are no larger than they should be."""
     if 324 in page.entries:
         width, height = page.number(322), page.number(323)
         check_size(width, height)

@@ -9,23 +9,23 @@ from typing import BinaryIO
 from zero_dce.enhance.formats.ifd import LONG, LONG8, SHORT, ByteLayout, Directory, IfdEntry, read_directory, size_of
 from zero_dce.enhance.formats.photoshop import drop_previews
 
-# Directories of their own: EXIF, GPS, and inside EXIF interoperability.
+# These tags point to directories: EXIF, GPS, and inside EXIF interoperability.
 EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD = 34665, 34853, 40965
 NESTED_IFDS = (EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD)
 RESOURCES, LAYERS = 34377, 37724
 PROFILE_TAG = 34675
-# What describes how pixels lie in the file, other pages, previews, and statistics of the old pixels.
+# These describe how pixels are stored, other pages, previews, and statistics of the old pixels.
 STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289}
 STRUCTURE |= {290, 291, 292, 293, 297, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338}
 STRUCTURE |= {339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532, 32997, LAYERS}
-# What says which colours the numbers are: wrong after a conversion.
+# These say which colours the numbers mean, which is wrong after a conversion.
 COLOUR_SPACE_TAGS = {PROFILE_TAG, 301, 318, 319}
 IFD_TYPES = (13, 18)
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag with its value as it lies in the file, or a directory of tags."""
+    """A tag with its value as stored in the file, or a directory of tags."""
 
     number: int
     type: int
@@ -40,7 +40,7 @@ def read_tags(page: Directory) -> tuple[tuple[Tag, ...], list[str]]:
 
 
 class _Reader:
-    """Reads values, in all no more bytes than the file has: damaged files list the same ones many times."""
+    """Reads values, in all no more bytes than the file has, since damaged files list the same ones many times."""
 
     def __init__(self, stream: BinaryIO) -> None:
         self._left = size_of(stream)
@@ -69,7 +69,7 @@ class _Reader:
 
     def _nested(self, directory: Directory, entry: IfdEntry) -> Tag:
         (start,) = directory.numbers(entry.number)
-        # One inside another of the same kind would go round in circles.
+        # A directory inside another of its kind could contain itself.
         without = {EXIF_IFD, GPS_IFD}
         if entry.number != EXIF_IFD:
             without.add(INTEROPERABILITY_IFD)
@@ -79,14 +79,14 @@ class _Reader:
 
 
 def whole_numbers(layout: ByteLayout, number: int, values: Sequence[int], type_: int = SHORT) -> Tag:
-    """Make a tag of whole numbers; 64 bits are taken in a BigTIFF only."""
+    """Make a tag of whole numbers; in a BigTIFF, LONG becomes 64 bits wide."""
     type_ = LONG8 if type_ == LONG and layout.big else type_
     code = {SHORT: "H", LONG: "I", LONG8: "Q"}[type_]
     return Tag(number, type_, len(values), layout.pack(code * len(values), *values))
 
 
 def write_directory(stream: BinaryIO, layout: ByteLayout, tags: Sequence[Tag]) -> int:
-    """Write values and directory at the end of a file; returns where the directory starts."""
+    """Write values and directory at the end of a file; return where the directory starts."""
     entries = [_write_value(stream, layout, tag) for tag in sorted(tags, key=lambda tag: tag.number)]
     start = _align(stream)
     stream.write(layout.pack(layout.count, len(entries)) + b"".join(entries) + layout.pack(layout.offset, 0))
@@ -106,6 +106,6 @@ def _write_value(stream: BinaryIO, layout: ByteLayout, tag: Tag) -> bytes:
 
 
 def _align(stream: BinaryIO) -> int:
-    """Values start at even places."""
+    """Pad the file to an even length, since values start at even offsets; return it."""
     stream.write(b"\0" * (stream.tell() % 2))
     return stream.tell()

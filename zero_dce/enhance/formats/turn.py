@@ -10,7 +10,7 @@ from zero_dce.enhance.canvas import ArrayCanvas, Canvas, PillowCanvas, Tile
 from zero_dce.enhance.formats.photograph import Photograph
 from zero_dce.images.decode import UPRIGHT
 
-# The same with arrays; views all of them.
+# The orientations that need each step with arrays; every step gives a view.
 FLIP_DOWN, FLIP_ACROSS, TRANSPOSE = {3, 4, 7, 8}, {2, 3, 6, 7}, {5, 6, 7, 8}
 
 
@@ -25,7 +25,7 @@ def turn_upright(picture: Photograph, canvas: Canvas) -> Canvas:
 
 
 def upright(picture: Photograph) -> Photograph:
-    """Give the picture with orientation 1 in its metadata: for saving pixels of any size that are upright already.
+    """Return the picture with orientation 1 in its metadata, for saving pixels of any size that are upright already.
 
     Its canvas is still the one as stored.
     """

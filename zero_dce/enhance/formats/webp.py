@@ -1,4 +1,4 @@
-"""WebP files: read with imagecodecs, in a fraction of the memory that Pillow takes, and written with Pillow."""
+"""WebP files: read with imagecodecs, in 7 bytes per pixel where Pillow takes 16, and written with Pillow."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from zero_dce.enhance.canvas import Canvas, PillowCanvas
 from zero_dce.enhance.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.enhance.formats.photograph import CheckSize, Content, check_dimensions
 
-# Bytes of place, size and duration before the chunks of a frame (RFC 9649, section 2.7.1.1).
+# Place, size and duration take so many bytes before the chunks of a frame (RFC 9649, section 2.7.1.1).
 FRAME_HEADER = 16
-# How hard a lossless file is squeezed, 0 to 100; nothing is lost at any.
+# The effort of lossless compression, 0 to 100, where Pillow takes the quality of a lossy file.
 LOSSLESS_EFFORT = 75
-# Pixels a side (RFC 9649, section 2.7).
+# The limit in pixels is that of RFC 9649, section 2.7.
 LONGEST_WEBP_SIDE = 16383
 
 
@@ -67,11 +67,11 @@ def read_webp(stream: BinaryIO, check_size: CheckSize) -> Content:
     Raises:
         ValueError: if it is too large or damaged; the decoder raises what it likes.
     """
-    import imagecodecs  # only where a WebP needs it
+    import imagecodecs  # slow to import, and only a WebP needs it
 
     file = stream.read()
     chunks = _chunks(file, 12)
-    # Of several of a kind, which is not allowed, decoders take the first.
+    # Decoders take the first of several of a kind, which are not allowed.
     found = {chunk.kind: chunk.content for chunk in reversed(chunks)}
     frames = [chunk.content for chunk in chunks if chunk.kind == b"ANMF"]
     bitstream = _bitstream(_chunks(frames[0], FRAME_HEADER) if frames else chunks)
@@ -79,7 +79,7 @@ def read_webp(stream: BinaryIO, check_size: CheckSize) -> Content:
     whole = _canvas_size(found[b"VP8X"]) if b"VP8X" in found else size
     check_size(*size)
     check_size(*whole)
-    # Around a first frame that covers a part only the picture is transparent.
+    # The picture is transparent around a first frame that covers only a part of it.
     partial = bool(frames) and size != whole
     pixels = imagecodecs.webp_decode(file, index=0, hasalpha=True if partial else None)
     exif = drop_thumbnail(found.get(b"EXIF", b"").removeprefix(EXIF_PREFIX))
@@ -101,7 +101,7 @@ def _chunks(content: bytes, start: int) -> list[RiffChunk]:
 
 
 def _bitstream(chunks: Sequence[RiffChunk]) -> RiffChunk:
-    """Find the coded pixels."""
+    """Find the chunk of encoded pixels."""
     for chunk in chunks:
         if chunk.kind in (b"VP8L", b"VP8 "):
             return chunk
