@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
@@ -155,20 +155,13 @@ def _structure(layout: ByteLayout, pixels: Tile, extra: tuple[int, ...], rows: i
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     colours = 1 if channels < 3 else 3
     photometric = Photometric.BLACK_IS_ZERO if colours == 1 else Photometric.RGB
-    sizes = {256: width, 257: height, 278: rows}
-    kinds: dict[int, list[int]] = {
-        258: [8 * pixels.itemsize] * channels,
-        259: [DEFLATE],
-        262: [photometric],
-        277: [channels],
-    }
-    kinds |= {284: [1], 317: [HORIZONTAL]}
+    longs = {256: width, 257: height, 278: rows}
+    shorts: dict[int, Sequence[int]] = {258: [8 * pixels.itemsize] * channels, 259: [DEFLATE], 262: [photometric]}
+    shorts |= {277: [channels], 284: [1], 317: [HORIZONTAL]}
     if channels > colours:
-        kinds[EXTRA_SAMPLES] = list(extra[: channels - colours])
-    return [
-        *(whole_numbers(layout, tag, (size,), LONG) for tag, size in sizes.items()),
-        *(whole_numbers(layout, tag, values) for tag, values in kinds.items()),
-    ]
+        shorts[EXTRA_SAMPLES] = extra[: channels - colours]
+    tags = [whole_numbers(layout, number, (value,), LONG) for number, value in longs.items()]
+    return tags + [whole_numbers(layout, number, values) for number, values in shorts.items()]
 
 
 def _strips(pixels: Tile, rows: int, order: str) -> Iterator[bytes]:
