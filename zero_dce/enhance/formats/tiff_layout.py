@@ -152,11 +152,11 @@ def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -
     if not len(starts) == len(lengths) == needed:
         raise ValueError(f"it is damaged: {needed} strips or tiles are needed, {len(starts)} are listed")
     end = size_of(page.stream)
-    is_jpeg = page.number(259, 1) == JPEG
     for start, length in zip(starts, lengths, strict=True):
         if start < 1 or length < 1 or start + length > end:
             raise ValueError("it is truncated: some of its strips or tiles lie outside the file")
-        if is_jpeg:
+    if page.number(259, 1) == JPEG:
+        for start, length in zip(starts, lengths, strict=True):
             _check_jpeg(page.stream, start, min(length, JPEG_HEADER), width, height)
 
 
