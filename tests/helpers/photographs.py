@@ -10,10 +10,10 @@ import numpy as np
 from PIL import Image
 
 from zero_dce.enhance.canvas import Canvas
-from zero_dce.enhance.formats import Picture, read_picture, save_picture
+from zero_dce.enhance.formats import Photograph, read_photograph, save_photograph
 
 
-def copy_through(picture: Picture, side: int = 40) -> Canvas:
+def copy_through(picture: Photograph, side: int = 40) -> Canvas:
     """An output canvas that was filled tile by tile with what the input canvas gives."""
     output = picture.canvas.blank()
     for top in range(0, picture.height, side):
@@ -23,11 +23,11 @@ def copy_through(picture: Picture, side: int = 40) -> Canvas:
     return output
 
 
-def round_trip(file: Path, quality: int = 95) -> tuple[Picture, Path]:
+def round_trip(file: Path, quality: int = 95) -> tuple[Photograph, Path]:
     """Read a file, copy its pixels, and write them beside it; the new file's name starts with ``new-``."""
-    picture = read_picture(file)
+    picture = read_photograph(file)
     written = file.with_name(f"new-{file.name}")
-    save_picture(picture, copy_through(picture), written, quality)
+    save_photograph(picture, copy_through(picture), written, quality)
     return picture, written
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from zero_dce.enhance.canvas import Canvas, PillowCanvas
 from zero_dce.enhance.engine import Enhancer
-from zero_dce.enhance.formats import Picture, read_picture
+from zero_dce.enhance.formats import Photograph, read_photograph
 from zero_dce.enhance.inputs import FilePair
 from zero_dce.enhance.pixel_budget import PixelBudget
 from zero_dce.enhance.results import Extras, blank_map, save_results
@@ -73,7 +73,7 @@ class Pipeline:
             reader.shutdown(cancel_futures=True)
             writer.shutdown()
 
-    def _read(self, pair: FilePair) -> Picture:
+    def _read(self, pair: FilePair) -> Photograph:
         if pair.problem:
             raise OSError(pair.problem)
         taken = 0
@@ -86,13 +86,13 @@ class Pipeline:
                 taken = width * height
 
         try:
-            return read_picture(pair.input, self._max_megapixels, take)
+            return read_photograph(pair.input, self._max_megapixels, take)
         except BaseException:
             self._budget.give_back(taken)
             raise
 
     def _enhance(
-        self, pair: FilePair, number: int, reading: Future[Picture], enhancer: Enhancer, writer: ThreadPoolExecutor
+        self, pair: FilePair, number: int, reading: Future[Photograph], enhancer: Enhancer, writer: ThreadPoolExecutor
     ) -> None:
         try:
             picture = reading.result()
@@ -118,7 +118,7 @@ class Pipeline:
             return
         writer.submit(self._save, pair, picture, enhanced, maps)
 
-    def _save(self, pair: FilePair, picture: Picture, enhanced: Canvas, maps: PillowCanvas | None) -> None:
+    def _save(self, pair: FilePair, picture: Photograph, enhanced: Canvas, maps: PillowCanvas | None) -> None:
         pixels = picture.width * picture.height
         try:
             save_results(picture, enhanced, maps, pair.output, self._extras)

@@ -8,7 +8,7 @@ from pathlib import Path
 from PIL import Image
 
 from zero_dce.enhance.canvas import Canvas, PillowCanvas
-from zero_dce.enhance.formats import Picture, save_picture, turn_upright, upright
+from zero_dce.enhance.formats import Photograph, save_photograph, turn_upright, upright
 from zero_dce.enhance.reduce import reduce_canvas
 from zero_dce.files import atomic
 from zero_dce.images.sheets import side_by_side
@@ -41,12 +41,14 @@ class Extras:
         return files
 
 
-def blank_map(picture: Picture) -> PillowCanvas:
+def blank_map(picture: Photograph) -> PillowCanvas:
     """Return an empty picture for the mean of a picture's curve maps."""
     return PillowCanvas(Image.new("RGB", (picture.width, picture.height)))
 
 
-def save_results(picture: Picture, enhanced: Canvas, maps: PillowCanvas | None, output: Path, extras: Extras) -> None:
+def save_results(
+    picture: Photograph, enhanced: Canvas, maps: PillowCanvas | None, output: Path, extras: Extras
+) -> None:
     """Write all files of a picture; each is written whole or not at all.
 
     Raises:
@@ -57,16 +59,16 @@ def save_results(picture: Picture, enhanced: Canvas, maps: PillowCanvas | None, 
     # The enhanced picture is written last: where it exists, all its files do.
     if extras.compare:
         both = comparison(picture, enhanced)
-        save_picture(upright(picture), both, extras.files(output)[1], extras.quality)
+        save_photograph(upright(picture), both, extras.files(output)[1], extras.quality)
     if maps is not None:
         image = turn_upright(picture, maps)
         assert isinstance(image, PillowCanvas)
         with atomic(extras.files(output)[-1]) as unfinished:
             image.image.save(unfinished, format="PNG")
-    save_picture(picture, enhanced, output, extras.quality)
+    save_photograph(picture, enhanced, output, extras.quality)
 
 
-def comparison(picture: Picture, enhanced: Canvas) -> Canvas:
+def comparison(picture: Photograph, enhanced: Canvas) -> Canvas:
     """Return a picture and its result side by side, upright and reduced to a screen's size."""
     before = turn_upright(picture, reduce_canvas(picture.canvas, COMPARED))
     after = turn_upright(picture, reduce_canvas(enhanced, COMPARED))

@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.enhance.formats.test_png import make_png
 from tests.helpers.photographs import copy_through, exif_block, pixels
-from zero_dce.enhance.formats import Picture, read_picture, save_picture
+from zero_dce.enhance.formats import Photograph, read_photograph, save_photograph
 from zero_dce.images.decode import ImageReadError
 
 
@@ -71,17 +71,17 @@ def test_damaged_files_are_read_or_named(
         assert str(file) in str(outcome)
         assert outcome.reason
     else:
-        save_picture(outcome, copy_through(outcome, side=1000), tmp_path / "written")
-        again = read_picture(tmp_path / "written")
+        save_photograph(outcome, copy_through(outcome, side=1000), tmp_path / "written")
+        again = read_photograph(tmp_path / "written")
         assert (again.width, again.height, again.canvas.dtype) == (outcome.width, outcome.height, outcome.canvas.dtype)
         if outcome.format in ("PNG", "TIFF", "BMP"):
             box = (0, 0, outcome.width, outcome.height)
             assert np.array_equal(again.canvas.read(box), outcome.canvas.read(box))
 
 
-def read_or_fail(file: Path) -> Picture | ImageReadError:
+def read_or_fail(file: Path) -> Photograph | ImageReadError:
     try:
-        return read_picture(file, max_megapixels=0.1)
+        return read_photograph(file, max_megapixels=0.1)
     except ImageReadError as error:
         return error
 
@@ -93,4 +93,4 @@ def test_no_truncated_file_is_read(name: str, tmp_path: Path) -> None:
     for length in [*range(0, len(content) - 20, max(1, len(content) // 40)), len(content) - 20]:
         (tmp_path / name).write_bytes(content[:length])
         with pytest.raises(ImageReadError, match="cannot read"):
-            read_picture(tmp_path / name)
+            read_photograph(tmp_path / name)

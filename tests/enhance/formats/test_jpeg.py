@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from tests.enhance.formats.test_photoshop import CAPTION, PATH, PREVIEW
 from tests.helpers.photographs import exif_block, pixels, round_trip, thumbnail
 from tests.images.test_decode import wide_profile
-from zero_dce.enhance.formats import read_picture, save_picture, turn_upright, upright
+from zero_dce.enhance.formats import read_photograph, save_photograph, turn_upright, upright
 from zero_dce.enhance.formats.exif import drop_thumbnail
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
@@ -181,7 +181,7 @@ def test_profiles_of_grey_files_stay(tmp_path: Path) -> None:
 
 def test_the_canvas_is_the_decoded_image_alone(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", comment=b"a comment", icc_profile=wide_profile())
-    picture = read_picture(tmp_path / "a.jpg")
+    picture = read_photograph(tmp_path / "a.jpg")
     stream = io.BytesIO()
     picture.canvas.image.save(stream, "PNG")  # type: ignore[attr-defined]
     assert Image.open(stream).info == {}, "what is kept is kept once"
@@ -189,9 +189,9 @@ def test_the_canvas_is_the_decoded_image_alone(tmp_path: Path) -> None:
 
 def test_upright(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", exif=b"Exif\0\0" + exif_block())
-    picture = read_picture(tmp_path / "a.jpg")
+    picture = read_photograph(tmp_path / "a.jpg")
     canvas = turn_upright(picture, picture.canvas)
-    save_picture(upright(picture), canvas, tmp_path / "b.jpg")
+    save_photograph(upright(picture), canvas, tmp_path / "b.jpg")
     with Image.open(tmp_path / "a.jpg") as old, Image.open(tmp_path / "b.jpg") as new:
         assert (new.size, new.getexif()[ExifTags.Base.Orientation]) == ((48, 64), 1)
         expected = np.asarray(ImageOps.exif_transpose(old)).astype(int)

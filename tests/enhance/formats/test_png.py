@@ -9,12 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.helpers.photographs import exif_block, pixels, round_trip, thumbnail
-from tests.images.test_decode import wide_profile
-from zero_dce.enhance.formats import read_picture
-from zero_dce.enhance.formats.exif import drop_thumbnail
-from zero_dce.enhance.formats.png_rows import compress_rows
-from zero_dce.images.decode import ImageReadError
+from tests.helpers.photographs import pixels, round_trip
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 COLOURS = {0: 1, 2: 3, 4: 2, 6: 4}
@@ -127,43 +122,6 @@ def test_few_bits_of_grey_become_8(depth: int, tmp_path: Path) -> None:
     assert np.array_equal(read_back(written), values * (255 // (2**depth - 1)))
 
 
-@pytest.mark.parametrize("depth", [8, 16])
-def test_everything_beside_the_pixels_is_kept_byte_for_byte(depth: int, tmp_path: Path) -> None:
-    profile = b"a wide space\0\0" + zlib.compress(wide_profile() + bytes(3 << 20))
-    xmp = b"XML:com.adobe.xmp\0\0\0\0\0<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
-    kept = [
-        (b"iCCP", profile),
-        (b"gAMA", struct.pack(">I", 45455)),
-        (b"cHRM", bytes(32)),
-        (b"cICP", bytes((9, 16, 0, 1))),
-        (b"pHYs", struct.pack(">IIB", 11811, 11811, 1)),
-        (b"tIME", bytes((7, 232, 5, 1, 1, 1, 1))),
-        (b"iTXt", xmp),
-        (b"tEXt", b"Author\0somebody"),
-        (b"zTXt", b"Comment\0\0" + zlib.compress(b"nothing")),
-        (b"prVt", b"private and safe to copy"),
-    ]
-    gone = [(b"sBIT", bytes((5, 5, 5))), (b"bKGD", bytes(6)), (b"caBX", b"signature"), (b"iDOT", bytes(28))]
-    late = [(b"tEXt", b"Title\0behind the pixels"), (b"eXIf", exif_block())]
-    before = [chunk(*one) for one in kept + gone]
-    values = pixels((20, 30, 3), f"uint{depth}")
-    content = make_png(values, 2, depth, *before, after=b"".join(chunk(*one) for one in late))
-    (tmp_path / "a.png").write_bytes(content)
-    picture, written = round_trip(tmp_path / "a.png")
-    assert picture.notices == ["chunks about the old pixels: caBX: left out"]
-    found = chunks(written)
-    assert [one for one in found if one[0] not in (b"IHDR", b"IDAT", b"IEND")] == [
-        *kept,
-        late[0],
-        (b"eXIf", drop_thumbnail(exif_block())),
-    ]
-    assert found[1] == kept[0], "before the pixels, as the standard asks for"
-    assert thumbnail() not in written.read_bytes()
-    assert picture.kept.orientation == 6
-    assert np.array_equal(read_back(written), values)
-    assert round_trip(written)[1].read_bytes() == written.read_bytes()
-
-
 def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
     frames = [Image.fromarray(pixels((20, 30, 3), seed=seed)) for seed in range(3)]
     frames[0].save(tmp_path / "a.png", save_all=True, append_images=frames[1:])
@@ -171,29 +129,3 @@ def test_an_animation_gives_its_first_frame(tmp_path: Path) -> None:
     assert picture.notices == ["3 frames: the first is taken"]
     assert {kind for kind, _ in chunks(written)} == {b"IHDR", b"IDAT", b"IEND"}
     assert np.array_equal(read_back(written), pixels((20, 30, 3)))
-
-
-def test_a_wrong_checksum_is_no_picture(tmp_path: Path) -> None:
-    """Pillow does not look at those of pixels, and would show other ones."""
-    content = bytearray(make_png(pixels((20, 30, 3)), 2, 8))
-    content[content.index(b"IDAT") + 30] ^= 1
-    (tmp_path / "a.png").write_bytes(content)
-    with pytest.raises(ImageReadError, match=r"a\.png as an image: .*checksum of its chunk 'IDAT' is wrong"):
-        read_picture(tmp_path / "a.png")
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (3, 1, 4), (1, 20000, 3), (20000, 1), (300, 900, 3)])
-def test_rows_are_compressed_exactly_whatever_the_strips(
-    shape: tuple[int, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("zero_dce.enhance.formats.png_rows.STRIP", 1 << 15)
-    for values in (pixels(shape, "uint16"), np.random.default_rng(0).integers(0, 65536, shape).astype(np.uint16)):
-        colour = {1: 0, 3: 2, 4: 6}[values.shape[2] if values.ndim == 3 else 1]
-        header = chunk(b"IHDR", struct.pack(">IIBBBBB", shape[1], shape[0], 16, colour, 0, 0, 0))
-        data = b"".join(chunk(b"IDAT", part) for part in compress_rows(values))
-        assert np.array_equal(imagecodecs.png_decode(SIGNATURE + header + data + chunk(b"IEND", b"")), values)
-
-
-def test_filters_make_smooth_pictures_small() -> None:
-    values = pixels((200, 300, 3), "uint16") // 64 * 64
-    assert sum(map(len, compress_rows(values))) < 0.9 * len(zlib.compress(values.tobytes()))

@@ -11,10 +11,10 @@ from PIL import Image
 from tests.helpers.photographs import exif_block, pixels
 from tests.images.test_decode import AS_STORED, wide_profile
 from zero_dce.enhance.canvas import ArrayCanvas, Canvas, PillowCanvas
-from zero_dce.enhance.formats import Picture, read_picture, save_picture, turn_upright, upright
+from zero_dce.enhance.formats import Photograph, read_photograph, save_photograph, turn_upright, upright
 
 
-def stored(orientation: int, suffix: str, folder: Path) -> tuple[Picture, np.ndarray]:
+def stored(orientation: int, suffix: str, folder: Path) -> tuple[Photograph, np.ndarray]:
     """A picture in a file as it is stored, and upright as a person sees it."""
     expected = pixels((20, 30, 3))
     image = Image.fromarray(expected)
@@ -27,7 +27,7 @@ def stored(orientation: int, suffix: str, folder: Path) -> tuple[Picture, np.nda
     else:
         exif = exif_block(orientation=orientation)
         Image.fromarray(turned).save(file, lossless=True, exif=exif, icc_profile=wide_profile())
-    return read_picture(file), expected
+    return read_photograph(file), expected
 
 
 @pytest.mark.parametrize("suffix", ["png", "tif", "webp"])
@@ -37,7 +37,7 @@ def test_turned_upright(orientation: int, suffix: str, tmp_path: Path) -> None:
     canvas = turn_upright(picture, picture.canvas)
     assert (canvas.width, canvas.height) == (30, 20)
     assert np.array_equal(canvas.read((0, 0, 30, 20)), expected)
-    save_picture(upright(picture), canvas, tmp_path / f"b.{suffix}")
+    save_photograph(upright(picture), canvas, tmp_path / f"b.{suffix}")
     with Image.open(tmp_path / f"b.{suffix}") as written:
         assert written.getexif().get(274) == 1
         assert written.info["icc_profile"] == wide_profile()
@@ -49,13 +49,13 @@ def test_two_side_by_side(suffix: str, tmp_path: Path) -> None:
     picture, expected = stored(6, suffix, tmp_path)
     both = np.concatenate((expected, expected), axis=1)
     canvas: Canvas = ArrayCanvas(both) if suffix == "tif" else PillowCanvas(Image.fromarray(both))
-    save_picture(upright(picture), canvas, tmp_path / f"b.{suffix}")
+    save_photograph(upright(picture), canvas, tmp_path / f"b.{suffix}")
     with Image.open(tmp_path / f"b.{suffix}") as written:
         assert np.array_equal(np.asarray(written), both)
 
 
 def test_without_an_orientation_nothing_is_turned(tmp_path: Path) -> None:
     Image.fromarray(pixels((20, 30, 3))).save(tmp_path / "a.bmp")
-    picture = read_picture(tmp_path / "a.bmp")
+    picture = read_photograph(tmp_path / "a.bmp")
     assert turn_upright(picture, picture.canvas) is picture.canvas
     assert upright(picture) == replace(picture)

@@ -1,15 +1,15 @@
-"""EXIF blocks: kept byte for byte, but for the thumbnail, which shows the picture as it was before."""
+"""EXIF blocks are kept byte for byte, except for the thumbnail, which shows the picture as it was before."""
 
 from __future__ import annotations
 
 import io
 
-from zero_dce.enhance.formats.ifd import ORIENTATION, SHORT, Directory, Layout, read_directory, read_header
+from zero_dce.enhance.formats.ifd import ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
 
-# Where the thumbnail starts and how long it is (Exif 2.32, section 4.6.5).
+# Tags that say where the thumbnail starts and how long it is (Exif 2.32, section 4.6.5).
 THUMBNAIL_START, THUMBNAIL_LENGTH = 513, 514
-# Before the block in a JPEG, and sometimes in a WebP.
-PREFIX = b"Exif\0\0"
+# It precedes the block in a JPEG, and sometimes in a WebP.
+EXIF_PREFIX = b"Exif\0\0"
 
 
 def orientation_of(block: bytes) -> int:
@@ -32,22 +32,21 @@ def set_upright(block: bytes) -> bytes:
 
 
 def drop_thumbnail(block: bytes) -> bytes:
-    """Unlink the thumbnail's directory and take its JPEG out; everything else stays in its place.
+    """Unlink the thumbnail's directory and remove its JPEG; everything else stays in its place.
 
     Makers' notes hold offsets from the start of the block, so nothing may move. A damaged block stays as it is.
     """
     try:
-        layout, main = _main(block)
+        main = _read_main(block)
         if not main.next:
             return block
         unlinked = block[: main.next_place] + bytes(4) + block[main.next_place + 4 :]
     except ValueError:
         return block
     try:
-        stream = io.BytesIO(block)
-        entries = read_directory(stream, layout, main.next).entries
-        (start,), (length,) = (entries[tag].numbers(stream, layout) for tag in (THUMBNAIL_START, THUMBNAIL_LENGTH))
-    except (ValueError, KeyError):
+        directory = read_directory(main.stream, main.layout, main.next)
+        start, length = directory.number(THUMBNAIL_START), directory.number(THUMBNAIL_LENGTH)
+    except ValueError:
         return unlinked
     if block[start : start + 2] != b"\xff\xd8":
         return unlinked
@@ -55,16 +54,18 @@ def drop_thumbnail(block: bytes) -> bytes:
     return unlinked[:start] if end >= len(block) else unlinked[:start] + bytes(length) + unlinked[end:]
 
 
-def _main(block: bytes) -> tuple[Layout, Directory]:
+def _read_main(block: bytes) -> Directory:
     stream = io.BytesIO(block)
     layout, start = read_header(stream)
-    return layout, read_directory(stream, layout, start)
+    return read_directory(stream, layout, start)
 
 
-def _orientation_place(block: bytes) -> tuple[Layout, int] | None:
+def _orientation_place(block: bytes) -> tuple[ByteLayout, int] | None:
     try:
-        layout, main = _main(block)
+        main = _read_main(block)
     except ValueError:
         return None
     entry = main.entries.get(ORIENTATION)
-    return (layout, entry.place) if entry and (entry.type, entry.count) == (SHORT, 1) else None
+    if entry is None or (entry.type, entry.count) != (SHORT, 1):
+        return None
+    return main.layout, entry.place

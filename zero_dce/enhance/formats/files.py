@@ -9,7 +9,7 @@ from typing import BinaryIO
 from zero_dce.enhance.canvas import Canvas
 from zero_dce.enhance.formats.bmp import read_bmp
 from zero_dce.enhance.formats.jpeg import read_jpeg
-from zero_dce.enhance.formats.picture import CheckSize, Content, Picture
+from zero_dce.enhance.formats.photograph import CheckSize, Content, Photograph
 from zero_dce.enhance.formats.png import read_png
 from zero_dce.enhance.formats.tiff import read_tiff
 from zero_dce.enhance.formats.webp import read_webp
@@ -33,9 +33,9 @@ SUFFIXES = {
 }
 
 
-def read_picture(
+def read_photograph(
     path: Path, max_megapixels: float = MAX_MEGAPIXELS, before_decoding: CheckSize | None = None
-) -> Picture:
+) -> Photograph:
     """Read a photograph: JPEG, PNG, TIFF, WebP or BMP, by its content and not by its name.
 
     16-bit PNG and TIFF files keep their 16 bits. Palettes, single bits, CMYK and Lab become RGB, RGBA or grey of
@@ -57,14 +57,14 @@ def read_picture(
     except MemoryError as error:
         raise MemoryError(f"{path} does not fit in memory while it is decoded") from error
     except Exception as error:
-        # A damaged file makes the readers stumble in many ways: struct.error, IndexError, SyntaxError ...
+        # Readers fail on damaged files in many ways: struct.error, IndexError, SyntaxError ...
         reason = describe_error(path, error)
         raise ImageReadError(f"cannot read {path} as an image: {reason}", reason) from error
     notices = [] if path.suffix.lower() in SUFFIXES[format_] else [f"a {format_} file named {path.suffix or path.name}"]
-    return Picture(path, format_, content.canvas, content.kept, notices + content.notices)
+    return Photograph(path, format_, content.canvas, content.kept, notices + content.notices)
 
 
-def save_picture(picture: Picture, canvas: Canvas, path: Path, quality: int = 95) -> None:
+def save_photograph(picture: Photograph, canvas: Canvas, path: Path, quality: int = 95) -> None:
     """Write pixels with the metadata and in the format of a picture, whole or not at all.
 
     Args:

@@ -1,19 +1,20 @@
-"""Photoshop's image resources, in JPEG and TIFF files: captions and paths stay, previews go."""
+"""Photoshop's image resources in JPEG and TIFF files: captions and paths are kept, previews are removed."""
 
 from __future__ import annotations
 
 import struct
 
-# Thumbnails, which show the picture as it was before (Adobe Photoshop File Formats Specification, image resource IDs).
+# Thumbnails show the picture as it was before (Adobe Photoshop File Formats Specification, image resource IDs).
 PREVIEWS = (1033, 1036)
 
 
 def drop_previews(resources: bytes) -> bytes:
-    """Leave the thumbnails out. What does not read as resources stays as it is."""
+    """Remove the thumbnails. Whatever cannot be read as resources stays as it is."""
     kept, start = b"", 0
     while start < len(resources):
-        end, number = _resource(resources, start)
-        if end is None:
+        try:
+            number, end = _read_resource(resources, start)
+        except (struct.error, ValueError):
             return kept + resources[start:]
         if number not in PREVIEWS:
             kept += resources[start:end]
@@ -21,16 +22,16 @@ def drop_previews(resources: bytes) -> bytes:
     return kept
 
 
-def _resource(resources: bytes, start: int) -> tuple[int | None, int]:
-    """Give the end and the number of the resource that starts here: signature, number, name, size, data."""
-    if resources[start : start + 4] not in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR") or start + 12 > len(resources):
-        return None, 0
-    (number,) = struct.unpack_from(">H", resources, start + 4)
-    name = 1 + resources[start + 6]
-    place = start + 6 + name + name % 2
-    if place + 4 > len(resources):
-        return None, 0
+def _read_resource(resources: bytes, start: int) -> tuple[int, int]:
+    """Return number and end of the resource that starts here; it holds signature, number, name, size and data."""
+    signature, number, name = struct.unpack_from(">4sHB", resources, start)
+    if signature not in (b"8BIM", b"MeSa", b"PHUT", b"AgHg", b"DCSR"):
+        raise ValueError("no image resource")
+    # The name is padded to an even length together with the byte that counts it.
+    place = start + 6 + (name + 2) // 2 * 2
     (size,) = struct.unpack_from(">I", resources, place)
     end = place + 4 + size
-    # The last one's padding is left out by some.
-    return (min(end + size % 2, len(resources)), number) if end <= len(resources) else (None, 0)
+    if end > len(resources):
+        raise ValueError("a truncated image resource")
+    # Some programs omit the padding of the last one.
+    return number, min(end + size % 2, len(resources))

@@ -1,28 +1,28 @@
-"""The chunks of a PNG: which are there, which are kept, and how they are written (PNG, third edition)."""
+"""The chunks of a PNG: which there are, which are kept, and how they are written (PNG, third edition)."""
 
 from __future__ import annotations
 
 import io
 import struct
 import zlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from zero_dce.enhance.formats.excerpt import Excerpt
+from zero_dce.enhance.formats.ifd import size_of
+from zero_dce.enhance.formats.photograph import CheckSize
 
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
-# Those that decoding needs.
-PIXELS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
-# What is about the colour space, the time and the camera, and so still true of other pixels. Beside these the standard
-# allows those marked as safe to copy: texts, resolution, EXIF. Others, such as a signature, are about the old pixels.
+# Decoding needs these.
+PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
+# These describe colour space, time and camera, and so stay true of other pixels. The standard also allows copying those
+# marked as safe to copy: texts, resolution, EXIF. Others, such as a signature, are about the old pixels.
 STILL_TRUE = (b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP", b"mDCV", b"cLLI", b"mDCv", b"cLLi", b"tIME", b"oFFs")
 ANIMATED = (b"acTL", b"fcTL", b"fdAT")
-BLOCK = 1 << 20
 
 
 class Chunk(NamedTuple):
-    """Kind of a chunk, and its content."""
+    """The kind of a chunk, and its content."""
 
     kind: bytes
     content: bytes
@@ -37,7 +37,7 @@ class Header(NamedTuple):
     colour: int
 
 
-@dataclass(frozen=True)
+@dataclass
 class Chunks:
     """What a PNG consists of.
 
@@ -47,47 +47,49 @@ class Chunks:
         transparency: the content of the tRNS chunk.
         left_out: kinds of other chunks.
         frames: of an animation, else 1.
-        pieces: start and length of what decoding needs.
+        pixels: the same PNG without anything that decoding does not need: readers fail on much of it.
     """
 
     header: Header
-    kept: tuple[Chunk, ...]
-    transparency: bytes | None
-    left_out: tuple[str, ...]
-    frames: int
-    pieces: tuple[tuple[int, int], ...]
+    kept: list[Chunk] = field(default_factory=list)
+    transparency: bytes | None = None
+    left_out: list[str] = field(default_factory=list)
+    frames: int = 1
+    pixels: io.BytesIO = field(default_factory=io.BytesIO)
 
-    def pixels(self, stream: BinaryIO) -> BinaryIO:
-        """Give the same PNG with nothing beside its pixels: readers stumble over too much else."""
-        return io.BufferedReader(Excerpt(stream, ((0, len(SIGNATURE)), *self.pieces)), BLOCK)
+    def add(self, chunk: Chunk) -> None:
+        """Sort a chunk into what is kept, decoded or left out."""
+        kind, content = chunk
+        if kind in PIXEL_CHUNKS:
+            write_chunk(self.pixels, kind, content)
+            if kind == b"tRNS":
+                self.transparency = content
+        elif kind in STILL_TRUE or (kind[3:].islower() and kind not in ANIMATED):
+            self.kept.append(chunk)
+        elif kind == b"acTL":
+            self.frames = max(1, int.from_bytes(content[:4]))
+        elif kind not in ANIMATED and kind.decode("latin-1") not in self.left_out:
+            self.left_out.append(kind.decode("latin-1"))
 
 
-def read_chunks(stream: BinaryIO) -> Chunks:
-    """Go through a PNG.
+def read_chunks(stream: BinaryIO, check_size: CheckSize) -> Chunks:
+    """Read a PNG into memory, still encoded.
 
     Raises:
-        ValueError: if it is truncated or damaged.
+        ValueError: if it is too large, truncated or damaged.
     """
+    end = size_of(stream)
     stream.seek(len(SIGNATURE))
-    header, transparency, frames = None, None, 1
-    kept, left_out, pieces = [], [], []
-    kind = b""
-    while kind != b"IEND":
-        start = stream.tell()
-        kind, content = _read_chunk(stream)
-        if header is None:
-            header = _header(kind, content)
-        if kind in PIXELS:
-            pieces.append((start, stream.tell() - start))
-            transparency = content if kind == b"tRNS" else transparency
-        elif kind in STILL_TRUE or (kind[3:].islower() and kind not in ANIMATED):
-            kept.append(Chunk(kind, content))
-        elif kind == b"acTL":
-            frames = max(1, int.from_bytes(content[:4]))
-        elif kind not in ANIMATED:
-            left_out.append(kind.decode("latin-1"))
-    assert header is not None
-    return Chunks(header, tuple(kept), transparency, tuple(dict.fromkeys(left_out)), frames, tuple(pieces))
+    chunk = _read_chunk(stream, end)
+    chunks = Chunks(_parse_header(chunk))
+    check_size(chunks.header.width, chunks.header.height)
+    chunks.pixels.write(SIGNATURE)
+    chunks.add(chunk)
+    while chunk.kind != b"IEND":
+        chunk = _read_chunk(stream, end)
+        chunks.add(chunk)
+    chunks.pixels.seek(0)
+    return chunks
 
 
 def write_chunk(stream: BinaryIO, kind: bytes, content: bytes) -> None:
@@ -97,33 +99,29 @@ def write_chunk(stream: BinaryIO, kind: bytes, content: bytes) -> None:
     stream.write(struct.pack(">I", zlib.crc32(content, zlib.crc32(kind))))
 
 
-def write_start(stream: BinaryIO, header: Header, chunks: Sequence[Chunk]) -> None:
-    """Write what comes before the pixels; they are not interlaced."""
+def write_start(stream: BinaryIO, header: Header, chunks: Iterable[Chunk]) -> None:
+    """Write everything before the pixels, which are not interlaced."""
     stream.write(SIGNATURE)
     write_chunk(stream, b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0))
     for chunk in chunks:
         write_chunk(stream, *chunk)
 
 
-def _read_chunk(stream: BinaryIO) -> Chunk:
-    """Read a chunk and check it; pixels are checked a block at a time and not given."""
+def _read_chunk(stream: BinaryIO, end: int) -> Chunk:
+    """Read a chunk and check it; ``end`` is where the file ends."""
     head = stream.read(8)
     if len(head) < 8:
         raise ValueError("it is truncated: its last chunk is missing")
     length, kind = struct.unpack(">I4s", head)
-    blocks, checksum, left = [], zlib.crc32(kind), length
-    while left:
-        block = stream.read(min(left, BLOCK))
-        if not block:
-            raise ValueError(f"it is truncated inside its chunk {kind.decode('latin-1')!r}")
-        checksum, left = zlib.crc32(block, checksum), left - len(block)
-        blocks += [block] if kind != b"IDAT" else []
-    if stream.read(4) != struct.pack(">I", checksum):
+    if stream.tell() + length > end:
+        raise ValueError(f"it is truncated inside its chunk {kind.decode('latin-1')!r}")
+    content = stream.read(length)
+    if stream.read(4) != struct.pack(">I", zlib.crc32(content, zlib.crc32(kind))):
         raise ValueError(f"it is damaged: the checksum of its chunk {kind.decode('latin-1')!r} is wrong")
-    return Chunk(kind, b"".join(blocks))
+    return Chunk(kind, content)
 
 
-def _header(kind: bytes, content: bytes) -> Header:
-    if kind != b"IHDR" or len(content) != 13:
+def _parse_header(chunk: Chunk) -> Header:
+    if chunk.kind != b"IHDR" or len(chunk.content) != 13:
         raise ValueError("it is damaged: its header is missing")
-    return Header._make(struct.unpack(">IIBB", content[:10]))
+    return Header._make(struct.unpack(">IIBB", chunk.content[:10]))

@@ -1,24 +1,24 @@
-"""TIFF files: pixels with tifffile, tags as they lie in the file, written with lossless compression."""
+"""TIFF files: tifffile decodes the pixels, tags are kept byte for byte, and compression is lossless."""
 
 from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import BinaryIO, cast
 
 import numpy as np
 
 from zero_dce.enhance.canvas import ArrayCanvas, Canvas, PixelArray
-from zero_dce.enhance.formats.ifd import LONG, ORIENTATION, SHORT, Directory, Layout, read_directory, read_header
-from zero_dce.enhance.formats.picture import CheckSize, Content
+from zero_dce.enhance.formats.ifd import LONG, ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
+from zero_dce.enhance.formats.photograph import CheckSize, Content
 from zero_dce.enhance.formats.tiff_colour import to_grey_or_rgb
 from zero_dce.enhance.formats.tiff_layout import Photometric, TiffLayout, read_layout
 from zero_dce.enhance.formats.tiff_tags import (
-    COLOUR_SPACE,
+    COLOUR_SPACE_TAGS,
     LAYERS,
-    PROFILE,
+    PROFILE_TAG,
     Tag,
     read_tags,
     whole_numbers,
@@ -28,12 +28,12 @@ from zero_dce.enhance.formats.tiff_tags import (
 EXTRA_SAMPLES = 338
 ASSOCIATED = 1
 DEFLATE, HORIZONTAL = 8, 2
-# Bytes that are compressed at once.
-STRIP = 1 << 19
-# A larger picture may need 64-bit offsets.
-MOST = 0xF0000000
+# So many bytes are compressed at once.
+TIFF_STRIP_BYTES = 1 << 19
+# A picture of more bytes may need 64-bit offsets.
+LARGEST_CLASSIC_TIFF = 0xF0000000
 
-# tifffile reports on standard error what it finds odd about tags, unless a program listens.
+# Without a handler tifffile's remarks on odd tags would appear on standard error.
 logging.getLogger("tifffile").addHandler(logging.NullHandler())
 
 
@@ -47,7 +47,7 @@ class TiffKept:
         extra: what each further channel is (ExtraSamples): 1 and 2 are kinds of alpha.
     """
 
-    layout: Layout
+    layout: ByteLayout
     tags: tuple[Tag, ...]
     extra: tuple[int, ...]
 
@@ -68,8 +68,8 @@ class TiffKept:
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:  # noqa: ARG002
         """Compress a canvas, in the file's byte order; beyond 4 GiB as a BigTIFF."""
         pixels = cast("ArrayCanvas", canvas).pixels
-        layout = replace(self.layout, big=self.layout.big or pixels.nbytes > MOST)
-        rows = max(1, STRIP // pixels[0].nbytes)
+        layout = replace(self.layout, big=self.layout.big or pixels.nbytes > LARGEST_CLASSIC_TIFF)
+        rows = max(1, TIFF_STRIP_BYTES // pixels[0].nbytes)
         start = layout.pack("HHH", 43, 8, 0) if layout.big else layout.pack("H", 42)
         stream.write((b"II" if layout.order == "<" else b"MM") + start)
         pointer = stream.tell()
@@ -91,24 +91,26 @@ def read_tiff(stream: BinaryIO, check_size: CheckSize) -> Content:
     Raises:
         ValueError: if it is too large, damaged, or of a kind that is not read; decoders raise what they like.
     """
-    layout, start = read_header(stream)
-    page = read_directory(stream, layout, start)
-    found = read_layout(stream, layout, page, check_size)
-    tags, notices = read_tags(stream, layout, page)
-    entry = page.entries.get(EXTRA_SAMPLES)
-    extra = entry.numbers(stream, layout) if entry else ()
-    extra = (*extra, *[0] * found.samples)[: found.samples - found.colours]
-    profile = next((cast("bytes", tag.value) for tag in tags if tag.number == PROFILE), None)
+    page = read_directory(stream, *read_header(stream))
+    found = read_layout(page, check_size)
+    tags, notices = read_tags(page)
+    further = found.samples - found.colours
+    extra = (*page.numbers(EXTRA_SAMPLES, ()), *[0] * further)[:further]
+    profile = None
+    for tag in tags:
+        if tag.number == PROFILE_TAG:
+            profile = cast("bytes", tag.value)
     pixels, notice = to_grey_or_rgb(_decode(stream, found), found, profile)
     if found.photometric in (Photometric.CMYK, Photometric.LAB):
-        tags = tuple(tag for tag in tags if tag.number not in COLOUR_SPACE)
+        tags = tuple(tag for tag in tags if tag.number not in COLOUR_SPACE_TAGS)
     notices += [notice] if notice else []
-    return Content(ArrayCanvas(pixels), TiffKept(layout, tags, extra), notices + _notices(stream, layout, page, extra))
+    notices += _notices(page, extra)
+    return Content(ArrayCanvas(pixels), TiffKept(page.layout, tags, extra), notices)
 
 
 def _decode(stream: BinaryIO, found: TiffLayout) -> PixelArray:
-    """Decode the first page: H x W, or H x W x channels; packed bits become a byte each."""
-    import tifffile  # only where a TIFF needs it
+    """Decode the first page: H x W, or H x W x channels; packed samples become one byte each."""
+    import tifffile  # slow to import, and only a TIFF needs it
 
     stream.seek(0)
     with tifffile.TiffFile(stream) as file:
@@ -117,15 +119,17 @@ def _decode(stream: BinaryIO, found: TiffLayout) -> PixelArray:
         pixels = pixels.byteswap(inplace=True).view(pixels.dtype.newbyteorder())
     if found.samples > 1 and found.planar:
         pixels = np.moveaxis(pixels, 0, 2)
-    expected = (found.height, found.width, found.samples)[: 3 if found.samples > 1 else 2]
+    expected: tuple[int, ...] = (found.height, found.width)
+    if found.samples > 1:
+        expected = (*expected, found.samples)
     if pixels.shape != expected:
         raise ValueError(f"it is damaged: pixels of shape {pixels.shape} instead of {expected}")
     return pixels
 
 
-def _notices(stream: BinaryIO, layout: Layout, page: Directory, extra: tuple[int, ...]) -> list[str]:
+def _notices(page: Directory, extra: tuple[int, ...]) -> list[str]:
     notices = []
-    pages = _count_pages(stream, layout, page)
+    pages = _count_pages(page)
     if pages > 1:
         notices.append(f"{pages} pages: the first is taken")
     if LAYERS in page.entries:
@@ -135,36 +139,29 @@ def _notices(stream: BinaryIO, layout: Layout, page: Directory, extra: tuple[int
     return notices
 
 
-def _count_pages(stream: BinaryIO, layout: Layout, page: Directory) -> int:
+def _count_pages(page: Directory) -> int:
     seen: set[int] = set()
     while page.next and page.next not in seen:
         seen.add(page.next)
         try:
-            page = read_directory(stream, layout, page.next)
+            page = read_directory(page.stream, page.layout, page.next)
         except ValueError:
             break
     return 1 + len(seen)
 
 
-def _structure(layout: Layout, pixels: PixelArray, extra: tuple[int, ...], rows: int) -> list[Tag]:
+def _structure(layout: ByteLayout, pixels: PixelArray, extra: tuple[int, ...], rows: int) -> list[Tag]:
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     colours = 1 if channels < 3 else 3
     photometric = Photometric.BLACK_IS_ZERO if colours == 1 else Photometric.RGB
-    sizes = {256: width, 257: height, 278: rows}
-    kinds: dict[int, list[int]] = {
-        258: [8 * pixels.itemsize] * channels,
-        259: [DEFLATE],
-        262: [photometric],
-        277: [channels],
-    }
-    kinds |= {284: [1], 317: [HORIZONTAL]}
+    longs = {256: width, 257: height, 278: rows}
+    shorts: dict[int, Sequence[int]] = {258: [8 * pixels.itemsize] * channels, 259: [DEFLATE], 262: [photometric]}
+    shorts |= {277: [channels], 284: [1], 317: [HORIZONTAL]}
     if channels > colours:
-        kinds[EXTRA_SAMPLES] = list(extra[: channels - colours])
-    return [
-        *(whole_numbers(layout, tag, (size,), LONG) for tag, size in sizes.items()),
-        *(whole_numbers(layout, tag, values) for tag, values in kinds.items()),
-    ]
+        shorts[EXTRA_SAMPLES] = extra[: channels - colours]
+    tags = [whole_numbers(layout, number, (value,), LONG) for number, value in longs.items()]
+    return tags + [whole_numbers(layout, number, values) for number, values in shorts.items()]
 
 
 def _strips(pixels: PixelArray, rows: int, order: str) -> Iterator[bytes]:

@@ -1,4 +1,4 @@
-"""From a TIFF's kinds of colour to grey and RGB."""
+"""Conversion of a TIFF's colours to grey and RGB."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from zero_dce.enhance.canvas import PixelArray
 from zero_dce.enhance.formats.tiff_layout import Photometric, TiffLayout
 from zero_dce.images.decode import to_srgb
 
-# Pixels that are converted at once.
-STRIP = 1 << 20
+# So many pixels are converted at once.
+CONVERTED_AT_ONCE = 1 << 20
 
 
 def to_grey_or_rgb(pixels: PixelArray, found: TiffLayout, profile: bytes | None) -> tuple[PixelArray, str | None]:
@@ -37,19 +37,19 @@ def to_grey_or_rgb(pixels: PixelArray, found: TiffLayout, profile: bytes | None)
 
 
 def _palette(found: TiffLayout) -> PixelArray:
-    """Give the colours of 0, 1, ...: they have 16 bits, but some programs wrote 8."""
+    """Return the colours of 0, 1, ...; they should have 16 bits, but some programs write 8."""
     values = np.array(found.palette, np.uint16).reshape(3, -1).T
     return (values >> 8 if values.max() > 255 else values).astype(np.uint8)
 
 
 def _convert(pixels: PixelArray, mode: str, profile: bytes | None) -> tuple[PixelArray, str]:
-    """Convert the first channels to sRGB, a few rows at a time; further channels stay."""
+    """Convert the colour channels to sRGB, some rows at a time; further channels stay."""
     height, width, channels = pixels.shape
     colours = len(mode)
     converted = np.empty((height, width, 3 + channels - colours), np.uint8)
     converted[..., 3:] = pixels[..., colours:]
     notice = None
-    rows = max(1, STRIP // width)
+    rows = max(1, CONVERTED_AT_ONCE // width)
     for top in range(0, height, rows):
         strip = pixels[top : top + rows, :, :colours]
         image = Image.frombytes(mode, (width, len(strip)), strip.tobytes())

@@ -10,12 +10,12 @@ from typing import BinaryIO
 
 from PIL.JpegImagePlugin import JpegImageFile
 
-from zero_dce.enhance.formats.ifd import Directory, Layout, size_of
-from zero_dce.enhance.formats.picture import CheckSize
+from zero_dce.enhance.formats.ifd import Directory, size_of
+from zero_dce.enhance.formats.photograph import CheckSize
 
 
 class Photometric(IntEnum):
-    """Colour spaces, of which these are read (TIFF 6.0, PhotometricInterpretation)."""
+    """The colour spaces that are read (TIFF 6.0, PhotometricInterpretation)."""
 
     WHITE_IS_ZERO = 0
     BLACK_IS_ZERO = 1
@@ -35,7 +35,7 @@ COLOURS = {
     Photometric.YCBCR: 3,
     Photometric.LAB: 3,
 }
-# Bits of a sample that are read, where not 8 and 16.
+# Bits per sample that are read; of other colour spaces 8 and 16.
 BITS: dict[int, tuple[int, ...]] = {
     Photometric.WHITE_IS_ZERO: (1, 2, 4, 8, 16),
     Photometric.BLACK_IS_ZERO: (1, 2, 4, 8, 16),
@@ -45,17 +45,17 @@ BITS: dict[int, tuple[int, ...]] = {
     Photometric.LAB: (8,),
 }
 JPEG = 7
-# None, CCITT (3), LZW, JPEG, deflate (2), PackBits, LZMA, Zstandard. Of these no strip can grow beyond its size.
+# None, CCITT (3), LZW, JPEG, deflate (2), PackBits, LZMA, Zstandard: none can decode to more than a strip's size.
 COMPRESSIONS = (1, 2, 3, 4, 5, JPEG, 8, 32946, 32773, 34925, 50000)
 UNSIGNED, UNDEFINED = 1, 4
 DNG_VERSION = 50706
-# Bytes in which a JPEG's header is looked for.
+# A JPEG's header is looked for in so many bytes.
 JPEG_HEADER = 1 << 16
 
 
 @dataclass(frozen=True)
 class TiffLayout:
-    """Size and kind of the pixels of a TIFF's first page; numbers as in its tags."""
+    """Size and kind of the pixels of a TIFF's first page, in the numbers of its tags."""
 
     width: int
     height: int
@@ -67,73 +67,52 @@ class TiffLayout:
 
     @property
     def colours(self) -> int:
-        """Channels that are not alpha or others."""
+        """The number of channels that hold colour."""
         return COLOURS[self.photometric]
 
 
-def read_layout(stream: BinaryIO, layout: Layout, page: Directory, check_size: CheckSize) -> TiffLayout:
+def read_layout(page: Directory, check_size: CheckSize) -> TiffLayout:
     """Read and check what decoding relies on.
 
     Raises:
         ValueError: if the page is too large, damaged, truncated, or of a kind that is not read.
     """
-    tags = _Tags(stream, layout, page)
-    width, height = tags.number(256), tags.number(257)
+    width, height = page.number(256), page.number(257)
     check_size(width, height)
-    _check_kind(tags)
-    photometric = Photometric(tags.number(262))
-    bits = _bits(tags, photometric)
-    planar = tags.number(284, 1) == 2
-    found = TiffLayout(width, height, bits, photometric, tags.number(277, 1), planar, tags.numbers(320, ()))
+    _check_kind(page)
+    photometric = Photometric(page.number(262))
+    found = TiffLayout(
+        width=width,
+        height=height,
+        bits=_read_bits(page, photometric),
+        photometric=photometric,
+        samples=page.number(277, 1),
+        planar=page.number(284, 1) == 2,
+        palette=page.numbers(320, ()),
+    )
     _check_samples(found)
-    _check_segments(tags, found, check_size)
+    _check_segments(page, found, check_size)
     return found
 
 
-class _Tags:
-    """Whole numbers from a directory."""
-
-    def __init__(self, stream: BinaryIO, layout: Layout, page: Directory) -> None:
-        self.stream = stream
-        self._layout = layout
-        self._page = page
-
-    def __contains__(self, tag: int) -> bool:
-        return tag in self._page.entries
-
-    def numbers(self, tag: int, default: tuple[int, ...] | None = None) -> tuple[int, ...]:
-        entry = self._page.entries.get(tag)
-        if entry is not None:
-            return entry.numbers(self.stream, self._layout)
-        if default is None:
-            raise ValueError(f"its tag {tag} is missing")
-        return default
-
-    def number(self, tag: int, default: int | None = None) -> int:
-        numbers = self.numbers(tag, None if default is None else (default,))
-        if not numbers:
-            raise ValueError(f"its tag {tag} is empty")
-        return numbers[0]
-
-
-def _check_kind(tags: _Tags) -> None:
-    if DNG_VERSION in tags or tags.number(254, 0) & 1:
+def _check_kind(page: Directory) -> None:
+    if DNG_VERSION in page.entries or page.number(254, 0) & 1:
         raise ValueError("a raw file, or one that starts with a small preview: develop or export it to a plain TIFF")
-    compression, photometric = tags.number(259, 1), tags.number(262)
+    compression, photometric = page.number(259, 1), page.number(262)
     if compression not in COMPRESSIONS:
         raise ValueError(f"its compression is of number {compression}; those read are {COMPRESSIONS}")
     if photometric not in COLOURS:
         raise ValueError(f"its colours are of kind {photometric}; those read are grey, RGB, palette, CMYK, YCbCr, Lab")
-    if photometric == Photometric.CMYK and tags.number(332, 1) != 1:
+    if photometric == Photometric.CMYK and page.number(332, 1) != 1:
         raise ValueError("its inks are not cyan, magenta, yellow and black")
     if photometric == Photometric.YCBCR and compression != JPEG:
         raise ValueError("it holds YCbCr that is not compressed as JPEG")
-    if tags.number(32997, 1) != 1:
+    if page.number(32997, 1) != 1:
         raise ValueError("it is a volume of several layers")
 
 
-def _bits(tags: _Tags, photometric: Photometric) -> int:
-    bits, kinds = set(tags.numbers(258, (1,))), set(tags.numbers(339, (UNSIGNED,)))
+def _read_bits(page: Directory, photometric: Photometric) -> int:
+    bits, kinds = set(page.numbers(258, (1,))), set(page.numbers(339, (UNSIGNED,)))
     if not kinds <= {UNSIGNED, UNDEFINED}:
         raise ValueError("its pixels are signed numbers or floating point, whose range is not known: 8 or 16 bits")
     allowed = BITS.get(photometric, (8, 16))
@@ -147,30 +126,38 @@ def _bits(tags: _Tags, photometric: Photometric) -> int:
 def _check_samples(found: TiffLayout) -> None:
     further = found.samples - found.colours
     grey = found.photometric in (Photometric.WHITE_IS_ZERO, Photometric.BLACK_IS_ZERO)
-    most = 1 if grey else 0 if found.photometric == Photometric.PALETTE else 8
+    most = 8
+    if found.photometric == Photometric.PALETTE:
+        most = 0
+    elif grey:
+        most = 1
     if not 0 <= further <= most or (further and found.bits < 8):
         raise ValueError(f"it has {found.samples} channels of {found.bits} bits, unusual for {found.photometric.name}")
     if found.photometric == Photometric.PALETTE and len(found.palette) != 3 * 2**found.bits:
         raise ValueError(f"its palette has {len(found.palette)} numbers; {3 * 2**found.bits} are needed")
 
 
-def _check_segments(tags: _Tags, found: TiffLayout, check_size: CheckSize) -> None:
-    """Check that all strips or tiles lie in the file, and are no larger than they should be."""
-    tiled = 324 in tags
-    width, height = found.width, max(1, min(found.height, tags.number(278, found.height)))
-    if tiled:
-        width, height = tags.number(322), tags.number(323)
+def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -> None:
+    """Raise ValueError unless all strips or tiles lie in the file, and are no larger than they should be."""
+    if 324 in page.entries:
+        width, height = page.number(322), page.number(323)
         check_size(width, height)
-    starts, lengths = tags.numbers(324 if tiled else 273), tags.numbers(325 if tiled else 279)
-    needed = math.ceil(found.width / width) * math.ceil(found.height / height) * (found.samples if found.planar else 1)
+        starts, lengths = page.numbers(324), page.numbers(325)
+    else:
+        width, height = found.width, max(1, min(found.height, page.number(278, found.height)))
+        starts, lengths = page.numbers(273), page.numbers(279)
+    needed = math.ceil(found.width / width) * math.ceil(found.height / height)
+    if found.planar:
+        needed *= found.samples
     if not len(starts) == len(lengths) == needed:
         raise ValueError(f"it is damaged: {needed} strips or tiles are needed, {len(starts)} are listed")
-    end = size_of(tags.stream)
-    if min(starts) < 1 or min(lengths) < 1 or any(map(lambda at, length: at + length > end, starts, lengths)):
-        raise ValueError("it is truncated: some of its strips or tiles lie outside the file")
-    if tags.number(259, 1) == JPEG:
+    end = size_of(page.stream)
+    for start, length in zip(starts, lengths, strict=True):
+        if start < 1 or length < 1 or start + length > end:
+            raise ValueError("it is truncated: some of its strips or tiles lie outside the file")
+    if page.number(259, 1) == JPEG:
         for start, length in zip(starts, lengths, strict=True):
-            _check_jpeg(tags.stream, start, min(length, JPEG_HEADER), width, height)
+            _check_jpeg(page.stream, start, min(length, JPEG_HEADER), width, height)
 
 
 def _check_jpeg(stream: BinaryIO, start: int, length: int, width: int, height: int) -> None:

@@ -6,26 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from zero_dce.enhance.formats.ifd import LONG, LONG8, SHORT, Directory, Entry, Layout, read_directory, size_of
+from zero_dce.enhance.formats.ifd import LONG, LONG8, SHORT, ByteLayout, Directory, IfdEntry, read_directory, size_of
 from zero_dce.enhance.formats.photoshop import drop_previews
 
-# Directories of their own: EXIF, GPS, and inside EXIF interoperability.
-EXIF, GPS, INTEROPERABILITY = 34665, 34853, 40965
-NESTED = (EXIF, GPS, INTEROPERABILITY)
+# These tags point to directories: EXIF, GPS, and inside EXIF interoperability.
+EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD = 34665, 34853, 40965
+NESTED_IFDS = (EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD)
 RESOURCES, LAYERS = 34377, 37724
-PROFILE = 34675
-# What describes how pixels lie in the file, other pages, previews, and statistics of the old pixels.
+PROFILE_TAG = 34675
+# These describe how pixels are stored, other pages, previews, and statistics of the old pixels.
 STRUCTURE = {254, 255, 256, 257, 258, 259, 262, 263, 264, 265, 266, 273, 277, 278, 279, 280, 281, 284, 288, 289}
 STRUCTURE |= {290, 291, 292, 293, 297, 317, 320, 321, 322, 323, 324, 325, 326, 327, 328, 330, 332, 333, 334, 336, 338}
 STRUCTURE |= {339, 340, 341, 347, *range(512, 522), 529, 530, 531, 532, 32997, LAYERS}
-# What says which colours the numbers are: wrong after a conversion.
-COLOUR_SPACE = {PROFILE, 301, 318, 319}
+# These say which colours the numbers mean, which is wrong after a conversion.
+COLOUR_SPACE_TAGS = {PROFILE_TAG, 301, 318, 319}
 IFD_TYPES = (13, 18)
 
 
 @dataclass(frozen=True)
 class Tag:
-    """A tag with its value as it lies in the file, or a directory of tags."""
+    """A tag with its value as stored in the file, or a directory of tags."""
 
     number: int
     type: int
@@ -33,65 +33,67 @@ class Tag:
     value: bytes | tuple[Tag, ...]
 
 
-def read_tags(stream: BinaryIO, layout: Layout, page: Directory) -> tuple[tuple[Tag, ...], list[str]]:
+def read_tags(page: Directory) -> tuple[tuple[Tag, ...], list[str]]:
     """Read what is kept of a page's tags, and notices of those that are damaged."""
-    reader = _Reader(stream, layout)
+    reader = _Reader(page.stream)
     return reader.read(page, STRUCTURE), reader.notices
 
 
 class _Reader:
-    """Reads values, in all no more bytes than the file has: damaged files list the same ones many times."""
+    """Reads values, in all no more bytes than the file has, since damaged files list the same ones many times."""
 
-    def __init__(self, stream: BinaryIO, layout: Layout) -> None:
-        self._stream = stream
-        self._layout = layout
+    def __init__(self, stream: BinaryIO) -> None:
         self._left = size_of(stream)
         self.notices: list[str] = []
 
     def read(self, directory: Directory, without: set[int]) -> tuple[Tag, ...]:
         tags = []
         for number, entry in sorted(directory.entries.items()):
-            nested = number in NESTED
-            if number not in without and (nested or entry.type not in IFD_TYPES):
-                try:
-                    tags.append(self._nested(entry) if nested else self._plain(entry))
-                except ValueError as error:
-                    self.notices.append(f"tag {number} is left out: {error}")
+            nested = number in NESTED_IFDS
+            if number in without or (entry.type in IFD_TYPES and not nested):
+                continue
+            try:
+                tags.append(self._nested(directory, entry) if nested else self._plain(directory, entry))
+            except ValueError as error:
+                self.notices.append(f"tag {number} is left out: {error}")
         return tuple(tags)
 
-    def _plain(self, entry: Entry) -> Tag:
+    def _plain(self, directory: Directory, entry: IfdEntry) -> Tag:
         self._left -= entry.size
         if self._left < 0:
             raise ValueError("the tags hold more than the file")
-        value = entry.read(self._stream)
+        value = entry.read(directory.stream)
         if entry.number == RESOURCES:
             value = drop_previews(value)
         return Tag(entry.number, entry.type, len(value) * entry.count // max(1, entry.size), value)
 
-    def _nested(self, entry: Entry) -> Tag:
-        (start,) = entry.numbers(self._stream, self._layout)
-        # One inside another of the same kind would go round in circles.
-        without = {EXIF, GPS} | (set() if entry.number == EXIF else {INTEROPERABILITY})
+    def _nested(self, directory: Directory, entry: IfdEntry) -> Tag:
+        (start,) = directory.numbers(entry.number)
+        # A directory inside another of its kind could contain itself.
+        without = {EXIF_IFD, GPS_IFD}
+        if entry.number != EXIF_IFD:
+            without.add(INTEROPERABILITY_IFD)
         self._left -= 1
-        return Tag(entry.number, entry.type, 1, self.read(read_directory(self._stream, self._layout, start), without))
+        inner = read_directory(directory.stream, directory.layout, start)
+        return Tag(entry.number, entry.type, 1, self.read(inner, without))
 
 
-def whole_numbers(layout: Layout, number: int, values: Sequence[int], type_: int = SHORT) -> Tag:
-    """Make a tag of whole numbers; 64 bits are taken in a BigTIFF only."""
+def whole_numbers(layout: ByteLayout, number: int, values: Sequence[int], type_: int = SHORT) -> Tag:
+    """Make a tag of whole numbers; in a BigTIFF, LONG becomes 64 bits wide."""
     type_ = LONG8 if type_ == LONG and layout.big else type_
     code = {SHORT: "H", LONG: "I", LONG8: "Q"}[type_]
     return Tag(number, type_, len(values), layout.pack(code * len(values), *values))
 
 
-def write_directory(stream: BinaryIO, layout: Layout, tags: Sequence[Tag]) -> int:
-    """Write values and directory at the end of a file; returns where the directory starts."""
+def write_directory(stream: BinaryIO, layout: ByteLayout, tags: Sequence[Tag]) -> int:
+    """Write values and directory at the end of a file; return where the directory starts."""
     entries = [_write_value(stream, layout, tag) for tag in sorted(tags, key=lambda tag: tag.number)]
     start = _align(stream)
     stream.write(layout.pack(layout.count, len(entries)) + b"".join(entries) + layout.pack(layout.offset, 0))
     return start
 
 
-def _write_value(stream: BinaryIO, layout: Layout, tag: Tag) -> bytes:
+def _write_value(stream: BinaryIO, layout: ByteLayout, tag: Tag) -> bytes:
     if isinstance(tag.value, tuple):
         tag = whole_numbers(layout, tag.number, (write_directory(stream, layout, tag.value),), LONG)
     assert isinstance(tag.value, bytes)
@@ -104,6 +106,6 @@ def _write_value(stream: BinaryIO, layout: Layout, tag: Tag) -> bytes:
 
 
 def _align(stream: BinaryIO) -> int:
-    """Values start at even places."""
+    """Pad the file to an even length, since values start at even offsets; return it."""
     stream.write(b"\0" * (stream.tell() % 2))
     return stream.tell()

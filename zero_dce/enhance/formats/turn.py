@@ -7,14 +7,14 @@ from dataclasses import replace
 import numpy as np
 
 from zero_dce.enhance.canvas import ArrayCanvas, Canvas, PillowCanvas, PixelArray
-from zero_dce.enhance.formats.picture import Picture
+from zero_dce.enhance.formats.photograph import Photograph
 from zero_dce.images.decode import UPRIGHT
 
-# The same with arrays; views all of them.
+# The orientations that need each step with arrays; every step gives a view.
 FLIP_DOWN, FLIP_ACROSS, TRANSPOSE = {3, 4, 7, 8}, {2, 3, 6, 7}, {5, 6, 7, 8}
 
 
-def turn_upright(picture: Picture, canvas: Canvas) -> Canvas:
+def turn_upright(picture: Photograph, canvas: Canvas) -> Canvas:
     """Turn pixels in the stored orientation of a picture upright: a copy of a Pillow image, a view of an array."""
     orientation = picture.kept.orientation
     if isinstance(canvas, PillowCanvas):
@@ -24,8 +24,8 @@ def turn_upright(picture: Picture, canvas: Canvas) -> Canvas:
     raise TypeError(f"a PillowCanvas or an ArrayCanvas is needed, not a {type(canvas).__name__}")
 
 
-def upright(picture: Picture) -> Picture:
-    """Give the picture with orientation 1 in its metadata: for saving pixels of any size that are upright already.
+def upright(picture: Photograph) -> Photograph:
+    """Return the picture with orientation 1 in its metadata, for saving pixels of any size that are upright already.
 
     Its canvas is still the one as stored.
     """

@@ -1,28 +1,38 @@
-"""What reading a file gives: pixels as a canvas, and what writing it back needs."""
+"""What a reader returns: the pixels as a canvas, and what is needed to write the file back."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO, NamedTuple, Protocol, Self
+from typing import Any, BinaryIO, NamedTuple, Protocol, Self
+
+from PIL import Image
 
 from zero_dce.enhance.canvas import Canvas
 
-# Takes a width and a height from a file's header, and raises ValueError where they are too large.
+# It takes the width and height from a file's header, and raises ValueError if they are too large.
 CheckSize = Callable[[int, int], None]
 
 
-def check_sides(canvas: Canvas, format_: str, most: int) -> None:
-    """Return if a format can hold a picture of this size.
-
-    Raises:
-        ValueError: if a side is longer than the format allows.
-    """
-    if max(canvas.width, canvas.height) > most:
+def check_dimensions(canvas: Canvas, format_: str, longest: int) -> None:
+    """Raise ValueError unless a format can hold a picture whose sides are as long as these."""
+    if max(canvas.width, canvas.height) > longest:
         raise ValueError(
-            f"a {format_} file holds at most {most} pixels a side; this picture has {canvas.width} x {canvas.height}"
+            f"a {format_} file holds at most {longest} pixels a side; this picture has {canvas.width} x {canvas.height}"
         )
+
+
+def encode_with_pillow(image: Image.Image, format_: str, **options: Any) -> memoryview:
+    """Encode a whole file in memory.
+
+    Pillow would write to a real file by its descriptor, and takes a write that a full disk cut short for a whole one:
+    the picture would be truncated without an error.
+    """
+    stream = io.BytesIO()
+    image.save(stream, format_, **options)
+    return stream.getbuffer()
 
 
 class Kept(Protocol):
@@ -33,14 +43,14 @@ class Kept(Protocol):
         """The EXIF orientation, 1 to 8: how a viewer turns the stored pixels."""
 
     def upright(self) -> Self:
-        """The same for pixels that are upright already: orientation 1."""
+        """Return the same with orientation 1, for pixels that are upright already."""
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Write a whole file of the format."""
 
 
 class Content(NamedTuple):
-    """What the reader of one format gives."""
+    """What the reader of one format returns."""
 
     canvas: Canvas
     kept: Kept
@@ -48,8 +58,8 @@ class Content(NamedTuple):
 
 
 @dataclass
-class Picture:
-    """A photograph as it lies in its file.
+class Photograph:
+    """A photograph as it is stored in its file.
 
     Attributes:
         path: the file.
