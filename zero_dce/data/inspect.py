@@ -25,7 +25,7 @@ from zero_dce.images.decode import Decoded, Pixels, decode, within
 from zero_dce.images.sheets import contact_sheet
 from zero_dce.terminal import print_any_name
 
-THUMBNAIL_SIDE = 96
+CELL_SIDE = 96
 # Any viewer opens pages of this size: at most about 3,000 x 6,000 pixels.
 ROWS_PER_PAGE = 60
 FRAMES_PER_ROW = 32
@@ -96,7 +96,7 @@ def write_sheets(rows: Sequence[tuple[str, list[str]]], pixels: Mapping[str, Pix
         page = []
         for label, paths in rows[start : start + ROWS_PER_PAGE]:
             page.append((label, [pixels[path] for path in paths]))
-        contact_sheet(page, THUMBNAIL_SIDE).save(target, quality=90)
+        contact_sheet(page, CELL_SIDE).save(target, quality=90)
         files.append(target)
     return files
 
@@ -126,7 +126,7 @@ def inspect(root: Path, layout: str, sheet: Path) -> None:
 
     files = [look_up(root, path) for path in index.files()]
     records = survey(
-        root, files, partial(decode, resize=within(THUMBNAIL_SIDE)), min(THREADS, os.cpu_count() or 1), keep
+        root, files, partial(decode, resize=within(CELL_SIDE)), min(THREADS, os.cpu_count() or 1), keep
     )
     brightness = brightness_of(records)
     print(describe_data_set(index, records, find_references(index, brightness)))

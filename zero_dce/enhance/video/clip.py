@@ -31,7 +31,7 @@ LENGTH_TOLERANCE = 0.5
 
 
 @dataclass(frozen=True)
-class Frame:
+class ClipFrame:
     """A frame as stored, not turned by the display matrix.
 
     Attributes:
@@ -48,7 +48,7 @@ class Frame:
 
 
 # This alias is a string, because PyAV's class takes a type argument only for the type checker.
-Item: TypeAlias = "Frame | Packet[Stream]"
+Item: TypeAlias = "ClipFrame | Packet[Stream]"
 
 
 class Clip:
@@ -125,7 +125,7 @@ class Clip:
                 f"copy it first: ffmpeg -i {self.file} -c copy NEW{self.file.suffix}"
             )
 
-    def _convert(self, frame: VideoFrame) -> Frame:
+    def _convert(self, frame: VideoFrame) -> ClipFrame:
         if frame.pts is None or frame.time_base is None or frame.is_corrupt:
             raise ValueError(f"{self.file} is damaged: a frame cannot be decoded, or has no time")
         if (frame.width, frame.height) != self.size:
@@ -133,7 +133,7 @@ class Clip:
                 f"{self.file} changes from {self.size[0]} x {self.size[1]} to {frame.width} x {frame.height} pixels; "
                 "expected frames of one size: cut it there"
             )
-        return Frame(
+        return ClipFrame(
             frame.to_ndarray(format="rgb24", interpolation=ROUNDED), frame.pts, frame.time_base, frame.duration or 0
         )
 

@@ -19,7 +19,7 @@ from zero_dce.enhance.fast.blocks import read_blocks
 from zero_dce.enhance.fast.mode import LEAST_SIDE
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.enhance.video import UNSUITED
-from zero_dce.enhance.video.clip import Frame, Item, open_clip
+from zero_dce.enhance.video.clip import ClipFrame, Item, open_clip
 from zero_dce.enhance.video.flicker import Flicker
 from zero_dce.enhance.video.steady import Curves, SteadyCurves, cells_of, is_cut
 from zero_dce.enhance.video.writer import open_writer
@@ -109,7 +109,7 @@ def enhance_clip(
             shots = _Steady(enhancer, smoothing, summary)
 
         def enhance(item: Item) -> Item:
-            if not isinstance(item, Frame):
+            if not isinstance(item, ClipFrame):
                 return item
             summary.frames += 1
             share = float(item.pts * item.time_base) / clip.seconds if clip.seconds else 0.0

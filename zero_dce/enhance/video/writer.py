@@ -15,7 +15,7 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from zero_dce.enhance.video import CONTAINERS
-from zero_dce.enhance.video.clip import ROUNDED, Clip, Frame, Item
+from zero_dce.enhance.video.clip import ROUNDED, Clip, ClipFrame, Item
 
 # With these options the encoded frames can hardly be told from the enhanced ones.
 OPTIONS = {
@@ -69,7 +69,7 @@ class Writer:
 
     def write(self, item: Item) -> None:
         """Write an enhanced frame, or a packet of another stream."""
-        if isinstance(item, Frame):
+        if isinstance(item, ClipFrame):
             self._container.mux(self._video.encode(self._to_encode(item)))
         elif item.stream.index in self._streams:
             item.stream = self._streams[item.stream.index]
@@ -79,7 +79,7 @@ class Writer:
         """Write the frames that the encoder still holds."""
         self._container.mux(self._video.encode(None))
 
-    def _to_encode(self, item: Frame) -> VideoFrame:
+    def _to_encode(self, item: ClipFrame) -> VideoFrame:
         frame = VideoFrame.from_ndarray(item.pixels, format="rgb24").reformat(
             format="yuv420p",
             dst_colorspace=self._colours["colorspace"],
