@@ -1,4 +1,4 @@
-"""Who imports whom: the rules that keep the package readable, read off the imports themselves, lazy ones too."""
+"""The rules that keep the package readable: who imports whom (lazily too), what names mean, where tests are."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import zero_dce
+from tests.helpers.paths import ROOT
 
 PACKAGE = Path(zero_dce.__file__).parent
 COMMANDS = ("train", "sweep", "review", "evaluate", "export", "enhance")
@@ -29,6 +30,34 @@ LIBRARIES = {
     "wandb": {"train", "sweep", "review", "connection"},
     "hydra": {"train", "sweep", "records"},
 }
+
+
+# Tests of several modules together, or of what is outside the package.
+OF_SEVERAL = {
+    "benchmarks": "each benchmark is imported",
+    "clean_machine": "the commands' output in an empty home",
+    "docs": "README and docs",
+    "enhance.formats.damaged": "damaged files of every format",
+    "imports": "what commands load",
+    "notebooks": "notebooks",
+    "repository": "committed files",
+    "review.judge": "the page in Chromium",
+    "review.large": "the page in Chromium",
+    "review.page": "the page in Chromium",
+    "review.page_pareto": "the page in Chromium",
+    "structure": "this file",
+    "sweep.plugins": "hydra_plugins",
+    "version_before": "what an earlier version has written",
+    "zero_dce_pp": "training and enhancing with Zero-DCE++",
+}
+# Modules without a test file of their name, and where they are tested.
+TESTED_ELSEWHERE = {
+    "enhance.trained": "one path; enhance.interface",
+    "sweep.launching.preload": "imports only; sweep.launching.processes",
+    "train.__main__": "train.run, and every test of a command line",
+}
+# Names that several modules define because they are one interface: of commands, and of the subcommands of review.
+INTERFACES = {"main", "run", "add_arguments"}
 
 
 def module_name(file: Path) -> str:
@@ -133,3 +162,34 @@ def test_every_folder_says_what_it_is() -> None:
     for module, file in MODULES.items():
         if file.name == "__init__.py":
             assert ast.get_docstring(ast.parse(file.read_text(encoding="utf-8"))), f"{module} has no docstring"
+
+
+def defined_names(module: str) -> set[str]:
+    """The public names that a module defines at its top."""
+    names = set()
+    for node in ast.parse(MODULES[module].read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign | ast.AnnAssign):
+            targets = node.targets if isinstance(node, ast.Assign) else [node.target]
+            names |= {part.id for target in targets for part in ast.walk(target) if isinstance(part, ast.Name)}
+    return {name for name in names if not name.startswith("_")} - {"log"}
+
+
+def test_a_public_name_means_one_thing() -> None:
+    places: dict[str, list[str]] = {}
+    for module in MODULES:
+        for name in defined_names(module) - INTERFACES:
+            places.setdefault(name, []).append(module)
+    assert not {name: modules for name, modules in places.items() if len(modules) > 1}
+
+
+def test_tests_are_where_their_modules_are() -> None:
+    tests = ROOT / "tests"
+    tested = set()
+    for file in tests.rglob("test_*.py"):
+        name = file.stem.removeprefix("test_")
+        tested.add(".".join((*file.parent.relative_to(tests).parts, "__main__" if name == "main" else name)))
+    modules = {module for module, file in MODULES.items() if file.name != "__init__.py"}
+    assert tested - modules == set(OF_SEVERAL), "a test file is named after the module that it tests"
+    assert modules - tested == set(TESTED_ELSEWHERE), "a module is tested in a file of its name"

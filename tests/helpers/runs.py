@@ -110,3 +110,9 @@ def read_wandb(folder: Path) -> list[dict[str, Any]]:
 def wandb_rows(records: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """The logged rows, each a mapping from key to value."""
     return [record["history"]["item"] for record in records if record["type"] == "history"]
+
+
+def only_run(folder: Path, kind: str = "train") -> Path:
+    """The one run of the command line in a working folder."""
+    (run,) = (folder / "runs" / kind).glob("*/0")
+    return run

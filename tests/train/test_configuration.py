@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Any
 
 import hydra
@@ -13,7 +12,6 @@ from zero_dce.hardware import best_precision
 from zero_dce.losses import CompositeLoss
 from zero_dce.module import ZeroDCE
 from zero_dce.sweep.plan import plan_jobs
-from zero_dce.train.command_line import check_quotes, expand_resume
 from zero_dce.train.configuration import config_folder, register_resolvers
 
 CONF = config_folder()
@@ -141,52 +139,3 @@ def test_zero_dce_pp_is_its_released_recipe() -> None:
 def test_best_precision_is_one_of_two() -> None:
     assert best_precision("cpu") in ("bf16-mixed", "32-true")
     assert best_precision("mps") == "32-true"
-
-
-def write_run(run: Path, overrides: list[str]) -> Path:
-    (run / "checkpoints").mkdir(parents=True)
-    (run / "checkpoints" / "last.ckpt").write_text("x")
-    (run / ".hydra").mkdir()
-    OmegaConf.save(OmegaConf.create(overrides), run / ".hydra" / "overrides.yaml")
-    OmegaConf.save({"hydra": {"runtime": {"choices": {"data": "sice"}}}}, run / ".hydra" / "hydra.yaml")
-    return run
-
-
-def test_resume_repeats_the_runs_command_line(tmp_path: Path) -> None:
-    run = write_run(tmp_path / "a b,c", ["loss.weights.exp=3", "+sweep=loss_weights"])
-    line = expand_resume([f'resume="{run}"', "trainer.max_steps=9"])
-    quoted = f'"{run}"'
-    assert line == [
-        "data=sice",
-        "loss.weights.exp=3",
-        "+sweep=loss_weights",
-        "trainer.max_steps=9",
-        f"resume={quoted}",
-        f"hydra.run.dir={quoted}",
-        "hydra.output_subdir=.hydra_resumed",
-        "hydra.mode=RUN",
-    ]
-    check_quotes(line)
-    assert expand_resume(line) == line, "a further process of the run gets the expanded line"
-
-
-def test_without_resume_nothing_changes() -> None:
-    assert expand_resume(["a=1", "-m"]) == ["a=1", "-m"]
-    assert expand_resume(["resume=null"]) == ["resume=null"]
-
-
-def test_resume_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"last\.ckpt does not exist: nothing to resume"):
-        expand_resume([f"resume={tmp_path}"])
-    run = write_run(tmp_path / "run", [])
-    (run / ".hydra" / "overrides.yaml").unlink()
-    with pytest.raises(FileNotFoundError, match="does not hold the run's configuration"):
-        expand_resume([f"resume={run}"])
-
-
-@pytest.mark.parametrize("value", ["/a(b", "/a=b", "[a", "a:b}"])
-def test_what_hydra_cannot_read_is_shown_quoted(value: str) -> None:
-    with pytest.raises(ValueError, match="needs two pairs of quotes") as error:
-        check_quotes(["-m", "data=sice", f"data.root={value}"])
-    assert f"'data.root=\"{value}\"'" in str(error.value)
-    check_quotes([f'data.root="{value}"'])

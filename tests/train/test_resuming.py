@@ -24,6 +24,7 @@ from tests.helpers.runs import (
     wandb_rows,
 )
 from zero_dce.module import ZeroDCE
+from zero_dce.train.resuming import read_step
 
 KILLS = 20
 # More steps than the killed parts get through, so that each kill hits a training run.
@@ -202,3 +203,13 @@ def pictures(folder: Path, rows: list[dict[str, Any]]) -> dict[tuple[int, str], 
         for name, value in row.items()
         if name.endswith(".filenames")
     }
+
+
+def test_an_unreadable_checkpoint_says_what_to_do(tmp_path: Path) -> None:
+    file = tmp_path / "last.ckpt"
+    torch.save({"global_step": 3, "more": torch.zeros(1000)}, file)
+    whole = file.read_bytes()
+    for content in (b"", whole[: len(whole) // 2], b"no checkpoint"):
+        file.write_bytes(content)
+        with pytest.raises(ValueError, match=r"last\.ckpt cannot be read .* copy step-\*\.ckpt"):
+            read_step(file)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import shutil
-import weakref
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +12,12 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.helpers.runs import TINY, read_metrics, read_result, read_wandb, run_here, tiny, validated, wandb_rows
+from tests.helpers.runs import TINY, only_run, read_metrics, read_result, read_wandb, run_here, tiny, wandb_rows
 from zero_dce.data.split import Split
 from zero_dce.images.decode import decode_within
 from zero_dce.images.sheets import GAP, to_image, to_pixels
 from zero_dce.module import ZeroDCE
 from zero_dce.networks import load_weights
-
-
-def only_run(folder: Path, kind: str = "train") -> Path:
-    (run,) = (folder / "runs" / kind).glob("*/0")
-    return run
-
-
-@pytest.fixture(scope="module")
-def finished(sice: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of one finished run with the default logger, W&B offline."""
-    folder = tmp_path_factory.mktemp("finished")
-    with pytest.MonkeyPatch.context() as monkeypatch:
-        for name in ("SICE_ROOT", "WANDB_MODE", "WANDB_API_KEY"):
-            monkeypatch.delenv(name, raising=False)
-        assert run_here(monkeypatch, folder, *tiny(sice)) == 0
-    return only_run(folder)
 
 
 def test_the_runs_folder(finished: Path) -> None:
@@ -56,23 +39,6 @@ def test_the_runs_folder(finished: Path) -> None:
         "train.log",
     }
     assert files == expected
-
-
-def test_result(finished: Path) -> None:
-    result = read_result(finished)
-    assert (result["state"], result["last_step"], result["error"]) == ("finished", 4, None)
-    assert result["weights"] == {"spa": 1.0, "exp": 10.0, "col": 5.0, "tv": 200.0}
-    assert {"val/psnr_gain", "val/saturation_ratio", "val/exp", "train/total"} <= set(result["measures"])
-    assert result["wall_time_s"] > result["training_ended"] - result["training_began"] > 0
-
-
-def test_manifest_and_environment(finished: Path) -> None:
-    split = json.loads((finished / "split.json").read_text())
-    assert len(split["test"]) == 4
-    assert len({*split["train"], *split["val"], *split["test"]}) == 20
-    environment = json.loads((finished / "environment.json").read_text())
-    assert environment["data_fingerprint"]
-    assert environment["versions"]["torch"] == torch.__version__
 
 
 def test_metrics_file(finished: Path) -> None:
@@ -150,15 +116,6 @@ def test_runs_are_reproducible(finished: Path, sice: Path, tmp_path: Path, monke
     assert not (only_run(tmp_path).parent / "wandb").exists()
 
 
-def test_a_used_folder_is_not_overwritten(
-    finished: Path, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    before = (finished / "result.json").read_text()
-    assert run_here(monkeypatch, tmp_path, *tiny(sice, f"hydra.run.dir={finished}")) == 1
-    assert "already holds a run" in capsys.readouterr().err
-    assert (finished / "result.json").read_text() == before
-
-
 def test_sweep_with_a_failing_point(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -199,27 +156,6 @@ def test_a_swept_run_can_be_trained_on(sice: Path, tmp_path: Path, monkeypatch: 
     assert read_result(folder / "1")["last_step"] == 6
     assert read_result(folder / "1")["weights"]["exp"] == 10
     assert read_result(folder / "0")["last_step"] == 4
-
-
-def test_runs_are_named_by_what_they_were_started_with(
-    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """The plan cannot know the order of a shuffled grid; a grid over files needs Hydra's search path."""
-    options = tiny(sice, "logger=csv", "trainer.max_steps=1", "loss.weights.exp=shuffle(3,4,5,6)")
-    assert run_here(monkeypatch, tmp_path, *options, "hydra.sweep.dir=one", "-m") == 0
-    assert (
-        run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "loss=glob(report*)"), "hydra.sweep.dir=two", "-m")
-        == 0
-    )
-    for folder, count in (("one", 4), ("two", 2)):
-        with (tmp_path / folder / "sweep.csv").open(newline="") as stream:
-            rows = list(csv.DictReader(stream))
-        assert len({row["point"] for row in rows}) == count == len(rows)
-        for row in rows:
-            assert row["state"] == "finished"
-            assert read_result(tmp_path / folder / row["run"])["name"] == row["point"]
-            if folder == "one":
-                assert row["point"] == f"exp={float(row['exp']):g}"
 
 
 def test_a_used_sweep_folder_is_not_overwritten(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -274,22 +210,6 @@ def test_training_on_from_weights(finished: Path, sice: Path, tmp_path: Path, mo
     assert read_result(tmp_path / "on" / "0")["last_step"] == 2
 
 
-def test_a_failed_run_lets_go_of_its_tensors(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hydra keeps the exception; on a GPU the frames in it would fill the memory of the next run."""
-    kept: list[weakref.ref[torch.Tensor]] = []
-    alive_at_next_failure = []
-
-    def fail(self: ZeroDCE, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
-        alive_at_next_failure.append([reference() is not None for reference in kept])
-        large = torch.zeros(1000, 1000)
-        kept.append(weakref.ref(large))
-        raise torch.OutOfMemoryError(f"no room beside {len(large)} rows")
-
-    monkeypatch.setattr(ZeroDCE, "training_step", fail)
-    assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "seed=1,2,3", "-m")) == 1
-    assert alive_at_next_failure == [[], [False], [False, False]]
-
-
 @pytest.mark.parametrize("choice", ["callbacks.samples=null", "callbacks.progress=null"])
 def test_callbacks_can_be_left_out(choice: str, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     options = [option for option in tiny(sice, "logger=csv") if not option.startswith("callbacks.samples")]
@@ -337,41 +257,6 @@ def test_any_folder_and_own_sample_pictures(sice: Path, tmp_path: Path, monkeypa
     assert len(list((run / "samples" / "step-000000").glob("*_input.png"))) == 4
 
 
-def test_accumulation_counts_steps_not_batches(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = tiny(sice, "trainer.accumulate_grad_batches=2", "data.batch_size=1", "logger=csv")
-    assert run_here(monkeypatch, tmp_path, *options) == 0
-    run = only_run(tmp_path)
-    assert [(row["step"], bool(row["val/exp"])) for row in read_metrics(run)] == [
-        ("1", False),
-        ("2", True),
-        ("3", False),
-        ("4", True),
-    ]
-    assert sorted(path.name for path in (run / "samples").iterdir()) == [f"step-00000{step}" for step in (0, 2, 4)]
-
-
-def test_validation_keeps_to_steps_where_batches_do_not(
-    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """An epoch of an odd number of batches ends with an incomplete accumulation, which the Trainer steps on."""
-    options = tiny(sice, "trainer.accumulate_grad_batches=2", "data.val_fraction=0.1", "logger=csv", "every_n_steps=4")
-    assert run_here(monkeypatch, tmp_path, *options, "data.batch_size=3", "trainer.max_steps=10") == 0
-    run = only_run(tmp_path)
-    assert validated(run) == [4, 8, 10]
-    assert sorted(int(folder.name[5:]) for folder in (run / "samples").iterdir()) == [0, 4, 8, 10]
-
-
-def test_last_step_is_validated_and_kept_where_it_is_no_multiple(
-    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    assert run_here(monkeypatch, tmp_path, *tiny(sice, "trainer.max_steps=3", "logger=csv")) == 0
-    run = only_run(tmp_path)
-    assert read_metrics(run)[-1]["step"] == "3"
-    assert read_metrics(run)[-1]["val/exp"]
-    assert (run / "checkpoints" / "step-000003.ckpt").is_file()
-    assert (run / "samples" / "step-000003").is_dir()
-
-
 def test_sample_data_says_that_it_is_not_sice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_here(monkeypatch, tmp_path, *TINY, "trainer.max_steps=1") == 0
     run = only_run(tmp_path)
@@ -402,17 +287,3 @@ def test_non_finite_loss_stops_with_the_last_good_checkpoint(
     assert [row["step"] for row in read_metrics(run)] == ["1", "2", "3"]
     exits = [record["exit"]["exit_code"] for record in read_wandb(run.parent / "wandb") if record["type"] == "exit"]
     assert exits == [1], "the failed run is closed, as failed"
-
-
-def test_out_of_memory_says_how_to_go_on(
-    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    def full(*_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
-
-    monkeypatch.setattr(ZeroDCE, "training_step", full)
-    assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "data.batch_size=16")) == 1
-    message = capsys.readouterr().err
-    assert "data.batch_size=16 at data.size=16 does not fit" in message
-    assert "data.batch_size=8 trainer.accumulate_grad_batches=2" in message
-    assert read_result(only_run(tmp_path))["state"] == "failed"

@@ -7,7 +7,6 @@ import random
 import shutil
 import signal
 import subprocess
-import threading
 import time
 from collections.abc import Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
@@ -34,9 +33,8 @@ from tests.helpers.runs import assert_same_losses, read_metrics, read_result, re
 from zero_dce.data import survey
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.module import ZeroDCE
-from zero_dce.signals import Interrupted, StopSignals, outlive_first_signal, stronger
+from zero_dce.signals import Interrupted, StopSignals
 from zero_dce.train import stopping
-from zero_dce.train.rank import slurm_job
 from zero_dce.train.resuming import read_step
 from zero_dce.train.stopping import with_cluster
 
@@ -529,18 +527,6 @@ def test_slurm_that_does_not_end_the_job(tmp_path: Path, monkeypatch: pytest.Mon
     assert (tmp_path / "scontrol.txt").read_text() == "requeue 4711\n"
 
 
-def test_names_of_jobs(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert slurm_job() is None
-    for name, value in slurm_tasks(1).pop().items():
-        monkeypatch.setenv(name, value)
-    assert slurm_job() == "4711"
-    monkeypatch.setenv("SLURM_ARRAY_JOB_ID", "4700")
-    monkeypatch.setenv("SLURM_ARRAY_TASK_ID", "0")
-    assert slurm_job() == "4700_0"
-    monkeypatch.setenv("SLURM_JOB_NAME", "interactive")
-    assert slurm_job() is None, "a shell on a node, which is not started again"
-
-
 def test_the_trainers_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
     own: dict[str, Any] = {"_target_": "lightning.pytorch.plugins.io.TorchCheckpointIO"}
     environment = {"_target_": "lightning.fabric.plugins.environments.LightningEnvironment"}
@@ -556,56 +542,3 @@ def test_the_trainers_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
         assert [type(plugin) for plugin in plugins] == [*kinds, SLURMEnvironment]
         assert not plugins[-1].auto_requeue
     assert with_cluster(OmegaConf.create({"plugins": [environment]})) == {}, "what is configured stays"
-
-
-def test_handlers_come_and_go() -> None:
-    before = [signal.getsignal(number) for number in (TERM, USR1, USR2)]
-    with pytest.raises(Interrupted) as caught, StopSignals():
-        signal.raise_signal(USR1)
-    assert (caught.value.code, caught.value.step, caught.value.saved) == (128 + USR1, None, False)
-    with StopSignals() as signals:
-        signals.defer()
-        for number in (TERM, USR2, USR1):
-            signal.raise_signal(number)
-        assert (signals.received, signals.terminated) == (USR2, True)
-    assert [signal.getsignal(number) for number in (TERM, USR1, USR2)] == before
-    assert stronger(None, TERM) == TERM
-    assert stronger(USR1, TERM) == USR1
-
-
-def test_outside_the_main_thread_nothing_is_installed() -> None:
-    before, seen = signal.getsignal(TERM), []
-
-    def open_it() -> None:
-        with StopSignals():
-            seen.append(signal.getsignal(TERM))
-
-    thread = threading.Thread(target=open_it)
-    thread.start()
-    thread.join()
-    assert seen == [before]
-
-
-def test_processes_forked_from_a_run() -> None:
-    """SIGTERM ends them at once, other signals are the run's; a reader of pictures outlives the first SIGTERM."""
-    for is_reader, deaths in ((False, [USR1, TERM]), (True, [USR2, TERM, TERM])):
-        reading, writing = os.pipe()
-        with StopSignals() as signals:
-            signals.defer()
-            pid = os.fork()
-            if pid == 0:
-                if is_reader:
-                    outlive_first_signal(0)
-                os.write(writing, b"x")
-                while True:
-                    time.sleep(0.001)
-            os.read(reading, 1)
-            for number in deaths[:-1]:
-                os.kill(pid, number)
-                time.sleep(0.2)
-                assert os.waitpid(pid, os.WNOHANG) == (0, 0), "it lives"
-            os.kill(pid, deaths[-1])
-            assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == -TERM
-            assert signals.received is None
-        os.close(reading)
-        os.close(writing)

@@ -18,7 +18,6 @@ from tests.helpers.processes import changed, exit_code, free_port, ranks, start,
 from tests.helpers.runs import TINY, read_metrics, read_result, run_apart
 from tests.train.test_resuming import assert_same_losses
 from zero_dce.train.callbacks.processes import ProcessCheck, describe_differences, differences, started_processes
-from zero_dce.train.command_line import expand_resume
 
 DDP = ["trainer=ddp", "trainer.devices=2", "data.batch_size=2"]
 STEPS = 7
@@ -291,16 +290,3 @@ def test_workers_may_follow_each_machines_cores() -> None:
     ]
     assert list(differences([check.facts for check in checks])) == []
     assert {"version of torch", "version of zero_dce", "trainer.devices", "run_dir"} < {*checks[0].facts}
-
-
-def test_only_the_first_process_writes_the_configuration_of_a_resumed_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "last.ckpt").touch()
-    (tmp_path / ".hydra").mkdir()
-    (tmp_path / ".hydra" / "overrides.yaml").write_text("[]")
-    (tmp_path / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {choices: {data: sice}}}")
-    assert "hydra.output_subdir=.hydra_resumed" in expand_resume([f"resume={tmp_path}"])
-    monkeypatch.setattr("zero_dce.train.command_line.is_first_process", lambda: False)
-    assert "hydra.output_subdir=null" in expand_resume([f"resume={tmp_path}"])

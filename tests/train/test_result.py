@@ -1,0 +1,50 @@
+"""What a run records around its training."""
+
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.helpers.runs import read_result, run_here, tiny
+
+
+def test_result(finished: Path) -> None:
+    result = read_result(finished)
+    assert (result["state"], result["last_step"], result["error"]) == ("finished", 4, None)
+    assert result["weights"] == {"spa": 1.0, "exp": 10.0, "col": 5.0, "tv": 200.0}
+    assert {"val/psnr_gain", "val/saturation_ratio", "val/exp", "train/total"} <= set(result["measures"])
+    assert result["wall_time_s"] > result["training_ended"] - result["training_began"] > 0
+
+
+def test_manifest_and_environment(finished: Path) -> None:
+    split = json.loads((finished / "split.json").read_text())
+    assert len(split["test"]) == 4
+    assert len({*split["train"], *split["val"], *split["test"]}) == 20
+    environment = json.loads((finished / "environment.json").read_text())
+    assert environment["data_fingerprint"]
+    assert environment["versions"]["torch"] == torch.__version__
+
+
+def test_runs_are_named_by_what_they_were_started_with(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The plan cannot know the order of a shuffled grid; a grid over files needs Hydra's search path."""
+    options = tiny(sice, "logger=csv", "trainer.max_steps=1", "loss.weights.exp=shuffle(3,4,5,6)")
+    assert run_here(monkeypatch, tmp_path, *options, "hydra.sweep.dir=one", "-m") == 0
+    assert (
+        run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "loss=glob(report*)"), "hydra.sweep.dir=two", "-m")
+        == 0
+    )
+    for folder, count in (("one", 4), ("two", 2)):
+        with (tmp_path / folder / "sweep.csv").open(newline="") as stream:
+            rows = list(csv.DictReader(stream))
+        assert len({row["point"] for row in rows}) == count == len(rows)
+        for row in rows:
+            assert row["state"] == "finished"
+            assert read_result(tmp_path / folder / row["run"])["name"] == row["point"]
+            if folder == "one":
+                assert row["point"] == f"exp={float(row['exp']):g}"
