@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import multiprocessing
 import os
@@ -167,11 +166,7 @@ def _run(
     sys.argv = [module, *arguments]
     # An interpreter that starts anew has not imported it either.
     sys.modules.pop(f"{module}.__main__", None)
-    try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    finally:
-        # A forked process leaves them out.
-        atexit._run_exitfuncs()
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def _read(file: Path) -> str:
