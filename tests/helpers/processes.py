@@ -214,6 +214,15 @@ def ranks(port: int, count: int = 2) -> list[dict[str, str]]:
     return [{**common, "LOCAL_RANK": str(rank), "RANK": str(rank)} for rank in range(count)]
 
 
+def run_on_two(folder: Path, arguments: Sequence[str]) -> tuple[list[int], str]:
+    """Run the training command line on two processes, as a launcher starts them.
+
+    Returns their exit codes, and what the first one printed.
+    """
+    both = [start(folder, arguments, extra, rank) for rank, extra in enumerate(ranks(free_port()))]
+    return [exit_code(process) for process in both], (folder / "output-0.txt").read_text()
+
+
 def slurm_tasks(port: int, count: int = 1, **more: str) -> list[dict[str, str]]:
     """Environments of the tasks of a SLURM job, as srun sets them."""
     common = {
