@@ -13,6 +13,7 @@ import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 from tests.helpers.paths import ROOT
+from tests.helpers.processes import run_on_two
 from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, run_fresh, tiny
 from zero_dce import cli
 
@@ -115,8 +116,8 @@ def test_a_swept_run_is_resumed_on_two_processes(sice: Path, tmp_path: Path) -> 
     options = tiny(sice, "+sweep=loss_weights", "loss.weights.exp=3", "logger=csv", "hydra.sweep.dir=sweep")
     assert run_apart(tmp_path, *options, "loss.weights.tv=200,300").returncode == 0
     parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.batch_size=1"]
-    done = run_apart(tmp_path, "resume=sweep/1", "trainer.max_steps=6", *parallel)
-    assert done.returncode == 0, done.stderr
+    codes, printed = run_on_two(tmp_path, ["resume=sweep/1", "trainer.max_steps=6", *parallel])
+    assert codes == [0, 0], printed
     assert [row["step"] for row in read_metrics(tmp_path / "sweep" / "1")] == [str(step) for step in range(1, 7)]
     assert read_result(tmp_path / "sweep" / "1")["weights"]["tv"] == 300
 
@@ -125,8 +126,9 @@ def test_a_swept_run_is_resumed_on_two_processes(sice: Path, tmp_path: Path) -> 
 def test_a_loss_that_breaks_on_one_process_stops_both(sice: Path, tmp_path: Path) -> None:
     """The learning rate blows the weights up; all processes stop together, and the first one says why."""
     parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "model.learning_rate=1e30"]
-    done = run_apart(tmp_path, *tiny(sice, *parallel, "trainer.max_steps=6", "logger=csv", "hydra.run.dir=run/0"))
-    assert done.returncode == 1
+    options = tiny(sice, *parallel, "trainer.max_steps=6", "logger=csv", "hydra.run.dir=run/0")
+    codes, _ = run_on_two(tmp_path, options)
+    assert codes == [1, 1]
     result = read_result(tmp_path / "run" / "0")
     assert result["state"] == "failed"
     assert "the loss is not finite after" in result["error"] or "the weights are not finite" in result["error"]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import atexit
 import contextlib
 import multiprocessing
 import os
@@ -167,11 +166,7 @@ def _run(
     sys.argv = [module, *arguments]
     # An interpreter that starts anew has not imported it either.
     sys.modules.pop(f"{module}.__main__", None)
-    try:
-        runpy.run_module(module, run_name="__main__", alter_sys=True)
-    finally:
-        # A forked process leaves them out.
-        atexit._run_exitfuncs()
+    runpy.run_module(module, run_name="__main__", alter_sys=True)
 
 
 def _read(file: Path) -> str:
@@ -217,6 +212,15 @@ def ranks(port: int, count: int = 2) -> list[dict[str, str]]:
     """Environments of processes of one run, as a launcher sets them."""
     common = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(port), "WORLD_SIZE": str(count), "NODE_RANK": "0"}
     return [{**common, "LOCAL_RANK": str(rank), "RANK": str(rank)} for rank in range(count)]
+
+
+def run_on_two(folder: Path, arguments: Sequence[str]) -> tuple[list[int], str]:
+    """Run the training command line on two processes, as a launcher starts them.
+
+    Returns their exit codes, and what the first one printed.
+    """
+    both = [start(folder, arguments, extra, rank) for rank, extra in enumerate(ranks(free_port()))]
+    return [exit_code(process) for process in both], (folder / "output-0.txt").read_text()
 
 
 def slurm_tasks(port: int, count: int = 1, **more: str) -> list[dict[str, str]]:

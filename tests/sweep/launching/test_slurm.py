@@ -215,9 +215,8 @@ def test_preempted_on_two_nodes(cluster: Cluster, sice: Path, tmp_path: Path, mo
     assert code == 0
     assert len(read_json(run / "environment.json")["resumed"]) == 1
     whole = quick(sice, *two, "trainer.devices=2", "hydra.run.dir=whole/0")
-    environments = processes.ranks(processes.free_port())
-    both = [processes.start(tmp_path, whole, extra, rank) for rank, extra in enumerate(environments)]
-    assert [processes.exit_code(process) for process in both] == [0, 0], (tmp_path / "output-0.txt").read_text()
+    codes, printed = processes.run_on_two(tmp_path, whole)
+    assert codes == [0, 0], printed
     rows, expected = read_metrics(run), read_metrics(tmp_path / "whole" / "0")
     assert [row["step"] for row in rows] == [row["step"] for row in expected]
     for name in ("train/total", *(f"{part}/{loss}" for part in ("train", "val") for loss in CompositeLoss.NAMES)):

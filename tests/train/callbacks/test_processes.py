@@ -14,7 +14,7 @@ import torch
 from omegaconf import OmegaConf
 
 from tests.helpers.pictures import make_sice
-from tests.helpers.processes import changed, exit_code, free_port, ranks, start, wait_for
+from tests.helpers.processes import changed, exit_code, free_port, ranks, run_on_two, start, wait_for
 from tests.helpers.runs import TINY, read_metrics, read_result, run_apart
 from tests.train.test_resuming import assert_same_losses
 from zero_dce.train.callbacks.processes import ProcessCheck, describe_differences, differences, started_processes
@@ -57,10 +57,9 @@ def started(folder: Path, *command_lines: list[str]) -> list[ForkServerProcess]:
     return [start(folder, command_lines[rank], extra, rank) for rank, extra in enumerate(environments)]
 
 
-def run_on_two(folder: Path, arguments: list[str]) -> None:
+def finish(folder: Path, arguments: list[str]) -> None:
     """Run to the end on two processes."""
-    codes = [exit_code(process) for process in started(folder, arguments, arguments)]
-    printed = (folder / "output-0.txt").read_text()
+    codes, printed = run_on_two(folder, arguments)
     assert codes == [0, 0], printed
     assert "Warning" not in printed
 
@@ -70,7 +69,7 @@ def run_both(folder: Path, options: list[str]) -> tuple[Path, Path]:
     done = run_apart(folder, *options, "hydra.run.dir=one/0")
     assert done.returncode == 0, done.stderr
     assert "Warning" not in done.stderr
-    run_on_two(folder, [*options, *DDP, "hydra.run.dir=two/0"])
+    finish(folder, [*options, *DDP, "hydra.run.dir=two/0"])
     return folder / "one" / "0", folder / "two" / "0"
 
 
@@ -135,8 +134,8 @@ def assert_equal_weights(runs: tuple[Path, Path]) -> None:
 @pytest.mark.parametrize("stop", [2, 5])
 def test_resume_continues_exactly(stop: int, runs: tuple[Path, Path], options: list[str], tmp_path: Path) -> None:
     """Inside the first epoch, of four steps, and inside the second."""
-    run_on_two(tmp_path, [*options, *DDP, f"trainer.max_steps={stop}", "hydra.run.dir=parts/0"])
-    run_on_two(tmp_path, ["resume=parts/0", f"trainer.max_steps={STEPS}"])
+    finish(tmp_path, [*options, *DDP, f"trainer.max_steps={stop}", "hydra.run.dir=parts/0"])
+    finish(tmp_path, ["resume=parts/0", f"trainer.max_steps={STEPS}"])
     assert_same_losses(tmp_path / "parts" / "0", runs[1])
 
 
@@ -145,7 +144,7 @@ def test_a_run_of_one_process_goes_on_with_two(runs: tuple[Path, Path], options:
     """With the same global batch, inside an epoch: the same pictures follow."""
     parts = [*options, "trainer.max_steps=2", "hydra.run.dir=parts/0"]
     assert run_apart(tmp_path, *parts).returncode == 0
-    run_on_two(tmp_path, ["resume=parts/0", *DDP, f"trainer.max_steps={STEPS}"])
+    finish(tmp_path, ["resume=parts/0", *DDP, f"trainer.max_steps={STEPS}"])
     assert_equal_numbers((runs[0], tmp_path / "parts" / "0"))
 
 
@@ -178,8 +177,8 @@ def test_killed_processes(options: list[str], tmp_path: Path) -> None:
         arguments = ["resume=parts/0"]
     assert steps == sorted({*steps}), "each part got further"
     final = f"trainer.max_steps={steps[-1] + 2}"
-    run_on_two(tmp_path, ["resume=parts/0", final])
-    run_on_two(tmp_path, [*options, final, "hydra.run.dir=whole/0"])
+    finish(tmp_path, ["resume=parts/0", final])
+    finish(tmp_path, [*options, final, "hydra.run.dir=whole/0"])
     assert_same_losses(run, tmp_path / "whole" / "0")
 
 
