@@ -125,9 +125,7 @@ def inspect(root: Path, layout: str, sheet: Path) -> None:
         pixels[path] = decoded.pixels
 
     files = [look_up(root, path) for path in index.files()]
-    records = survey(
-        root, files, partial(decode, resize=within(CELL_SIDE)), min(THREADS, os.cpu_count() or 1), keep
-    )
+    records = survey(root, files, partial(decode, resize=within(CELL_SIDE)), min(THREADS, os.cpu_count() or 1), keep)
     brightness = brightness_of(records)
     print(describe_data_set(index, records, find_references(index, brightness)))
     for file in write_sheets(sheet_rows(index, brightness), pixels, sheet):

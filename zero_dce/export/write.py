@@ -146,7 +146,9 @@ def _move(folder: Path, files: Sequence[Path]) -> None:
     comes last, so that it never lies beside a .bin of other weights, which would fit it. A process killed in between
     leaves the earlier two in the folder ending in ``.unfinished``.
     """
-    earlier = [file for file in files if file.exists()] if len(files) > 1 else []
+    earlier = []
+    if len(files) > 1:
+        earlier = [file for file in files if file.exists()]
     aside = folder / "earlier"
     aside.mkdir()
     try:

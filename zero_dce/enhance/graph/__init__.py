@@ -1,4 +1,4 @@
-"""Libraries that run the network: which there are, and which suits this machine."""
+"""The libraries that run the network, and the choice of the quickest for this machine."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from zero_dce.enhance.graph.programs import Program
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import Weights
 
-# From the name to the module's class. On the CPU the first that is installed is the quickest.
+# The module and the class of each backend. On the CPU the first that is installed is the quickest.
 BACKENDS = {
     "openvino": ("zero_dce.enhance.graph.openvino", "OpenVINOBackend"),
     "onnxruntime": ("zero_dce.enhance.graph.onnxruntime", "ONNXRuntimeBackend"),
     "torch": ("zero_dce.enhance.graph.pytorch", "PyTorchBackend"),
 }
+# OpenVINO too is given its graph as ONNX.
 NEEDS = {"openvino": ("openvino", "onnx"), "onnxruntime": ("onnxruntime", "onnx"), "torch": ("torch",)}
 DRIVERS = {"linux": "libcuda.so.1", "win32": "nvcuda.dll"}
 
 
 class Backend(Protocol):
-    """A library that runs programs. What it prepares for a shape is kept and shared by threads.
+    """A library that runs programs. What it prepares for a shape of picture is kept, and shared by threads.
 
     Attributes:
-        name: as a person chooses it.
-        precision: of the convolutions; curves are always float32.
-        tile: the side of a tile that it is quickest with, in pixels.
+        name: the name by which a person chooses it.
+        precision: the precision of convolutions; curves are always computed in float32.
+        tile: the side in pixels of the tiles that it is quickest with.
         workers: how many threads should call it, so that it never waits for pixels.
     """
 
@@ -41,10 +42,10 @@ class Backend(Protocol):
         """Return the number of threads."""
 
     def begin_thread(self) -> None:
-        """Be called in each of these threads, before it calls :meth:`run`."""
+        """Prepare a thread; each of them calls this before :meth:`run`."""
 
     def end_threads(self, workers: int) -> None:
-        """Be called when these ``workers`` have ended."""
+        """Undo that; called once these ``workers`` have ended."""
 
     def run(self, program: Program, *inputs: FloatArray) -> tuple[FloatArray, ...]:
         """Compute a program.
@@ -98,7 +99,7 @@ def quickest() -> str:
 
 
 def _has_nvidia_driver() -> bool:
-    """Tell whether asking PyTorch for a GPU, whose import takes seconds, is worth it."""
+    """Return whether PyTorch, whose import takes seconds, is worth asking for a GPU."""
     try:
         return sys.platform in DRIVERS and bool(ctypes.CDLL(DRIVERS[sys.platform]))
     except OSError:

@@ -1,4 +1,4 @@
-"""The quickest way on a CPU: OpenVINO, one graph from stored pixels to stored pixels, without PyTorch."""
+"""OpenVINO, the quickest on a CPU: one graph from stored pixels to stored pixels, without PyTorch."""
 
 from __future__ import annotations
 

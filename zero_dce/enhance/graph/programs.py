@@ -30,7 +30,7 @@ class Operations(Protocol):
         """Join the channels of two values."""
 
     def tanh(self, x: Any) -> Any:
-        """Return the hyperbolic tangent, in float32."""
+        """Return the hyperbolic tangent, in float32; ``x`` may be overwritten."""
 
     def split(self, maps: Any, parts: int) -> Sequence[Any]:
         """Cut the channels into equal parts."""

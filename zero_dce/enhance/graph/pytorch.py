@@ -1,4 +1,4 @@
-"""PyTorch, on the CPU or a GPU: always there."""
+"""PyTorch, on the CPU or a GPU; it is always installed."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from zero_dce.enhance.pixels import WHITE, FloatArray
 from zero_dce.hardware import cpu_has_bfloat16
 from zero_dce.weights import Weights
 
-# Tiles that keep a processor's cache, and a GPU's cores, busy.
+# Sides of tiles in pixels: small enough for a processor's cache, large enough to keep a GPU's cores busy.
 TILE_SIDES = {"cpu": 256, "cuda": 1536}
 
 
@@ -43,16 +43,18 @@ class PyTorchBackend:
     def workers(self) -> int:
         """Return the number of threads: on the CPU what PyTorch has now.
 
-        A core a tile: tiles need not wait for each other, as cores that share one do after each of its operations. On a
-        GPU one tile is moved while another is computed; but a setting of the whole process has one user.
+        Each core computes a tile of its own: cores that share a tile wait for each other after each operation.
         """
-        return torch.get_num_threads() if self.device.type == "cpu" else 1 if self._exact_gpu else 2
+        if self.device.type == "cpu":
+            return torch.get_num_threads()
+        # One tile is moved while another is computed; but the setting that forbids TF32 is the whole process's.
+        return 1 if self._exact_gpu else 2
 
     def begin_thread(self) -> None:
         """Let this thread compute on one core."""
         if self.device.type != "cpu":
             return
-        # A thread's number is settled at its first question; what is set before that is lost.
+        # The first call in a thread settles how many cores it has; what was set before is lost.
         torch.get_num_threads()
         torch.set_num_threads(1)
 
@@ -97,10 +99,9 @@ class PyTorchOperations:
 
     def convolve(self, x: Tensor, layer: str, relu: bool = False) -> Tensor:
         """Convolve."""
-        weight, groups = self._state[f"{layer}.weight"], groups_of(self.weights.state[f"{layer}.weight"])
-        y = F.conv2d(
-            x.to(self.dtype), weight, self._state[f"{layer}.bias"], padding=weight.shape[2] // 2, groups=groups
-        )
+        weight, bias = self._state[f"{layer}.weight"], self._state[f"{layer}.bias"]
+        groups = groups_of(self.weights.state[f"{layer}.weight"])
+        y = F.conv2d(x.to(self.dtype), weight, bias, padding=weight.shape[2] // 2, groups=groups)
         return y.relu_() if relu else y
 
     def concatenate(self, first: Tensor, second: Tensor) -> Tensor:
@@ -108,7 +109,7 @@ class PyTorchOperations:
         return torch.cat((first, second), dim=1)
 
     def tanh(self, x: Tensor) -> Tensor:
-        """Hyperbolic tangent, in float32: half precision near 1 has steps of 1/128."""
+        """Return the hyperbolic tangent, in float32: bfloat16 near 1 has steps of 1/128."""
         return x.float().tanh_()
 
     def split(self, maps: Tensor, parts: int) -> Sequence[Tensor]:
@@ -120,7 +121,7 @@ class PyTorchOperations:
         return torch.stack(tuple(parts)).mean(0)
 
     def curve(self, x: Tensor, curve_map: Tensor) -> Tensor:
-        """One step of the curve; a tile stays in the cache from step to step."""
+        """Apply one step of the curve; a tile stays in the cache from step to step."""
         return torch.addcmul(x, curve_map, torch.addcmul(-x, x, x))
 
     def constant(self, value: FloatArray) -> Tensor:
@@ -132,15 +133,15 @@ class PyTorchOperations:
         return F.avg_pool2d(x, size, stride)
 
     def crop(self, x: Tensor, top: int, left: int, bottom: int, right: int) -> Tensor:
-        """Cut off, without a copy."""
+        """Cut off rows and columns, without a copy."""
         return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
 
 
 def _from_pixels(array: FloatArray, device: torch.device) -> Tensor:
     # PyTorch has few operations for uint16.
-    wide = array.astype(np.int32) if array.dtype == np.uint16 else np.require(array, requirements=("C", "W"))
-    tensor = torch.from_numpy(wide).to(device)[None].permute(0, 3, 1, 2)
-    return tensor.float() / WHITE[array.dtype] if array.dtype != np.float32 else tensor
+    known = array.astype(np.int32) if array.dtype == np.uint16 else array
+    tensor = torch.from_numpy(np.require(known, requirements=("C", "W"))).to(device)[None].permute(0, 3, 1, 2)
+    return tensor if array.dtype == np.float32 else tensor.float() / WHITE[array.dtype]
 
 
 def _to_levels(image: Tensor, dtype: np.dtype[np.generic]) -> Tensor:

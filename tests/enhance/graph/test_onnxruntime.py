@@ -1,0 +1,25 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.helpers.networks import make_weights
+from zero_dce.enhance.graph import onnxruntime
+from zero_dce.enhance.graph.programs import estimation
+
+
+def test_one_graph_serves_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
+    built: list[np.dtype] = []
+    build = onnxruntime.program_model
+
+    def count(weights, program, inputs):  # type: ignore[no-untyped-def]
+        built.append(inputs[0].dtype)
+        return build(weights, program, inputs)
+
+    monkeypatch.setattr(onnxruntime, "program_model", count)
+    backend, program = onnxruntime.ONNXRuntimeBackend(make_weights("zero_dce_pp"), "float32"), estimation(1.0)
+    for dtype in (np.uint8, np.float32):
+        for width in (1, 5, 9):
+            (maps,) = backend.run(program, np.zeros((2, width, 3), dtype))
+            assert maps.shape == (2, width, 3)
+    assert built == [np.uint8, np.float32]

@@ -1,0 +1,77 @@
+"""What is checked before a file gets its name, and how earlier files are replaced."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from tests.helpers.exports import FILES, command, make_file
+from zero_dce.export.write import export, largest_difference
+from zero_dce.networks import load_weights
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_a_file_that_computes_something_else_is_not_kept(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Against weights of which one differs, as the file's would after a mistake of the exporter."""
+    weights = make_file(tmp_path)
+    (tmp_path / "earlier").mkdir()
+    earlier = tmp_path / "earlier" / FILES[name]
+    export(weights, name, earlier)
+    before = {file: file.read_bytes() for file in earlier.parent.iterdir()}
+
+    other = load_weights(weights)
+    other.e_conv4.bias.data[3] += 0.01  # type: ignore[union-attr,operator]
+    monkeypatch.setattr(
+        "zero_dce.export.write.largest_difference", lambda exported, network: largest_difference(exported, other)
+    )
+    for output, *options in ((tmp_path / FILES[name],), (earlier, "--overwrite")):
+        with pytest.raises(
+            SystemExit, match=r"differs from PyTorch by .*, more than 1e-05; .* was not written"
+        ) as raised:
+            command(weights, name, output, *options)
+        assert isinstance(raised.value.code, str), "which Python prints, and exits with 1"
+    assert {file: file.read_bytes() for file in earlier.parent.iterdir()} == before
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["earlier", "weights.safetensors"]
+    assert capsys.readouterr().out == ""
+
+
+@pytest.mark.parametrize("value", [np.nan, 1.0])
+def test_the_check_sees_what_is_no_number_and_other_shapes(value: float, tmp_path: Path) -> None:
+    network = load_weights(make_file(tmp_path))
+    with pytest.raises(ValueError, match=r"differs from PyTorch by (nan|\d)"):
+        largest_difference(lambda image: (image * value, np.zeros((len(image), 24, *image.shape[2:]))), network)
+    with pytest.raises(ValueError, match=r"gives \[\(1, 3, 1, 1\), \(1, 3, 1, 1\)\], PyTorch .*\(1, 24, 1, 1\)"):
+        largest_difference(lambda image: (image, image), network)
+
+
+def test_a_lone_bin_is_not_overwritten_either(tmp_path: Path) -> None:
+    (tmp_path / "a.bin").write_text("of another program")
+    with pytest.raises(FileExistsError, match=r"a\.bin exists already"):
+        export(make_file(tmp_path), "openvino", tmp_path / "a.xml")
+    assert (tmp_path / "a.bin").read_text() == "of another program"
+
+
+@pytest.mark.parametrize("failing", ["a.bin", "a.xml"])
+def test_two_files_are_exchanged_together_or_not(failing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    output = tmp_path / "a.xml"
+    export(make_file(tmp_path), "openvino", output)
+    before = {file: file.read_bytes() for file in (output, output.with_suffix(".bin"))}
+    replace = os.replace
+
+    def fail_once(source: Path, target: Path) -> None:
+        if target == tmp_path / failing:
+            assert not output.exists(), "an old .xml beside a new .bin"
+            monkeypatch.undo()
+            raise PermissionError("in use")
+        replace(source, target)
+
+    monkeypatch.setattr("os.replace", fail_once)
+    with pytest.raises(PermissionError, match="in use"):
+        export(make_file(tmp_path, "zero_dce_pp"), "openvino", output, overwrite=True)
+    assert {file: file.read_bytes() for file in before} == before
+    assert len(list(tmp_path.iterdir())) == 3
