@@ -99,7 +99,7 @@ def test_what_is_no_picture(image: object, error: type[Exception], message: str)
 def test_the_name_is_a_module_and_a_function(weights: Path) -> None:
     """Importing the command must not hide the function of its name."""
     code = (
-        "import numpy as np, zero_dce, sys; from zero_dce.enhance import main; import zero_dce.enhance;"
+        "import numpy as np, zero_dce, sys; from zero_dce.enhance.__main__ import main; import zero_dce.enhance;"
         f"print(zero_dce.enhance(np.zeros((2, 3, 3), np.uint8), {str(weights)!r}).shape, callable(main));"
         "print([name for name in ('torch', 'lightning', 'hydra', 'omegaconf', 'wandb') if name in sys.modules])"
     )

@@ -18,6 +18,11 @@ from tests.helpers.enhancing import enhance
 from tests.helpers.pictures import make_picture
 
 
+@pytest.fixture(autouse=True)
+def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
 def size(file: str) -> tuple[int, int]:
     with Image.open(file) as image:
         return image.size
