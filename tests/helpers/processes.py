@@ -18,6 +18,7 @@ from io import TextIOWrapper
 from multiprocessing import forkserver
 from multiprocessing.context import ForkServerContext, ForkServerProcess
 from pathlib import Path
+from threading import Thread
 
 from tests.helpers.paths import ROOT
 
@@ -145,6 +146,7 @@ def _run(
     import torch
     from lightning.fabric.utilities import rank_zero
 
+    Thread(target=_end_with_the_test, daemon=True).start()
     os.setsid()
     os.chdir(folder)
     for descriptor, file in enumerate(outputs, start=1):
@@ -167,6 +169,14 @@ def _run(
     # An interpreter that starts anew has not imported it either.
     sys.modules.pop(f"{module}.__main__", None)
     runpy.run_module(module, run_name="__main__", alter_sys=True)
+
+
+def _end_with_the_test() -> None:
+    """End when the test's process was killed: some runs would go on for ever."""
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os.kill(os.getpid(), signal.SIGKILL)
 
 
 def _read(file: Path) -> str:
