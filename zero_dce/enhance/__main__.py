@@ -1,7 +1,8 @@
 """Enhance photographs of any size: ``python -m zero_dce.enhance INPUT ... --output DIR --weights FILE_OR_DIR``.
 
 INPUT is a file, a folder (with its subfolders) or a pattern such as 'photos/**/*.jpg'. JPEG, PNG, TIFF, WebP and BMP
-keep their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit.
+keep their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit. A BMP loses its
+colour profile and transparency, and the command says so.
 
 Video clips (.mp4 .mov .m4v .mkv .webm), given by name or pattern (only pictures are taken from a folder), keep their
 container, sound, subtitles, frame times, rotation and colour tags: pip install 'zero_dce[video]'. A clip that is cut

@@ -9,6 +9,7 @@ from PIL import Image
 
 from zero_dce.enhance.canvas import Canvas, PillowCanvas
 from zero_dce.enhance.formats import Photograph, save_photograph, turn_upright, upright
+from zero_dce.enhance.formats.photograph import encode_with_pillow
 from zero_dce.enhance.reduce import reduce_canvas
 from zero_dce.files import atomic
 from zero_dce.images.sheets import side_by_side
@@ -64,7 +65,7 @@ def save_results(
         image = turn_upright(picture, maps)
         assert isinstance(image, PillowCanvas)
         with atomic(extras.files(output)[-1]) as unfinished:
-            image.image.save(unfinished, format="PNG")
+            unfinished.write_bytes(encode_with_pillow(image.image, "PNG"))
     save_photograph(picture, enhanced, output, extras.quality)
 
 
