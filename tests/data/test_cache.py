@@ -153,16 +153,16 @@ def test_what_a_dead_process_left_does_not_count_as_full(root: Path, monkeypatch
 SLOW_BUILD = """
 import sys, time
 from pathlib import Path
-from zero_dce.data import cache, fit
+from zero_dce.data import cache, dataset
 from tests.data.test_cache import FIT, paths_of
 
 root, pause = Path(sys.argv[1]), float(sys.argv[2])
-read = fit.Fit.read
+read = dataset.Fit.read
 def slowly(self, path):
     print("reading", path, flush=True)
     time.sleep(pause)
     return read(self, path)
-fit.Fit.read = slowly
+dataset.Fit.read = slowly
 cache.open_cache(root, paths_of(root), FIT, 1, True)
 print("whole", flush=True)
 """
