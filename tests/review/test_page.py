@@ -291,6 +291,8 @@ FILTERS = [
 def test_filter(report: Path, open_page: Open) -> None:
     page = open_page(report)
     for text, left, says in FILTERS:
+        # A text that cannot be read leaves the runs that were shown before it: here all.
+        page.locator("#filter").fill("")
         page.locator("#filter").fill(text)
         assert rows(page) == left, text
         expect(page.locator("#filter-says")).to_have_text(says)
