@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -23,7 +22,7 @@ from zero_dce.data.split import Split
 from zero_dce.data.survey import Record, brightness_of, look_up, survey
 from zero_dce.images.decode import Decoded, Pixels, decode, within
 from zero_dce.images.sheets import contact_sheet
-from zero_dce.terminal import print_any_name
+from zero_dce.terminal import errors_as_messages
 
 CELL_SIDE = 96
 # Any viewer opens pages of this size: at most about 3,000 x 6,000 pixels.
@@ -39,13 +38,7 @@ MOST_SIZES = 10
 
 
 def describe_data_set(index: Index, records: Sequence[Record], references: Mapping[str, str]) -> str:
-    """Describe the files of a data set.
-
-    Args:
-        index: its files.
-        records: the records of all of them, labels and references included.
-        references: from an image's path to that of its reference.
-    """
+    """Describe a data set by the ``records`` of all its files, labels and references included."""
     images = {entry.path for entry in index.entries}
     frames = Counter(entry.scene for entry in index.entries)
     sizes = Counter[str]()
@@ -125,9 +118,8 @@ def inspect(root: Path, layout: str, sheet: Path) -> None:
         pixels[path] = decoded.pixels
 
     files = [look_up(root, path) for path in index.files()]
-    records = survey(
-        root, files, partial(decode, resize=within(CELL_SIDE)), min(THREADS, os.cpu_count() or 1), keep
-    )
+    threads = min(THREADS, os.cpu_count() or 1)
+    records = survey(root, files, partial(decode, resize=within(CELL_SIDE)), threads, keep)
     brightness = brightness_of(records)
     print(describe_data_set(index, records, find_references(index, brightness)))
     for file in write_sheets(sheet_rows(index, brightness), pixels, sheet):
@@ -143,13 +135,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     if options.sheet.suffix.lower() not in Image.registered_extensions():
         parser.error(f"--sheet {options.sheet}: expected the name of an image, as contact_sheet.jpg")
-    print_any_name()
     root: Path = options.root
     is_sice = root.resolve().name == SICE_FOLDER or (root / SICE_FOLDER).is_dir()
-    try:
+    with errors_as_messages():
         inspect(root, options.layout or ("sice" if is_sice else "folder"), options.sheet)
-    except (OSError, ValueError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
 
 
 if __name__ == "__main__":
