@@ -11,18 +11,10 @@ LARGEST_SEED = 2**32 - 1
 def check_number(
     name: str, value: object, least: float = 0, most: float = math.inf, whole: bool = False, open_: bool = False
 ) -> None:
-    """Raise ValueError unless ``value`` is a finite number in its range.
+    """Raise ValueError, which names option, value and range, unless ``value`` is a finite number in the range.
 
-    Args:
-        name: the option, as a user writes it.
-        value: what was given.
-        least: the smallest allowed value.
-        most: the largest allowed value.
-        whole: only whole numbers are allowed.
-        open_: the ends of the range are not allowed.
-
-    Raises:
-        ValueError: as said; the message names the option, the value and the range.
+    ``name`` is the option as a user writes it; with ``whole`` only whole numbers are allowed, and with ``open_`` the
+    ends of the range are not.
     """
     kinds: tuple[type, ...] = (int,) if whole else (int, float)
     if isinstance(value, kinds) and not isinstance(value, bool) and math.isfinite(value):  # type: ignore[arg-type]

@@ -12,21 +12,16 @@ import torch
 
 
 def best_precision(accelerator: str = "auto") -> str:
-    """Return the Trainer precision that is quickest here without loss: bfloat16 autocast where the hardware has it.
+    """Return the Trainer precision that is quickest here without loss: ``bf16-mixed`` or ``32-true``.
 
-    The weights, the curves and the losses stay float32 in either case; only convolutions differ.
-
-    Args:
-        accelerator: the Trainer's; with ``auto`` a GPU counts where there is one.
-
-    Returns:
-        ``bf16-mixed`` or ``32-true``.
+    It is bfloat16 autocast where the hardware has it: only convolutions differ, and the weights, the curves and the
+    losses stay float32. With the Trainer's accelerator ``auto`` a GPU counts where there is one.
     """
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    if accelerator not in ("auto", "cpu"):
-        return "32-true"
-    return "bf16-mixed" if cpu_has_bfloat16() else "32-true"
+        has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        has_bfloat16 = accelerator in ("auto", "cpu") and cpu_has_bfloat16()
+    return "bf16-mixed" if has_bfloat16 else "32-true"
 
 
 def describe_hardware() -> dict[str, Any]:
@@ -60,6 +55,11 @@ def peak_memory_mb() -> dict[str, float | None]:
         return {"host": None, "gpu": gpu}
     unit = 1 if sys.platform == "darwin" else 1024
     return {"host": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit / 1e6, "gpu": gpu}
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def cpu_has_bfloat16() -> bool:

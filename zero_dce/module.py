@@ -143,7 +143,8 @@ class ZeroDCE(L.LightningModule):
     def _log_means(self, means: dict[str, Tensor], stage: str) -> None:
         """Log means of losses and measures, and ratios of these means: no ratio is a mean of ratios."""
         losses = LossTerms({name: means[name] for name in CompositeLoss.NAMES}, self.loss.weights)
-        self._log(_loss_values(losses), stage)
+        shares = {f"share/{name}": value for name, value in losses.shares.items()}
+        self._log({**losses.terms, **shares, "total": losses.total}, stage)
         self._log(with_saturation_ratio({name: means[name] for name in MEASURE_NAMES}), stage)
 
     def _means_over_processes(self, values: dict[str, Tensor]) -> dict[str, Tensor]:
@@ -169,11 +170,6 @@ def _load(weights: str, network: str) -> CurveNet:
             f"{TITLES[network]}: add model={loaded.NAME}, or give other weights"
         )
     return loaded.train()
-
-
-def _loss_values(losses: LossTerms) -> dict[str, Tensor]:
-    shares = {f"share/{name}": value for name, value in losses.shares.items()}
-    return {**losses.terms, **shares, "total": losses.total}
 
 
 def _describe_non_finite(losses: LossTerms, batch: Batch, step: int) -> str:

@@ -88,12 +88,7 @@ class DCENet(CurveNet):
 
 
 class SeparableConv(nn.Module):
-    """A 3x3 convolution within each channel, and a 1x1 convolution across channels.
-
-    Args:
-        inputs: channels of the input.
-        outputs: channels of the result.
-    """
+    """A 3x3 convolution within each of the ``inputs`` channels, and a 1x1 convolution across them to ``outputs``."""
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
@@ -169,25 +164,14 @@ def load_weights(path: str | os.PathLike[str], scale_factor: int = 1) -> CurveNe
 
 
 def make_network(weights: Weights, scale_factor: int = 1) -> CurveNet:
-    """Create the network of weights that were read, in evaluation mode, on the CPU.
-
-    Args:
-        weights: weights of either network.
-        scale_factor: that of :class:`DCENetPP`; DCE-Net ignores it.
-    """
+    """Create the network of weights that were read, in evaluation mode, on the CPU; DCE-Net has no scale factor."""
     network = DCENetPP(scale_factor) if weights.network == DCE_NET_PP else DCENet()
     network.load_state_dict({name: torch.from_numpy(value) for name, value in weights.state.items()})
     return network.eval()
 
 
 def save_weights(network: CurveNet, file: Path, step: int) -> None:
-    """Write only the weights as ``.safetensors``, with the network's name and the step in its metadata.
-
-    Args:
-        network: a network on any device.
-        file: where to write.
-        step: how many optimizer steps the weights were trained for.
-    """
+    """Write only a network's weights, on any device, as ``.safetensors``; the metadata has its name and the step."""
     # The format has only the plain memory layout; the values stay the same, bit by bit.
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     content = save(state, {"network": network.NAME, "step": str(step), "format_version": FORMAT_VERSION})

@@ -20,16 +20,12 @@ def progress_bar(**options: Any) -> tqdm[Any]:
     return tqdm(mininterval=0.2 if terminal else SECONDS_BETWEEN_LINES, dynamic_ncols=terminal, **options)
 
 
-def print_any_name() -> None:
-    """Let names in any script and drawn bars be printed, also where the system's encoding lacks them."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
-
-
 @contextmanager
 def errors_as_messages() -> Iterator[None]:
     """Run a command: a user's mistake ends it with one line and exit code 1, and any name can be printed."""
-    print_any_name()
+    # The system's encoding may lack names in another script, and drawn bars.
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         yield
     except (OSError, ValueError, MemoryError, ModuleNotFoundError) as error:

@@ -13,12 +13,12 @@ from hypothesis import strategies as st
 from zero_dce.data.index import Frame
 from zero_dce.data.split import (
     Split,
+    count_test_images,
     make_split,
     outside,
     shared_scenes,
     split_file,
     split_random,
-    split_scene,
     take_scenes,
     take_validation,
 )
@@ -30,26 +30,34 @@ def entries_of(scenes: int, frames: int) -> list[Frame]:
     return [Frame(f"{scene}/{frame}.JPG", str(scene)) for scene in range(scenes) for frame in range(frames)]
 
 
+def by_image(entries: list[Frame], seed: int, test_fraction: float | None) -> tuple[list[Frame], list[Frame]]:
+    return split_random(entries, count_test_images(entries, test_fraction), seed)
+
+
+def by_scene(entries: list[Frame], seed: int, test_fraction: float | None) -> tuple[list[Frame], list[Frame]]:
+    return take_scenes(entries, count_test_images(entries, test_fraction), seed)
+
+
 SICE = [*entries_of(302, 10), *entries_of(303, 2)[-2:]]
 
 
 def test_sices_counts() -> None:
-    train, test = split_random(SICE, seed=0, test_fraction=None)
+    train, test = by_image(SICE, seed=0, test_fraction=None)
     assert (len(SICE), len(train), len(test)) == (3022, 2422, 600)
     assert {*train, *test} == {*SICE}
-    train, test = split_random(SICE[1:], seed=0, test_fraction=None)
+    train, test = by_image(SICE[1:], seed=0, test_fraction=None)
     assert (len(train), len(test)) == (2422, 599), "the report's own list has one image fewer"
 
 
 def test_the_split_is_a_function_of_the_seed() -> None:
-    assert split_random(SICE, 3, None) == split_random(SICE, 3, None)
-    assert split_random(SICE, 3, None) != split_random(SICE, 4, None)
+    assert by_image(SICE, 3, None) == by_image(SICE, 3, None)
+    assert by_image(SICE, 3, None) != by_image(SICE, 4, None)
 
 
 def test_another_count_names_itself_and_the_way_out() -> None:
     with pytest.raises(ValueError, match=r"found 40 images.*3022.*data\.split\.test_fraction=0\.2"):
-        split_random(entries_of(10, 4), 0, None)
-    train, test = split_random(entries_of(10, 4), 0, 0.2)
+        by_image(entries_of(10, 4), 0, None)
+    train, test = by_image(entries_of(10, 4), 0, 0.2)
     assert (len(train), len(test)) == (32, 8)
 
 
@@ -57,18 +65,18 @@ def test_another_count_names_itself_and_the_way_out() -> None:
 def test_a_split_by_scene_has_no_leak_and_sices_sizes(seed: int) -> None:
     sizes = [3 + (7 * scene) % 26 for scene in range(195)]
     entries = [Frame(f"{scene}/{n}.JPG", str(scene)) for scene, size in enumerate(sizes) for n in range(size)]
-    train, test = split_scene(entries, seed, 600 / len(entries))
+    train, test = by_scene(entries, seed, 600 / len(entries))
     assert not {entry.scene for entry in train} & {entry.scene for entry in test}
     assert sorted([*train, *test], key=entries.index) == entries
     assert len(test) == 600
-    assert split_scene(entries, seed, 600 / len(entries)) == (train, test)
-    assert split_scene(entries, seed + 1, 600 / len(entries)) != (train, test)
+    assert by_scene(entries, seed, 600 / len(entries)) == (train, test)
+    assert by_scene(entries, seed + 1, 600 / len(entries)) != (train, test)
     split = make_split(entries, Path(), 0.1, "scene", seed, 600 / len(entries))
     assert shared_scenes(split, entries) == 0
 
 
 def test_sices_counts_by_scene() -> None:
-    train, test = split_scene(SICE, seed=0, test_fraction=None)
+    train, test = by_scene(SICE, seed=0, test_fraction=None)
     assert (len(train), len(test)) == (2422, 600)
 
 
@@ -81,7 +89,7 @@ def test_whole_scenes_come_as_near_as_they_can() -> None:
 @pytest.mark.parametrize("fraction", [-0.1, 1.0, 1.5])
 def test_fractions_out_of_range(fraction: float) -> None:
     with pytest.raises(ValueError, match=r"data\.split\.test_fraction"):
-        split_random(entries_of(10, 4), 0, fraction)
+        by_image(entries_of(10, 4), 0, fraction)
     with pytest.raises(ValueError, match=r"data\.val_fraction"):
         take_validation(entries_of(10, 4), fraction, 0)
 
@@ -230,7 +238,7 @@ def entries_by(sizes: list[int]) -> list[Frame]:
 
 
 @settings(deadline=None)
-@given(SCENES, st.integers(0, 2**32 - 1), st.floats(0, 0.99), st.sampled_from([split_random, split_scene]))
+@given(SCENES, st.integers(0, 2**32 - 1), st.floats(0, 0.99), st.sampled_from([by_image, by_scene]))
 def test_every_image_is_on_one_side(sizes: list[int], seed: int, fraction: float, split: Splitter) -> None:
     entries = entries_by(sizes)
     train, test = split(entries, seed, fraction)
@@ -242,7 +250,7 @@ def test_every_image_is_on_one_side(sizes: list[int], seed: int, fraction: float
 @given(SCENES, st.integers(0, 2**32 - 1), st.floats(0, 0.99))
 def test_a_random_split_has_the_size_asked_for(sizes: list[int], seed: int, fraction: float) -> None:
     entries = entries_by(sizes)
-    _, test = split_random(entries, seed, fraction)
+    _, test = by_image(entries, seed, fraction)
     assert abs(len(test) - fraction * len(entries)) <= 0.5
 
 
@@ -251,7 +259,7 @@ def test_a_random_split_has_the_size_asked_for(sizes: list[int], seed: int, frac
 def test_no_choice_of_whole_scenes_comes_nearer(sizes: list[int], seed: int, fraction: float) -> None:
     entries = entries_by(sizes)
     wanted = len(entries) - round(len(entries) * (1 - fraction))
-    train, test = split_scene(entries, seed, fraction)
+    train, test = by_scene(entries, seed, fraction)
     assert not {entry.scene for entry in train} & {entry.scene for entry in test}
     assert train, "training is never empty"
     # All that some scenes, but not all, add up to.

@@ -74,9 +74,7 @@ class Cache:
     def pixels(self, place: str, device: torch.device) -> Callable[[str], Tensor]:
         """Return a function from a path to its picture, uint8 H x W x 3, a view without a copy.
 
-        Args:
-            place: ``disk`` maps the file into memory, ``memory`` reads it whole, ``device`` holds it on ``device``.
-            device: the device of the training.
+        Of the places, ``disk`` maps the file into memory, ``memory`` reads it whole, ``device`` holds it on ``device``.
 
         Raises:
             MemoryError: if the pixels do not fit.
@@ -101,14 +99,8 @@ def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pi
     """Return the cache of these files, reading them now unless that was done before.
 
     Of several processes that ask at once, on one machine or on a file system that they share, one reads and the others
-    wait for it; if it dies, another takes over.
-
-    Args:
-        root: folder of the data set.
-        paths: its files, relative to the root.
-        fit: how pictures are resized.
-        threads: how many files are read at a time.
-        keep_pixels: ``False`` keeps only the records.
+    wait for it; if it dies, another takes over. ``paths`` are relative to ``root``, and ``threads`` of them are read at
+    a time. Without ``keep_pixels`` only the records are kept.
 
     Raises:
         CacheError: if the pixels cannot be written. Records that cannot be written are read again next time, with a

@@ -44,11 +44,7 @@ class Fit:
         return scale_sides(width, height, round(self.crop * self.size) / min(width, height))
 
     def read(self, path: Path) -> Decoded:
-        """Decode a file at this size.
-
-        Raises:
-            ImageReadError: if it is missing, truncated or not an image.
-        """
+        """Decode a file at this size; errors are those of :func:`zero_dce.images.decode.decode`."""
         return decode(path, self)
 
 

@@ -38,13 +38,7 @@ MOST_SIZES = 10
 
 
 def describe_data_set(index: Index, records: Sequence[Record], references: Mapping[str, str]) -> str:
-    """Describe the files of a data set.
-
-    Args:
-        index: its files.
-        records: the records of all of them, labels and references included.
-        references: from an image's path to that of its reference.
-    """
+    """Describe a data set by the ``records`` of all its files, labels and references included."""
     images = {entry.path for entry in index.entries}
     frames = Counter(entry.scene for entry in index.entries)
     sizes = Counter[str]()
@@ -124,7 +118,8 @@ def inspect(root: Path, layout: str, sheet: Path) -> None:
         pixels[path] = decoded.pixels
 
     files = [look_up(root, path) for path in index.files()]
-    records = survey(root, files, partial(decode, resize=within(CELL_SIDE)), min(THREADS, os.cpu_count() or 1), keep)
+    threads = min(THREADS, os.cpu_count() or 1)
+    records = survey(root, files, partial(decode, resize=within(CELL_SIDE)), threads, keep)
     brightness = brightness_of(records)
     print(describe_data_set(index, records, find_references(index, brightness)))
     for file in write_sheets(sheet_rows(index, brightness), pixels, sheet):

@@ -32,13 +32,7 @@ def notes(records: Sequence[Record]) -> list[tuple[str, str]]:
 
 
 def report_unusual(root: Path, unusual: Sequence[tuple[str, str]], bad: Mapping[str, str], on_bad: str) -> None:
-    """Log one table of all files that are unusual, and one of those that cannot be used.
-
-    Args:
-        root: folder of the data set, for the message.
-        unusual: the result of :func:`notes`.
-        bad: the result of :func:`left_out`.
-        on_bad: ``error`` or ``skip``.
+    """Log one table of all files that are unusual, from :func:`notes`, and one of the bad ones, from :func:`left_out`.
 
     Raises:
         BadImagesError: with the table, if any file cannot be used and ``on_bad`` is ``error``.
@@ -81,10 +75,7 @@ def check_split_sides(before: Split, after: Split, root: Path) -> None:
 def describe_counts(index: Index, before: Split, after: Split) -> str:
     """Say how many images were found and how many are used, and how many test images share a scene with training.
 
-    Args:
-        index: the files that were found.
-        before: the split as drawn or read.
-        after: the split without files that cannot be used.
+    The split ``before`` is as drawn or read, ``after`` is without files that cannot be used.
     """
     sides = ", ".join(f"{count} {side}" for side, count in after.counts().items())
     named, used = sum(before.counts().values()), sum(after.counts().values())

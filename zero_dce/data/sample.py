@@ -47,12 +47,9 @@ def expose(light: Linear, ev: float, generator: np.random.Generator) -> Pixels:
     """Photograph a scene: exposure, shot and read noise, clipping, sRGB, 8 bits.
 
     Args:
-        light: linear scene light; 1 clips at 0 EV.
+        light: linear scene light of any shape, which the result has too; 1 clips at 0 EV.
         ev: exposure value relative to the photograph; each unit doubles the light.
         generator: source of the noise.
-
-    Returns:
-        uint8, the shape of ``light``.
     """
     from zero_dce.images.light import linear_to_srgb
 

@@ -63,40 +63,22 @@ class Split:
             raise ValueError(f"{file} is no split manifest with train, val and test: {error}") from error
 
 
-def split_random(entries: Sequence[Frame], seed: int, test_fraction: float | None) -> tuple[list[Frame], list[Frame]]:
-    """Split at random by image into training and test, as the report does.
+def split_random(entries: Sequence[Frame], count: int, seed: int) -> tuple[list[Frame], list[Frame]]:
+    """Take ``count`` images for test at random, as the report does; return the entries left and those taken.
 
     Frames of one scene can fall on both sides: see :func:`shared_scenes`.
-
-    Args:
-        entries: all images.
-        seed: the split depends only on it and on the entries.
-        test_fraction: see :func:`test_count`.
-
-    Raises:
-        ValueError: if the number of images is not SICE's, or the fraction is out of range.
     """
     shuffled = list(entries)
     random.Random(seed).shuffle(shuffled)
-    count = len(entries) - test_count(entries, test_fraction)
-    return shuffled[:count], shuffled[count:]
+    left = len(entries) - count
+    return shuffled[:left], shuffled[left:]
 
 
-def split_scene(entries: Sequence[Frame], seed: int, test_fraction: float | None) -> tuple[list[Frame], list[Frame]]:
-    """Split by whole scenes into training and test: no scene is on both sides.
+def count_test_images(entries: Sequence[Frame], test_fraction: float | None) -> int:
+    """Return how many of all images are for test.
 
-    The arguments and errors are those of :func:`split_random`; the sizes are as near as whole scenes allow.
-    """
-    return take_scenes(entries, test_count(entries, test_fraction), seed)
-
-
-def test_count(entries: Sequence[Frame], test_fraction: float | None) -> int:
-    """Return the number of test images.
-
-    Args:
-        entries: all images.
-        test_fraction: share of test images, range [0, 0.99]; ``None`` stands for SICE's 2,422 training images and the
-            rest for test, and then the number of images must be SICE's.
+    ``test_fraction`` is their share, range [0, 0.99]; ``None`` stands for SICE's 2,422 training images and the rest for
+    test, and then the number of images must be SICE's.
 
     Raises:
         ValueError: if the number of images is not SICE's, or the fraction is out of range.
@@ -149,10 +131,7 @@ def take_scenes(entries: Sequence[Frame], count: int, seed: int) -> tuple[list[F
 
 
 def take_validation(train: Sequence[Frame], fraction: float, seed: int) -> tuple[list[Frame], list[Frame]]:
-    """Take about ``fraction`` of the training side for validation, by whole scenes.
-
-    Returns:
-        Training and validation entries; no scene is in both.
+    """Take about ``fraction`` of the training side for validation, by whole scenes; return both sides' entries.
 
     Raises:
         ValueError: if the fraction is out of range or there is only one scene.
@@ -214,7 +193,7 @@ def _parts(path: str) -> tuple[str, ...]:
     return tuple(parts[last + 1 :])
 
 
-SPLITTERS = {"random": split_random, "scene": split_scene}
+SPLITTERS = {"random": split_random, "scene": take_scenes}
 
 
 def make_split(
@@ -232,9 +211,9 @@ def make_split(
         entries: all its images.
         root: its folder.
         val_fraction: see :func:`take_validation`; a manifest with a validation side leaves nothing to choose.
-        method: ``random`` (see :func:`split_random`), ``scene`` (:func:`split_scene`) or ``file`` (:func:`split_file`).
+        method: ``random`` (see :func:`split_random`), ``scene`` (:func:`take_scenes`) or ``file`` (:func:`split_file`).
         seed: seed of the random choice of images or scenes.
-        test_fraction: see :func:`test_count`.
+        test_fraction: see :func:`count_test_images`.
         manifest: path of the manifest, absolute or relative to the root or to the working folder.
 
     Raises:
@@ -247,7 +226,7 @@ def make_split(
         return _from_manifest(entries, root, manifest, val_fraction, seed)
     if method not in SPLITTERS:
         raise ValueError(f"data.split.method is {method!r}; expected random, scene or file")
-    side, test = SPLITTERS[method](entries, seed, test_fraction)
+    side, test = SPLITTERS[method](entries, count_test_images(entries, test_fraction), seed)
     train, val = take_validation(side, val_fraction, seed)
     return Split(*(sorted(entry.path for entry in part) for part in (train, val, test)))
 

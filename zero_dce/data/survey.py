@@ -84,17 +84,10 @@ def survey(
     threads: int,
     keep: Callable[[str, Decoded], None] | None = None,
 ) -> list[Record]:
-    """Read all files, several at a time, with a progress bar.
+    """Read all files with a progress bar and return one record per file, in their order.
 
-    Args:
-        root: folder that the paths are relative to.
-        files: what to read.
-        read: function that decodes a file.
-        threads: how many files are read at a time; Pillow releases Python's lock while it decodes.
-        keep: function that gets each decoded picture, called from any of the threads.
-
-    Returns:
-        One record per file, in their order. A bad file has one too and does not stop the others.
+    A bad file has a record too and does not stop the others. So many ``threads`` call ``read``, which decodes a file
+    below ``root``, and give each decoded picture to ``keep``; Pillow releases Python's lock while it decodes.
 
     Raises:
         SurveyError: if a file cannot be read because of the system and not of its content.

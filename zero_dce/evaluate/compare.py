@@ -20,14 +20,7 @@ from zero_dce.weights import read_weights
 def compare(
     weights: Sequence[Path], pairs: Sequence[Pair], longest: int | None, json: Path | None, scale_factor: int = 1
 ) -> None:
-    """Measure, print the tables and write the JSON.
-
-    Args:
-        weights: checkpoints, or folders of runs.
-        pairs: the pictures, all with or all without a reference.
-        longest: see :func:`zero_dce.evaluate.pictures.read_pair`.
-        json: the file for the values of each picture; with ``None`` they are only printed.
-        scale_factor: by how much smaller Zero-DCE++ sees the pictures.
+    """Measure pictures, all with or all without a reference; print the tables, and write each picture's values to JSON.
 
     Raises:
         OSError: if a file is missing, or the JSON cannot be written.
@@ -56,14 +49,9 @@ def compare(
 
 
 def load_networks(paths: Sequence[Path], scale_factor: int = 1) -> dict[str, CurveNet]:
-    """Load checkpoints; the folder of a run stands for its last checkpoint.
+    """Load checkpoints, see :func:`zero_dce.weights.read_weights`; return them by their paths, in the order given.
 
-    Args:
-        paths: see :func:`zero_dce.weights.read_weights`.
-        scale_factor: of the :class:`zero_dce.networks.DCENetPP` among them; DCE-Net has none.
-
-    Returns:
-        The networks by their paths as given, in the order given.
+    The scale factor is that of the :class:`zero_dce.networks.DCENetPP` among them.
 
     Raises:
         FileNotFoundError: if there is no such file.

@@ -94,13 +94,9 @@ class Method:
 def measure_methods(
     networks: Mapping[str, CurveNet], pairs: Sequence[Pair], longest: int | None, device: torch.device
 ) -> list[Method]:
-    """Measure the input, gamma curves and networks on all pictures, in float32.
+    """Measure the input, gamma curves and networks, by their names in the table, on all pictures, in float32.
 
-    Args:
-        networks: by their names in the table.
-        pairs: the pictures, all with or all without a reference.
-        longest: see :func:`zero_dce.evaluate.pictures.read_pair`.
-        device: where the pictures are enhanced and measured.
+    The pictures, all with or all without a reference, are read by :func:`zero_dce.evaluate.pictures.read_pair`.
 
     Raises:
         ValueError: if a picture cannot be used.
@@ -143,16 +139,11 @@ def _find_gamma(pairs: Sequence[Pair], longest: int | None) -> float:
             assert reference is not None
             search.add(pixels, reference)
             bar.update()
-    gamma, _ = search.find()
-    return gamma
+    return search.find()[0]
 
 
 def _gamma_method(name: str, gamma: float) -> Method:
-    return Method(name, partial(_curve, gamma), {"gamma": gamma})
-
-
-def _curve(gamma: float, image: Tensor) -> Tensor:
-    return image**gamma
+    return Method(name, lambda image: image**gamma, {"gamma": gamma})
 
 
 def _enhance(network: CurveNet, image: Tensor) -> Tensor:

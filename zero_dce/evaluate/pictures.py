@@ -20,14 +20,7 @@ MOST_PIXELS = 4_000_000
 
 @dataclass(frozen=True)
 class Pair:
-    """A picture, and its reference where there is one.
-
-    Attributes:
-        name: the picture's path relative to the given folder.
-        image: its file.
-        reference_name: the reference's path relative to the given folder.
-        reference: the reference's file.
-    """
+    """A picture, and its reference where there is one: the files, and as names their paths below the given folder."""
 
     name: str
     image: Path

@@ -52,8 +52,7 @@ class Decoded:
 
     Attributes:
         pixels: uint8, H x W x 3, sRGB, upright.
-        width: of the picture in the file, upright.
-        height: of the picture in the file, upright.
+        width, height: those of the picture in the file, upright.
         notices: what is unusual about the file, and how it was treated.
     """
 
@@ -135,12 +134,10 @@ def _resizable(file: Image.Image) -> Image.Image:
 
 def to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
     """Convert to RGB by an embedded colour profile; return a notice of what the profile did."""
-    if profile:
-        transform, notice = _transform(profile, picture.mode)
-        if transform:
-            return ImageCms.applyTransform(picture, transform) or picture, notice
-        return picture.convert("RGB"), notice
-    return picture.convert("RGB"), None
+    transform, notice = _transform(profile, picture.mode) if profile else (None, None)
+    if transform:
+        return ImageCms.applyTransform(picture, transform) or picture, notice
+    return picture.convert("RGB"), notice
 
 
 @lru_cache(maxsize=32)

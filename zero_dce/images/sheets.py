@@ -43,14 +43,11 @@ def side_by_side(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Pixels]]], cell: int = 192) -> Image.Image:
-    """Lay out pictures in labelled rows on grey, each in the middle of a square cell.
+    """Lay out pictures on an RGB sheet, in labelled rows on grey, each in the middle of a square cell.
 
     Args:
         rows: a label and the pictures of each row, uint8 H x W x 3, no side longer than ``cell``.
         cell: side of a cell in pixels.
-
-    Returns:
-        An RGB picture.
     """
     heights = [LABEL_HEIGHT + max((len(picture) for picture in pictures), default=0) + GAP for _, pictures in rows]
     columns = max(len(pictures) for _, pictures in rows)

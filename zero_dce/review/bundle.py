@@ -12,11 +12,9 @@ UNKNOWN = re.compile(r"^(?:import|export)\b.*", re.MULTILINE)
 
 
 def bundle(sources: Mapping[str, str]) -> str:
-    """Return modules as one script, each in a function of its own and after those that it imports.
+    """Return modules, texts by their files' names, as one script: each in a function, after those that it imports.
 
-    Args:
-        sources: the modules' texts by their files' names. An import names what it takes and a file beside it; an
-            export stands before a constant or a function.
+    An import names what it takes and a file beside it; an export stands before a constant or a function.
 
     Raises:
         ValueError: if a module imports or exports in another way, or what no module exports.

@@ -31,12 +31,9 @@ UNREADABLE = (OSError, SyntaxError, ValueError)
 
 @dataclass
 class Cell:
-    """One picture of one run at one step, as the page gets it.
+    """One picture of one run at one step, as the page gets it; ``run`` and ``number`` are the run's and its own.
 
     Attributes:
-        run: the run's number.
-        step: the training step.
-        number: the picture's.
         content: what the page is told; only ``{"broken": ...}`` where the output cannot be read.
         thumbnail: WebP in base64; empty where the output cannot be read.
     """

@@ -31,11 +31,9 @@ SIDES = ("input", "output", "curves")
 
 @dataclass(frozen=True)
 class PictureFiles:
-    """The files of a sample picture at one step.
+    """The files of a sample picture at one step, as far as they are there: ``input``, ``output`` (always), ``curves``.
 
-    Attributes:
-        number: the picture's, with which its files' names begin: ``00``.
-        files: those that are there by side: ``input``, ``output`` (always) and ``curves``.
+    Their names begin with the picture's number: ``00``.
     """
 
     number: str
@@ -81,13 +79,10 @@ class ReviewedRun:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's folder and its runs.
+    """A sweep's folder and its runs, in the order of their numbers.
 
-    Attributes:
-        folder: of the sweep.
-        runs: by their number.
-        objectives: what was searched for, ``maximize`` or ``minimize`` by the name of a measure; empty with fewer than
-            two, as in a grid.
+    ``objectives`` is what was searched for, ``maximize`` or ``minimize`` by the name of a measure; it is empty with
+    fewer than two, as in a grid.
     """
 
     folder: Path

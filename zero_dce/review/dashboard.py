@@ -50,12 +50,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def logged_keys(api: wandb.Api, path: str, group: str | None) -> tuple[set[str], int]:
-    """Ask the server which pictures, losses and measures its runs have logged, and how many runs there are.
+    """Ask the server which pictures, losses and measures the runs have logged, and how many runs there are.
 
-    Args:
-        api: the connection.
-        path: ``entity/project``.
-        group: the sweep whose runs count; ``None`` counts the project's.
+    They are those of ``path``, an ``entity/project``, or of one sweep in it, the ``group``.
 
     Raises:
         ConnectionError: if there is no such project, or the server refuses.

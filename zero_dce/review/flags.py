@@ -31,10 +31,8 @@ def picture_values(pixels: Pixels) -> PictureValues:
 def find_flags(before: PictureValues, after: PictureValues, target: float) -> list[dict[str, str]]:
     """Return the cases that a person should know of, each with its ``kind`` and a ``text`` with the number.
 
-    Args:
-        before: of the input, as :func:`picture_values` returns it.
-        after: of the output.
-        target: the exposure level that the loss pulls to, range [0, 1].
+    ``before`` and ``after`` are values of the input and the output; ``target`` is the exposure level that the loss
+    pulls to, range [0, 1].
     """
     flags = []
     # A grey picture has no colours to fade.
@@ -51,11 +49,7 @@ def find_flags(before: PictureValues, after: PictureValues, target: float) -> li
 
 
 def describe_flags(targets: Iterable[float]) -> list[dict[str, str]]:
-    """Return the page's legend: the name and the rule of each kind.
-
-    Args:
-        targets: the exposure levels of the sweep's runs.
-    """
+    """Return the page's legend: the name and the rule of each kind, with the exposure levels of the sweep's runs."""
     levels = " or ".join(f"{target:g}" for target in sorted(targets)) or "-"
     rules = (
         ("washed", "washed out", f"saturation out / in below {WASHED_OUT:g}"),

@@ -185,12 +185,7 @@ def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
 
 
 def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
-    """Write the folder whole, or not at all.
-
-    Raises:
-        OSError: if it cannot be written.
-        ValueError: if the checkpoint is of neither network.
-    """
+    """Write the folder whole, or not at all; errors are those of :func:`run`."""
     network = load_weights(choice.checkpoint)
     with atomic_folder(folder) as unfinished:
         save_weights(network, unfinished / WEIGHTS_FILE, choice.step)

@@ -50,11 +50,9 @@ def run(options: argparse.Namespace) -> None:
 
 
 def write_report(folder: Path, output: Path | None = None) -> Path:
-    """Write the page of a sweep and return its file.
+    """Write the page of a sweep and return its file: ``output``, or ``report.html`` in the sweep's folder.
 
-    Args:
-        folder: the sweep's folder.
-        output: the page's file, beside which full pictures are looked for; ``None`` is ``report.html`` in the folder.
+    Full pictures are looked for beside it.
 
     Raises:
         FileNotFoundError: if the folder is not a sweep's, or that of ``output`` does not exist.

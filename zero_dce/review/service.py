@@ -17,14 +17,9 @@ def quiet_wandb() -> None:
 
 @contextmanager
 def explain_refusal(failed: str, way_out: str) -> Iterator[None]:
-    """Turn what W&B's client raises when its server refuses into one kind of error.
+    """Raise ConnectionError in place of W&B's errors where its server refuses.
 
-    Args:
-        failed: what did not happen.
-        way_out: what to do.
-
-    Raises:
-        ConnectionError: instead of W&B's errors.
+    ``failed`` is what did not happen, and ``way_out`` what to do.
     """
     try:
         yield

@@ -67,14 +67,8 @@ def artifact_name(run: Path) -> str:
 def upload(folder: Path, target: Target, title: str, step: int, origin: Mapping[str, Any]) -> str:
     """Send a folder as one artifact, from a W&B run of its own, and wait until the server has it.
 
-    The training's own W&B run is left alone: it may still be training, or wait offline to be sent.
-
-    Args:
-        folder: all of it is sent.
-        target: where it is sent to.
-        title: the checkpoint, as a person names it.
-        step: its optimizer steps.
-        origin: where it came from; becomes the artifact's metadata.
+    The training's own W&B run is left alone: it may still be training, or wait offline to be sent. ``title`` is the
+    checkpoint as a person names it, ``step`` its optimizer steps; ``origin`` becomes the artifact's metadata.
 
     Returns:
         The artifact's full name with its version.

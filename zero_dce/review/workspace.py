@@ -21,15 +21,9 @@ USUAL_RUNS = 10
 def build_workspace(
     entity: str, project: str, name: str, group: str | None, keys: Collection[str], runs: int
 ) -> workspaces.Workspace:
-    """Lay out a workspace.
+    """Lay out a workspace for what the runs of a sweep have logged, or without a ``group`` all runs of the project.
 
-    Args:
-        entity: user or team.
-        project: the W&B project.
-        name: the workspace's.
-        group: the sweep whose runs are shown; ``None`` shows the project's.
-        keys: what the runs have logged.
-        runs: how many there are; all are shown.
+    ``entity`` is a user or a team; ``runs`` is the number of runs, all of which are shown.
     """
     settings = workspaces.WorkspaceSettings(x_axis="Step", max_runs=max(runs, USUAL_RUNS))
     shown = workspaces.RunsetSettings(
@@ -49,11 +43,13 @@ def _sections(keys: Collection[str]) -> list[workspaces.Section]:
     # Measures that a table has come first, in its order.
     known = [key for key in HEADINGS if key in validated]
     measures = known + sorted(validated.difference(known))
+    # Each sample picture has a panel with the step to the right and one row per run.
+    grid: dict[str, Any] = {"mode": "grid", "grid_x_axis": "step", "grid_y_axis": "run"}
     # Sections are below each other. All panels of one have the same size: plots beside the grids would halve these.
     return [
         workspaces.Section(
             name="Sample pictures: input and output, step by step",
-            panels=[_grid(key) for key in pictures],
+            panels=[reports.MediaBrowser(title=key, media_keys=[key], **grid) for key in pictures],
             is_open=True,
             layout_settings=workspaces.SectionLayoutSettings(columns=1, rows=len(pictures)),
         ),
@@ -61,11 +57,6 @@ def _sections(keys: Collection[str]) -> list[workspaces.Section]:
         _plots("Share of each weighted loss in the total", shares),
         _plots("Measures on the validation pictures", measures),
     ]
-
-
-def _grid(key: str) -> reports.MediaBrowser:
-    """Return the panel of one sample picture: the step to the right and one row per run."""
-    return reports.MediaBrowser(title=key, media_keys=[key], mode="grid", grid_x_axis="step", grid_y_axis="run")
 
 
 def _plots(name: str, keys: Sequence[str]) -> workspaces.Section:

@@ -1,4 +1,4 @@
-"""The command line before Hydra reads it: quoting, and a run or a sweep that is resumed."""
+"""The command line before Hydra reads it, without the program's name: quoting, and what is resumed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hydra.errors import HydraException
 from omegaconf import OmegaConf
 
 from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
-from zero_dce.records.sweep import PLAN, read_plan
+from zero_dce.records.sweep import PLAN, read_plan, run_overrides
 from zero_dce.train.rank import is_first_process, is_requeued
 
 # An argument that begins so makes the command line one of a sweep.
@@ -41,12 +41,8 @@ def check_quotes(arguments: list[str]) -> None:
 def continue_requeued(arguments: list[str]) -> list[str]:
     """Turn the command line of a SLURM job that was requeued, which is that of its start, into one that continues.
 
-    Args:
-        arguments: the command line without the program's name. A run is found again by its ``hydra.run.dir``.
-
-    Returns:
-        The same where the job was not requeued, is a sweep, resumes already, or has no checkpoint yet; else
-        ``resume=RUN_DIR`` with Hydra's own settings.
+    It becomes ``resume=RUN_DIR`` with Hydra's own settings, as a run is found again by its ``hydra.run.dir``. It stays
+    the same where the job was not requeued, is a sweep, resumes already, or has no checkpoint yet.
     """
     given = [argument for argument in arguments if argument.startswith("hydra.run.dir=")]
     other = {"-m", "--multirun"} & {*arguments} or any(argument.startswith("resume=") for argument in arguments)
@@ -67,12 +63,6 @@ def expand_resume(arguments: list[str]) -> list[str]:
     The overrides of before come first, so that those given now win. The choice of data is repeated even where it came
     from the environment.
 
-    Args:
-        arguments: the command line without the program's name.
-
-    Returns:
-        The command line for Hydra.
-
     Raises:
         FileNotFoundError: if the folder holds no checkpoint or no configuration.
     """
@@ -91,10 +81,9 @@ def expand_resume(arguments: list[str]) -> list[str]:
 
 def _expand_run(run: Path, own: list[str]) -> list[str]:
     last_checkpoint(run)
-    saved = run / HYDRA
-    if not (saved / "overrides.yaml").is_file():
+    saved, overrides = run / HYDRA, run_overrides(run)
+    if overrides is None:
         raise FileNotFoundError(f"{saved} does not hold the run's configuration (overrides.yaml): it cannot be resumed")
-    overrides = [str(override) for override in OmegaConf.load(saved / "overrides.yaml")]
     settings = OmegaConf.load(saved / "hydra.yaml")
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
     kept = [override for override in overrides if not override.startswith("resume=")]
@@ -126,11 +115,7 @@ def _key(argument: str) -> str:
 def as_further_process(arguments: list[str]) -> list[str]:
     """Let only the first of the processes that srun started write the run's configuration; others get their own log.
 
-    Args:
-        arguments: the command line for Hydra; a launcher's already says so.
-
-    Returns:
-        The same for the first process and outside of SLURM.
+    The command line stays the same for the first process and outside of SLURM; a launcher's already says so.
 
     Raises:
         ValueError: if the processes would not agree on the run's folder.

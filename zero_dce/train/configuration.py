@@ -15,7 +15,7 @@ from omegaconf import OmegaConf
 from hydra_plugins.zero_dce.local_launcher import LocalLauncher
 from hydra_plugins.zero_dce.optuna_sweeper import OptunaSweeper
 from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
-from zero_dce.hardware import best_precision
+from zero_dce.hardware import best_precision, usable_cores
 from zero_dce.records.sweep import run_name
 from zero_dce.weights import DCE_NET_PP
 
@@ -68,8 +68,7 @@ def default_loss(model: str) -> str:
 
 def at_most_cores(workers: int) -> int:
     """Return ``workers``, or as many as this process may use cores: more would only get in each other's way."""
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return min(workers, usable)
+    return min(workers, usable_cores())
 
 
 def is_launched(hydra: Any) -> bool:

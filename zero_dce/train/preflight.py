@@ -28,11 +28,7 @@ TRAINER_NUMBERS = (
 def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
     """Refuse what cannot work before anything is written, and say first what data this is.
 
-    Args:
-        config: the run's configuration.
-        run: its folder.
-        launched: whether it is a run of a sweep: one that was stopped before its first checkpoint begins anew in its
-            folder.
+    A run that a sweep ``launched`` and that was stopped before its first checkpoint begins anew in its folder.
 
     Raises:
         ValueError: if a number of the Trainer is out of its range, a folder is given for the embedded sample, or the

@@ -71,14 +71,15 @@ class RunResult:
 
     def write(self) -> None:
         """Write ``result.json``; an error of the training is shown rather than one of writing."""
+        last_step, measures = self._measured()
         content = {
             "state": self.state,
             "error": self.error,
             "name": run_name(self.run),
             "weights": OmegaConf.to_container(self.config.loss.weights),
             "seed": self.config.seed,
-            "last_step": self._last_step(),
-            "measures": self._measures(),
+            "last_step": last_step,
+            "measures": measures,
             "washout": self._washout(),
             **self._training_times(),
             "wall_time_s": self.earlier_s + time.time() - self.started,
@@ -91,17 +92,13 @@ class RunResult:
             if self.error is None:
                 raise
 
-    def _last_step(self) -> int:
-        if self.ended is not None:
-            return self.ended[0]
-        return self.trainer.global_step if self.trainer else 0
-
-    def _measures(self) -> dict[str, float]:
-        """The last validation's measures, and the last logged training losses."""
-        if self.ended is not None:
-            return self.ended[1]
-        logged = self.trainer.callback_metrics if self.trainer else {}
-        return {name: float(value) for name, value in sorted(logged.items()) if name.startswith(("val/", "train/"))}
+    def _measured(self) -> tuple[int, dict[str, float]]:
+        """The last step; the last validation's measures and the last logged training losses."""
+        if self.ended is not None or self.trainer is None:
+            return self.ended or (0, {})
+        logged = sorted(self.trainer.callback_metrics.items())
+        measures = {name: float(value) for name, value in logged if name.startswith(("val/", "train/"))}
+        return self.trainer.global_step, measures
 
     def _washout(self) -> dict[str, float] | None:
         """From which step pictures faded, where they did."""

@@ -31,11 +31,8 @@ class Start:
 def find_start(config: DictConfig, run: Path, in_sweep: bool) -> Start:
     """Return where a run begins.
 
-    Args:
-        config: the run's configuration.
-        run: its folder.
-        in_sweep: as a run of a sweep, one whose last step is done counts as ended: it was stopped while its result was
-            written. A single run is asked for more steps.
+    A run of a sweep whose last step is done counts as ended: it was stopped while its result was written. A single run
+    is asked for more steps.
 
     Raises:
         FileNotFoundError: if there is no checkpoint to resume from.

@@ -51,7 +51,8 @@ def train(config: DictConfig) -> None:
     ):
         L.seed_everything(config.seed, workers=True, verbose=False)
         data, model = _make_parts(config, start)
-        callbacks = [result.timer, processes, *_make_callbacks(config), Interruption(signals)]
+        configured = hydra.utils.instantiate(config.callbacks).values()
+        callbacks = [result.timer, processes, *filter(None, configured), Interruption(signals)]
         _prepare(data, config, run, start)
         with open_loggers(config, run, start.step) as loggers, explain_out_of_memory(config):
             trainer = _make_trainer(config, callbacks, loggers)
@@ -70,10 +71,6 @@ def _make_parts(config: DictConfig, start: Start) -> tuple[ExposureDataModule, L
     return data, hydra.utils.instantiate(config.model, **replaced)
 
 
-def _make_callbacks(config: DictConfig) -> list[L.Callback]:
-    return [callback for callback in hydra.utils.instantiate(config.callbacks).values() if callback]
-
-
 def _prepare(data: ExposureDataModule, config: DictConfig, run: Path, start: Start) -> None:
     """Read the data and record what it is."""
     data.prepare_data()
@@ -84,10 +81,8 @@ def _prepare(data: ExposureDataModule, config: DictConfig, run: Path, start: Sta
 
 
 def _make_trainer(config: DictConfig, callbacks: Sequence[L.Callback], loggers: Sequence[Logger]) -> L.Trainer:
-    plugins = with_cluster(config.trainer)
-    trainer: L.Trainer = hydra.utils.instantiate(
-        config.trainer, callbacks=list(callbacks), logger=list(loggers), **plugins
-    )
+    parts = {"callbacks": list(callbacks), "logger": list(loggers), **with_cluster(config.trainer)}
+    trainer: L.Trainer = hydra.utils.instantiate(config.trainer, **parts)
     return trainer
 
 

@@ -140,13 +140,9 @@ class RequeueError(OSError):
 def requeue_when_stopped(run: Path, signals: StopSignals, in_sweep: bool) -> Iterator[None]:
     """After a run that :class:`~zero_dce.signals.Interrupted` ended: requeue its SLURM job, or say how to go on.
 
-    The job is requeued at SIGUSR1 and SIGUSR2. It must be the outermost block of a run, so that everything is written
-    and closed: it goes on until SLURM ends the process, and passes the exception on then.
-
-    Args:
-        run: the run's folder.
-        signals: open around this block.
-        in_sweep: the run is one of several of this process; the job would begin the sweep anew and is not requeued.
+    The job is requeued at SIGUSR1 and SIGUSR2. It must be the outermost block of a run inside that of ``signals``, so
+    that everything is written and closed: it goes on until SLURM ends the process, and passes the exception on then.
+    The job of a sweep, which runs several in this process, would begin it anew and is not requeued.
 
     Raises:
         RequeueError: if the job was not requeued, instead of the exception.
@@ -241,26 +237,17 @@ def _describe(stop: Interrupted, run: Path) -> str:
     return f"stopped by {stop.signal.name} {when}{lost}. {_continue_with(run)}"
 
 
-def cluster_environment() -> ClusterEnvironment | None:
-    """Return how processes find each other where the Trainer's own choice would not do; ``None`` elsewhere.
-
-    Under SLURM the Trainer would requeue the job itself, with a checkpoint written inside the signal handler: that
-    never returns when processes are in the middle of a step.
-    """
-    return SLURMEnvironment(auto_requeue=False) if is_started_by_srun() else None
-
-
 def with_cluster(trainer: DictConfig) -> dict[str, Any]:
-    """Return what to add to the Trainer's arguments: the cluster's environment beside plugins that are configured.
+    """Return what to add to the Trainer's arguments: SLURM's environment beside plugins that are configured.
 
-    An environment that is configured stays.
+    By itself the Trainer would requeue the job, with a checkpoint written inside the signal handler: that never returns
+    when processes are in the middle of a step. An environment that is configured stays.
     """
-    environment = cluster_environment()
-    if environment is None:
+    if not is_started_by_srun():
         return {}
     configured = trainer.get("plugins") or []
     made = hydra.utils.instantiate(configured)
     parts = list(made) if not isinstance(made, str) and hasattr(made, "__iter__") else [made]
     if any(isinstance(part, ClusterEnvironment) for part in parts):
         return {}
-    return {"plugins": [*parts, environment]}
+    return {"plugins": [*parts, SLURMEnvironment(auto_requeue=False)]}

@@ -21,9 +21,7 @@ GPUS = "CUDA_VISIBLE_DEVICES"
 def run_environments(processes: int, gpus: Sequence[str] | None) -> list[dict[str, str]]:
     """Return the environment of each process of a run, in the order of their ranks.
 
-    Args:
-        processes: how many the run has; they find each other on a free port of this machine.
-        gpus: the GPUs that they see; with ``None`` they see those that this process sees.
+    They find each other on a free port of this machine, and see these GPUs, or with ``None`` those of this process.
     """
     environment = {name: value for name, value in os.environ.items() if not is_launchers(name)}
     if gpus is not None:

@@ -36,11 +36,10 @@ class SweepRun:
     folder: Path
 
     def arguments(self, settings: Sequence[str], rank: int = 0) -> list[str]:
-        """Return the command line that starts the run, or continues it if it has a checkpoint.
+        """Return the command line that starts one of the run's processes, or continues it if it has a checkpoint.
 
-        Args:
-            settings: Hydra's settings of the sweep, see :func:`hydra_settings`.
-            rank: which of the run's processes it is for: only the first writes the configuration; each has its own log.
+        ``settings`` are Hydra's, by :func:`hydra_settings`. Only the first process writes the configuration, and each
+        has its own log.
         """
         # The settings begin with Hydra's flags, which must not stand between overrides.
         line = [*settings, *self.overrides, *self.resume_overrides(), "hydra.mode=RUN"]

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.checks import check_number
+from zero_dce.hardware import usable_cores
 from zero_dce.sweep.launching.devices import Slots, count_processes, deal_out, visible_gpus
 from zero_dce.sweep.launching.job import SweepRun
 
@@ -54,7 +54,8 @@ def lay_out(
     """
     gpus = visible_gpus(accelerator)
     if devices_per_run is None:
-        processes = _processes_by_run(runs, compose, len(gpus))
+        trainers = compose_trainers(runs, compose)
+        processes = {run.number: _processes(trainer, len(gpus)) for run, trainer in trainers}
         overrides = []
     else:
         _check_devices_per_run(devices_per_run, runs)
@@ -91,21 +92,14 @@ def in_sweeps_process(config: DictConfig, slots: Slots) -> bool:
     return slots == [None] and _processes(config.trainer, len(visible_gpus(config.trainer.accelerator))) == 1
 
 
-def _processes_by_run(runs: Sequence[SweepRun], compose: Compose, gpus: int) -> dict[int, int]:
-    """Count the processes of each run. Composing takes a while, so runs whose trainer cannot differ share it."""
-    counts: dict[tuple[str, ...], int] = {}
-    processes = {}
+def compose_trainers(runs: Sequence[SweepRun], compose: Compose) -> Iterator[tuple[SweepRun, DictConfig]]:
+    """Yield each run with its trainer's configuration; composing takes a while, so equal trainers are composed once."""
+    trainers: dict[tuple[str, ...], DictConfig] = {}
     for run in runs:
-        relevant = trainer_overrides(run.overrides)
-        if relevant not in counts:
-            counts[relevant] = _processes(compose(run.overrides).trainer, gpus)
-        processes[run.number] = counts[relevant]
-    return processes
-
-
-def trainer_overrides(overrides: Sequence[str]) -> tuple[str, ...]:
-    """Return those of a run's overrides that may change its trainer: runs that share them have the same trainer."""
-    return tuple(text for text in overrides if _may_change_the_trainer(text))
+        relevant = tuple(text for text in run.overrides if _may_change_the_trainer(text))
+        if relevant not in trainers:
+            trainers[relevant] = compose(run.overrides).trainer
+        yield run, trainers[relevant]
 
 
 def _may_change_the_trainer(override: str) -> bool:
@@ -146,5 +140,4 @@ def _check_devices_per_run(count: int, runs: Sequence[SweepRun]) -> None:
 
 def threads_per_process(slots: Slots, processes: int) -> int:
     """Return how many threads PyTorch may use in each process, so that together they are no more than the cores."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return max(1, cores // (len(slots) * processes))
+    return max(1, usable_cores() // (len(slots) * processes))

@@ -70,10 +70,7 @@ class ActiveRun:
 class Pool:
     """Starts runs in slots, waits for free slots, and ends all processes when it is left.
 
-    Args:
-        placement: the slots and the processes of each run.
-        settings: Hydra's, for every run.
-        progress: counts the runs that have ended.
+    All runs get Hydra's settings; the progress counts those that have ended.
     """
 
     def __init__(self, placement: Placement, settings: Sequence[str], progress: SweepProgress | None = None) -> None:

@@ -24,13 +24,9 @@ PRELOAD = "zero_dce.sweep.launching.preload"
 def start_rank(
     arguments: Sequence[str], environment: Mapping[str, str], threads: int, output: Path | None
 ) -> BaseProcess:
-    """Start one process of a run.
+    """Start one process of a run: its command line without the program's name, and all of its environment variables.
 
-    Args:
-        arguments: the command line without the program's name.
-        environment: all of its environment variables.
-        threads: how many PyTorch may use in it.
-        output: the file to which what it prints is appended; ``None``: it prints where this process does.
+    PyTorch may use so many threads in it. What it prints is appended to ``output``, or printed where this process does.
     """
     process: BaseProcess = _context().Process(  # type: ignore[attr-defined]  # in each of the kinds of context
         target=_run_rank, args=(list(arguments), dict(environment), threads, output)

@@ -27,7 +27,7 @@ from zero_dce.records.sweep import SLURM_JOBS, point_name, read_plan
 from zero_dce.signals import Interrupted, hold_signals
 from zero_dce.sweep.launching.environment import is_launchers
 from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
-from zero_dce.sweep.launching.layout import trainer_overrides
+from zero_dce.sweep.launching.layout import compose_trainers
 from zero_dce.sweep.launching.slurm_queue import cancel, cancel_command, read_queue, why_no_accounting
 from zero_dce.sweep.launching.slurm_task import RunTask
 from zero_dce.sweep.launching.slurm_wait import Submitted, wait_for
@@ -120,15 +120,11 @@ def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[SweepRun], sub
 
 
 def _by_resources(launcher: SlurmLauncher, runs: Sequence[SweepRun]) -> dict[Resources, list[SweepRun]]:
-    """Return the runs by what they need. Composing takes a while, so runs whose trainer cannot differ share it."""
-    needed: dict[tuple[str, ...], Resources] = {}
+    """Return the runs by what they need."""
+    loader = launcher.hydra_context.config_loader
     grouped: dict[Resources, list[SweepRun]] = {}
-    for run in runs:
-        relevant = trainer_overrides(run.overrides)
-        if relevant not in needed:
-            config = launcher.hydra_context.config_loader.load_sweep_config(launcher.config, list(run.overrides))
-            needed[relevant] = Resources.of(config.trainer)
-        grouped.setdefault(needed[relevant], []).append(run)
+    for run, trainer in compose_trainers(runs, lambda line: loader.load_sweep_config(launcher.config, list(line))):
+        grouped.setdefault(Resources.of(trainer), []).append(run)
     return grouped
 
 

@@ -24,12 +24,9 @@ HELP = (
 
 @dataclass(frozen=True)
 class Space:
-    """The keys that are searched, and the overrides that every run gets.
+    """The distributions of the keys that are searched, and the ``fixed`` overrides that every run gets.
 
-    Attributes:
-        swept: the distribution of each searched key.
-        texts: each searched key as the user wrote it: ``{"loss.exp.target": "interval(0.4,0.7)"}``.
-        fixed: the overrides that all runs have.
+    ``texts`` has each searched key as the user wrote it: ``{"loss.exp.target": "interval(0.4,0.7)"}``.
     """
 
     swept: dict[str, BaseDistribution]
@@ -49,11 +46,9 @@ class Space:
 
 
 def read_space(params: Mapping[str, Any] | None, overrides: Sequence[str]) -> Space:
-    """Read the search space from the configuration and the command line; the last value of a key counts.
+    """Read the search space from ``hydra.sweeper.params`` and the task's overrides; the last value of a key counts.
 
-    Args:
-        params: ``hydra.sweeper.params``.
-        overrides: the task's, without the ``resume=`` of a continued sweep.
+    The overrides come without the ``resume=`` of a continued sweep.
 
     Raises:
         ValueError: if a key's values cannot be searched, or there is nothing to search.

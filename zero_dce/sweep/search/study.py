@@ -32,13 +32,7 @@ RUN, WORKER, ATTEMPTS = "run", "worker", "attempts"
 
 @dataclass(frozen=True)
 class Trial:
-    """A trial whose run is to be carried out.
-
-    Attributes:
-        number: Optuna's number of the trial.
-        run: the run's number, which is its folder's name.
-        overrides: the run's.
-    """
+    """A trial, by Optuna's number, whose run is to be carried out; the run's number is its folder's name."""
 
     number: int
     run: int
@@ -48,10 +42,7 @@ class Trial:
 class Study:
     """An Optuna study and the plan of its runs, kept in step under the lock of the sweep's folder.
 
-    Args:
-        folder: the sweep's, with a plan by :func:`zero_dce.sweep.search.plan.open_plan`.
-        search: the search that the study is for.
-        worker: this process.
+    The folder must have its plan, by :func:`zero_dce.sweep.search.plan.open_plan`; the worker is this process.
 
     Raises:
         ValueError: if the storage cannot be opened, or holds a study of that name that is not this folder's.

@@ -16,7 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from zero_dce.checks import check_number
 from zero_dce.files import UNFINISHED, atomic
 from zero_dce.records.run import CHECKPOINTS, LAST, checkpoint_file
-from zero_dce.train.callbacks.validation import check_interval, is_due
+from zero_dce.train.callbacks.validation import is_due
 from zero_dce.train.loggers.metrics_file import MetricsFile
 
 # A checkpoint out of turn has this name until it becomes the last one.
@@ -46,10 +46,10 @@ class StepCheckpoints(Checkpoint):
     def __init__(self, folder: str, every_n_steps: int, every_n_minutes: float | None = None) -> None:
         self.run = Path(folder)
         self.folder = self.run / CHECKPOINTS
-        self.every_n_steps = check_interval(every_n_steps)
+        check_number("every_n_steps", every_n_steps, least=1, whole=True)
         if every_n_minutes is not None:
             check_number("callbacks.checkpoints.every_n_minutes", every_n_minutes, open_=True)
-        self.every_n_minutes = every_n_minutes
+        self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
         self._requested = False
         # The step of the last step-*.ckpt, and the step of the last batch.
         self._saved = self._step = -1

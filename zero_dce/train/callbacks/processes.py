@@ -32,7 +32,8 @@ class ProcessCheck(L.Callback):
 
     def __init__(self, config: DictConfig) -> None:
         self.devices = config.trainer.devices
-        self.facts = {**_versions(), **_flat_configuration(config)}
+        versions = {f"version of {name}": importlib.metadata.version(name) for name in VERSIONS}
+        self.facts = {**versions, **_flat_configuration(config)}
 
     def check_start(self, trainer: L.Trainer) -> None:
         """Compare what a launcher says that it started with what the configuration asks for.
@@ -88,11 +89,7 @@ def started_processes() -> int | None:
 
 
 def differences(facts: Sequence[Mapping[str, str]]) -> Iterator[tuple[str, dict[str, list[int]]]]:
-    """Yield each name whose value is not the same everywhere, with the processes that have each value.
-
-    Args:
-        facts: from names to values, one mapping per process.
-    """
+    """Yield each name whose value differs between the processes' facts, with the processes that have each value."""
     for name in dict.fromkeys(name for own in facts for name in own):
         holders: dict[str, list[int]] = {}
         for rank, own in enumerate(facts):
@@ -116,10 +113,6 @@ def describe_differences(different: Sequence[tuple[str, Mapping[str, Sequence[in
             "clock. Else " + way_out[0].lower() + way_out[1:]
         )
     return "the processes of this run differ:\n  " + "\n  ".join(lines) + f"{more}\n{way_out}"
-
-
-def _versions() -> dict[str, str]:
-    return {f"version of {name}": importlib.metadata.version(name) for name in VERSIONS}
 
 
 def _flat_configuration(config: DictConfig) -> dict[str, str]:

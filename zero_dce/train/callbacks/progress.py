@@ -23,10 +23,6 @@ class StepProgress(ProgressBar):
         """Show nothing; the Trainer calls it on all processes but the first."""
         self._enabled = False
 
-    def enable(self) -> None:
-        """Show the bar."""
-        self._enabled = True
-
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Open the bar, at the step that a resumed run continues from."""
         self._bar = progress_bar(

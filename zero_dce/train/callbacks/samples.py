@@ -152,12 +152,7 @@ def curve_picture(curve_maps: Tensor) -> Pixels:
 def spread(paths: Sequence[str], count: int) -> list[str]:
     """Pick pictures at even distances of brightness rank, from different scenes (folders) while there are enough.
 
-    Args:
-        paths: sorted from dark to bright.
-        count: how many to pick; all where there are fewer.
-
-    Returns:
-        The picked ones, from dark to bright.
+    The paths are sorted from dark to bright, and so is the result; all are picked where there are fewer than ``count``.
     """
     picked: list[int] = []
     for target in np.linspace(0, len(paths) - 1, min(count, len(paths))):

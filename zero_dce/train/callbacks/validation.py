@@ -10,16 +10,6 @@ import lightning as L
 from zero_dce.checks import check_number
 
 
-def check_interval(every_n_steps: int) -> int:
-    """Return the interval.
-
-    Raises:
-        ValueError: if it is no whole number of at least 1.
-    """
-    check_number("every_n_steps", every_n_steps, least=1, whole=True)
-    return every_n_steps
-
-
 def is_due(trainer: L.Trainer, every_n_steps: int) -> bool:
     """Tell whether the step just done is a multiple of N, or the last one."""
     return trainer.global_step % every_n_steps == 0 or trainer.global_step == trainer.max_steps
@@ -39,7 +29,8 @@ class StepValidation(L.Callback):
     """
 
     def __init__(self, every_n_steps: int) -> None:
-        self.every_n_steps = check_interval(every_n_steps)
+        check_number("every_n_steps", every_n_steps, least=1, whole=True)
+        self.every_n_steps = every_n_steps
         self._step = 0
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

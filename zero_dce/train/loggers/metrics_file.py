@@ -9,7 +9,6 @@ from argparse import Namespace
 from pathlib import Path
 from typing import Any
 
-from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import Logger
 
@@ -45,12 +44,6 @@ class MetricsFile(Logger):
     def version(self) -> str:
         """There is one file, without versions."""
         return ""
-
-    @property
-    @rank_zero_experiment
-    def experiment(self) -> MetricsFile:
-        """The logger itself."""
-        return self
 
     @rank_zero_only
     def log_metrics(self, metrics: dict[str, float], step: int | None = None) -> None:
