@@ -30,7 +30,7 @@ from zero_dce.data.sample import PHOTOGRAPHS, expose
 from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.trained import TRAINED
-from zero_dce.enhance.video.clip import Frame, open_clip
+from zero_dce.enhance.video.clip import ClipFrame, open_clip
 from zero_dce.enhance.video.convert import SMOOTHING, enhance_clip
 from zero_dce.enhance.video.flicker import Flicker
 from zero_dce.enhance.video.steady import SteadyCurves, cells_of, is_cut
@@ -100,7 +100,7 @@ def compare_frames(clip: Path, weights: Path, found: dict[str, Any]) -> None:
     cells = None
     with open_clip(clip) as opened:
         for item in opened.items():
-            if not isinstance(item, Frame):
+            if not isinstance(item, ClipFrame):
                 continue
             before, cells = cells, cells_of(item.pixels)
             if before is None or is_cut(before, cells):
