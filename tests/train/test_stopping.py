@@ -288,12 +288,16 @@ def test_measuring_stops_at_once(sice: Path, tmp_path: Path, monkeypatch: pytest
 
 
 def test_ctrl_c_is_as_before(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    before = signal.getsignal(signal.SIGINT)
-    signal_in(monkeypatch, "training_step", 2, signal.SIGINT)
-    assert run_here(monkeypatch, tmp_path, *options(sice, "hydra.run.dir=run/0")) == 1
-    assert read_result(tmp_path / "run" / "0")["state"] == "interrupted"
-    assert not (tmp_path / "run" / "0" / "checkpoints").exists()
-    assert signal.getsignal(signal.SIGINT) == before
+    # A shell's background job, as the tests may be, ignores Ctrl-C and would train for ever.
+    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        signal_in(monkeypatch, "training_step", 2, signal.SIGINT)
+        assert run_here(monkeypatch, tmp_path, *options(sice, "hydra.run.dir=run/0")) == 1
+        assert read_result(tmp_path / "run" / "0")["state"] == "interrupted"
+        assert not (tmp_path / "run" / "0" / "checkpoints").exists()
+        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    finally:
+        signal.signal(signal.SIGINT, inherited)
 
 
 def read_slowly() -> None:
