@@ -92,7 +92,7 @@ def test_wrong_weights(content: bytes | None, message: str, tmp_path: Path) -> N
 def test_what_a_format_needs(
     name: str, missing: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zero_dce.export.write.find_spec", lambda package: None if package in missing else package)
+    monkeypatch.setattr("zero_dce.enhance.graph.find_spec", lambda package: None if package in missing else package)
     with pytest.raises(SystemExit, match=f"ModuleNotFoundError: {message}"):
         command(make_file(tmp_path), name, tmp_path / FILES[name])
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
@@ -12,7 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zero_dce import __version__
-from zero_dce.enhance.graph import NEEDS
+from zero_dce.enhance.graph import missing_packages
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.export.formats import FORMATS, ExportedNetwork
 from zero_dce.files import UNFINISHED
@@ -117,7 +116,7 @@ def _write_checked(weights: Weights, name: str, file: Path) -> str:
 def _check_installed(name: str) -> None:
     """Raise ModuleNotFoundError unless what a format is written and run with is installed."""
     backend = FORMATS[name].backend
-    missing = [package for package in NEEDS[backend] if find_spec(package) is None]
+    missing = missing_packages(backend)
     if missing:
         raise ModuleNotFoundError(f"--format {name} needs {' and '.join(missing)}: pip install 'zero_dce[{backend}]'")
 

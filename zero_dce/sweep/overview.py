@@ -6,6 +6,7 @@ import sys
 import time
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from omegaconf import DictConfig
@@ -31,12 +32,9 @@ from zero_dce.train.preflight import make_folder
 
 @dataclass
 class SweepProgress:
-    """The progress of this process's sweep: its folder, how many runs are to come, and how many have ended."""
+    """The progress of this process's sweep: how many runs are to come, and how many have ended."""
 
-    folder: Path
     count: int
-    # The pause between two runs is known only if each run follows the one before.
-    in_turn: bool = True
     ended: int = 0
     started: float = field(default_factory=time.monotonic)
 
@@ -62,13 +60,11 @@ def begin_sweep(config: DictConfig) -> SweepProgress:
     except (ValueError, ModuleNotFoundError) as error:
         sys.exit(str(error))
     in_turn = len(slots) == 1 and not (search or config.resume or uses_slurm(config))
-    progress = SweepProgress(folder, count, in_turn)
     # Hydra 1.3 never calls on_multirun_end after a failed run.
-    at_end(lambda: finish_sweep(progress.folder, progress.in_turn))
+    at_end(partial(finish_sweep, folder, in_turn))
     if count:
         _announce_cost(config, count, slots)
-    progress.started = time.monotonic()
-    return progress
+    return SweepProgress(count)
 
 
 def _begin_grid(config: DictConfig, folder: Path) -> int:

@@ -67,7 +67,7 @@ def check_online(config: DictConfig) -> None:
         ValueError: if ``logger.fallback`` is unknown.
     """
     fallback, wandb = (OmegaConf.select(config, f"logger.{name}") for name in ("fallback", "wandb"))
-    if fallback is None or not is_first_process():
+    if fallback is None:
         return
     if fallback not in FALLBACKS:
         raise ValueError(f"logger.fallback is {fallback!r}; expected one of {', '.join(FALLBACKS)}")

@@ -74,7 +74,7 @@ def choose_backend(name: str, weights: Weights, precision: str) -> Backend:
     if name not in ("auto", *BACKENDS):
         raise ValueError(f"--backend is {name!r}; expected auto or one of {', '.join(BACKENDS)}")
     chosen = quickest() if name == "auto" else name
-    missing = [package for package in NEEDS[chosen] if find_spec(package) is None]
+    missing = missing_packages(chosen)
     if missing:
         raise ModuleNotFoundError(
             f"--backend {chosen} needs {' and '.join(missing)}: pip install 'zero_dce[{chosen}]', or --backend auto"
@@ -88,6 +88,11 @@ def choose_backend(name: str, weights: Weights, precision: str) -> Backend:
     return made
 
 
+def missing_packages(backend: str) -> list[str]:
+    """Return which of the packages that a backend needs are not installed."""
+    return [package for package in NEEDS[backend] if find_spec(package) is None]
+
+
 def quickest() -> str:
     """Return PyTorch where there is a GPU that it can use, else the quickest on the CPU of those installed."""
     if _has_nvidia_driver():
@@ -95,7 +100,7 @@ def quickest() -> str:
 
         if default_device() == "cuda":
             return "torch"
-    return next(name for name in BACKENDS if all(find_spec(package) for package in NEEDS[name]))
+    return next(name for name in BACKENDS if not missing_packages(name))
 
 
 def _has_nvidia_driver() -> bool:
