@@ -6,6 +6,7 @@ import os
 import signal
 import threading
 import time
+from contextlib import suppress
 
 import pytest
 
@@ -27,6 +28,31 @@ def test_handlers_come_and_go() -> None:
     assert [signal.getsignal(number) for number in (TERM, USR1, USR2)] == before
     assert stronger(None, TERM) == TERM
     assert stronger(USR1, TERM) == USR1
+
+
+def interrupted_half_way() -> None:
+    """What code does that a signal interrupts while an object is half made, and Hydra with its error."""
+    try:
+        try:
+            signal.raise_signal(USR2)
+        finally:
+            int("half made")
+    except ValueError:
+        raise SystemExit(1) from None
+
+
+def outlived() -> None:
+    with suppress(Interrupted):
+        signal.raise_signal(USR2)
+    int("wrong")
+
+
+def test_an_error_that_a_signal_led_to_is_the_signals() -> None:
+    with pytest.raises(Interrupted) as caught, StopSignals() as signals, signals.obeyed():
+        interrupted_half_way()
+    assert caught.value.code == 128 + USR2
+    with pytest.raises(ValueError, match="wrong"), StopSignals() as signals, signals.obeyed():
+        outlived()
 
 
 def test_outside_the_main_thread_nothing_is_installed() -> None:

@@ -54,6 +54,7 @@ class StopSignals:
         self.received: signal.Signals | None = None
         self.terminated = False
         self._deferred = False
+        self._raised: Interrupted | None = None
         self._process = os.getpid()
         self._before: dict[signal.Signals, Any] = {}
 
@@ -79,6 +80,20 @@ class StopSignals:
         """Only note signals from here on."""
         self._deferred = True
 
+    @contextmanager
+    def obeyed(self) -> Iterator[None]:
+        """Context manager: what came out of the block because a signal interrupted it comes out as that.
+
+        Code that a signal interrupts half way may fail while it puts things in order, and its error then takes the
+        place of :class:`Interrupted`; Hydra makes an exit of such an error.
+        """
+        try:
+            yield
+        except BaseException as error:
+            if self._raised is None or self._raised not in _chain(error):
+                raise
+            raise self._raised from None
+
     def _handle(self, number: int, _: FrameType | None) -> None:
         if os.getpid() != self._process:
             _in_child(number)
@@ -86,7 +101,15 @@ class StopSignals:
         first, self.received = self.received is None, stronger(self.received, signal.Signals(number))
         self.terminated |= number == signal.SIGTERM
         if first and not self._deferred:
-            raise Interrupted(number)
+            self._raised = Interrupted(number)
+            raise self._raised
+
+
+def _chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those in whose handling it arose."""
+    while error is not None:
+        yield error
+        error = error.__context__
 
 
 def stronger(one: signal.Signals | None, other: signal.Signals) -> signal.Signals:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -20,6 +21,7 @@ ARGUMENTS = ["--no-sandbox", "--force-color-profile=srgb", "--window-size=1280,9
 
 
 Open = Callable[..., Page]
+SECONDS_FOR_THE_PAGE = 30.0
 # The page's plots, as a script finds them; a box without values has none.
 PLOTS = "[...document.querySelectorAll('.chart')].flatMap(box => box.plot ?? [])"
 
@@ -75,6 +77,18 @@ def open_page(browsers: Browsers) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert errors == []
+
+
+def wait_until(page: Page, expression: str, given: object = None) -> None:
+    """Wait until a script's expression is true.
+
+    Playwright's own waiting evaluates a string within the page, which the page's Content Security Policy forbids; that
+    shows only where the expression is not true at once.
+    """
+    until = time.monotonic() + SECONDS_FOR_THE_PAGE
+    while not page.evaluate(expression, given):
+        assert time.monotonic() < until, f"not within {SECONDS_FOR_THE_PAGE:.0f} s: {expression}"
+        page.wait_for_timeout(20)
 
 
 @pytest.fixture(scope="session")

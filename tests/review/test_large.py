@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.sweeps import make_large_sweep
-from tests.review.conftest import Open
+from tests.review.conftest import Open, wait_until
 from tests.review.test_report import read_page
 from zero_dce.review.report import write_report
 
@@ -31,10 +31,10 @@ def test_size(large: Path) -> None:
 @pytest.mark.chromium
 def test_only_what_is_near_the_window_is_decoded(large: Path, open_page: Open) -> None:
     page = open_page(large)
-    page.wait_for_function("document.querySelector('.cell img[src]')?.naturalWidth > 0")
+    wait_until(page, "document.querySelector('.cell img[src]')?.naturalWidth > 0")
     assert page.locator(".cell img").count() == 270, "only of the chosen picture"
     assert page.locator(".cell img[src]").count() < 150, "and only those near the window are decoded"
     page.keyboard.press("g")
     assert page.locator("#charts canvas").count() == 6
     page.locator("#grid").evaluate("grid => grid.scrollTo(0, grid.scrollHeight)")
-    page.wait_for_function("[...document.querySelectorAll('.run:nth-last-child(2) img')].some(i => i.naturalWidth > 0)")
+    wait_until(page, "[...document.querySelectorAll('.run:nth-last-child(2) img')].some(i => i.naturalWidth > 0)")

@@ -16,7 +16,7 @@ from PIL import Image
 from playwright.sync_api import Page, expect
 
 from tests.helpers.sweeps import SweepMaker, make_photographs, make_pictures
-from tests.review.conftest import PLOTS, Open
+from tests.review.conftest import PLOTS, Open, wait_until
 from tests.review.test_report import HYDRA_NASTY, NASTY
 from zero_dce.review.bundle import bundle
 from zero_dce.review.report import page_scripts, write_report
@@ -96,8 +96,8 @@ def enlarged(page: Page) -> Pixels:
 def wait_for(page: Page, run: int, step: int, side: str = "output", number: int = 0) -> None:
     """Wait until the enlarged view shows a file."""
     name = f"{run}/samples/step-{step:06d}/{number:02d}_{side}.png"
-    page.wait_for_function(
-        "name => { const i = document.getElementById('shown'); return i.src.endsWith(name) && i.complete; }", arg=name
+    wait_until(
+        page, "name => { const i = document.getElementById('shown'); return i.src.endsWith(name) && i.complete; }", name
     )
 
 
@@ -125,7 +125,7 @@ def test_enlarged_are_exactly_the_files_pixels(report: Path, sweep: Path, open_p
         wait_for(page, 0, 20, side)
         np.testing.assert_array_equal(enlarged(page), picture(sweep, 0, 20, side))
     page.keyboard.press("+")
-    page.wait_for_function("document.getElementById('zoom').textContent === '2:1'")
+    wait_until(page, "document.getElementById('zoom').textContent === '2:1'")
     twice = picture(sweep, 0, 20).repeat(2, axis=0).repeat(2, axis=1)
     np.testing.assert_array_equal(enlarged(page), twice)
 

@@ -44,7 +44,7 @@ def main() -> None:
         sys.exit(str(error))
     try:
         # A signal between the runs of a sweep ends the sweep.
-        with StopSignals():
+        with StopSignals() as signals, signals.obeyed():
             _compose_and_train()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)

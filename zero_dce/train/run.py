@@ -48,8 +48,8 @@ def train(config: DictConfig) -> None:
         requeue_when_stopped(run, signals, in_sweeps_process),
         explain_full_disk(run),
         record_result(config, run) as result,
+        signals.obeyed(),
     ):
-        L.seed_everything(config.seed, workers=True, verbose=False)
         data, model = _make_parts(config, start)
         configured = hydra.utils.instantiate(config.callbacks).values()
         callbacks = [result.timer, processes, *filter(None, configured), Interruption(signals)]
@@ -64,7 +64,8 @@ def train(config: DictConfig) -> None:
 
 
 def _make_parts(config: DictConfig, start: Start) -> tuple[ExposureDataModule, L.LightningModule]:
-    """Return the DataModule and the LightningModule."""
+    """Return the DataModule and the LightningModule, whose first weights follow from the seed."""
+    L.seed_everything(config.seed, workers=True, verbose=False)
     data = hydra.utils.instantiate(config.data)
     # A resumed run takes its weights from its own checkpoint.
     replaced = {} if start.checkpoint is None else {"weights": None}
