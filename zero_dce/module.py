@@ -80,8 +80,11 @@ class ZeroDCE(L.LightningModule):
         enhanced, curve_maps = self.network(image.contiguous(memory_format=torch.channels_last))
         return enhanced, curve_maps
 
-    def on_train_start(self) -> None:
-        """Make the Trainer log at multiples of optimizer steps also after a resume with another accumulation."""
+    def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
+        """Make the Trainer log at multiples of optimizer steps, where its own count would differ.
+
+        It counts one too many after a resume, and loses count where a resumed run accumulates other numbers of batches.
+        """
         self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.global_step
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
