@@ -14,6 +14,31 @@ from typing import Any
 UNFINISHED = ".unfinished"
 # Nobody names a folder so: what a killed process left under this name is moved back or removed.
 REPLACED = ".before-overwriting"
+# The process that writes to a folder holds a lock on this file in it; the system releases the lock when it dies.
+LOCK = ".lock"
+
+
+@contextmanager
+def sole_owner(folder: Path) -> Iterator[None]:
+    """Keep other processes out of a folder for the time of the block, those that ask for it in the same way.
+
+    Between machines it needs a file system whose locks reach that far.
+
+    Raises:
+        ValueError: if another process owns the folder.
+    """
+    # Reading JSON needs no locks.
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder / LOCK, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"another process is writing to {folder}: wait until it has ended, or end it first") from None
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 @contextmanager

@@ -24,10 +24,10 @@ class SweepOverview(Callback):
     progress: SweepProgress | None = None
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Make the folder of a single run, or end the command if it cannot be made."""
-        from zero_dce.train.preflight import make_folder
+        """Make the folder of a single run this process's own, or end the command if that cannot be done."""
+        from zero_dce.train.preflight import own_folder
 
-        make_folder(Path(config.hydra.run.dir), "hydra.run.dir")
+        own_folder(Path(config.hydra.run.dir))
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Write the plan of a sweep and print what it will take."""

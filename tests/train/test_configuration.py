@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import hydra
@@ -12,7 +13,7 @@ from zero_dce.hardware import best_precision
 from zero_dce.losses import CompositeLoss
 from zero_dce.module import ZeroDCE
 from zero_dce.sweep.plan import plan_jobs
-from zero_dce.train.configuration import config_folder, register_resolvers
+from zero_dce.train.configuration import config_folder, new_folder, register_resolvers
 
 CONF = config_folder()
 GROUPS = ("data", "model", "loss", "trainer", "logger", "callbacks", "experiment")
@@ -39,6 +40,14 @@ def test_every_file_composes(choice: str) -> None:
     if "wandb" in config.logger:
         config.logger.wandb.tags = []  # they name Hydra's choice, which only a run has
     OmegaConf.resolve(config)
+
+
+def test_new_folders(tmp_path: Path) -> None:
+    (tmp_path / "now-2").mkdir()
+    folders = [new_folder(str(tmp_path / "now")) for _ in range(3)]
+    assert [Path(folder).name for folder in folders] == ["now", "now-3", "now-4"]
+    (tmp_path / "file").write_text("")
+    assert new_folder(str(tmp_path / "file" / "now")) == str(tmp_path / "file" / "now"), "refused later, with words"
 
 
 def test_there_is_something_to_compose() -> None:

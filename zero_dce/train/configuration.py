@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import os
 import warnings
@@ -45,6 +46,8 @@ def register_resolvers() -> None:
     }
     for name, function in resolvers.items():
         OmegaConf.register_new_resolver(name, function, replace=True)
+    # It has one answer for a whole command.
+    OmegaConf.register_new_resolver("new_folder", new_folder, replace=True, use_cache=True)
 
 
 def register_plugins() -> None:
@@ -64,6 +67,24 @@ def default_data() -> str:
 def default_loss(model: str) -> str:
     """Return which loss configuration a model is published with: Zero-DCE++ has its own smoothness weight."""
     return "plusplus" if model == DCE_NET_PP else "official"
+
+
+def new_folder(path: str) -> str:
+    """Return the path of a folder that this call has made: ``path``, or where that exists ``path-2``, ``path-3`` ...
+
+    So each of several commands that are started within one second gets a folder of its own.
+    """
+    for number in itertools.count(1):
+        folder = Path(path if number == 1 else f"{path}-{number}")
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            continue
+        except OSError:
+            # Making the run's own folder will fail in the same way, with words about it.
+            pass
+        return str(folder)
+    raise AssertionError
 
 
 def at_most_cores(workers: int) -> int:

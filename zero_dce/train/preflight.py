@@ -5,14 +5,17 @@ from __future__ import annotations
 import logging
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 import lightning as L
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.checks import LARGEST_SEED, check_number
+from zero_dce.files import sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
 from zero_dce.train.callbacks.processes import ProcessCheck
+from zero_dce.train.ending import at_end
 from zero_dce.train.rank import is_first_process, is_requeued
 
 log = logging.getLogger(__name__)
@@ -98,6 +101,19 @@ def check_processes(trainer: L.Trainer, processes: ProcessCheck, in_sweeps_proce
             "again. Use hydra/launcher=sequential (the default) or local, which start fresh ones"
         )
     processes.check_start(trainer)
+
+
+def own_folder(run: Path) -> None:
+    """Make a single run's folder and keep other processes out of it until this command ends, or end the command."""
+    make_folder(run, "hydra.run.dir")
+    if not is_first_process():
+        return
+    owned = ExitStack()
+    try:
+        owned.enter_context(sole_owner(run))
+    except ValueError as error:
+        sys.exit(f"{error}, or choose another hydra.run.dir")
+    at_end(owned.close)
 
 
 def make_folder(folder: Path, key: str) -> None:

@@ -5,14 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from filelock import FileLock
 
 from tests.helpers.launching import states
 from tests.helpers.runs import read_result, run_apart, run_here, tiny
-from zero_dce.sweep.launching.local import LOCK
+from zero_dce.files import sole_owner
 
 
-@pytest.mark.slow
 @pytest.mark.slow
 def test_a_grid_over_devices_never_overlaps(sice: Path, tmp_path: Path) -> None:
     """Two processes first, then one in the sweep's own process, one after the other."""
@@ -27,7 +25,8 @@ def test_a_grid_over_devices_never_overlaps(sice: Path, tmp_path: Path) -> None:
 def test_a_sweep_that_is_run_already_is_refused(
     sweep: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    with FileLock(sweep / LOCK):
-        assert run_here(monkeypatch, sweep.parent, "resume=sweep") == 1
-    assert "is being run by another process" in capsys.readouterr().err
+    for owned in (sweep, sweep / "2"):
+        with sole_owner(owned):
+            assert run_here(monkeypatch, sweep.parent, "resume=sweep") == 1
+        assert f"another process is writing to {owned}" in capsys.readouterr().err
     assert states(sweep) == ["finished", "failed", "unfinished"]

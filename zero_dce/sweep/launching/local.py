@@ -5,17 +5,17 @@ from __future__ import annotations
 import logging
 import signal
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from filelock import FileLock, Timeout
 from hydra.core.utils import JobReturn, configure_log, filter_overrides, run_job, setup_globals
 from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.zero_dce.sweep_overview import SweepOverview
+from zero_dce.files import sole_owner
 from zero_dce.records.sweep import read_plan
 from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
 from zero_dce.sweep.launching.layout import Placement, lay_out
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from zero_dce.sweep.overview import SweepProgress
 
 log = logging.getLogger(__name__)
-# A process that runs a sweep holds this lock; the system releases it when the process dies.
-LOCK = ".lock"
 
 
 def launch_local(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
@@ -49,17 +47,9 @@ def launch_local(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]]
         sys.exit(128 + signal.SIGINT)
 
 
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
+def _alone(folder: Path) -> AbstractContextManager[None]:
     """Keep a second process from running the same sweep; the workers of a search share theirs."""
-    if "search" in read_plan(folder):
-        yield
-        return
-    try:
-        with FileLock(folder / LOCK, timeout=0):
-            yield
-    except Timeout as error:
-        raise ValueError(f"{folder} is being run by another process: wait for it, or end it first") from error
+    return nullcontext() if "search" in read_plan(folder) else sole_owner(folder)
 
 
 def _launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
@@ -93,13 +83,15 @@ def _run_here(launcher: LocalLauncher, run: SweepRun, placement: Placement) -> J
     config = _compose(launcher, [*run.overrides, *placement.overrides, *run.resume_overrides()])
     with open_dict(config):
         config.hydra.job.id = config.hydra.job.num = run.number
-    ended = run_job(
-        hydra_context=launcher.hydra_context,
-        task_function=launcher.task_function,
-        config=config,
-        job_dir_key="hydra.sweep.dir",
-        job_subdir_key="hydra.sweep.subdir",
-    )
+    run.folder.mkdir(parents=True, exist_ok=True)
+    with sole_owner(run.folder):
+        ended = run_job(
+            hydra_context=launcher.hydra_context,
+            task_function=launcher.task_function,
+            config=config,
+            job_dir_key="hydra.sweep.dir",
+            job_subdir_key="hydra.sweep.subdir",
+        )
     configure_log(launcher.config.hydra.hydra_logging, launcher.config.hydra.verbose)
     return ended
 
