@@ -13,8 +13,8 @@ from typing import Any
 # A cluster sends one of these ahead of a time limit: SLURM's examples use the first, submitit the second. Windows has
 # neither.
 REQUEUE = tuple(getattr(signal, name) for name in ("SIGUSR1", "SIGUSR2") if hasattr(signal, name))
-# If several signals came, to one process or to several, the last of them in this order counts.
-SIGNALS: tuple[signal.Signals, ...] = (signal.SIGTERM, *REQUEUE)
+# If several signals came, to one process or to several, the last of them in this order counts. SIGINT is Ctrl-C.
+SIGNALS: tuple[signal.Signals, ...] = (signal.SIGINT, signal.SIGTERM, *REQUEUE)
 
 _open: list[StopSignals] = []
 
@@ -26,19 +26,21 @@ class Interrupted(SystemExit):
         number: the signal.
         step: after how many steps the run stopped; ``None`` where training had not begun.
         saved: ``last.ckpt`` is of that step.
+        at_once: training had begun, and was not let come to the end of a step.
     """
 
-    def __init__(self, number: int, step: int | None = None, saved: bool = False) -> None:
+    def __init__(self, number: int, step: int | None = None, saved: bool = False, at_once: bool = False) -> None:
         super().__init__(128 + number)
-        self.signal, self.step, self.saved = signal.Signals(number), step, saved
+        self.signal, self.step, self.saved, self.at_once = signal.Signals(number), step, saved, at_once
 
 
 class StopSignals:
-    """Context manager: take SIGTERM, SIGUSR1 and SIGUSR2 while it is open, and give back the handlers of before.
+    """Context manager: take Ctrl-C, SIGTERM, SIGUSR1 and SIGUSR2 while it is open, then restore the handlers of before.
 
     At first a signal raises :class:`Interrupted` at once, wherever the program is: there is nothing to save yet. After
-    :meth:`defer`, and after the first signal, signals are only noted. Outside the main thread, where Python has no
-    signals, nothing is installed.
+    :meth:`defer`, and after the first signal, signals are only noted, all but a second Ctrl-C. Outside the main thread,
+    where Python has no signals, nothing is installed, and Ctrl-C stays ignored where it is, as by a shell's background
+    job.
 
     Args:
         pass_on: a signal that the block has ended without obeying, as one in the last step does, goes to the handler of
@@ -54,13 +56,15 @@ class StopSignals:
         self.received: signal.Signals | None = None
         self.terminated = False
         self._deferred = False
+        self._presses = 0
         self._raised: Interrupted | None = None
         self._process = os.getpid()
         self._before: dict[signal.Signals, Any] = {}
 
     def __enter__(self) -> StopSignals:
         if threading.current_thread() is threading.main_thread():
-            self._before = {number: signal.signal(number, self._handle) for number in SIGNALS}
+            taken = [number for number in SIGNALS if number != signal.SIGINT or _hears_ctrl_c()]
+            self._before = {number: signal.signal(number, self._handle) for number in taken}
         _open.append(self)
         return self
 
@@ -98,11 +102,20 @@ class StopSignals:
         if os.getpid() != self._process:
             _in_child(number)
             return
+        if number == signal.SIGINT:
+            self._presses += 1
+            if self._presses > 1:
+                self._raised = Interrupted(number, at_once=self._deferred)
+                raise self._raised
         first, self.received = self.received is None, stronger(self.received, signal.Signals(number))
         self.terminated |= number == signal.SIGTERM
         if first and not self._deferred:
             self._raised = Interrupted(number)
             raise self._raised
+
+
+def _hears_ctrl_c() -> bool:
+    return signal.getsignal(signal.SIGINT) is not signal.SIG_IGN
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:
@@ -148,16 +161,16 @@ def hold_signals(held: Sequence[signal.Signals] = SIGNALS) -> Iterator[None]:
 def outlive_first_signal(_: int) -> None:
     """Let a DataLoader's process go on at a signal that reaches the whole job: the run still needs it for its step.
 
-    A cluster signals all processes of a job, and a reader that died would end the run in an error. The second SIGTERM
-    ends it: where the run itself has to end a reader, it sends two. This is a ``worker_init_fn`` of PyTorch, for
-    processes that were started while signals were held back.
+    A cluster signals all processes of a job, as Ctrl-C does those of a terminal, and a reader that died would end the
+    run in an error. The second SIGTERM ends it: where the run itself has to end a reader, it sends two. This is a
+    ``worker_init_fn`` of PyTorch, for processes that were started while signals were held back.
     """
 
     def once(*_: object) -> None:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
     signal.signal(signal.SIGTERM, once)
-    for number in REQUEUE:
+    for number in (signal.SIGINT, *REQUEUE):
         signal.signal(number, signal.SIG_IGN)
     if hasattr(signal, "pthread_sigmask"):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)

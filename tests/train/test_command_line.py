@@ -43,7 +43,7 @@ def test_without_resume_nothing_changes() -> None:
 
 
 def test_resume_without_a_checkpoint_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError, match=r"last\.ckpt does not exist: nothing to resume"):
+    with pytest.raises(FileNotFoundError, match=r"holds no checkpoint .* nothing to resume"):
         expand_resume([f"resume={tmp_path}"])
     run = write_run(tmp_path / "run", [])
     (run / ".hydra" / "overrides.yaml").unlink()

@@ -8,7 +8,7 @@ import shutil
 import signal
 import subprocess
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from typing import Any
@@ -38,7 +38,7 @@ from zero_dce.train import stopping
 from zero_dce.train.resuming import read_step
 from zero_dce.train.stopping import with_cluster
 
-TERM, USR1, USR2 = signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2
+INT, TERM, USR1, USR2 = signal.SIGINT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2
 # More steps than the parts get through, so that each signal meets a run that goes on.
 ENDLESS = "trainer.max_steps=100000"
 # From where a part has read its data: some into the start of training, most into some dozens of steps.
@@ -85,9 +85,9 @@ def send(processes: Sequence[ForkServerProcess], number: int, whole_group: bool 
 
 
 KINDS = {
-    "plain": ([], [TERM, USR1, USR2]),
-    "accumulated": (["trainer.accumulate_grad_batches=2", "data.batch_size=1"], [TERM, USR2]),
-    "with_readers": (["data.cache=none", "data.num_workers=2"], [TERM, USR1, USR2]),
+    "plain": ([], [TERM, INT, USR1, USR2]),
+    "accumulated": (["trainer.accumulate_grad_batches=2", "data.batch_size=1"], [TERM, INT, USR2]),
+    "with_readers": (["data.cache=none", "data.num_workers=2"], [INT, TERM, USR1, USR2]),
 }
 
 
@@ -109,7 +109,7 @@ def test_signals_at_random_moments(kind: str, sice: Path, tmp_path: Path) -> Non
         result = read_result(run)
         assert (result["state"], result["error"]) == ("interrupted", None)
         steps.append(last_step(run))
-        assert f"stopped by {number.name}" in (tmp_path / "output-0.txt").read_text()
+        assert f"stopped by {'Ctrl-C' if number == INT else number.name}" in (tmp_path / "output-0.txt").read_text()
         arguments = ["resume=parts/0"]
     assert steps == sorted(steps), "nothing is done twice"
     assert len({*steps}) > len(steps) // 2, "most signals met a run that was training"
@@ -122,8 +122,8 @@ def test_signals_to_one_or_both_of_two_processes(sice: Path, tmp_path: Path) -> 
     """Both stop at the same step, whichever gets the signal; processes as a launcher starts them."""
     given, run, moments = options(sice, *DDP), tmp_path / "parts" / "0", random.Random(2)
     arguments, steps = [*given, "hydra.run.dir=parts/0"], [0]
-    for part, to in enumerate([[0], [1], [0, 1]] * 3 + [[1]]):
-        number = (TERM, USR2)[part % 2]
+    for part, to in enumerate([[0], [1], [0, 1], [1]] * 2 + [[0, 1]]):
+        number = (TERM, INT, USR2)[part % 3]
         begun = changed(run / "checkpoints" / "last.ckpt")
         both = [start(tmp_path, arguments, extra, rank) for rank, extra in enumerate(ranks(free_port()))]
         wait_for(begun, both)
@@ -186,7 +186,7 @@ def test_processes_that_the_trainer_starts(sice: Path, tmp_path: Path) -> None:
 
 @pytest.mark.slow
 @needs_ps
-@pytest.mark.parametrize("number", [TERM, USR2])
+@pytest.mark.parametrize("number", [INT, TERM, USR2])
 def test_a_signal_that_reaches_wandb_too(number: int, sice: Path, tmp_path: Path) -> None:
     """W&B's own process ends at SIGTERM before the run does, and must not take the checkpoint along."""
     given = [option for option in options(sice, "hydra.run.dir=run/0") if option != "logger=csv"]
@@ -287,17 +287,47 @@ def test_measuring_stops_at_once(sice: Path, tmp_path: Path, monkeypatch: pytest
     assert "before training began" in (tmp_path / "run" / "0" / "train.log").read_text()
 
 
-def test_ctrl_c_is_as_before(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    # A shell's background job, as the tests may be, ignores Ctrl-C and would train for ever.
-    inherited = signal.signal(signal.SIGINT, signal.default_int_handler)
+@pytest.fixture
+def hears_ctrl_c() -> Iterator[None]:
+    """A shell's background job, as the tests may be, ignores Ctrl-C."""
+    inherited = signal.signal(INT, signal.default_int_handler)
+    yield
+    assert signal.getsignal(INT) is signal.default_int_handler
+    signal.signal(INT, inherited)
+
+
+@pytest.mark.usefixtures("hears_ctrl_c")
+def test_ctrl_c(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The run stops at the end of the step with a checkpoint, and says how it goes on; twice, it stops at once."""
+    run, arguments = tmp_path / "run" / "0", [*options(sice), "hydra.run.dir=run/0"]
+    for step in (2, 4):
+        with monkeypatch.context() as patch:
+            signal_in(patch, "training_step", step, INT)
+            assert run_here(monkeypatch, tmp_path, *arguments) == 130
+        assert (read_result(run)["state"], read_result(run)["last_step"]) == ("interrupted", last_step(run))
+        assert last_step(run) == step + 1
+        assert f"stopped by Ctrl-C after step {step + 1}. Continue with: python -m" in (run / "train.log").read_text()
+        arguments = ["resume=run/0"]
+    signal_in(monkeypatch, "training_step", 6, INT)
+    signal_in(monkeypatch, "on_before_optimizer_step", 6, INT)
+    assert run_here(monkeypatch, tmp_path, "resume=run/0") == 130
+    assert (read_result(run)["state"], last_step(run)) == ("interrupted", 5)
+    assert "stopped by Ctrl-C at once, in the middle of a step. Continue with" in (run / "train.log").read_text()
+    assert "Traceback" not in capsys.readouterr().err
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_a_background_job(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shell lets it ignore Ctrl-C, which is for the job in the foreground."""
+    before = signal.signal(INT, signal.SIG_IGN)
     try:
-        signal_in(monkeypatch, "training_step", 2, signal.SIGINT)
-        assert run_here(monkeypatch, tmp_path, *options(sice, "hydra.run.dir=run/0")) == 1
-        assert read_result(tmp_path / "run" / "0")["state"] == "interrupted"
-        assert not (tmp_path / "run" / "0" / "checkpoints").exists()
-        assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+        signal_in(monkeypatch, "training_step", 2, INT)
+        given = options(sice, "hydra.run.dir=run/0", "trainer.max_steps=4")
+        assert run_here(monkeypatch, tmp_path, *given) == 0
     finally:
-        signal.signal(signal.SIGINT, inherited)
+        signal.signal(INT, before)
 
 
 def read_slowly() -> None:
@@ -314,7 +344,7 @@ def read_slowly() -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("number", [TERM, USR1])
+@pytest.mark.parametrize("number", [INT, TERM, USR1])
 def test_while_data_is_read(number: int, sice: Path, tmp_path: Path) -> None:
     """There is nothing to keep: at once, however long the rest would take."""
     cache = {"ZERO_DCE_CACHE": str(tmp_path / "cache")}
@@ -506,7 +536,7 @@ def test_a_requeued_job_begins_again_where_it_has_no_checkpoint(
 ) -> None:
     given = options(sice, "trainer.max_steps=3", "hydra.run.dir=run/0")
     with monkeypatch.context() as patch:
-        signal_in(patch, "on_train_start", 0, signal.SIGINT)
+        patch.setattr(ZeroDCE, "configure_optimizers", "as if killed")
         assert run_here(monkeypatch, tmp_path, *given) == 1
     assert run_here(monkeypatch, tmp_path, *given) == 1, "it already holds a run"
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")

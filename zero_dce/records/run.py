@@ -32,22 +32,30 @@ Rows = dict[int, dict[str, float]]
 
 def has_checkpoint(run: Path) -> bool:
     """Return whether the run has a checkpoint to continue from."""
-    return (run / CHECKPOINTS / LAST).is_file()
+    return _newest(run) is not None
 
 
 def last_checkpoint(run: Path) -> Path:
     """Return the checkpoint that a run continues from.
 
+    It is ``last.ckpt``, whose step is logged completely; of a run that was killed before it had one, it is the
+    newest of ``step-*.ckpt``.
+
     Raises:
         FileNotFoundError: if the run has none: a resumed run never silently starts from step 0.
     """
-    file = run / CHECKPOINTS / LAST
-    if not has_checkpoint(run):
+    file = _newest(run)
+    if file is None:
         raise FileNotFoundError(
-            f"{file} does not exist: nothing to resume. Give the folder of one run, that holds {CHECKPOINTS}/{LAST}, "
-            "or of a sweep, that holds sweep.json"
+            f"{run / CHECKPOINTS} holds no checkpoint ({LAST} or step-*.ckpt): nothing to resume. Give the folder of "
+            f"one run, that holds {CHECKPOINTS}/{LAST}, or of a sweep, that holds sweep.json"
         )
     return file
+
+
+def _newest(run: Path) -> Path | None:
+    last = run / CHECKPOINTS / LAST
+    return last if last.is_file() else max(saved_checkpoints(run).items(), default=(0, None))[1]
 
 
 def step_name(step: int) -> str:

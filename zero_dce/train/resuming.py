@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pickle
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,8 +10,11 @@ from pathlib import Path
 import torch
 from omegaconf import DictConfig
 
-from zero_dce.records.run import last_checkpoint
+from zero_dce.records.run import LAST, METRICS, last_checkpoint
+from zero_dce.train.rank import is_first_process
 from zero_dce.weights import TITLES, read_weights
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -47,6 +51,11 @@ def find_start(config: DictConfig, run: Path, in_sweep: bool) -> Start:
             return Start(checkpoint, step, has_ended=True)
         raise ValueError(f"{checkpoint} has {step} steps already: give more than that as trainer.max_steps={2 * step}")
     check_network(checkpoint, config.model.network)
+    if checkpoint.name != LAST and is_first_process():
+        log.warning(
+            f"{run} was killed before it had {LAST}: it continues from {checkpoint.name}, and {METRICS} may lack rows "
+            "of the steps before that"
+        )
     return Start(checkpoint, step)
 
 

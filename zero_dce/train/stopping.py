@@ -21,7 +21,7 @@ from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnect
 from omegaconf import DictConfig
 
 from zero_dce.files import read_json, write_json
-from zero_dce.records.run import CHECKPOINTS, LAST, has_checkpoint, resume_command
+from zero_dce.records.run import has_checkpoint, resume_command
 from zero_dce.signals import REQUEUE, SIGNALS, Interrupted, StopSignals
 from zero_dce.train.callbacks.checkpoints import StepCheckpoints
 from zero_dce.train.rank import is_first_process, is_started_by_srun, slurm_job
@@ -87,6 +87,8 @@ class Interruption(L.Callback):
         self._agreed = self._agree(trainer)
         if self._agreed is None:
             return
+        # From here on SIGTERM may be SLURM's answer to the first process, which may be ahead of this one.
+        self.signals.terminated = False
         _release_processes(trainer)
         if self._checkpoints is not None:
             self._checkpoints.request()
@@ -159,7 +161,6 @@ def requeue_when_stopped(run: Path, signals: StopSignals, in_sweep: bool) -> Ite
 
 
 def _requeue(job: str, stop: Interrupted, run: Path, signals: StopSignals) -> None:
-    signals.terminated = False
     first = is_first_process()
     if first:
         _count(job, stop, run)
@@ -225,16 +226,19 @@ def _wait(signals: StopSignals) -> bool:
 def _continue_with(run: Path) -> str:
     if has_checkpoint(run):
         return f"Continue with: {resume_command(run)}"
-    return f"There is no {CHECKPOINTS}/{LAST} to continue from: start the run anew"
+    return "There is no checkpoint to continue from: start the run anew"
 
 
 def _describe(stop: Interrupted, run: Path) -> str:
     """Say when a run was stopped and how it goes on."""
     when = "before training began" if stop.step is None else f"after step {stop.step}"
+    if stop.at_once:
+        when = "at once, in the middle of a step"
     lost = ""
     if stop.step is not None and not stop.saved:
         lost = " WITHOUT a checkpoint of that step, because callbacks.checkpoints is null"
-    return f"stopped by {stop.signal.name} {when}{lost}. {_continue_with(run)}"
+    name = "Ctrl-C" if stop.signal == signal.SIGINT else stop.signal.name
+    return f"stopped by {name} {when}{lost}. {_continue_with(run)}"
 
 
 def with_cluster(trainer: DictConfig) -> dict[str, Any]:
