@@ -22,7 +22,7 @@ demo: $(READY)  ## the main job on the embedded sample: six runs, a table, a con
 test: $(READY)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal
 
-test-fast: $(READY)  ## the tests of daily work: without further processes, a browser or SLURM
+test-fast: $(READY)  ## the tests of daily work, under 3 minutes: without training, a browser or SLURM
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not slurm and not chromium"
 
 lint: $(READY)  ## ruff and mypy

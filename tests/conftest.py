@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from pathlib import Path
 
@@ -14,6 +16,9 @@ from tests.helpers.paths import ROOT
 from tests.helpers.pictures import make_sice
 
 SHARED = ROOT.parent / "shared"
+# What a test needs to run the command line in its own process; and fixtures that have trained.
+TO_TRAIN = {"sice", "monkeypatch"}
+TRAINED = {"finished", "swept"}
 # What a user may have set for the libraries and for this package; tests set what they need.
 SETTINGS = ("XDG_", "WANDB_", "HF_", "HYDRA_", "IPYTHON", "JUPYTER_", "NETRC", "SICE_ROOT")
 
@@ -24,6 +29,7 @@ def pytest_configure(config: pytest.Config) -> None:
     So nothing that an earlier run left on the machine changes a test, and no test leaves anything there. It is set
     before the first import of such a library; workers of pytest-xdist take it over from the process that starts them.
     """
+    _keep_streams_open()
     if hasattr(config, "workerinput"):
         return
     home = Path(tempfile.mkdtemp(prefix="zero_dce-home-"))
@@ -38,6 +44,25 @@ def pytest_configure(config: pytest.Config) -> None:
     # OpenVINO reads its user's refusal here; without it, each import would report to its makers over the network.
     (home / "intel").mkdir()
     (home / "intel" / "openvino_telemetry").write_text("0")
+
+
+def _keep_streams_open() -> None:
+    """Give Abseil's log, which exporting brings along, the real stderr.
+
+    It would take pytest's, and close that when Hydra configures logging: it spares only the process's own streams.
+    """
+    with contextlib.suppress(ImportError):
+        from absl import logging
+
+        logging.get_absl_handler().python_handler.stream = sys.__stderr__
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests that train, which takes seconds, as slow; other slow ones say so themselves."""
+    for item in items:
+        fixtures = {*getattr(item, "fixturenames", ())}
+        if TRAINED & fixtures or fixtures >= TO_TRAIN:
+            item.add_marker("slow")
 
 
 @pytest.fixture(scope="session")

@@ -26,6 +26,7 @@ def before(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_its_sweep_is_continued(before: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     finished = (before / "sweep" / "0" / "metrics.csv").read_bytes()
     assert run_here(monkeypatch, before, "resume=sweep") == 0

@@ -246,6 +246,7 @@ def test_a_full_disk(fallback: str, root: Path, tmp_path: Path) -> None:
         assert re.search(r"cache[^a-z_]+none", recorded), "in the configuration"
 
 
+@pytest.mark.slow
 def test_every_cache_gives_the_same_losses(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for cache in ("none", "disk", "memory", "device"):
         options = tiny(root, "logger=csv", f"data.cache={cache}", f"hydra.run.dir=run/{cache}")

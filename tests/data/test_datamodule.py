@@ -59,6 +59,7 @@ def test_no_validation_side(sice: Path) -> None:
     assert make(sice, val_fraction=0.0).val_dataloader() == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("workers", [0, 2])
 def test_the_order_depends_on_seed_and_epoch_not_on_workers(sice: Path, workers: int) -> None:
     def order(seed: int, epoch: int, workers: int) -> list[str]:
@@ -147,6 +148,7 @@ def test_the_device_cache_lies_on_the_gpu(sice: Path) -> None:
     assert torch.equal(image, torch.from_numpy(decode_square(sice / path, 16).copy()).permute(2, 0, 1))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("cache", ["none", "disk"])
 def test_processes_see_every_image_once_an_epoch(cache: str, sice: Path) -> None:
     data = make(sice, cache=cache, split={"test_fraction": 0.0}, val_fraction=0)

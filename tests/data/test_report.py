@@ -27,6 +27,8 @@ from zero_dce.data.report import format_rows
 from zero_dce.data.split import Split, make_split
 from zero_dce.images.decode import ImageReadError, decode_within
 
+pytestmark = pytest.mark.slow
+
 PICTURE = make_picture(seed=1, brightness=0.4)
 PIXELS = np.asarray(PICTURE)
 GREY = np.asarray(PICTURE.convert("L"))

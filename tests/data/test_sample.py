@@ -11,6 +11,8 @@ from zero_dce.data.index import find_sice, read_pairs
 from zero_dce.data.split import Split
 from zero_dce.images.light import srgb_to_linear
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture(scope="module")
 def root() -> Path:

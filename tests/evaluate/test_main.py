@@ -33,6 +33,7 @@ def table_rows(printed: str) -> dict[str, list[str]]:
     return {name: values for name, *values in cells}
 
 
+@pytest.mark.slow
 def test_folders_with_references(
     capsys: pytest.CaptureFixture[str], weights: Path, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
@@ -84,6 +85,7 @@ def test_images_without_references(
     assert "LOE" in out
 
 
+@pytest.mark.slow
 def test_pairs_in_a_file(capsys: pytest.CaptureFixture[str], weights: Path, sice: Path, tmp_path: Path) -> None:
     shutil.copy(sice / "pairs.csv", tmp_path / "some.csv")
     out = run(

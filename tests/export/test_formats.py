@@ -15,6 +15,8 @@ from zero_dce import __version__
 from zero_dce.export.write import export
 from zero_dce.networks import load_weights, weights_hash
 
+pytestmark = pytest.mark.slow
+
 NETWORKS = ("zero_dce", "zero_dce_pp")
 # From the array `image` to `enhanced` and `curve_maps`, as a program without this package does it.
 RUN = {

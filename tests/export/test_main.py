@@ -18,6 +18,8 @@ from tests.helpers.exports import FILES, command, make_file, read_metadata, run_
 from zero_dce.export.write import export
 from zero_dce.networks import load_weights
 
+pytestmark = pytest.mark.slow
+
 
 def test_the_documented_program_enhances_a_photograph(tmp_path: Path) -> None:
     """The one in the module's docstring, word for word, in a process without this package."""

@@ -12,6 +12,8 @@ from tests.helpers.exports import FILES, command, make_file
 from zero_dce.export.write import export, largest_difference
 from zero_dce.networks import load_weights
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("name", FILES)
 def test_a_file_that_computes_something_else_is_not_kept(

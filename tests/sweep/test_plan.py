@@ -23,7 +23,7 @@ def test_places_of_jobs(tmp_path: Path) -> None:
 def test_plan_of_a_grid() -> None:
     given = ["seed=1,2", "loss.weights.tv=5", "resume=sweep"]
     settings = ["hydra.mode=MULTIRUN", "hydra.sweep.dir=x", "hydra.launcher.slots=2"]
-    source = {"provider": "command-line", "path": "/conf"}
+    source = {"provider": "command-line", "schema": "file", "path": "/conf"}
     config = OmegaConf.create(
         {
             "hydra": {

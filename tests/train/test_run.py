@@ -257,6 +257,7 @@ def test_any_folder_and_own_sample_pictures(sice: Path, tmp_path: Path, monkeypa
     assert len(list((run / "samples" / "step-000000").glob("*_input.png"))) == 4
 
 
+@pytest.mark.slow
 def test_sample_data_says_that_it_is_not_sice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_here(monkeypatch, tmp_path, *TINY, "trainer.max_steps=1") == 0
     run = only_run(tmp_path)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,15 +38,34 @@ def read_plan(folder: Path) -> dict[str, Any]:
 def read_sweep(folder: Path) -> list[RunRow]:
     """Return a row for each run of the plan, also for those that failed, were killed or never began.
 
-    A row has ``run`` (its number), ``point`` (its swept values), ``state``, ``error``, ``step``, ``weights``,
-    ``measures``, ``memory`` (its peak), ``washout`` (the alarm's mark), and ``began`` and ``ended`` (training, in
-    seconds since 1970); what is not known is ``None`` or empty.
+    A row has ``run`` (its number), ``folder`` (relative to the sweep's), ``point`` (its swept values), ``state``,
+    ``error``, ``step``, ``weights``, ``measures``, ``memory`` (its peak), ``washout`` (the alarm's mark), and ``began``
+    and ``ended`` (training, in seconds since 1970); what is not known is ``None`` or empty.
 
     Raises:
         FileNotFoundError: if the folder is not a sweep's.
     """
     plan = read_plan(folder)
-    return [_read_row(folder / str(number), job, plan["swept"]) for number, job in enumerate(plan["jobs"])]
+    return [_read_row(folder, plan, number) for number in range(len(plan["jobs"]))]
+
+
+def run_folder(sweep: Path, plan: Mapping[str, Any], number: int) -> Path:
+    """Return the folder of a run: its number, unless ``hydra.sweep.subdir`` names the sweep's runs otherwise."""
+    return sweep / str(plan.get("folders", {}).get(str(number), number))
+
+
+def sweep_folder(run: Path) -> Path | None:
+    """Return the folder of the sweep that a run belongs to; ``None`` for a single run."""
+    for folder in run.parents:
+        if (folder / PLAN).is_file():
+            of_the_sweep = run.relative_to(folder).as_posix() in read_plan(folder).get("folders", {}).values()
+            return folder if of_the_sweep or folder == run.parent else None
+    return None
+
+
+def runs_folder(run: Path) -> Path:
+    """Return the folder that holds a run and others beside it: its sweep's, or the one that it is in."""
+    return sweep_folder(run) or run.parent
 
 
 def point_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
@@ -72,9 +91,10 @@ def point_values(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, An
 
 def run_name(run: Path) -> str:
     """Name a run of a sweep by its swept values, any other by the time in its folder's path."""
-    if not (run.parent / PLAN).is_file():
+    sweep = sweep_folder(run)
+    if sweep is None:
         return run.parent.name
-    return point_name(run_overrides(run) or [], read_plan(run.parent)["swept"]) or run.parent.name
+    return point_name(run_overrides(run) or [], read_plan(sweep)["swept"]) or sweep.name
 
 
 def run_overrides(run: Path) -> list[str] | None:
@@ -83,13 +103,15 @@ def run_overrides(run: Path) -> list[str] | None:
     return [str(override) for override in OmegaConf.load(file)] if file.is_file() else None
 
 
-def _read_row(run: Path, job: Sequence[str], swept: Sequence[str]) -> RunRow:
+def _read_row(sweep: Path, plan: Mapping[str, Any], number: int) -> RunRow:
+    run = run_folder(sweep, plan, number)
     result = read_result(run)
     if result is None:
         result = {"state": run_state(run), "last_step": None, "measures": {}, "weights": None}
     return {
-        "run": int(run.name),
-        "point": point_name(run_overrides(run) or job, swept),
+        "run": number,
+        "folder": run.relative_to(sweep).as_posix(),
+        "point": point_name(run_overrides(run) or plan["jobs"][number], plan["swept"]),
         "state": result["state"],
         "error": result.get("error"),
         "step": result["last_step"],

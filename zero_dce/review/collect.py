@@ -24,7 +24,7 @@ from zero_dce.records.run import (
     saved_checkpoints,
     saved_steps,
 )
-from zero_dce.records.sweep import PLAN, RunRow, point_values, read_plan, read_sweep, run_overrides
+from zero_dce.records.sweep import PLAN, RunRow, point_values, read_plan, read_sweep, run_overrides, sweep_folder
 
 SIDES = ("input", "output", "curves")
 
@@ -127,15 +127,15 @@ def collect(folder: Path) -> Sweep:
 def _what_is(folder: Path) -> str:
     if not folder.is_dir():
         return f"the folder {folder} does not exist"
-    if (folder / HYDRA).is_dir() and (folder.parent / PLAN).is_file():
-        return f"{folder} is one run of the sweep {folder.parent}"
+    if (folder / HYDRA).is_dir() and sweep_folder(folder) is not None:
+        return f"{folder} is one run of the sweep {sweep_folder(folder)}"
     if (folder / HYDRA).is_dir():
         return f"{folder} is the folder of a single run, whose pictures are in {folder / SAMPLES}"
     return f"{folder} is not the folder of a sweep"
 
 
 def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str]) -> ReviewedRun:
-    folder = sweep / str(row["run"])
+    folder = sweep / row["folder"]
     config = _read_config(folder)
     metrics = read_rows(folder)
     return ReviewedRun(

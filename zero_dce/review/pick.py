@@ -29,7 +29,7 @@ from zero_dce.records.run import (
     read_rows,
     saved_checkpoints,
 )
-from zero_dce.records.sweep import run_name
+from zero_dce.records.sweep import PLAN, read_plan, run_folder, run_name
 from zero_dce.weights import WEIGHTS_FILE
 
 PICKED = "picked"
@@ -41,15 +41,16 @@ COMPOSED = Path(HYDRA) / "config.yaml"
 
 @dataclass(frozen=True)
 class Choice:
-    """A checkpoint that a person chose: the run's folder, the optimizer steps done, and the file."""
+    """A checkpoint that a person chose: the run's folder and name, the optimizer steps done, and the file."""
 
     run: Path
+    name: str
     step: int
     checkpoint: Path
 
     def __str__(self) -> str:
         """Name it as a person would."""
-        return f"run {self.run.name} ({run_name(self.run)}) at step {self.step}"
+        return f"run {self.name} ({run_name(self.run)}) at step {self.step}"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -113,32 +114,40 @@ def choose(folder: Path, name: str | None, step: int) -> Choice:
         FileNotFoundError: if there is no such run or step; the message lists those that there are.
         ValueError: if a name is given for a single run.
     """
-    run_folder = _find_run(folder, name)
-    steps = saved_checkpoints(run_folder)
+    name, run = _find_run(folder, name)
+    steps = saved_checkpoints(run)
     if step not in steps:
         there = ", ".join(map(str, steps)) or "none"
-        raise FileNotFoundError(f"{run_folder} has no checkpoint of step {step}; there are: {there}")
-    return Choice(run_folder, step, steps[step])
+        raise FileNotFoundError(f"{run} has no checkpoint of step {step}; there are: {there}")
+    return Choice(run, name, step, steps[step])
 
 
-def _find_run(folder: Path, name: str | None) -> Path:
+def _find_run(folder: Path, name: str | None) -> tuple[str, Path]:
     if not folder.is_dir():
         raise FileNotFoundError(f"{folder} does not exist; expected the folder of a sweep or of a single run")
     if (folder / COMPOSED).is_file():
         if name is not None:
             raise ValueError(f"{folder} is the folder of a single run: leave out --run {name}")
-        return folder.resolve()
-    runs = [file.parents[1] for file in folder.glob(f"*/{COMPOSED.as_posix()}")]
+        return folder.resolve().name, folder.resolve()
+    runs = _runs_of(folder.resolve())
     if not runs:
         raise FileNotFoundError(f"{folder} holds no runs; expected the folder of a sweep or of a single run")
-    for run in runs:
-        if run.name == name:
-            return run.resolve()
-    # Run 2 comes before run 10.
-    runs.sort(key=lambda run: (len(run.name), run.name))
-    there = ", ".join(f"{run.name} ({run_name(run)})" for run in runs)
+    if name in runs:
+        return name, runs[name]
+    there = ", ".join(f"{number} ({run_name(run)})" for number, run in runs.items())
     given = "--run is missing" if name is None else f"--run {name}: there is no such run"
     raise FileNotFoundError(f"{given}; {folder} holds: {there}")
+
+
+def _runs_of(folder: Path) -> dict[str, Path]:
+    """Return the runs that have begun, by number: a sweep's, or those in the folder that holds a single run."""
+    if (folder / PLAN).is_file():
+        plan = read_plan(folder)
+        runs = {str(number): run_folder(folder, plan, number) for number in range(len(plan["jobs"]))}
+    else:
+        found = [file.parents[1] for file in folder.glob(f"*/{COMPOSED.as_posix()}")]
+        runs = {run.name: run for run in sorted(found, key=lambda run: (len(run.name), run.name))}
+    return {name: run for name, run in runs.items() if (run / COMPOSED).is_file()}
 
 
 def check_free(folder: Path, overwrite: bool) -> None:
@@ -171,7 +180,7 @@ def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
         checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     return {
         "sweep": str(sweep.resolve()),
-        "run": choice.run.name,
+        "run": choice.name,
         "name": run_name(choice.run),
         "step": choice.step,
         "checkpoint": str(choice.checkpoint),

@@ -111,6 +111,7 @@ def page_content(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any
 def _describe_run(run: ReviewedRun, cells: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
     return {
         "run": run.number,
+        "folder": quote(run.row["folder"]),
         "point": run.row["point"],
         "swept": {name: _plain(value) for name, value in run.swept.items()},
         "weights": run.row["weights"] or {},

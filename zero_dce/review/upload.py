@@ -14,6 +14,7 @@ import wandb
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from zero_dce.connection import check_connection
+from zero_dce.records.sweep import runs_folder
 from zero_dce.review.service import explain_refusal, quiet_wandb
 
 KIND = "model"
@@ -61,7 +62,7 @@ def artifact_name(run: Path) -> str:
     >>> artifact_name(Path("runs/loss weights/today/3"))
     'loss-weights-today'
     """
-    return re.sub(r"[^A-Za-z0-9_.]+", "-", "-".join(run.parent.parts[-2:]))[-MOST_CHARACTERS:]
+    return re.sub(r"[^A-Za-z0-9_.]+", "-", "-".join(runs_folder(run).parts[-2:]))[-MOST_CHARACTERS:]
 
 
 def upload(folder: Path, target: Target, title: str, step: int, origin: Mapping[str, Any]) -> str:

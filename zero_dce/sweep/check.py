@@ -7,6 +7,8 @@ import os
 from omegaconf import DictConfig
 
 from zero_dce.sweep.launching.slurm_queue import check_commands
+from zero_dce.sweep.plan import NUMBERED, names_by_number
+from zero_dce.sweep.search.plan import is_search
 
 # Where the classes of launchers are that sweeps work with: this package's, and Hydra's own of one process.
 LAUNCHERS = ("hydra_plugins.zero_dce.", "hydra._internal.core_plugins.basic_launcher.")
@@ -32,6 +34,8 @@ def check_sweep(config: DictConfig) -> None:
             "and their results and failures get lost. Use hydra/launcher=local hydra.launcher.slots=N for N runs at a "
             "time on this machine (on GPUs slots=null: as many as there are), or hydra/launcher=slurm on a cluster"
         )
+    if is_search(config) and not names_by_number(config):
+        raise ValueError(f"a search names its runs by their numbers, hydra.sweep.subdir={NUMBERED}: leave that out")
     if uses_slurm(config):
         check_commands()
 

@@ -88,7 +88,7 @@ def write_contact_sheet(folder: Path, rows: Sequence[RunRow]) -> None:
         return
     lines: list[tuple[str, list[Pixels]]] = []
     for row in rows:
-        run = folder / str(row["run"])
+        run = folder / row["folder"]
         steps = saved_steps(run)
         if not steps:
             continue
@@ -117,7 +117,7 @@ def _next_steps(folder: Path, rows: Sequence[RunRow]) -> str:
         lines.append(f"  to the W&B dashboard: {sync}")
     finished = next((row for row in rows if row["state"] == "finished"), None)
     if finished and finished["step"]:
-        run = folder / str(finished["run"])
+        run = folder / finished["folder"]
         lines.append(f"  pictures per step: {run / SAMPLES}, and so in each run's folder")
         lines.append(f"Next, train the one you like on: {resume_command(run, 10 * finished['step'])}")
     return "\n".join(lines)

@@ -13,7 +13,7 @@ from omegaconf import DictConfig
 
 from zero_dce.files import write_json
 from zero_dce.records.run import path_override, run_state
-from zero_dce.records.sweep import PLAN, read_plan
+from zero_dce.records.sweep import PLAN, read_plan, run_folder
 from zero_dce.sweep.check import check_sweep, uses_slurm
 from zero_dce.sweep.end import finish_sweep
 from zero_dce.sweep.estimate import Estimate, estimate_run
@@ -22,7 +22,7 @@ from zero_dce.sweep.launching.environment import run_environments
 from zero_dce.sweep.launching.job import is_left
 from zero_dce.sweep.launching.layout import expected_slots, in_sweeps_process, threads_per_process
 from zero_dce.sweep.launching.processes import run_in_subprocess
-from zero_dce.sweep.plan import command_line, new_jobs, number_jobs, plan_jobs, swept_keys
+from zero_dce.sweep.plan import command_line, new_jobs, number_jobs, plan_jobs, run_folders, swept_keys
 from zero_dce.sweep.search.plan import check_corners, is_search, open_plan, read_search
 from zero_dce.terminal import minutes, say
 from zero_dce.train.configuration import SICE_VARIABLE
@@ -78,7 +78,9 @@ def _begin_grid(config: DictConfig, folder: Path) -> int:
             f"{folder} already holds a sweep: choose another hydra.sweep.dir, or continue it with "
             + path_override("resume", folder)
         )
-    write_json(folder / PLAN, {"jobs": jobs, "swept": swept_keys(config), **command_line(config)})
+    folders = run_folders(config, dict(enumerate(jobs)), {})
+    plan = {"jobs": jobs, "swept": swept_keys(config), **command_line(config)}
+    write_json(folder / PLAN, {**plan, "folders": folders} if folders else plan)
     say(f"Sweep {config.sweep_name}: {len(jobs)} runs of {config.trainer.max_steps} steps in {folder}")
     return len(jobs)
 
@@ -97,8 +99,9 @@ def _continue_grid(config: DictConfig, folder: Path, jobs: list[list[str]]) -> i
             "alone, which repeats them. Another grid is another sweep, without resume="
         )
     if added:
-        write_json(folder / PLAN, {**plan, "jobs": planned + added})
-    states = [run_state(folder / str(number)) for number in range(len(planned))]
+        folders = run_folders(config, dict(enumerate(added, start=len(planned))), plan.get("folders", {}))
+        write_json(folder / PLAN, {**plan, "jobs": planned + added, **({"folders": folders} if folders else {})})
+    states = [run_state(run_folder(folder, plan, number)) for number in range(len(planned))]
     counts = ", ".join(f"{count} {state}" for state, count in sorted(Counter(states).items()))
     say(f"Continuing the sweep in {folder}: {counts}.")
     if added:
@@ -111,7 +114,7 @@ def _continue_grid(config: DictConfig, folder: Path, jobs: list[list[str]]) -> i
     if failed and not retry:
         say(f"{failed} failed runs stay so; hydra.launcher.retry_failed=true runs them again.")
     numbers = number_jobs(folder, jobs, 0, new=False)
-    return sum(is_left(folder / str(number), retry) for number in numbers)
+    return sum(is_left(run_folder(folder, plan, number), retry) for number in numbers)
 
 
 def _check_same_data(config: DictConfig, folder: Path, before: str) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,21 +12,20 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict
 
 from zero_dce.files import write_json
 from zero_dce.records.sweep import PLAN, read_plan
 
 CONFIG_NAME = "config"
+# The default of hydra.sweep.subdir.
+NUMBERED = "${hydra.job.num}"
 
 
 def plan_jobs(config: DictConfig) -> list[list[str]]:
     """Return the overrides of each run, in the order that Hydra's sweeper runs them."""
     # The parser needs the loader for glob(), which asks it for the files of a group.
-    sources = config.hydra.runtime.config_sources
-    folder = next((source.path for source in sources if source.provider == "main"), None)
-    loader = ConfigLoaderImpl(create_config_search_path(folder))
-    overrides = OverridesParser.create(loader).parse_overrides(_override_texts(config))
+    overrides = OverridesParser.create(_loader(config)).parse_overrides(_override_texts(config))
     return [list(job) for job in BasicSweeper.split_arguments(overrides, None)[0]]
 
 
@@ -35,6 +35,61 @@ def swept_keys(config: DictConfig) -> list[str]:
     for override in OverridesParser.create().parse_overrides(_override_texts(config)):
         last[str(override.key_or_group)] = override
     return [key for key, override in last.items() if override.is_sweep_override()]
+
+
+def names_by_number(config: DictConfig) -> bool:
+    """Return whether Hydra names the folders of a sweep's runs by their numbers alone."""
+    unresolved: Any = OmegaConf.to_container(config.hydra.sweep)
+    return bool(unresolved["subdir"] == NUMBERED)
+
+
+def run_folders(config: DictConfig, jobs: Mapping[int, Sequence[str]], known: Mapping[str, str]) -> dict[str, str]:
+    """Return where Hydra puts the runs of a sweep, if ``hydra.sweep.subdir`` names them by more than a number.
+
+    Args:
+        config: the sweep's.
+        jobs: the overrides of runs, by number.
+        known: the folders of other runs, which stay.
+
+    Returns:
+        The folders relative to the sweep's, by number as JSON has it; empty if each run's name is its number.
+
+    Raises:
+        ValueError: if two runs would share a folder, or one would lie outside of the sweep's.
+    """
+    if names_by_number(config):
+        return {}
+    loader, folders = _loader(config), dict(known)
+    for number, job in jobs.items():
+        composed = loader.load_sweep_config(config, list(job))
+        with open_dict(composed):
+            composed.hydra.job.id = composed.hydra.job.num = number
+        folders[str(number)] = os.path.normpath(composed.hydra.sweep.subdir)
+    _check_folders(folders)
+    return folders
+
+
+def _check_folders(folders: Mapping[str, str]) -> None:
+    owners: dict[str, str] = {}
+    for number, name in folders.items():
+        if Path(name).is_absolute() or Path(name).parts[:1] in [(), ("..",)]:
+            raise ValueError(f"hydra.sweep.subdir puts run {number} into {name!r}; expected a folder below the sweep's")
+        if name in owners:
+            raise ValueError(
+                f"hydra.sweep.subdir puts the runs {owners[name]} and {number} both into {name!r}: add "
+                "${hydra.job.num} to it, which is another number for each run"
+            )
+        owners[name] = number
+
+
+def _loader(config: DictConfig) -> ConfigLoaderImpl:
+    sources = config.hydra.runtime.config_sources
+    search = create_config_search_path(next((source.path for source in sources if source.provider == "main"), None))
+    for source in sources:
+        # --config-dir, where Hydra itself puts it.
+        if source.provider == "command-line":
+            search.prepend("command-line", f"{source.schema}://{source.path}", anchor="schema")
+    return ConfigLoaderImpl(search)
 
 
 def _override_texts(config: DictConfig) -> list[str]:

@@ -17,7 +17,7 @@ from hydra_plugins.zero_dce.local_launcher import LocalLauncher
 from hydra_plugins.zero_dce.optuna_sweeper import OptunaSweeper
 from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
 from zero_dce.hardware import best_precision, usable_cores
-from zero_dce.records.sweep import run_name
+from zero_dce.records.sweep import run_name, runs_folder
 from zero_dce.weights import DCE_NET_PP
 
 SICE_VARIABLE = "SICE_ROOT"
@@ -40,8 +40,8 @@ def register_resolvers() -> None:
         "default_loss": default_loss,
         "best_precision": best_precision,
         "at_most_cores": at_most_cores,
-        "parent": lambda path: str(Path(path).parent),
-        "group": lambda run: "/".join(Path(run).parent.parts[-2:]),
+        "runs_folder": lambda run: str(runs_folder(Path(run))),
+        "group": lambda run: "/".join(runs_folder(Path(run)).parts[-2:]),
         "run_name": lambda run: run_name(Path(run)),
     }
     for name, function in resolvers.items():

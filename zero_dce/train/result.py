@@ -38,7 +38,7 @@ from zero_dce.records.run import (
     resume_command,
     sync_command,
 )
-from zero_dce.records.sweep import run_name
+from zero_dce.records.sweep import run_name, runs_folder
 from zero_dce.train.callbacks.washout import WashOutAlarm
 from zero_dce.train.loggers.metrics_file import MetricsFile
 from zero_dce.train.loggers.step_wandb import StepWandbLogger
@@ -230,7 +230,7 @@ def next_steps(run: Path, step: int) -> str:
     ]
     if step:
         lines.append(f"  checkpoints: {run / CHECKPOINTS}")
-    sync = sync_command(run.parent)
+    sync = sync_command(runs_folder(run))
     if sync:
         lines.append(f"  to the W&B dashboard: {sync}")
     if step:

@@ -17,6 +17,7 @@ def psnr(first: np.ndarray, second: np.ndarray) -> float:
     return float(-10 * np.log10(np.square(first.astype(np.float64) - second).mean() + 1e-20))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("network", ["zero_dce", "zero_dce_pp"])
 def test_near_the_exact_picture(network: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a small picture, with the same code; how near on photographs, benchmarks/fast.py says."""

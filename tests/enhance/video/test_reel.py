@@ -30,6 +30,7 @@ def test_a_folder_that_cannot_be_made(weights: Path, capsys: pytest.CaptureFixtu
     assert "failed: trip/a.mp4: FileExistsError: [Errno 17] File exists: 'out/trip'" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_ctrl_c_leaves_no_half_clip(tmp_path: Path, weights: Path) -> None:
     """A real interrupt while the second clip is written: the first is whole, of the second nothing is there."""
     make_clip(Path("a.mp4"), still_frames(2))

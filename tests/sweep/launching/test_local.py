@@ -9,6 +9,57 @@ import pytest
 from tests.helpers.launching import states
 from tests.helpers.runs import read_result, run_apart, run_here, tiny
 from zero_dce.files import sole_owner
+from zero_dce.records.sweep import read_sweep
+from zero_dce.review.collect import collect
+from zero_dce.review.pick import choose
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("subdir", "names"),
+    [
+        ("${hydra.job.override_dirname}", ["loss.weights.exp=3", "loss.weights.exp=10"]),
+        ("all/run_${hydra.job.num}", ["all/run_0", "all/run_1"]),
+    ],
+)
+def test_folders_of_its_own_names(
+    subdir: str, names: list[str], sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Runs are found where Hydra puts them: in the table, on the page, by pick and when the sweep is continued."""
+    folder, own = tmp_path / "sweep", f"hydra.sweep.subdir={subdir}"
+    dirname = ["hydra.job.config.override_dirname.exclude_keys=[" + ",".join(key_of(text) for text in tiny(sice)) + "]"]
+    given = tiny(sice, "loss.weights.exp=3,10", "hydra.sweep.dir=sweep", own, *dirname)
+    assert run_here(monkeypatch, tmp_path, "-m", *given) == 0
+    rows = read_sweep(folder)
+    assert [(row["run"], row["folder"], row["state"], row["point"]) for row in rows] == [
+        (0, names[0], "finished", "exp=3"),
+        (1, names[1], "finished", "exp=10"),
+    ]
+    assert [run.pictures.keys() for run in collect(folder).runs] == [{0, 2, 4}] * 2
+    assert len(list((folder / "wandb").glob("offline-run-*"))) == 2
+    choice = choose(folder, "1", 4)
+    assert choice.checkpoint == folder / names[1] / "checkpoints" / "step-000004.ckpt"
+    assert str(choice) == "run 1 (exp=10) at step 4"
+    for run in (folder / names[0], folder / names[1]):
+        (run / "result.json").rename(run / "kept.json")
+        assert run_here(monkeypatch, tmp_path, "resume=sweep") == 0
+        assert read_result(run)["last_step"] == 4
+    assert run_here(monkeypatch, tmp_path, "resume=sweep", "hydra/launcher=local", "hydra.launcher.slots=2") == 0
+    assert len(list(folder.rglob("metrics.csv"))) == 2, "nothing is trained elsewhere"
+
+
+def key_of(override: str) -> str:
+    return override.partition("=")[0]
+
+
+def test_runs_that_would_share_a_folder_are_refused(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = tiny(sice, "seed=1,2", "hydra.sweep.dir=sweep")
+    for subdir, message in (("same", "the runs 0 and 1 both into 'same'"), ("../${hydra.job.num}", "below the sweep")):
+        assert run_here(monkeypatch, tmp_path, "-m", *given, f"hydra.sweep.subdir={subdir}") == 1
+        assert message in capsys.readouterr().err
+    assert not (tmp_path / "sweep" / "sweep.json").exists()
 
 
 @pytest.mark.slow

@@ -381,10 +381,17 @@ def test_a_sweep_by_several_tasks_is_refused(cluster: Cluster, tmp_path: Path) -
 
 
 def test_the_script_for_sbatch(cluster: Cluster, sice: Path, tmp_path: Path) -> None:
-    """Two nodes with two tasks each, sent back into the queue by its own signal."""
+    """Two nodes with a task each, sent back into the queue by its own signal."""
     options = [o for o in quick(sice, "data.batch_size=1") if not o.startswith(("trainer.max", "every_n_steps"))]
     options += ["trainer.max_steps=60", "every_n_steps=5"]
-    small = ["--gpus-per-node=0", "--cpus-per-task=1", "--mem=1G", f"--chdir={tmp_path}", "--parsable"]
+    small = [
+        "--ntasks-per-node=1",
+        "--gpus-per-node=0",
+        "--cpus-per-task=1",
+        "--mem=1G",
+        f"--chdir={tmp_path}",
+        "--parsable",
+    ]
     export = f"--export=ALL,PYTHON={sys.executable},MASTER_ADDR=127.0.0.1"
     script = str(ROOT / "sweeps" / "slurm.sbatch")
     job = cluster.run("sbatch", *small, export, script, *options).strip()
@@ -403,5 +410,5 @@ def test_the_script_for_sbatch(cluster: Cluster, sice: Path, tmp_path: Path) -> 
     assert read_result(run)["state"] == "finished", log.read_text()[-3000:]
     assert [int(row["step"]) for row in read_metrics(run)] == list(range(1, 61))
     assert len(read_json(run / "environment.json")["resumed"]) == 1
-    assert (run / "train_rank_3.log").is_file()
+    assert (run / "train_rank_1.log").is_file()
     assert not (run / ".hydra_resumed").exists()

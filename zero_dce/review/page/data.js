@@ -54,7 +54,7 @@ const stepFolder = (step) => `step-${String(step).padStart(6, "0")}`;
 // Where a full picture lies, relative to this page; null where the run has none.
 export function fileOf(run, step, side, number = state.number) {
   if (!cellOf(run, step, number)?.sides?.includes(side)) return null;
-  return `${data.root}${run.run}/samples/${stepFolder(step)}/${number}_${side}.png`;
+  return `${data.root}${run.folder}/samples/${stepFolder(step)}/${number}_${side}.png`;
 }
 
 export const missingText = (paths) =>

@@ -13,7 +13,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.files import write_json
 from zero_dce.records.run import HYDRA, RESULT, RESUMED, has_checkpoint, read_result, read_rows, run_state
-from zero_dce.sweep.plan import config_flags, number_jobs, without_resume
+from zero_dce.records.sweep import PLAN, read_plan, run_folder
+from zero_dce.sweep.plan import config_flags, number_jobs, run_folders, without_resume
 from zero_dce.train.command_line import as_rank, quoted
 
 # Hydra's own settings that belong to the whole sweep, or that each run gets anew.
@@ -82,7 +83,16 @@ def select_runs(
     folder = Path(config.hydra.sweep.dir).resolve()
     lines = [without_resume(overrides) for overrides in job_overrides]
     numbers = number_jobs(folder, lines, first, new=not config.resume)
-    runs = [SweepRun(number, tuple(line), folder / str(number)) for number, line in zip(numbers, lines, strict=True)]
+    plan = read_plan(folder)
+    # A shuffled grid comes in another order than the one that the plan was written for.
+    folders = run_folders(config, dict(zip(numbers, lines, strict=True)), plan.get("folders", {}))
+    if folders != plan.get("folders", {}):
+        plan["folders"] = folders
+        write_json(folder / PLAN, plan)
+    runs = [
+        SweepRun(number, tuple(line), run_folder(folder, plan, number))
+        for number, line in zip(numbers, lines, strict=True)
+    ]
     return runs, [run for run in runs if is_left(run.folder, retry_failed)]
 
 

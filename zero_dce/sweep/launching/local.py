@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -83,6 +84,7 @@ def _run_here(launcher: LocalLauncher, run: SweepRun, placement: Placement) -> J
     config = _compose(launcher, [*run.overrides, *placement.overrides, *run.resume_overrides()])
     with open_dict(config):
         config.hydra.job.id = config.hydra.job.num = run.number
+        config.hydra.sweep.subdir = os.path.relpath(run.folder, Path(config.hydra.sweep.dir).resolve())
     run.folder.mkdir(parents=True, exist_ok=True)
     with sole_owner(run.folder):
         ended = run_job(
