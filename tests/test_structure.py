@@ -55,6 +55,7 @@ OF_SEVERAL = {
 TESTED_ELSEWHERE = {
     "enhance.trained": "one path; enhance.interface",
     "sweep.launching.preload": "imports only; sweep.launching.processes",
+    "sweep.cost": "sweep.estimate, and sweep.overview, which prints it",
     "train.__main__": "train.run, and every test of a command line",
 }
 # Names that several modules define because they are one interface: of commands, and of the subcommands of review.

@@ -1,8 +1,10 @@
-"""One rule for the numbers that a user gives."""
+"""One rule for the values that a user gives, and the values that each option of the configuration takes."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
+from dataclasses import dataclass
 
 # NumPy takes no larger seed.
 LARGEST_SEED = 2**32 - 1
@@ -24,3 +26,102 @@ def check_number(
     low = f"more than {least}" if open_ else f"at least {least}"
     high = "" if most == math.inf else f" and {'less than' if open_ else 'at most'} {most}"
     raise ValueError(f"{name} is {value!r}; expected a {'whole' if whole else 'finite'} number of {low}{high}")
+
+
+@dataclass(frozen=True)
+class Number:
+    """Numbers in a range, as :func:`check_number` has it; with ``or_null`` also none."""
+
+    least: float = 0
+    most: float = math.inf
+    whole: bool = False
+    open_: bool = False
+    or_null: bool = False
+
+    def check(self, name: str, value: object) -> None:
+        """Raise ValueError unless ``value`` is allowed."""
+        if not (self.or_null and value is None):
+            check_number(name, value, self.least, self.most, self.whole, self.open_)
+
+
+@dataclass(frozen=True)
+class OneOf:
+    """One of several values; with ``many`` a list of them."""
+
+    allowed: tuple[object, ...]
+    many: bool = False
+
+    def check(self, name: str, value: object) -> None:
+        """Raise ValueError unless ``value`` is allowed."""
+        values = value if self.many and isinstance(value, list | tuple) else [value]
+        for one in values:
+            if one not in self.allowed or isinstance(one, bool):
+                raise ValueError(f"{name} is {one!r}; expected one of {', '.join(map(str, self.allowed))}")
+
+
+@dataclass(frozen=True)
+class Flag:
+    """True or false."""
+
+    def check(self, name: str, value: object) -> None:
+        """Raise ValueError unless ``value`` is allowed."""
+        if not isinstance(value, bool):
+            raise ValueError(f"{name} is {value!r}; expected true or false")
+
+
+# The options of a run whose values are known before anything is imported that takes seconds. The classes that take
+# them check them by this table too, by check_option.
+OPTION_VALUES: Mapping[str, Number | OneOf | Flag] = {
+    "seed": Number(whole=True, most=LARGEST_SEED),
+    "every_n_steps": Number(1, whole=True),
+    "model.network": OneOf(("zero_dce", "zero_dce_pp")),
+    "model.learning_rate": Number(open_=True),
+    "model.weight_decay": Number(),
+    "loss.weights.spa": Number(),
+    "loss.weights.exp": Number(),
+    "loss.weights.col": Number(),
+    "loss.weights.tv": Number(),
+    "loss.spa.region": Number(1, whole=True),
+    "loss.spa.difference": OneOf(("signed", "absolute")),
+    "loss.spa.border": OneOf(("zeros", "none")),
+    "loss.spa.directions": OneOf(("left", "right", "up", "down"), many=True),
+    "loss.exp.target": Number(most=1),
+    "loss.exp.region": Number(1, whole=True),
+    "loss.exp.distance": OneOf(("squared", "absolute")),
+    "loss.col.power": OneOf((2, 4)),
+    "loss.tv.gradient": OneOf(("per_direction", "squared", "absolute")),
+    "data.layout": OneOf(("sice", "folder")),
+    "data.size": Number(16, whole=True),
+    "data.batch_size": Number(1, whole=True),
+    "data.num_workers": Number(whole=True),
+    "data.seed": Number(whole=True),
+    "data.val_fraction": Number(most=0.99),
+    "data.cache": OneOf(("none", "disk", "memory", "device")),
+    "data.cache_fallback": OneOf(("stop", "none")),
+    "data.on_bad": OneOf(("error", "skip")),
+    "data.split.seed": Number(whole=True),
+    "data.split.test_fraction": Number(most=0.99, or_null=True),
+    "data.augment.crop": Number(1, or_null=True),
+    "data.augment.exposure_ev": Number(most=4.0),
+    "data.augment.flip": Flag(),
+    "data.augment.flip_vertical": Flag(),
+    "callbacks.samples.count": Number(1, whole=True),
+    "callbacks.samples.longest": Number(1, whole=True),
+    "callbacks.checkpoints.every_n_minutes": Number(open_=True, or_null=True),
+    "callbacks.washout.drop": Number(most=1, open_=True),
+    "callbacks.washout.tv_rise": Number(),
+    "callbacks.washout.validations": Number(1, whole=True),
+    "callbacks.washout.settled": Number(most=1),
+    "callbacks.washout.stop": Flag(),
+    # -1 means no limit, as in trainer.max_epochs.
+    "trainer.max_steps": Number(-1, whole=True),
+    "trainer.accumulate_grad_batches": Number(1, whole=True),
+    "trainer.log_every_n_steps": Number(whole=True),
+    "trainer.gradient_clip_val": Number(or_null=True),
+    "logger.fallback": OneOf(("stop", "offline")),
+}
+
+
+def check_option(name: str, value: object) -> None:
+    """Raise ValueError, which names option, value and what was expected, unless an option may have this value."""
+    OPTION_VALUES[name].check(name, value)

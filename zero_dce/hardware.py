@@ -1,4 +1,7 @@
-"""What the machine offers: the precision to train in, and a description for the records."""
+"""What the machine offers: the precision to train in, and a description for the records.
+
+PyTorch takes seconds to import, so that each function that needs it imports it.
+"""
 
 from __future__ import annotations
 
@@ -8,8 +11,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import torch
-
 
 def best_precision(accelerator: str = "auto") -> str:
     """Return the Trainer precision that is quickest here without loss: ``bf16-mixed`` or ``32-true``.
@@ -17,6 +18,8 @@ def best_precision(accelerator: str = "auto") -> str:
     It is bfloat16 autocast where the hardware has it: only convolutions differ, and the weights, the curves and the
     losses stay float32. With the Trainer's accelerator ``auto`` a GPU counts where there is one.
     """
+    import torch
+
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
@@ -26,6 +29,8 @@ def best_precision(accelerator: str = "auto") -> str:
 
 def describe_hardware() -> dict[str, Any]:
     """Return processor, cores and GPUs."""
+    import torch
+
     return {
         "processor": _processor_name(),
         "cores": os.cpu_count(),
@@ -37,6 +42,8 @@ def describe_hardware() -> dict[str, Any]:
 
 def reset_peak_memory() -> None:
     """Begin to count the GPU's peak memory anew."""
+    import torch
+
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
 
@@ -47,6 +54,8 @@ def peak_memory_mb() -> dict[str, float | None]:
     ``host`` is the whole process's, in a sweep also that of earlier runs; ``gpu`` counts from
     :func:`reset_peak_memory`.
     """
+    import torch
+
     gpu = torch.cuda.max_memory_allocated() / 1e6 if torch.cuda.is_available() else None
     try:
         import resource
@@ -64,6 +73,8 @@ def usable_cores() -> int:
 
 def cpu_has_bfloat16() -> bool:
     """Tell whether the processor computes in bfloat16 itself."""
+    import torch
+
     capabilities = torch.cpu.get_capabilities()
     return any(capabilities.get(name, False) for name in ("avx512_bf16", "amx_bf16", "bf16"))
 

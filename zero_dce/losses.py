@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from zero_dce.checks import check_number
+from zero_dce.checks import check_option
 from zero_dce.curves import ITERATIONS
 
 Direction = Literal["left", "right", "up", "down"]
@@ -57,10 +57,9 @@ def spatial_consistency_loss(
     Raises:
         ValueError: if an option is unknown or the image is smaller than a region.
     """
-    _require("spa.difference", difference, ("signed", "absolute"))
-    _require("spa.border", border, ("zeros", "none"))
-    for direction in directions:
-        _require("spa.directions", direction, DIRECTIONS)
+    check_option("loss.spa.difference", difference)
+    check_option("loss.spa.border", border)
+    check_option("loss.spa.directions", list(directions))
     before = _regions(image, region)
     after = _regions(enhanced, region)
     total = after.new_zeros(())
@@ -94,8 +93,8 @@ def exposure_control_loss(
     Raises:
         ValueError: if an option is unknown or the image is smaller than a region.
     """
-    _require("exp.distance", distance, ("squared", "absolute"))
-    check_number("loss.exp.target", target, most=1)
+    check_option("loss.exp.distance", distance)
+    check_option("loss.exp.target", target)
     gap = _regions(enhanced, region) - target
     return (gap.square() if distance == "squared" else gap.abs()).mean()
 
@@ -115,7 +114,7 @@ def colour_constancy_loss(enhanced: Tensor, *, power: Literal[2, 4] = 4, root: b
     Raises:
         ValueError: if the power is neither 2 nor 4.
     """
-    _require("col.power", power, (2, 4))
+    check_option("loss.col.power", power)
     red, green, blue = enhanced.mean(dim=(2, 3)).unbind(dim=1)
     gaps = torch.stack((red - green, red - blue, green - blue), dim=1)
     terms = gaps if power == 2 else gaps.square()
@@ -144,7 +143,7 @@ def illumination_smoothness_loss(
     Raises:
         ValueError: if the option is unknown.
     """
-    _require("tv.gradient", gradient, ("per_direction", "squared", "absolute"))
+    check_option("loss.tv.gradient", gradient)
     batch, channels, height, width = curve_maps.shape
     dx = curve_maps[..., :, 1:] - curve_maps[..., :, :-1]
     dy = curve_maps[..., 1:, :] - curve_maps[..., :-1, :]
@@ -230,7 +229,7 @@ class CompositeLoss(nn.Module):
         """Find a wrong option when the loss is created, not in the first training step."""
         regions = {f"loss.{name}.region": self.options[name].get("region", 16) for name in ("spa", "exp")}
         for name, region in regions.items():
-            check_number(name, region, least=1, whole=True)
+            check_option(name, region)
         side = max(regions.values())
         self(torch.zeros(1, 3, side, side), torch.zeros(1, 3, side, side), torch.zeros(1, 3 * ITERATIONS, 2, 2))
 
@@ -259,15 +258,10 @@ def _neighbour_difference(regions: Tensor, direction: str, border: str) -> Tenso
     return centre - regions[..., top + dy : bottom + dy, left + dx : right + dx]
 
 
-def _require(name: str, value: object, allowed: Sequence[object]) -> None:
-    if value not in allowed:
-        raise ValueError(f"loss option {name} is {value!r}; expected one of {', '.join(map(repr, allowed))}")
-
-
 def _check_weights(weights: Mapping[str, float]) -> dict[str, float]:
     names = CompositeLoss.NAMES
     if set(weights) != set(names):
         raise ValueError(f"loss.weights has the names {sorted(map(str, weights))}; expected exactly {sorted(names)}")
     for name, value in weights.items():
-        check_number(f"loss.weights.{name}", value)
+        check_option(f"loss.weights.{name}", value)
     return {name: float(weights[name]) for name in names}

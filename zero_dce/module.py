@@ -9,7 +9,7 @@ import lightning as L
 import torch
 from torch import Tensor
 
-from zero_dce.checks import check_number
+from zero_dce.checks import check_option
 from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
 from zero_dce.metrics.means import (
     COMPARISONS,
@@ -59,10 +59,9 @@ class ZeroDCE(L.LightningModule):
         weights: str | None = None,
     ) -> None:
         super().__init__()
-        if network not in NETWORKS:
-            raise ValueError(f"model.network is {network!r}; expected one of {', '.join(NETWORKS)}")
-        check_number("model.learning_rate", learning_rate, open_=True)
-        check_number("model.weight_decay", weight_decay)
+        check_option("model.network", network)
+        check_option("model.learning_rate", learning_rate)
+        check_option("model.weight_decay", weight_decay)
         # The loggers get the whole composed configuration instead, from zero_dce.train. The weights are not saved, as a
         # checkpoint must load also where the file that it started from is gone.
         self.save_hyperparameters(ignore=["weights"], logger=False)

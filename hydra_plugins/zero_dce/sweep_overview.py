@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from hydra.core.utils import JobReturn
@@ -24,10 +23,10 @@ class SweepOverview(Callback):
     progress: SweepProgress | None = None
 
     def on_run_start(self, config: DictConfig, **kwargs: Any) -> None:
-        """Make the folder of a single run this process's own, or end the command if that cannot be done."""
-        from zero_dce.train.preflight import own_folder
+        """Check a single run's configuration and make its folder this process's own, or end the command."""
+        from zero_dce.train.preflight import check_and_own
 
-        own_folder(Path(config.hydra.run.dir))
+        check_and_own(config)
 
     def on_multirun_start(self, config: DictConfig, **kwargs: Any) -> None:
         """Write the plan of a sweep and print what it will take."""

@@ -9,12 +9,12 @@ import pytest
 
 from tests.helpers.runs import run_here, tiny
 
-GRID = ("+sweep=loss_weights", "loss.weights.exp=3,-1,10", "loss.weights.tv=200")
+GRID = ("+sweep=loss_weights", "loss.weights.exp=3,1e39,10", "loss.weights.tv=200")
 
 
 @pytest.fixture(scope="session")
 def swept(sice: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A sweep of three runs: one finished, one failed (a negative weight), one finished."""
+    """A sweep of three runs: one finished, one failed (a loss beyond float32), one finished."""
     folder = tmp_path_factory.mktemp("swept")
     with pytest.MonkeyPatch.context() as patch:
         assert run_here(patch, folder, *tiny(sice, *GRID, "logger=csv", "hydra.sweep.dir=sweep")) == 1

@@ -15,10 +15,10 @@ from zero_dce.records.sweep import read_sweep
 
 def test_the_grid_may_be_given_again(sice: Path, sweep: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """In another order, too."""
-    shuffled = ("+sweep=loss_weights", "loss.weights.exp=10,3,-1", "loss.weights.tv=200")
+    shuffled = ("+sweep=loss_weights", "loss.weights.exp=10,3,1e39", "loss.weights.tv=200")
     assert run_here(monkeypatch, sweep.parent, *tiny(sice, *shuffled, "logger=csv", "resume=sweep")) == 1
     assert states(sweep) == ["finished", "failed", "finished"]
-    assert [row["point"] for row in read_sweep(sweep)] == ["exp=3", "exp=-1", "exp=10"]
+    assert [row["point"] for row in read_sweep(sweep)] == ["exp=3", "exp=1e+39", "exp=10"]
 
 
 def test_a_larger_grid_adds_runs(

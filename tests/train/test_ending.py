@@ -1,10 +1,16 @@
-"""What is registered for the command's end."""
+"""Endings are done once; errors are told in words, and with a traceback only where that helps or is asked for."""
 
 from __future__ import annotations
 
-import pytest
+from pathlib import Path
 
-from zero_dce.train.ending import at_end, end
+import pytest
+from hydra.errors import InstantiationException
+from omegaconf import OmegaConf
+from omegaconf.errors import OmegaConfBaseException
+
+from tests.helpers.runs import run_fresh, tiny
+from zero_dce.train.ending import at_end, describe_failure, describe_unknown, end
 
 
 def test_each_ending_is_carried_out_once() -> None:
@@ -21,3 +27,43 @@ def test_an_ending_that_fails_is_not_tried_again() -> None:
     with pytest.raises(pytest.fail.Exception):
         end()
     end()
+
+
+def test_unknown_options() -> None:
+    assert describe_unknown("", "dat", ["data", "seed", "_target_"]) == (
+        "there is no option dat: did you mean data? There are data, seed"
+    )
+    assert describe_unknown("loss", "zzz", ["exp"]) == "there is no option loss.zzz; there are exp"
+
+
+def raised(error: Exception, cause: Exception | None = None) -> Exception:
+    error.__cause__ = cause
+    return error
+
+
+def test_what_is_said() -> None:
+    assert describe_failure(ValueError("no")) == "no"
+    assert describe_failure(FloatingPointError()) == "FloatingPointError"
+    assert describe_failure(RuntimeError("a bug")) is None
+    wrapped = raised(InstantiationException("Error in call to target 'x'"), ValueError("model.size is 3"))
+    assert describe_failure(wrapped) == "model.size is 3"
+    assert describe_failure(raised(InstantiationException("Error"), TypeError("a bug"))) is None
+    config = OmegaConf.create({"a": {"known": 1}})
+    OmegaConf.set_struct(config, True)
+    with pytest.raises(OmegaConfBaseException) as caught:
+        config.a.knwon = 2
+    assert describe_failure(raised(ValueError("x"), caught.value)) == (
+        "there is no option a.knwon: did you mean a.known? There are known"
+    )
+    with pytest.raises(OmegaConfBaseException) as caught:
+        OmegaConf.create({"a": "${b}"}).a  # noqa: B018
+    assert describe_failure(caught.value) == "Interpolation key 'b' not found"
+
+
+@pytest.mark.slow
+def test_all_is_shown_where_asked_for(sice: Path, tmp_path: Path) -> None:
+    wrong = tiny(sice, "+trainer.no_such_thing=1", "logger=csv")
+    for more, environment in (([], {"HYDRA_FULL_ERROR": "1"}), (["zero_dce.debug=true"], {})):
+        done = run_fresh(tmp_path, *wrong, *more, **environment)
+        assert done.returncode == 1
+        assert "hydra/_internal/instantiate" in done.stderr, "also Hydra's own part of the traceback"

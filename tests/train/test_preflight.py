@@ -1,13 +1,103 @@
-"""What is refused before a run."""
+"""What is refused before a run, most of it before anything is imported that takes seconds."""
 
 from __future__ import annotations
 
+import math
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
+from tests.helpers.paths import ROOT
 from tests.helpers.processes import Command, wait_for
 from tests.helpers.runs import read_metrics, run_apart, run_here, tiny
+from tests.train.test_configuration import composed
+from zero_dce.checks import OPTION_VALUES, Flag, Number, OneOf
+from zero_dce.train.preflight import check_configuration, expand_home
+
+# The names of the slow packages that a command has imported by its end.
+LOADED = """
+import atexit, runpy, sys
+sys.argv = ["zero_dce.train", *sys.argv[1:]]
+atexit.register(lambda: print("loaded:", *(n for n in ("torch", "lightning", "wandb", "PIL") if n in sys.modules)))
+runpy.run_module("zero_dce.train", run_name="__main__", alter_sys=True)
+"""
+
+
+def wrong(allowed: Number | OneOf | Flag) -> object:
+    """A value just outside what is allowed."""
+    if isinstance(allowed, Number):
+        return allowed.least if allowed.open_ else math.floor(allowed.least) - 1
+    return "nonsense"
+
+
+@pytest.mark.parametrize("name", OPTION_VALUES)
+def test_every_option_is_checked(name: str) -> None:
+    config = composed("data=folder", "data.root=.", "logger=wandb_online")
+    check_configuration(config, [])
+    assert OmegaConf.select(config, name, default="absent") != "absent" or name == "data.split.seed", "it exists"
+    OmegaConf.update(config, name, wrong(OPTION_VALUES[name]), force_add=True)
+    with pytest.raises(ValueError, match=rf"^{name} is .*; expected "):
+        check_configuration(config, [])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--help"], "Use --hydra-help"),
+        (["loss.weights.expo=1"], "there is no option loss.weights.expo: did you mean loss.weights.exp?"),
+        (["+loss.weights.expo=1"], "there is no option loss.weights.expo: did you mean loss.weights.exp?"),
+        (["model.learning_rate=0"], "model.learning_rate is 0; expected"),
+        (["data=sice", "data.root=~/nowhere"], "the folder {home}/nowhere does not exist"),
+        (["resume=nowhere"], "nothing to resume"),
+        (["loss.weights.expo=1,10", "-m"], "did you mean loss.weights.exp?"),
+        (["loss.weights.exp=1,10,-1", "-m", "hydra.sweep.dir=D"], "loss.weights.exp is -1; expected"),
+    ],
+)
+@pytest.mark.slow
+def test_a_mistake_waits_for_no_import(arguments: list[str], message: str, tmp_path: Path) -> None:
+    command = [sys.executable, "-c", LOADED, *arguments]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=100)
+    assert message.format(home=os.environ["HOME"]) in done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1] == "loaded:"
+    assert done.returncode == (0 if arguments == ["--help"] else 1)
+    for noise in ("full_key", "Traceback", "Error executing", "HYDRA_FULL_ERROR", "Error:"):
+        assert noise not in done.stderr
+    assert list(tmp_path.iterdir()) == [], "nothing is written"
+
+
+def test_a_whole_grid_is_checked_before_its_first_run(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    grid = ["data=sample", "seed=1,2,3", "data.augment.exposure_ev=0,9", "-m", "hydra.sweep.dir=D"]
+    assert run_here(monkeypatch, tmp_path, *grid) == 1
+    printed = capsys.readouterr()
+    assert printed.err.splitlines() == [
+        "data.augment.exposure_ev is 9; expected a finite number of at least 0 and at most 4.0",
+        "This is run 1 of the sweep: data=sample seed=1 data.augment.exposure_ev=9",
+    ]
+    assert printed.out == ""
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_home_is_expanded_everywhere(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    config = OmegaConf.create({"a": "~/x", "b": {"c": ["~", "~/y/z", "a~/b", 3]}, "d": "${a}", "e": "???", "f": None})
+    OmegaConf.set_struct(config, True)
+    OmegaConf.set_readonly(config, True)
+    expand_home(config)
+    assert OmegaConf.to_container(config, throw_on_missing=False) == {
+        "a": "/home/me/x",
+        "b": {"c": ["/home/me", "/home/me/y/z", "a~/b", 3]},
+        "d": "${a}",
+        "e": "???",
+        "f": None,
+    }
+    assert config.d == "/home/me/x"
 
 
 def test_a_used_folder_is_not_overwritten(

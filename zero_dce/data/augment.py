@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from zero_dce.checks import check_number
-
-MOST_EV = 4.0
+from zero_dce.checks import check_option
 
 
 @dataclass(frozen=True)
@@ -36,12 +34,8 @@ class Augmentation:
     exposure_ev: float = 0.0
 
     def __post_init__(self) -> None:
-        if self.crop is not None:
-            check_number("data.augment.crop", self.crop, least=1)
-        check_number("data.augment.exposure_ev", self.exposure_ev, most=MOST_EV)
-        for name in ("flip", "flip_vertical"):
-            if not isinstance(getattr(self, name), bool):
-                raise ValueError(f"data.augment.{name} is {getattr(self, name)!r}; expected true or false")
+        for field in fields(self):
+            check_option(f"data.augment.{field.name}", getattr(self, field.name))
 
     def __call__(self, picture: Tensor, size: int, seed: tuple[int, ...]) -> Tensor:
         """Change one picture at random.

@@ -10,9 +10,9 @@ from typing import Any, cast
 import lightning as L
 import torch
 
-from zero_dce.checks import check_number
+from zero_dce.checks import check_option
 from zero_dce.data.augment import Augmentation
-from zero_dce.data.cache import PLACES, CacheError, open_cache
+from zero_dce.data.cache import CacheError, open_cache
 from zero_dce.data.dataset import DecodingPictures, Fit, PictureDataset, Pictures
 from zero_dce.data.index import LAYOUTS, find_references, fingerprint
 from zero_dce.data.loader import EpochSampler, ResumableDataLoader
@@ -23,7 +23,7 @@ from zero_dce.data.survey import brightness_of
 from zero_dce.signals import outlive_first_signal
 
 log = logging.getLogger(__name__)
-CHOICES = {"layout": (*LAYOUTS,), "cache": PLACES, "cache_fallback": ("stop", "none"), "on_bad": ("error", "skip")}
+CHECKED = ("layout", "cache", "cache_fallback", "on_bad", "size", "batch_size", "num_workers", "seed")
 
 
 class ExposureDataModule(L.LightningDataModule):
@@ -72,16 +72,12 @@ class ExposureDataModule(L.LightningDataModule):
     ) -> None:
         super().__init__()
         self.save_hyperparameters(logger=False)
-        for name, allowed in CHOICES.items():
-            if self.hparams[name] not in allowed:
-                raise ValueError(f"data.{name} is {self.hparams[name]!r}; expected one of {', '.join(allowed)}")
+        for name in CHECKED:
+            check_option(f"data.{name}", self.hparams[name])
         if root == "":
             raise ValueError(
                 "data.root is not set: give your images as data.root=DIR, or SICE as SICE_ROOT=DIR in the environment"
             )
-        for name, value, least in (("size", size, 16), ("batch_size", batch_size, 1), ("num_workers", num_workers, 0)):
-            check_number(f"data.{name}", value, least, whole=True)
-        check_number("data.seed", seed, whole=True)
         self.augmentation = Augmentation(**(augment or {}))
         self.fit = Fit(size, self.augmentation.crop)
         self.cache_place = cache

@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from zero_dce.checks import check_number
+from zero_dce.checks import check_option
 from zero_dce.data.index import SICE_FOLDER, Frame
 from zero_dce.files import write_json
 
@@ -20,7 +20,6 @@ from zero_dce.files import write_json
 SICE_COUNTS = (3022, 3021)
 SICE_TRAIN_COUNT = 2422
 # No other side may be larger, so that something is left to train on.
-LARGEST_FRACTION = 0.99
 # A manifest holds these beside its lists: why files are on none of them, and how many images each side had before.
 REMARKS = ("left_out", "counts_before")
 
@@ -90,7 +89,7 @@ def count_test_images(entries: Sequence[Frame], test_fraction: float | None) -> 
             "data.split.test_fraction=0.2"
         )
     if test_fraction is not None:
-        check_number("data.split.test_fraction", test_fraction, most=LARGEST_FRACTION)
+        check_option("data.split.test_fraction", test_fraction)
     count = SICE_TRAIN_COUNT if test_fraction is None else round(len(entries) * (1 - test_fraction))
     return len(entries) - count
 
@@ -136,7 +135,7 @@ def take_validation(train: Sequence[Frame], fraction: float, seed: int) -> tuple
     Raises:
         ValueError: if the fraction is out of range or there is only one scene.
     """
-    check_number("data.val_fraction", fraction, most=LARGEST_FRACTION)
+    check_option("data.val_fraction", fraction)
     # Rounding up gives at least one image where any are asked for.
     return take_scenes(train, math.ceil(fraction * len(train)), seed)
 
@@ -219,7 +218,7 @@ def make_split(
     Raises:
         ValueError: if an option is wrong or does not fit the images.
     """
-    check_number("data.split.seed", seed, whole=True)
+    check_option("data.split.seed", seed)
     if method == "file":
         if not manifest:
             raise ValueError("data.split.manifest is not set: give a JSON file with train, test and perhaps val")

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 
+from hydra.errors import HydraException
 from omegaconf import DictConfig
+from omegaconf.errors import OmegaConfBaseException
 
 from zero_dce.sweep.launching.slurm_queue import check_commands
-from zero_dce.sweep.plan import NUMBERED, names_by_number
+from zero_dce.sweep.plan import NUMBERED, make_loader, names_by_number
 from zero_dce.sweep.search.plan import is_search
+from zero_dce.train.ending import describe_failure
+from zero_dce.train.preflight import check_configuration
 
 # Where the classes of launchers are that sweeps work with: this package's, and Hydra's own of one process.
 LAUNCHERS = ("hydra_plugins.zero_dce.", "hydra._internal.core_plugins.basic_launcher.")
@@ -38,6 +43,28 @@ def check_sweep(config: DictConfig) -> None:
         raise ValueError(f"a search names its runs by their numbers, hydra.sweep.subdir={NUMBERED}: leave that out")
     if uses_slurm(config):
         check_commands()
+
+
+def check_points(config: DictConfig, jobs: Sequence[Sequence[str]]) -> None:
+    """Refuse a grid if any of its runs has an unknown option or a value that no run can have, before the first one.
+
+    Composing takes a while, so that not each run is composed but as few as have every value of every key.
+
+    Raises:
+        ValueError: if a run cannot work; the message names it.
+    """
+    loader = make_loader(config)
+    seen: set[str] = set()
+    for number, job in enumerate(jobs):
+        if seen.issuperset(job):
+            continue
+        seen.update(job)
+        try:
+            composed = loader.load_sweep_config(config, list(job))
+            check_configuration(composed, job)
+        except (ValueError, OSError, HydraException, OmegaConfBaseException) as error:
+            point = f"This is run {number} of the sweep: {' '.join(job)}"
+            raise ValueError(f"{describe_failure(error)}\n{point}") from error
 
 
 def uses_slurm(config: DictConfig) -> bool:

@@ -14,14 +14,8 @@ from omegaconf import DictConfig
 from zero_dce.files import write_json
 from zero_dce.records.run import path_override, run_state
 from zero_dce.records.sweep import PLAN, read_plan, run_folder
-from zero_dce.sweep.check import check_sweep, uses_slurm
-from zero_dce.sweep.end import finish_sweep
-from zero_dce.sweep.estimate import Estimate, estimate_run
-from zero_dce.sweep.launching.devices import Slots
-from zero_dce.sweep.launching.environment import run_environments
+from zero_dce.sweep.check import check_points, check_sweep, uses_slurm
 from zero_dce.sweep.launching.job import is_left
-from zero_dce.sweep.launching.layout import expected_slots, in_sweeps_process, threads_per_process
-from zero_dce.sweep.launching.processes import run_in_subprocess
 from zero_dce.sweep.plan import command_line, new_jobs, number_jobs, plan_jobs, run_folders, swept_keys
 from zero_dce.sweep.search.plan import check_corners, is_search, open_plan, read_search
 from zero_dce.terminal import minutes, say
@@ -51,26 +45,38 @@ def begin_sweep(config: DictConfig) -> SweepProgress:
     Raises:
         SystemExit: if it cannot work, with what to do. Hydra turns other exceptions of a callback into warnings.
     """
-    folder = Path(config.hydra.sweep.dir).resolve()
     search = is_search(config)
     try:
         check_sweep(config)
+        jobs = [] if search else plan_jobs(config)
+        check_points(config, jobs)
+        # PyTorch, for which a mistake in the command line need not wait, is imported from here on.
+        from zero_dce.sweep.launching.layout import expected_slots
+
         slots = expected_slots(config)
-        count = _begin_search(config, folder) if search else _begin_grid(config, folder)
+        folder = Path(config.hydra.sweep.dir).resolve()
+        count = _begin_search(config, folder) if search else _begin_grid(config, folder, jobs)
     except (ValueError, ModuleNotFoundError) as error:
         sys.exit(str(error))
     in_turn = len(slots) == 1 and not (search or config.resume or uses_slurm(config))
     # Hydra 1.3 never calls on_multirun_end after a failed run.
-    at_end(partial(finish_sweep, folder, in_turn))
+    at_end(partial(_finish, folder, in_turn))
     if count:
-        _announce_cost(config, count, slots)
+        from zero_dce.sweep.cost import announce_cost
+
+        announce_cost(config, count, slots)
     return SweepProgress(count)
 
 
-def _begin_grid(config: DictConfig, folder: Path) -> int:
+def _finish(folder: Path, in_turn: bool) -> None:
+    from zero_dce.sweep.end import finish_sweep
+
+    finish_sweep(folder, in_turn)
+
+
+def _begin_grid(config: DictConfig, folder: Path, jobs: list[list[str]]) -> int:
     """Write the plan of a new grid, or extend that of a continued one; return how many runs are to come."""
     make_folder(folder, "hydra.sweep.dir")
-    jobs = plan_jobs(config)
     if config.resume:
         return _continue_grid(config, folder, jobs)
     if (folder / PLAN).exists():
@@ -141,30 +147,3 @@ def _begin_search(config: DictConfig, folder: Path) -> int:
     # The runs that a killed worker left unfinished go on, so they are still to come.
     ended = sum(run_state(folder / str(run)) in ("finished", "failed") for run in range(begun))
     return max(0, search.n_trials - ended)
-
-
-def _announce_cost(config: DictConfig, count: int, slots: Slots) -> None:
-    try:
-        estimate = _estimate(config, slots)
-    except Exception as error:
-        # Each run reports the same error itself, and an estimate is no reason to give up the sweep.
-        say(f"No estimate of time and disk: {error}")
-        return
-    disk = f"{count * estimate.megabytes:.0f} MB of disk"
-    if estimate.seconds is None:
-        say(f"About {disk}.")
-        return
-    at_a_time = f", {len(slots)} runs at a time" if len(slots) > 1 else ""
-    training = minutes(count * estimate.seconds / len(slots))
-    say(f"About {training} of training ({estimate.basis}{at_a_time}) and {disk}.")
-
-
-def _estimate(config: DictConfig, slots: Slots) -> Estimate:
-    if uses_slurm(config) or in_sweeps_process(config, slots):
-        # This machine's speed says nothing about a cluster's nodes, and nobody trains on a login node.
-        return estimate_run(config, timed=not uses_slurm(config))
-    # Whatever this process once holds on a GPU it holds until the end of the sweep, beside the runs' own processes.
-    (environment,) = run_environments(1, slots[0])
-    threads = threads_per_process(slots, 1)
-    estimate: Estimate = run_in_subprocess(estimate_run, config, environment=environment, threads=threads)
-    return estimate

@@ -25,7 +25,7 @@ NUMBERED = "${hydra.job.num}"
 def plan_jobs(config: DictConfig) -> list[list[str]]:
     """Return the overrides of each run, in the order that Hydra's sweeper runs them."""
     # The parser needs the loader for glob(), which asks it for the files of a group.
-    overrides = OverridesParser.create(_loader(config)).parse_overrides(_override_texts(config))
+    overrides = OverridesParser.create(make_loader(config)).parse_overrides(_override_texts(config))
     return [list(job) for job in BasicSweeper.split_arguments(overrides, None)[0]]
 
 
@@ -59,7 +59,7 @@ def run_folders(config: DictConfig, jobs: Mapping[int, Sequence[str]], known: Ma
     """
     if names_by_number(config):
         return {}
-    loader, folders = _loader(config), dict(known)
+    loader, folders = make_loader(config), dict(known)
     for number, job in jobs.items():
         composed = loader.load_sweep_config(config, list(job))
         with open_dict(composed):
@@ -82,7 +82,8 @@ def _check_folders(folders: Mapping[str, str]) -> None:
         owners[name] = number
 
 
-def _loader(config: DictConfig) -> ConfigLoaderImpl:
+def make_loader(config: DictConfig) -> ConfigLoaderImpl:
+    """Return a loader that composes the runs of a sweep as Hydra's own does."""
     sources = config.hydra.runtime.config_sources
     search = create_config_search_path(next((source.path for source in sources if source.provider == "main"), None))
     for source in sources:

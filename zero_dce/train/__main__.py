@@ -9,47 +9,62 @@ import signal
 import sys
 
 import hydra
-from hydra.errors import CompactHydraException
+from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from zero_dce.signals import StopSignals
-from zero_dce.train.command_line import as_further_process, check_quotes, continue_requeued, expand_resume
-from zero_dce.train.configuration import config_folder, quiet, register_plugins, register_resolvers
-from zero_dce.train.ending import end
-from zero_dce.train.failures import release_memory
-from zero_dce.train.run import train
+from zero_dce.train.command_line import (
+    as_further_process,
+    check_quotes,
+    continue_requeued,
+    expand_arguments,
+    expand_resume,
+    take_allowed,
+)
+from zero_dce.train.configuration import config_folder, register_plugins, register_resolvers
+from zero_dce.train.ending import end, report_errors
+from zero_dce.train.preflight import check_configuration
 
 
 @hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
 def _compose_and_train(config: DictConfig) -> None:
+    check_configuration(config, HydraConfig.get().overrides.task)
+    # PyTorch, Lightning and W&B take seconds to import, for which a mistake need not wait.
+    from zero_dce.train.configuration import quiet
+    from zero_dce.train.failures import release_memory
+    from zero_dce.train.run import train
+
+    quiet()
     try:
         train(config)
     except Exception as error:
         release_memory(error)
-        if isinstance(error, ValueError | OSError | MemoryError | FloatingPointError):
-            # Hydra prints an error of this class as a message, and others as a traceback; HYDRA_FULL_ERROR=1 shows all.
-            raise CompactHydraException(f"{type(error).__name__}: {error}") from error
         raise
 
 
 def main() -> None:
     """Run the command line."""
-    quiet()
+    report_errors(sys.argv)
     register_resolvers()
     register_plugins()
     try:
-        check_quotes(sys.argv[1:])
-        sys.argv[1:] = as_further_process(expand_resume(continue_requeued(sys.argv[1:])))
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(str(error))
-    try:
         # A signal between the runs of a sweep ends the sweep.
         with StopSignals() as signals, signals.obeyed():
+            _prepare_arguments()
             _compose_and_train()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     finally:
         end()
+
+
+def _prepare_arguments() -> None:
+    try:
+        given = take_allowed(expand_arguments(sys.argv[1:]))
+        check_quotes(given)
+        sys.argv[1:] = as_further_process(expand_resume(continue_requeued(given)))
+    except (ValueError, FileNotFoundError) as error:
+        sys.exit(str(error))
 
 
 if __name__ == "__main__":

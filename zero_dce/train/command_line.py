@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
 from hydra._internal.utils import get_args_parser
@@ -12,10 +14,53 @@ from omegaconf import OmegaConf
 
 from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
 from zero_dce.records.sweep import PLAN, read_plan, run_overrides
+from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE
 from zero_dce.train.rank import is_first_process, is_requeued
 
+# Hydra's flags that are followed by a value of their own.
+FLAGS_WITH_VALUE = (
+    *("--config-path", "-cp", "--config-name", "-cn", "--config-dir", "-cd", "--package", "-p"),
+    *("--cfg", "-c", "--info", "-i", "--experimental-rerun"),
+)
 # An argument that begins so makes the command line one of a sweep.
 SWEEPS = ("-m", "--multirun", "hydra.mode=MULTIRUN", "+sweep=")
+
+
+def expand_arguments(arguments: Sequence[str]) -> list[str]:
+    """Bring a command line into the form that Hydra reads: flags first, and ``~`` replaced by the user's home.
+
+    Hydra refuses overrides after ``-m``, where people append them, and ``~`` without quotes, as in
+    ``callbacks.samples.images=~/night``, which a shell leaves as it is.
+    """
+    flags, overrides = [], []
+    words = iter(arguments)
+    for word in words:
+        if not word.startswith("-"):
+            overrides.append(_expand_home(word))
+            continue
+        flags.append(word)
+        if word in FLAGS_WITH_VALUE:
+            flags += [value for value in [next(words, None)] if value is not None]
+    return [*flags, *overrides]
+
+
+def _expand_home(override: str) -> str:
+    key, equals, value = override.partition("=")
+    if not equals or not value.startswith("~"):
+        return override
+    return f"{key}={quoted(Path(value).expanduser())}"
+
+
+def take_allowed(arguments: Sequence[str]) -> list[str]:
+    """Note what ``allow_targets=`` names, which only counts where it is given anew, and return the other arguments."""
+    kept = []
+    for argument in arguments:
+        if argument.startswith(ALLOW_OPTION):
+            names = argument.removeprefix(ALLOW_OPTION).strip("[]'\" ").split(",")
+            os.environ[ALLOW_VARIABLE] = ",".join(name.strip() for name in names)
+        else:
+            kept.append(argument)
+    return kept
 
 
 def check_quotes(arguments: list[str]) -> None:
@@ -87,6 +132,9 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
     settings = OmegaConf.load(saved / "hydra.yaml")
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
     kept = [override for override in overrides if not override.startswith("resume=")]
+    from zero_dce.train.stored import check_stored
+
+    check_stored(kept)
     # Hydra writes this configuration beside the run's own, which must not change if the run is refused. Only the first
     # process lets it: another one would write there while the first one moves it.
     subfolder = RESUMED if is_first_process() else "null"
@@ -97,6 +145,9 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
 def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
     """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
     plan = read_plan(folder)
+    from zero_dce.train.stored import check_stored
+
+    check_stored([*plan["overrides"], *plan["hydra"], *itertools.chain(*plan["jobs"])], plan.get("flags", []))
     place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
     overrides = get_args_parser().parse_args(own).overrides
     keys, flags = {_key(override) for override in overrides}, [text for text in own if text not in overrides]

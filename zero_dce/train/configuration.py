@@ -21,6 +21,8 @@ from zero_dce.records.sweep import run_name, runs_folder
 from zero_dce.weights import DCE_NET_PP
 
 SICE_VARIABLE = "SICE_ROOT"
+# Of which packages a resumed run may make classes; the variable hands it to the fresh processes of a sweep's runs.
+ALLOW_OPTION, ALLOW_VARIABLE = "allow_targets=", "ZERO_DCE_ALLOW_TARGETS"
 
 
 def config_folder() -> Path:

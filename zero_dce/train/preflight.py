@@ -1,31 +1,116 @@
-"""What is checked before a run: what cannot work is refused before anything is written."""
+"""What is checked before a run: what cannot work is refused before anything is written.
+
+Most of it is so before PyTorch, Lightning and W&B are imported, for which a mistake need not wait.
+"""
 
 from __future__ import annotations
 
 import logging
+import re
 import sys
 import tempfile
+from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-import lightning as L
-from omegaconf import DictConfig, OmegaConf
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 
-from zero_dce.checks import LARGEST_SEED, check_number
+from zero_dce.checks import OPTION_VALUES, check_option
 from zero_dce.files import sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
-from zero_dce.train.callbacks.processes import ProcessCheck
-from zero_dce.train.ending import at_end
+from zero_dce.train.ending import at_end, describe_unknown
 from zero_dce.train.rank import is_first_process, is_requeued
 
+if TYPE_CHECKING:
+    import lightning as L
+
+    from zero_dce.train.callbacks.processes import ProcessCheck
+
 log = logging.getLogger(__name__)
-FALLBACKS = ("stop", "offline")
-# The smallest values of whole numbers that the Trainer does not check, or not in the user's words.
-TRAINER_NUMBERS = (
-    ("trainer.max_steps", -1),  # -1 means no limit, as in trainer.max_epochs
-    ("trainer.accumulate_grad_batches", 1),
-    ("trainer.log_every_n_steps", 0),
-)
+# All their options stand in the YAML files, so that one that is added with + is unknown.
+COMPLETE_GROUPS = ("data", "loss", "model")
+# Options that name a file or a folder that must be there.
+NO_ROOT = "data.root is not set: give your images as data.root=DIR, or SICE as SICE_ROOT=DIR in the environment"
+PATHS = ("data.root", "callbacks.samples.images", "model.weights", "data.split.manifest")
+
+
+def check_configuration(config: DictConfig, overrides: Sequence[str]) -> None:
+    """Expand ``~`` in paths, and refuse values that no run can have.
+
+    Args:
+        config: composed; what it says of Hydra itself is not looked at.
+        overrides: those of the task, from which it was composed.
+
+    Raises:
+        ValueError: if a value is out of its range, an option is unknown, or a resumed run names a class that is not
+            allowed.
+        FileNotFoundError: if a path does not exist.
+    """
+    expand_home(config)
+    _check_added(config, overrides)
+    for name in OPTION_VALUES:
+        value = OmegaConf.select(config, name, default=_ABSENT)
+        if value is not _ABSENT:
+            check_option(name, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
+    _check_paths(config)
+    if config.resume is not None:
+        # Only what is resumed may come from somebody else.
+        from zero_dce.train.stored import check_targets, find_targets
+
+        check_targets(find_targets({key: config._get_node(key) for key in config if key != "hydra"}))
+
+
+_ABSENT = object()
+
+
+def expand_home(config: DictConfig | ListConfig) -> None:
+    """Replace a leading ``~`` in every text of a configuration by the user's home, as a shell would."""
+    keys: Iterable[Any] = range(len(config)) if isinstance(config, ListConfig) else list(config)
+    for key in keys:
+        node = config._get_node(key)
+        if isinstance(node, DictConfig | ListConfig):
+            if not (node._is_missing() or node._is_none() or node._is_interpolation()):
+                expand_home(node)
+        elif OmegaConf.is_interpolation(config, key) or OmegaConf.is_missing(config, key):
+            continue
+        elif isinstance(value := config[key], str) and re.match(r"~[^/\\]*([/\\]|$)", value):
+            with read_write(config), open_dict(config) if isinstance(config, DictConfig) else read_write(config):
+                config[key] = str(Path(value).expanduser())
+
+
+def _check_added(config: DictConfig, overrides: Sequence[str]) -> None:
+    """Raise ValueError if an override adds an option to a group whose options are all in its files."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = str(override.key_or_group)
+        group, _, rest = key.partition(".")
+        if override.is_add() and group in COMPLETE_GROUPS and rest:
+            parent, _, name = key.rpartition(".")
+            siblings = [str(other) for other in OmegaConf.select(config, parent, default={}) if other != name]
+            raise ValueError(describe_unknown(parent, name, siblings))
+
+
+def _check_paths(config: DictConfig) -> None:
+    if config.data.root == "":
+        raise ValueError(NO_ROOT)
+    for name in PATHS:
+        value = OmegaConf.select(config, name)
+        if not value or not isinstance(value, str):
+            continue
+        if name == "model.weights" and config.resume is not None:
+            # A resumed run takes its weights from its own checkpoint.
+            continue
+        if name == "data.split.manifest" and not Path(value).is_absolute():
+            # It may also lie in the data's folder.
+            continue
+        if name == "data.root" and config.data.source.startswith("embedded"):
+            continue
+        if not Path(value).exists():
+            what = f"{value} does not exist; expected a checkpoint"
+            if name != "model.weights":
+                what = f"the {'file' if name.endswith('manifest') else 'folder'} {value} does not exist"
+            raise FileNotFoundError(f"{name}: {what}")
 
 
 def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
@@ -34,15 +119,9 @@ def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
     A run that a sweep ``launched`` and that was stopped before its first checkpoint begins anew in its folder.
 
     Raises:
-        ValueError: if a number of the Trainer is out of its range, a folder is given for the embedded sample, or the
-            run's folder already holds a run.
+        ValueError: if a folder is given for the embedded sample, or the run's folder already holds a run.
         ConnectionError: if the run is to log online and cannot.
     """
-    for name, least in TRAINER_NUMBERS:
-        check_number(name, OmegaConf.select(config, name), least, whole=True)
-    check_number("seed", config.seed, most=LARGEST_SEED, whole=True)
-    if config.trainer.gradient_clip_val is not None:
-        check_number("trainer.gradient_clip_val", config.trainer.gradient_clip_val)
     if not is_first_process():
         return
     if config.data.source.startswith("embedded"):
@@ -67,13 +146,10 @@ def check_online(config: DictConfig) -> None:
 
     Raises:
         ConnectionError: if there is no key or no network, and no fallback.
-        ValueError: if ``logger.fallback`` is unknown.
     """
     fallback, wandb = (OmegaConf.select(config, f"logger.{name}") for name in ("fallback", "wandb"))
     if fallback is None:
         return
-    if fallback not in FALLBACKS:
-        raise ValueError(f"logger.fallback is {fallback!r}; expected one of {', '.join(FALLBACKS)}")
     # Only runs that log online need it.
     from zero_dce.connection import check_connection
 
@@ -103,8 +179,17 @@ def check_processes(trainer: L.Trainer, processes: ProcessCheck, in_sweeps_proce
     processes.check_start(trainer)
 
 
-def own_folder(run: Path) -> None:
-    """Make a single run's folder and keep other processes out of it until this command ends, or end the command."""
+def check_and_own(config: DictConfig) -> None:
+    """Check a single run's configuration before anything is written, and make its folder; or end the command.
+
+    Other processes are kept out of the folder until this command ends.
+    """
+    try:
+        check_configuration(config, config.hydra.overrides.task)
+    except (ValueError, OSError) as error:
+        # Hydra turns a callback's exceptions into warnings, all but this one.
+        sys.exit(str(error))
+    run = Path(config.hydra.run.dir)
     make_folder(run, "hydra.run.dir")
     if not is_first_process():
         return

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+import sys
+
+# By these Lightning tells processes apart before it has set up their group.
+RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
 
 
 def is_first_process() -> bool:
     """Tell whether this is the process that writes files; true also before the process group is up."""
     # Lightning takes seconds to import, which a mistake in the command line need not wait for.
-    from lightning.fabric.utilities.rank_zero import rank_zero_only
-
-    return int(getattr(rank_zero_only, "rank", 0)) == 0
+    module = sys.modules.get("lightning.fabric.utilities.rank_zero")
+    if module is not None:
+        return int(getattr(module.rank_zero_only, "rank", None) or 0) == 0
+    given = (os.environ[name] for name in RANK_VARIABLES if name in os.environ)
+    return int(next(given, 0)) == 0
 
 
 def is_started_by_srun() -> bool:

@@ -13,7 +13,6 @@ from typing import Any
 
 import hydra
 import lightning as L
-from hydra.errors import InstantiationException
 from lightning.pytorch.callbacks import Timer
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
@@ -40,6 +39,7 @@ from zero_dce.records.run import (
 )
 from zero_dce.records.sweep import run_name, runs_folder
 from zero_dce.train.callbacks.washout import WashOutAlarm
+from zero_dce.train.ending import describe_failure
 from zero_dce.train.loggers.metrics_file import MetricsFile
 from zero_dce.train.loggers.step_wandb import StepWandbLogger
 from zero_dce.train.rank import is_first_process
@@ -215,10 +215,8 @@ def record_ended(config: DictConfig, run: Path) -> None:
 
 
 def _describe(exception: BaseException) -> str:
-    """Name an error, or the one that Hydra wrapped while it made an object."""
-    wrapped = exception.__cause__ if isinstance(exception, InstantiationException) else None
-    error = wrapped or exception
-    return f"{type(error).__name__}: {error}"
+    """Say what went wrong; of an error that only a traceback explains, also its class."""
+    return describe_failure(exception) or f"{type(exception).__name__}: {exception}"
 
 
 def next_steps(run: Path, step: int) -> str:

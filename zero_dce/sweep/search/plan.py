@@ -16,7 +16,6 @@ from zero_dce.checks import LARGEST_SEED, check_number
 from zero_dce.files import write_json
 from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
 from zero_dce.sweep.plan import without_resume
-from zero_dce.sweep.search.objectives import check_objectives
 
 if TYPE_CHECKING:
     from zero_dce.sweep.search.space import Space
@@ -68,6 +67,9 @@ def read_search(config: DictConfig) -> Search:
         raise ModuleNotFoundError("hydra/sweeper=optuna needs Optuna: pip install 'zero_dce[optuna]'") from error
     options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     del options["_target_"]
+    # A grid has no objectives, and their names come from modules that take seconds to import.
+    from zero_dce.sweep.search.objectives import check_objectives
+
     objectives = check_objectives(options.pop("objectives", None))
     space = read_space(options.pop("params", None), without_resume(config.hydra.overrides.task))
     _check_options(options)

@@ -13,7 +13,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Checkpoint
 
-from zero_dce.checks import check_number
+from zero_dce.checks import check_option
 from zero_dce.files import UNFINISHED, atomic
 from zero_dce.records.run import CHECKPOINTS, LAST, checkpoint_file
 from zero_dce.train.callbacks.validation import is_due
@@ -46,9 +46,9 @@ class StepCheckpoints(Checkpoint):
     def __init__(self, folder: str, every_n_steps: int, every_n_minutes: float | None = None) -> None:
         self.run = Path(folder)
         self.folder = self.run / CHECKPOINTS
-        check_number("every_n_steps", every_n_steps, least=1, whole=True)
+        check_option("every_n_steps", every_n_steps)
         if every_n_minutes is not None:
-            check_number("callbacks.checkpoints.every_n_minutes", every_n_minutes, open_=True)
+            check_option("callbacks.checkpoints.every_n_minutes", every_n_minutes)
         self.every_n_steps, self.every_n_minutes = every_n_steps, every_n_minutes
         self._requested = False
         # The step of the last step-*.ckpt, and the step of the last batch.

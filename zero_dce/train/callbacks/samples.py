@@ -15,7 +15,7 @@ from PIL import Image
 from PIL.PngImagePlugin import PngInfo
 from torch import Tensor
 
-from zero_dce.checks import check_number
+from zero_dce.checks import check_option
 from zero_dce.data.index import find_folder
 from zero_dce.files import atomic
 from zero_dce.images.decode import Pixels, decode_within
@@ -54,7 +54,7 @@ class SamplePictures(L.Callback):
             ("callbacks.samples.count", count),
             ("callbacks.samples.longest", longest),
         ):
-            check_number(name, value, least=1, whole=True)
+            check_option(name, value)
         self.run = Path(folder)
         self.every_n_steps, self.count, self.longest = every_n_steps, count, longest
         self.images = None if images is None else Path(images)

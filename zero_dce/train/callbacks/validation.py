@@ -7,7 +7,7 @@ from typing import Any
 
 import lightning as L
 
-from zero_dce.checks import check_number
+from zero_dce.checks import check_option
 
 
 def is_due(trainer: L.Trainer, every_n_steps: int) -> bool:
@@ -29,7 +29,7 @@ class StepValidation(L.Callback):
     """
 
     def __init__(self, every_n_steps: int) -> None:
-        check_number("every_n_steps", every_n_steps, least=1, whole=True)
+        check_option("every_n_steps", every_n_steps)
         self.every_n_steps = every_n_steps
         self._step = 0
 

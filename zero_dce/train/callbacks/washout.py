@@ -12,7 +12,7 @@ from typing import Any
 import lightning as L
 from lightning.pytorch.trainer.states import TrainerFn
 
-from zero_dce.checks import check_number
+from zero_dce.checks import check_option
 from zero_dce.records.run import checkpoint_file, pictures_folder
 from zero_dce.train.loggers.metrics_file import MetricsFile
 
@@ -67,12 +67,11 @@ class WashOutAlarm(L.Callback):
         settled: float = 0.05,
         stop: bool = False,
     ) -> None:
-        check_number("callbacks.washout.drop", drop, most=1, open_=True)
-        check_number("callbacks.washout.tv_rise", tv_rise)
-        check_number("callbacks.washout.validations", validations, least=1, whole=True)
-        check_number("callbacks.washout.settled", settled, most=1)
-        if not isinstance(stop, bool):
-            raise ValueError(f"callbacks.washout.stop is {stop!r}; expected true or false")
+        check_option("callbacks.washout.drop", drop)
+        check_option("callbacks.washout.tv_rise", tv_rise)
+        check_option("callbacks.washout.validations", validations)
+        check_option("callbacks.washout.settled", settled)
+        check_option("callbacks.washout.stop", stop)
         self.run = Path(folder)
         self.drop, self.tv_rise, self.validations, self.settled, self.stop = drop, tv_rise, validations, settled, stop
         self.history: list[State] = []

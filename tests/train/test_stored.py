@@ -1,0 +1,81 @@
+"""A folder that is resumed may come from somebody else: it cannot bring code."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from omegaconf import OmegaConf
+
+from tests.helpers.runs import run_here, tiny
+from zero_dce.files import read_json, write_json
+from zero_dce.train.command_line import take_allowed
+from zero_dce.train.configuration import ALLOW_VARIABLE
+from zero_dce.train.stored import check_stored, check_targets, find_targets
+
+EVIL = "+callbacks.mine={_target_: os.mkdir, path: taken}"
+
+
+@pytest.mark.parametrize(
+    "target", ["os.system", "torch.load", "lightning.fabric.utilities.cloud_io._load", "zero_dcex.A"]
+)
+def test_what_is_made(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    check_targets(["zero_dce.module.ZeroDCE", "lightning.Trainer", "torch.optim.Adam"])
+    with pytest.raises(ValueError, match=rf"makes '{target}', which may run any code"):
+        check_targets([target])
+    assert take_allowed(["seed=1", f"allow_targets=[{target.partition('.')[0]}, mine]"]) == ["seed=1"]
+    assert os.environ[ALLOW_VARIABLE] == f"{target.partition('.')[0]},mine"
+    check_targets([target, "mine.Callback"])
+
+
+def test_where_targets_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    config = OmegaConf.create({"a": [{"_target_": "x.Y", "b": {"_target_": "z.Z"}}], "c": "${a}", "d": None})
+    assert list(find_targets(config)) == ["x.Y", "z.Z"]
+    for override in (
+        EVIL,
+        "trainer._target_=os.system",
+        "+a.b=[{_target_: os.system}]",
+        "hydra.launcher._target_=os.system",
+        "hydra.searchpath=[file:///tmp]",
+        "hydra.job_logging.handlers.x={}",
+        "+hydra.callbacks.x={}",
+    ):
+        with pytest.raises(ValueError, match="any code"):
+            check_stored(["seed=1", override])
+    check_stored(["seed=1,2", "~callbacks.washout", "loss.weights.exp=1", "hydra.launcher.slots=2"])
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "x.yaml").write_text("y: {_target_: os.system}")
+    with pytest.raises(ValueError, match=r"os\.system"):
+        check_stored([], ["--config-name", "mine", "--config-dir", str(tmp_path)])
+
+
+def test_a_resumed_run(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "hydra.run.dir=run/0")) == 0
+    stored = tmp_path / "run" / "0" / ".hydra" / "overrides.yaml"
+    stored.write_text(stored.read_text() + f"- '{EVIL}'\n- allow_targets=os\n")
+    resume = ["resume=run/0", "trainer.max_steps=6"]
+    assert run_here(monkeypatch, tmp_path, *resume) == 1
+    assert "makes 'os.mkdir', which may run any code" in capsys.readouterr().err
+    assert not (tmp_path / "taken").exists()
+    stored.write_text(stored.read_text().replace("- allow_targets=os\n", ""))
+    assert run_here(monkeypatch, tmp_path, *resume, "allow_targets=[os]") == 0
+    assert (tmp_path / "taken").exists(), "the test would notice"
+
+
+def test_a_resumed_sweep(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "seed=1,2", "hydra.sweep.dir=sweep", "-m")) == 0
+    plan = read_json(tmp_path / "sweep" / "sweep.json")
+    for changed in ({"overrides": [*plan["overrides"], EVIL]}, {"hydra": ["hydra.launcher._target_=os.mkdir"]}):
+        write_json(tmp_path / "sweep" / "sweep.json", {**plan, **changed})
+        assert run_here(monkeypatch, tmp_path, "resume=sweep") == 1
+        assert "which may run any code" in capsys.readouterr().err
+    assert not (tmp_path / "taken").exists()

@@ -1,0 +1,72 @@
+"""What the stored configuration of a run or sweep that is resumed may do: a folder may come from somebody else."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import DictConfig, ListConfig, OmegaConf
+
+from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE
+
+# Classes of these packages are made, and of those that allow_targets= names. The last part of a name must be a class:
+# functions of these packages read files that run code.
+ALLOWED_TARGETS = ("zero_dce.", "hydra_plugins.zero_dce.", "lightning.", "torch.optim.")
+TARGET = "_target_"
+# By these settings of Hydra a configuration could bring code of its own.
+REFUSED_SETTINGS = ("hydra.searchpath", "hydra.callbacks", "hydra.job_logging", "hydra.hydra_logging", "hydra.job.env")
+
+
+def check_targets(targets: Iterable[str]) -> None:
+    """Raise ValueError unless each dotted name is of a class that a resumed run may make objects of."""
+    more = tuple(f"{name.rstrip('.')}." for name in os.environ.get(ALLOW_VARIABLE, "").split(",") if name)
+    for target in targets:
+        own = target.startswith(ALLOWED_TARGETS) and target.rpartition(".")[2][:1].isupper()
+        if not own and not f"{target}.".startswith(more or ("-",)):
+            packages = ", ".join(name.rstrip(".") for name in ALLOWED_TARGETS)
+            raise ValueError(
+                f"the stored configuration makes {target!r}, which may run any code: only classes of {packages} are "
+                f"made when something is resumed. If you know it, add {ALLOW_OPTION}{target.partition('.')[0]}"
+            )
+
+
+def find_targets(node: Any) -> Iterator[str]:
+    """Yield the names of all that a configuration or a value in it would make, without resolving anything."""
+    if isinstance(node, DictConfig | ListConfig):
+        if node._is_missing() or node._is_none() or node._is_interpolation():
+            return
+        node = OmegaConf.to_container(node, resolve=False)
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if str(key) == TARGET:
+                yield str(value)
+            else:
+                yield from find_targets(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from find_targets(value)
+
+
+def check_stored(overrides: Sequence[str], flags: Sequence[str] = ()) -> None:
+    """Refuse overrides and flags that were read from a folder if they would run code that the folder names.
+
+    Raises:
+        ValueError: if they would.
+    """
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        key = str(override.key_or_group)
+        if key.startswith(REFUSED_SETTINGS):
+            raise ValueError(
+                f"the stored override {override.input_line!r} could run any code: take it out of the folder's "
+                "sweep.json or .hydra/overrides.yaml, and give it on the command line if you need it"
+            )
+        value = override.value() if not override.is_delete() else None
+        check_targets([str(value)] if key.endswith(TARGET) else find_targets(value))
+    for flag, folder in pairwise(flags):
+        if flag in ("--config-dir", "-cd"):
+            for file in sorted(Path(folder).rglob("*.yaml")):
+                check_targets(find_targets(OmegaConf.load(file)))
