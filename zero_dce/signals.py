@@ -27,11 +27,20 @@ class Interrupted(SystemExit):
         step: after how many steps the run stopped; ``None`` where training had not begun.
         saved: ``last.ckpt`` is of that step.
         at_once: training had begun, and was not let come to the end of a step.
+
+    Attributes:
+        told: whether a person has been told of it.
     """
 
     def __init__(self, number: int, step: int | None = None, saved: bool = False, at_once: bool = False) -> None:
         super().__init__(128 + number)
         self.signal, self.step, self.saved, self.at_once = signal.Signals(number), step, saved, at_once
+        self.told = False
+
+    @property
+    def cause(self) -> str:
+        """What a person did or the system sent."""
+        return "Ctrl-C" if self.signal == signal.SIGINT else self.signal.name
 
 
 class StopSignals:

@@ -7,6 +7,7 @@ import random
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
@@ -328,6 +329,27 @@ def test_ctrl_c_in_a_background_job(sice: Path, tmp_path: Path, monkeypatch: pyt
         assert run_here(monkeypatch, tmp_path, *given) == 0
     finally:
         signal.signal(INT, before)
+
+
+@pytest.mark.slow
+def test_ctrl_c_in_the_first_seconds(sice: Path, tmp_path: Path) -> None:
+    """While packages are imported and the configuration is composed: one line, and no traceback."""
+    seconds = random.Random(0)
+    for _ in range(6):
+        process = subprocess.Popen(
+            [sys.executable, "-m", "zero_dce.train", *options(sice, "hydra.run.dir=run/0")],
+            cwd=tmp_path,
+            stderr=subprocess.PIPE,
+            text=True,
+            preexec_fn=lambda: signal.signal(INT, signal.default_int_handler),
+        )
+        time.sleep(seconds.uniform(1, 6))
+        process.send_signal(INT)
+        _, printed = process.communicate(timeout=100)
+        assert process.returncode == 130, printed
+        assert "Traceback" not in printed
+        lines = [line for line in printed.splitlines() if "stopped by Ctrl-C" in line]
+        assert len(lines) == 1, printed
 
 
 def read_slowly() -> None:

@@ -8,11 +8,21 @@ from __future__ import annotations
 import signal
 import sys
 
+
+def _end_at_once(*_: object) -> None:
+    print("stopped by Ctrl-C before training began", file=sys.stderr)
+    sys.exit(128 + signal.SIGINT)
+
+
+# Until the command has taken over its signals, in the first second: Python itself would show where it was importing.
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _end_at_once)
+
 import hydra
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from zero_dce.signals import StopSignals
+from zero_dce.signals import Interrupted, StopSignals
 from zero_dce.train.command_line import (
     as_further_process,
     check_quotes,
@@ -54,6 +64,10 @@ def main() -> None:
             _compose_and_train()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
+    except Interrupted as stop:
+        if not stop.told:
+            print(f"stopped by {stop.cause} before training began", file=sys.stderr)
+        raise
     finally:
         end()
 

@@ -152,6 +152,7 @@ def requeue_when_stopped(run: Path, signals: StopSignals, in_sweep: bool) -> Ite
     try:
         yield
     except Interrupted as stop:
+        stop.told = True
         job = slurm_job() if stop.signal in REQUEUE and not in_sweep else None
         if job is not None:
             _requeue(job, stop, run, signals)
@@ -237,8 +238,7 @@ def _describe(stop: Interrupted, run: Path) -> str:
     lost = ""
     if stop.step is not None and not stop.saved:
         lost = " WITHOUT a checkpoint of that step, because callbacks.checkpoints is null"
-    name = "Ctrl-C" if stop.signal == signal.SIGINT else stop.signal.name
-    return f"stopped by {name} {when}{lost}. {_continue_with(run)}"
+    return f"stopped by {stop.cause} {when}{lost}. {_continue_with(run)}"
 
 
 def with_cluster(trainer: DictConfig) -> dict[str, Any]:
