@@ -105,6 +105,15 @@ def quiet() -> None:
         logging.getLogger(name).addFilter(_is_useful)
     for message in WARNINGS:
         warnings.filterwarnings("ignore", message=f".*{message}")
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        _print_plainly(logging.getLogger(name))
+
+
+def _print_plainly(logger: logging.Logger) -> None:
+    """Let Lightning print its messages as such, whether it was imported before Hydra configured logging or after."""
+    if logger.propagate:
+        logger.addHandler(logging.StreamHandler())
+        logger.propagate = False
 
 
 LOGGERS = (
