@@ -34,7 +34,9 @@ FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 INLINE = re.compile(r"`([^`\n]+)`")
 OVERRIDE = re.compile(r"[+~]{0,2}[a-z_]+([/.][a-z_]+)*=\S+")
 # Text in backticks that only looks like an override, and a launcher that is refused.
-NOT_OVERRIDES = {"weights_only=True", "exp=3", "exp=30 tv=200", "hydra/launcher=ray"}
+NOT_OVERRIDES = {"weights_only=True", "exp=3", "exp=30 tv=200", "hydra/launcher=ray", "HYDRA_FULL_ERROR=1"}
+# The command line takes it before Hydra does.
+NOT_OVERRIDES |= {"allow_targets=[my_package]"}
 every_page = pytest.mark.parametrize("page", PAGES, ids=IDS)
 
 
