@@ -12,7 +12,7 @@ from tests.helpers.runs import run_here, tiny
 from zero_dce.files import read_json, write_json
 from zero_dce.train.command_line import take_allowed
 from zero_dce.train.configuration import ALLOW_VARIABLE
-from zero_dce.train.stored import check_stored, check_targets, find_targets
+from zero_dce.train.stored import allow_own, check_stored, check_targets, find_targets
 
 EVIL = "+callbacks.mine={_target_: os.mkdir, path: taken}"
 
@@ -45,6 +45,11 @@ def test_where_targets_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ):
         with pytest.raises(ValueError, match="any code"):
             check_stored(["seed=1", override])
+    with pytest.raises(ValueError, match="leads out of the configuration"):
+        check_stored(["data=../../tmp/mine"])
+    allow_own([EVIL])
+    check_stored([EVIL])
+    monkeypatch.delenv(ALLOW_VARIABLE)
     check_stored(["seed=1,2", "~callbacks.washout", "loss.weights.exp=1", "hydra.launcher.slots=2"])
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "x.yaml").write_text("y: {_target_: os.system}")

@@ -96,7 +96,11 @@ def continue_requeued(arguments: list[str]) -> list[str]:
     run = given[-1].removeprefix("hydra.run.dir=")
     if not has_checkpoint(Path(run.strip("'\""))):
         return arguments
+    # The command line is the same person's as at the start of the job.
+    from zero_dce.train.stored import allow_own
+
     flags = get_args_parser().parse_args(arguments)
+    allow_own(flags.overrides)
     kept = [("--config-dir", flags.config_dir), ("--config-name", flags.config_name)]
     settings = [text for text in flags.overrides if text.startswith(("hydra.", "hydra/")) and text not in given]
     return [*(part for pair in kept if pair[1] for part in pair), f"resume={run}", *settings]
@@ -134,7 +138,7 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
     kept = [override for override in overrides if not override.startswith("resume=")]
     from zero_dce.train.stored import check_stored
 
-    check_stored(kept)
+    check_stored([f"data={choice}", *kept])
     # Hydra writes this configuration beside the run's own, which must not change if the run is refused. Only the first
     # process lets it: another one would write there while the first one moves it.
     subfolder = RESUMED if is_first_process() else "null"

@@ -20,6 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from zero_dce.checks import OPTION_VALUES, check_option
 from zero_dce.files import sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
+from zero_dce.train.configuration import is_launched
 from zero_dce.train.ending import at_end, describe_unknown
 from zero_dce.train.rank import is_first_process, is_requeued
 
@@ -36,12 +37,13 @@ NO_ROOT = "data.root is not set: give your images as data.root=DIR, or SICE as S
 PATHS = ("data.root", "callbacks.samples.images", "model.weights", "data.split.manifest")
 
 
-def check_configuration(config: DictConfig, overrides: Sequence[str]) -> None:
+def check_configuration(config: DictConfig, overrides: Sequence[str], stored: bool = False) -> None:
     """Expand ``~`` in paths, and refuse values that no run can have.
 
     Args:
         config: composed; what it says of Hydra itself is not looked at.
         overrides: those of the task, from which it was composed.
+        stored: they were read from the folder that is resumed, which may be somebody else's.
 
     Raises:
         ValueError: if a value is out of its range, an option is unknown, or a resumed run names a class that is not
@@ -55,8 +57,7 @@ def check_configuration(config: DictConfig, overrides: Sequence[str]) -> None:
         if value is not _ABSENT:
             check_option(name, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
     _check_paths(config)
-    if config.resume is not None:
-        # Only what is resumed may come from somebody else.
+    if stored:
         from zero_dce.train.stored import check_targets, find_targets
 
         check_targets(find_targets({key: config._get_node(key) for key in config if key != "hydra"}))
@@ -185,7 +186,9 @@ def check_and_own(config: DictConfig) -> None:
     Other processes are kept out of the folder until this command ends.
     """
     try:
-        check_configuration(config, config.hydra.overrides.task)
+        # A sweep vouches for the runs that it starts.
+        stored = config.resume is not None and not is_launched(config.hydra)
+        check_configuration(config, config.hydra.overrides.task, stored)
     except (ValueError, OSError) as error:
         # Hydra turns a callback's exceptions into warnings, all but this one.
         sys.exit(str(error))

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE
@@ -19,6 +20,24 @@ ALLOWED_TARGETS = ("zero_dce.", "hydra_plugins.zero_dce.", "lightning.", "torch.
 TARGET = "_target_"
 # By these settings of Hydra a configuration could bring code of its own.
 REFUSED_SETTINGS = ("hydra.searchpath", "hydra.callbacks", "hydra.job_logging", "hydra.hydra_logging", "hydra.job.env")
+
+
+def allow_own(overrides: Sequence[str]) -> None:
+    """Allow what overrides name that a person has given, as to a job that is started again."""
+    named = {target for override in _parse(overrides) for target in _targets_of(override)}
+    os.environ[ALLOW_VARIABLE] = ",".join(filter(None, [os.environ.get(ALLOW_VARIABLE, ""), *sorted(named)]))
+
+
+def _parse(overrides: Sequence[str]) -> list[Override]:
+    return OverridesParser.create().parse_overrides(list(overrides))
+
+
+def _targets_of(override: Override) -> Iterator[str]:
+    value = override.value() if not override.is_delete() else None
+    if str(override.key_or_group).endswith(TARGET):
+        yield str(value)
+    else:
+        yield from find_targets(value)
 
 
 def check_targets(targets: Iterable[str]) -> None:
@@ -57,15 +76,16 @@ def check_stored(overrides: Sequence[str], flags: Sequence[str] = ()) -> None:
     Raises:
         ValueError: if they would.
     """
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    for override in _parse(overrides):
         key = str(override.key_or_group)
         if key.startswith(REFUSED_SETTINGS):
             raise ValueError(
                 f"the stored override {override.input_line!r} could run any code: take it out of the folder's "
                 "sweep.json or .hydra/overrides.yaml, and give it on the command line if you need it"
             )
-        value = override.value() if not override.is_delete() else None
-        check_targets([str(value)] if key.endswith(TARGET) else find_targets(value))
+        if "../" in str(override.input_line).replace("\\", "/") and "." not in key:
+            raise ValueError(f"the stored override {override.input_line!r} leads out of the configuration's folder")
+        check_targets(_targets_of(override))
     for flag, folder in pairwise(flags):
         if flag in ("--config-dir", "-cd"):
             for file in sorted(Path(folder).rglob("*.yaml")):

@@ -51,7 +51,7 @@ def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path:
     assert states(folder) == ["interrupted", "interrupted", "not started"]
     assert read_result(folder / "0")["last_step"] == 4, "the step that it was in is kept"
     assert "not started" in output, "the table names all runs"
-    done = run_apart(tmp_path, "resume=sweep", PYTHONPATH=str(ROOT))
+    done = run_apart(tmp_path, "resume=sweep", "allow_targets=tests", PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stderr
     assert states(folder) == ["finished"] * 3
     assert "Continuing the sweep" in done.stdout
