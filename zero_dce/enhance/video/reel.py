@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.inputs import FilePair
 from zero_dce.enhance.pipeline import FileOutcome, ShowProgress
+from zero_dce.enhance.video import has_pyav
+from zero_dce.terminal import explain
 
 
 class Reel:
@@ -29,7 +30,7 @@ class Reel:
     def __init__(
         self, pairs: Sequence[FilePair], smoothing: float | None, max_megapixels: float, progress: ShowProgress
     ) -> None:
-        if pairs and find_spec("av") is None:
+        if pairs and not has_pyav():
             raise ModuleNotFoundError(f"{pairs[0].input} is a video clip: it needs PyAV, pip install 'zero_dce[video]'")
         self.outcomes: list[FileOutcome] = []
         self._pairs, self._max_megapixels, self._progress = pairs, max_megapixels, progress
@@ -54,10 +55,9 @@ class Reel:
                 pair.input, pair.output, enhancer, max_megapixels=self._max_megapixels, progress=show, **self._options
             )
         except Exception as error:
-            text = str(error)
-            if not isinstance(error, (OSError, ValueError)) or str(pair.input) not in text:
-                # The messages of FFmpeg's errors, and of a full disk's, say too little without their type.
-                text = f"{pair.input}: {type(error).__name__}: {error}"
+            text = explain(error)
+            if str(pair.input) not in text:
+                text = f"{pair.input}: {text}"
             return FileOutcome(pair, error=text)
         pixels = summary.frames * summary.width * summary.height
         return FileOutcome(pair, pixels, notices=(*summary.notices, str(summary)))
