@@ -17,6 +17,9 @@ from tests.helpers.clips import make_clip, read_frames, still_frames
 from tests.helpers.enhancing import enhance
 from tests.helpers.pictures import make_picture
 from zero_dce.enhance.__main__ import main
+from zero_dce.enhance.canvas import AnyCanvas
+from zero_dce.enhance.engine import Enhancer
+from zero_dce.files import sole_writer
 
 
 @pytest.fixture(autouse=True)
@@ -197,6 +200,35 @@ def test_smoothing_of_pictures_is_refused(weights: Path, capsys: pytest.CaptureF
     Path("a.png").touch()
     assert enhance(weights, "a.png", "--smoothing", "0.5") == 1
     assert "--smoothing is for video clips" in capsys.readouterr().err
+
+
+def test_two_commands_that_write_the_same(photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_clip(Path("c.mp4"), still_frames(2))
+    Path("out").mkdir()
+    with sole_writer(Path("out/a.png")), sole_writer(Path("out/c.mp4")):
+        assert enhance(weights, "photos/a.png", "photos/trip/b.jpg", "c.mp4") == 1
+    errors = capsys.readouterr().err
+    assert "failed: photos/a.png: another process is writing out/a.png: wait until it has ended" in errors
+    assert "failed: c.mp4: another process is writing out/c.mp4: wait until it has ended" in errors
+    assert files("out") == ["b.jpg"]
+
+
+def test_a_result_that_appears_meanwhile_stays(
+    photos: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another command, which began earlier, writes it while this one enhances."""
+
+    def write(self: Enhancer, picture: AnyCanvas, *_: object) -> AnyCanvas:
+        Path("out").mkdir(exist_ok=True)
+        Path("out/a.png").write_bytes(b"another's")
+        return picture
+
+    monkeypatch.setattr(Enhancer, "enhance", write)
+    assert enhance(weights, "photos/a.png") == 1
+    assert "out/a.png was written by another process in the meantime" in capsys.readouterr().err
+    assert Path("out/a.png").read_bytes() == b"another's"
+    assert enhance(weights, "photos/a.png", "--overwrite") == 0
+    assert size("out/a.png") == (48, 32)
 
 
 def test_the_least_tile_changes_nothing(photos: Path, weights: Path) -> None:

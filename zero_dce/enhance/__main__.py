@@ -61,7 +61,9 @@ def _enhance_inputs(options: argparse.Namespace) -> int:
     check_number("--max-megapixels", options.max_megapixels, open_=True)
     if options.tile is not None:
         check_number("--tile", options.tile, least=LEAST_TILE, whole=True)
-    extras = Extras(options.compare, options.maps, options.quality)
+    # Of a picture that exists, --skip-existing makes missing further files, and so the picture too.
+    replaces = options.overwrite or options.skip_existing
+    extras = Extras(options.compare, options.maps, options.quality, replaces)
     if options.output.exists() and not options.output.is_dir():
         raise NotADirectoryError(f"--output {options.output} is a file; expected a folder")
     found = find_file_pairs(options.inputs, options.output, extras.files)
@@ -119,7 +121,13 @@ def _enhance_all(pairs: Sequence[FilePair], extras: Extras, options: argparse.Na
             bar.update(0)
 
         pipeline = Pipeline(pictures, extras, options.max_megapixels, show)
-        reel = Reel(clips, options.smoothing, options.max_megapixels, lambda done: show(len(pictures) + done))
+        reel = Reel(
+            clips,
+            options.smoothing,
+            options.max_megapixels,
+            extras.overwrite,
+            lambda done: show(len(pictures) + done),
+        )
         try:
             if pictures:
                 pipeline.run(lambda: make_enhancer("exact"))
