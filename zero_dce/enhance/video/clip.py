@@ -17,6 +17,7 @@ from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
@@ -176,11 +177,11 @@ def _video_stream(file: Path, container: InputContainer) -> VideoStream:
     return streams[0]
 
 
-def _decoder_of(stream: VideoStream) -> CodecContext:
+def _decoder_of(stream: VideoStream) -> VideoCodecContext:
     """Return the decoder of a stream, one that sees its transparency if it has some."""
     context = stream.codec_context
     if context.name in ALPHA_DECODERS and _is_tagged(stream):
-        return CodecContext.create(ALPHA_DECODERS[context.name], "r")
+        return cast(VideoCodecContext, CodecContext.create(ALPHA_DECODERS[context.name], "r"))
     return context
 
 
@@ -217,7 +218,7 @@ def _first_frame(file: Path) -> VideoFrame:
         decoder = _decoder_of(stream)
         for packet in container.demux(stream):
             for frame in decoder.decode(packet):
-                return cast(VideoFrame, frame)
+                return frame
     raise ValueError(f"{file} has a video stream without frames; expected at least one")
 
 
