@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
+import zero_dce
 from tests.helpers.paths import ROOT
 from tests.helpers.processes import run_on_two
 from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, run_fresh, tiny
@@ -138,6 +139,8 @@ def test_a_loss_that_breaks_on_one_process_stops_both(sice: Path, tmp_path: Path
     ("arguments", "code", "message"),
     [
         ([], 0, "usage: zero-dce COMMAND"),
+        (["--version"], 0, f"zero_dce {zero_dce.__version__}"),
+        (["inspect", "--help"], 0, "--sheet"),
         (["polish"], 1, "there is no command 'polish'"),
         (["enhance", "--help"], 0, "--output DIR"),
         (["export", "--help"], 0, "--format"),

@@ -1,15 +1,21 @@
-"""The console script ``zero-dce COMMAND ...``: the same as ``python -m zero_dce.COMMAND ...``."""
+"""The console script ``zero-dce COMMAND ...``: the same as ``python -m zero_dce.COMMAND ...``.
+
+Only ``inspect`` is another module, ``zero_dce.data.inspect``.
+"""
 
 from __future__ import annotations
 
 import sys
 from importlib import import_module
 
+from zero_dce import __version__
+
 COMMANDS = {
+    "inspect": ("zero_dce.data.inspect", "look at a data set before training on it"),
     "train": ("zero_dce.train.__main__", "train, or sweep (Hydra overrides)"),
     "review": ("zero_dce.review.__main__", "look at a sweep, and choose"),
     "evaluate": ("zero_dce.evaluate.__main__", "measure checkpoints on pictures"),
-    "enhance": ("zero_dce.enhance.__main__", "enhance photographs"),
+    "enhance": ("zero_dce.enhance.__main__", "enhance photographs and clips"),
     "export": ("zero_dce.export.__main__", "write a network for other programs"),
 }
 
@@ -19,6 +25,9 @@ def main() -> None:
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
         print(_usage())
+        return
+    if name == "--version":
+        print(f"zero_dce {__version__}")
         return
     if name not in COMMANDS:
         sys.exit(f"zero-dce: there is no command {name!r}\n{_usage()}")

@@ -7,7 +7,7 @@ import math
 import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +38,36 @@ def sole_owner(folder: Path) -> Iterator[None]:
     try:
         yield
     finally:
+        lock.release()
+
+
+@contextmanager
+def sole_writer(file: Path) -> Iterator[None]:
+    """Keep other processes from writing a file for the time of the block, those that ask for it in the same way.
+
+    Processes that write different files of one folder do not disturb each other.
+
+    Raises:
+        OSError: if nothing can be written there.
+        ValueError: if another process is writing the file.
+    """
+    # Reading JSON needs no locks.
+    from filelock import FileLock, Timeout
+
+    place = file.with_name(file.name + UNFINISHED + LOCK)
+    lock = FileLock(place, timeout=0)
+    try:
+        lock.acquire()
+    except Timeout:
+        raise ValueError(f"another process is writing {file}: wait until it has ended, or end it first") from None
+    except OSError as error:
+        raise OSError(error.errno, f"cannot write {file}: {error.strerror or error}") from error
+    try:
+        yield
+    finally:
+        # Windows removes no open file; there the lock removes it itself when it is released.
+        with suppress(PermissionError):
+            place.unlink(missing_ok=True)
         lock.release()
 
 

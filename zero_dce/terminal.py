@@ -29,7 +29,22 @@ def errors_as_messages() -> Iterator[None]:
     try:
         yield
     except (OSError, ValueError, MemoryError, ModuleNotFoundError) as error:
-        sys.exit(f"{type(error).__name__}: {error}")
+        sys.exit(explain(error))
+
+
+def explain(error: BaseException) -> str:
+    """Say what is wrong in one line: the system's own words about a file, or the error's message.
+
+    >>> explain(FileNotFoundError(2, "No such file or directory", "a.jpg"))
+    'a.jpg: No such file or directory'
+    """
+    reason = getattr(error, "strerror", None)
+    if reason:
+        file = getattr(error, "filename", None)
+        return f"{file}: {reason}" if file else str(reason)
+    if isinstance(error, MemoryError) and not str(error):
+        return "there is not enough memory"
+    return str(error) or type(error).__name__
 
 
 def align(lines: Sequence[Sequence[str]]) -> list[str]:

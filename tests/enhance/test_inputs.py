@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from zero_dce.enhance.inputs import FilePair, find_file_pairs
+from zero_dce.enhance.formats.files import SUFFIXES
+from zero_dce.enhance.inputs import FoundInputs, find_file_pairs
 from zero_dce.enhance.results import Extras
+from zero_dce.enhance.video import CONTAINERS
 
 
 @pytest.fixture
@@ -19,8 +21,8 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return Path("photos")
 
 
-def names(pairs: list[FilePair]) -> dict[str, str]:
-    return {pair.input.as_posix(): pair.output.as_posix() for pair in pairs}
+def names(found: FoundInputs) -> dict[str, str]:
+    return {pair.input.as_posix(): pair.output.as_posix() for pair in found.pairs}
 
 
 def test_a_file(photos: Path) -> None:
@@ -51,7 +53,7 @@ def test_a_file_with_the_signs_of_a_pattern_in_its_name(photos: Path) -> None:
 
 
 def test_a_file_named_twice_is_one(photos: Path) -> None:
-    assert len(find_file_pairs(["photos/a.jpg", "photos/a.jpg", "photos/a*"], Path("out"))) == 1
+    assert len(find_file_pairs(["photos/a.jpg", "photos/a.jpg", "photos/a*"], Path("out")).pairs) == 1
 
 
 def test_results_in_the_folder_are_no_inputs(photos: Path) -> None:
@@ -102,7 +104,7 @@ def test_a_folder_that_cannot_be_listed_is_named_at_the_end(photos: Path, monkey
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    pairs = find_file_pairs(["photos"], Path("out"))
+    pairs = find_file_pairs(["photos"], Path("out")).pairs
     assert [pair.problem for pair in pairs if pair.problem] == [
         "cannot list photos/trip/day 2: folder: Permission denied"
     ]
@@ -110,10 +112,8 @@ def test_a_folder_that_cannot_be_listed_is_named_at_the_end(photos: Path, monkey
 
 
 def test_a_file_in_two_spellings_is_one(photos: Path) -> None:
-    assert (
-        len(find_file_pairs(["photos/a.jpg", "photos/../photos/a.jpg", str((photos / "a.jpg").resolve())], Path("out")))
-        == 1
-    )
+    spellings = ["photos/a.jpg", "photos/../photos/a.jpg", str((photos / "a.jpg").resolve())]
+    assert len(find_file_pairs(spellings, Path("out")).pairs) == 1
 
 
 @pytest.mark.parametrize("inputs", ["photos", "photos/*.jpg"])
@@ -138,7 +138,47 @@ def test_further_files_of_a_result_count_too(photos: Path) -> None:
         find_file_pairs(["photos/a.jpg", "photos/a_compare.jpg"], Path("out"), Extras(compare=True).files)
 
 
-def test_a_pipe_is_named_and_not_waited_for(photos: Path) -> None:
+@pytest.mark.parametrize("inputs", ["photos", "photos/pipe.jpg"])
+def test_a_pipe_is_named_and_not_waited_for(inputs: str, photos: Path) -> None:
     os.mkfifo(photos / "pipe.jpg")
-    problems = [pair.problem for pair in find_file_pairs(["photos"], Path("out")) if pair.problem]
+    problems = [pair.problem for pair in find_file_pairs([inputs], Path("out")).pairs if pair.problem]
     assert problems == ["photos/pipe.jpg is a pipe or a device; expected a file"]
+
+
+def fill(folder: Path, *files: str) -> Path:
+    folder.mkdir()
+    for name in files:
+        (folder / name).touch()
+    return folder
+
+
+def test_a_folder_gives_all_that_can_be_read(photos: Path) -> None:
+    suffixes = [suffix for kind in SUFFIXES.values() for suffix in kind] + list(CONTAINERS)
+    folder = fill(Path("all"), *[f"a{suffix}" for suffix in suffixes])
+    assert len(find_file_pairs(["all"], Path("out")).pairs) == len(suffixes)
+    (folder / "b.JFIF").touch()
+    (folder / "b.MTS").touch()
+    assert len(find_file_pairs(["all"], Path("out")).pairs) == len(suffixes) + 2
+
+
+def test_what_a_folder_holds_besides_is_counted_and_named(photos: Path) -> None:
+    fill(Path("mixed"), "a.jpg", "b.HEIC", "c.heic", "d.avif", "e.NEF", "f.avi", "g.mp4", "notes.txt", ".hidden")
+    found = find_file_pairs(["mixed"], Path("out"))
+    assert names(found) == {"mixed/a.jpg": "out/a.jpg", "mixed/g.mp4": "out/g.mp4"}
+    assert found.passed_over == [
+        "mixed: passed over 1 .avif, 2 .heic: convert them to JPEG, PNG or TIFF first, for example with ImageMagick",
+        "mixed: passed over 1 .nef: develop these raw files to TIFF first, for example with darktable or RawTherapee",
+        "mixed: passed over 1 .avi: convert these clips to .mkv first, for example with FFmpeg",
+        "mixed: passed over 1 .txt files, 1 hidden files",
+    ]
+
+
+def test_clips_that_nothing_reads_are_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zero_dce.enhance.video.find_spec", lambda name: None)
+    fill(Path("mixed"), "a.jpg", "b.mp4", "c.MTS")
+    found = find_file_pairs(["mixed"], Path("out"))
+    assert names(found) == {"mixed/a.jpg": "out/a.jpg"}
+    assert found.passed_over == ["mixed: passed over 1 .mp4, 1 .mts: pip install 'zero_dce[video]' reads these clips"]
+    fill(Path("clips"), "b.mp4")
+    with pytest.raises(FileNotFoundError, match=r"no images in clips: .*passed over 1 \.mp4: pip install"):
+        find_file_pairs(["clips"], Path("out"))

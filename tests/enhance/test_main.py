@@ -16,6 +16,10 @@ import zero_dce
 from tests.helpers.clips import make_clip, read_frames, still_frames
 from tests.helpers.enhancing import enhance
 from tests.helpers.pictures import make_picture
+from zero_dce.enhance.__main__ import main
+from zero_dce.enhance.canvas import AnyCanvas
+from zero_dce.enhance.engine import Enhancer
+from zero_dce.files import sole_writer
 
 
 @pytest.fixture(autouse=True)
@@ -111,7 +115,7 @@ def test_extreme_shapes(shape: tuple[int, int], tmp_path: Path, weights: Path, m
         (["photos/none.jpg"], "photos/none.jpg does not exist"),
         (["photos/a.png", "--strength", "2"], "--strength is 2.0"),
         (["photos/a.png", "--quality", "0"], "--quality is 0"),
-        (["photos/a.png", "--tile", "0"], "--tile is 0"),
+        (["photos/a.png", "--tile", "13"], "--tile is 13; expected a whole number of at least 14"),
         (["photos/a.png", "--max-megapixels", "0"], "--max-megapixels is 0.0"),
         (["photos/a.png", "--backend", "mine"], "--backend is 'mine'; expected auto or one of"),
         (["photos/a.png", "--precision", "int8"], "--precision is 'int8'"),
@@ -135,11 +139,12 @@ def test_wrong_weights(photos: Path, capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.slow
-def test_ctrl_c_loses_nothing(tmp_path: Path, weights: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_loses_nothing(number: signal.Signals, code: int, tmp_path: Path, weights: Path) -> None:
     """A real interrupt after the first result: what is there is whole, and the same command goes on."""
     (tmp_path / "in").mkdir()
-    for number in range(12):
-        make_picture(number, 0.2, 900, 600).save(tmp_path / "in" / f"{number}.png")
+    for index in range(12):
+        make_picture(index, 0.2, 900, 600).save(tmp_path / "in" / f"{index}.png")
     command = [sys.executable, "-m", "zero_dce.enhance", "in", "--output", "out", "--weights", str(weights)]
     process = subprocess.Popen(
         command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -147,9 +152,9 @@ def test_ctrl_c_loses_nothing(tmp_path: Path, weights: Path) -> None:
     )  # fmt: skip
     while process.poll() is None and not list((tmp_path / "out").glob("*.png")):
         time.sleep(0.01)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=120)
-    assert process.returncode == 130, errors
+    assert process.returncode == code, errors
     there = sorted((tmp_path / "out").iterdir())
     assert 0 < len(there) < 12
     for file in there:
@@ -195,3 +200,71 @@ def test_smoothing_of_pictures_is_refused(weights: Path, capsys: pytest.CaptureF
     Path("a.png").touch()
     assert enhance(weights, "a.png", "--smoothing", "0.5") == 1
     assert "--smoothing is for video clips" in capsys.readouterr().err
+
+
+def test_two_commands_that_write_the_same(photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    make_clip(Path("c.mp4"), still_frames(2))
+    Path("out").mkdir()
+    with sole_writer(Path("out/a.png")), sole_writer(Path("out/c.mp4")):
+        assert enhance(weights, "photos/a.png", "photos/trip/b.jpg", "c.mp4") == 1
+    errors = capsys.readouterr().err
+    assert "failed: photos/a.png: another process is writing out/a.png: wait until it has ended" in errors
+    assert "failed: c.mp4: another process is writing out/c.mp4: wait until it has ended" in errors
+    assert files("out") == ["b.jpg"]
+
+
+def test_a_result_that_appears_meanwhile_stays(
+    photos: Path, weights: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another command, which began earlier, writes it while this one enhances."""
+
+    def write(self: Enhancer, picture: AnyCanvas, *_: object) -> AnyCanvas:
+        Path("out").mkdir(exist_ok=True)
+        Path("out/a.png").write_bytes(b"another's")
+        return picture
+
+    monkeypatch.setattr(Enhancer, "enhance", write)
+    assert enhance(weights, "photos/a.png") == 1
+    assert "out/a.png was written by another process in the meantime" in capsys.readouterr().err
+    assert Path("out/a.png").read_bytes() == b"another's"
+    assert enhance(weights, "photos/a.png", "--overwrite") == 0
+    assert size("out/a.png") == (48, 32)
+
+
+def test_the_least_tile_changes_nothing(photos: Path, weights: Path) -> None:
+    assert enhance(weights, "photos/a.png", "--tile", "14", "--precision", "float32") == 0
+    whole = zero_dce.enhance(np.asarray(Image.open("photos/a.png")), weights, precision="float32")
+    assert np.abs(np.asarray(Image.open("out/a.png")).astype(int) - whole).max() <= 1
+
+
+def test_what_was_passed_over_is_said_at_the_end(
+    photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Path("photos/trip/c.HEIC").touch()
+    Path("photos/d.nef").touch()
+    Path("photos/cut.jpg").unlink()
+    assert enhance(weights, "photos") == 0
+    printed = capsys.readouterr()
+    assert "2 pictures" in printed.out
+    assert printed.err.splitlines() == [
+        "photos: passed over 1 .heic: convert them to JPEG, PNG or TIFF first, for example with ImageMagick",
+        "photos: passed over 1 .nef: develop these raw files to TIFF first, for example with darktable or RawTherapee",
+    ]
+
+
+def test_a_folder_with_clips(photos: Path, weights: Path) -> None:
+    Path("photos/cut.jpg").unlink()
+    make_clip(Path("photos/c.mp4"), still_frames(2))
+    assert enhance(weights, "photos") == 0
+    assert files("out") == ["a.png", "c.mp4", "trip/b.jpg"]
+
+
+def test_an_error_begins_with_what_is_wrong(photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert enhance(weights, "nowhere.jpg") == 1
+    assert capsys.readouterr().err.startswith("nowhere.jpg does not exist; expected ")
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"zero_dce {zero_dce.__version__}\n"

@@ -42,7 +42,7 @@ def test_overwrite_replaces_all_files(name: str, tmp_path: Path, capsys: pytest.
     output = tmp_path / FILES[name]
     command(make_file(tmp_path), name, output)
     weights = make_file(tmp_path, "zero_dce_pp")
-    with pytest.raises(SystemExit, match=rf"FileExistsError: .*{output.name} exists already: .* --overwrite"):
+    with pytest.raises(SystemExit, match=rf"^.*{output.name} exists already: .* --overwrite"):
         command(weights, name, output)
     assert read_metadata(name, output)["network"] == "zero_dce"
     command(weights, name, output, "--overwrite")
@@ -68,7 +68,7 @@ def test_wrong_outputs(name: str, output: str, message: str, tmp_path: Path) -> 
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [(None, "FileNotFoundError: .* does not exist"), (b"no weights", "ValueError: .* is not a safetensors file")],
+    [(None, ".* does not exist"), (b"no weights", ".* is not a safetensors file")],
 )
 def test_wrong_weights(content: bytes | None, message: str, tmp_path: Path) -> None:
     if content is not None:
@@ -95,7 +95,7 @@ def test_what_a_format_needs(
     name: str, missing: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("zero_dce.enhance.graph.find_spec", lambda package: None if package in missing else package)
-    with pytest.raises(SystemExit, match=f"ModuleNotFoundError: {message}"):
+    with pytest.raises(SystemExit, match=f"^{message}"):
         command(make_file(tmp_path), name, tmp_path / FILES[name])
 
 

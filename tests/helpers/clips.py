@@ -13,7 +13,8 @@ from av.video.reformatter import Interpolation
 
 SECOND = 48000
 ENCODERS = {"mp4": ("libx264", "aac"), "mov": ("libx264", "pcm_s16le"), "mkv": ("libx264", "libopus"),
-            "webm": ("libvpx-vp9", "libopus")}  # fmt: skip
+            "webm": ("libvpx-vp9", "libopus"),
+            "3gp": ("libx264", "aac"), "mts": ("libx264", "aac")}  # fmt: skip
 
 
 def still_frames(count: int, width: int = 160, height: int = 128, noise: float = 3, seed: int = 0) -> list[np.ndarray]:
@@ -80,6 +81,43 @@ def make_clip(
             container.mux(sound.encode(frame))
         container.mux(sound.encode(None))
     return file
+
+
+def make_silent_clip(
+    file: Path, frames: Sequence[np.ndarray], encoder: str, pixels: str, in_wrong_order: bool = False, **options: str
+) -> Path:
+    """Write frames at 10 a second, without sound.
+
+    Args:
+        file: its ending chooses the container.
+        frames: uint8, H x W x 3, or H x W x 4 with transparency.
+        encoder: FFmpeg's name of it.
+        pixels: format of the frames in the file.
+        in_wrong_order: number the frames as they are stored, which is not as they are shown where there are B-frames.
+        options: of the encoder.
+    """
+    with av.open(file, "w") as container:
+        video: Any = container.add_stream(encoder, rate=10, options=options)
+        video.height, video.width = frames[0].shape[:2]
+        video.pix_fmt = pixels
+        packets = []
+        for frame in frames:
+            form = "rgba" if frame.shape[2] == 4 else "rgb24"
+            packets += video.encode(av.VideoFrame.from_ndarray(frame, format=form))
+        packets += video.encode(None)
+        for index, packet in enumerate(packets):
+            if in_wrong_order:
+                packet.pts = packet.dts = index
+            container.mux(packet)
+    return file
+
+
+def read_transparency(file: Path) -> np.ndarray:
+    """The transparency of all frames of a VP9 clip: T x H x W."""
+    decoder = av.CodecContext.create("libvpx-vp9", "r")
+    with av.open(file) as container:
+        frames = [frame for packet in container.demux(video=0) for frame in decoder.decode(packet)]
+    return np.stack([frame.to_ndarray(format="rgba")[..., 3] for frame in frames])
 
 
 def _tone(sound: Any, seconds: float) -> list[av.AudioFrame]:

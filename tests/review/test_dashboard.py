@@ -143,7 +143,7 @@ def test_a_project_that_others_may_only_read(server: Server, tmp_path: Path) -> 
     server.runs["a"] = Run("a", lines={0: {"samples/00": {}}})
     done = dashboard(tmp_path, server.address, "--project", "zero_dce")
     assert done.returncode == 1
-    assert done.stderr.startswith("ConnectionError: W&B did not save the workspace: ")
+    assert done.stderr.startswith("W&B did not save the workspace: ")
     assert "permission denied" in done.stderr
     assert "Traceback" not in done.stderr
 
@@ -152,7 +152,7 @@ def test_a_project_that_others_may_only_read(server: Server, tmp_path: Path) -> 
 def test_without_a_server_it_says_so(key: str, message: str, tmp_path: Path) -> None:
     done = dashboard(tmp_path, "http://127.0.0.1:9", "--project", "zero_dce", key=key)
     assert done.returncode == 1
-    assert done.stderr.startswith("ConnectionError: W&B ")
+    assert done.stderr.startswith("W&B ")
     assert message in done.stderr
 
 

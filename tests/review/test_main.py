@@ -21,5 +21,5 @@ def test_the_command_line(tmp_path: Path) -> None:
         assert name in bare.stdout
     wrong = subprocess.run([*command, "pick", "nowhere", "--step", "1"], cwd=tmp_path, **options)
     assert wrong.returncode == 1
-    assert wrong.stderr.startswith("FileNotFoundError: nowhere does not exist")
+    assert wrong.stderr.startswith("nowhere does not exist")
     assert "Traceback" not in wrong.stderr

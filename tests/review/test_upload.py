@@ -84,7 +84,7 @@ def test_offline_runs_are_not_sent(server: Server, sweep: Path) -> None:
 def test_without_a_server_it_says_so(key: str, address: str, message: str, sweep: Path) -> None:
     done = pick(sweep, "--upload", WANDB_BASE_URL=address, WANDB_API_KEY=key)
     assert done.returncode == 1
-    assert re.match(rf"ConnectionError: W&B .*{message}.*--no-upload picks without sending", done.stderr), done.stderr
+    assert re.match(rf"W&B .*{message}.*--no-upload picks without sending", done.stderr), done.stderr
     assert "Traceback" not in done.stderr
     assert not (sweep / "picked").exists()
 
@@ -94,7 +94,7 @@ def test_a_server_that_refuses_the_artifact(server: Server, sweep: Path) -> None
     server.artifacts.refuses = True
     done = pick(sweep, "--upload", WANDB_BASE_URL=server.address)
     assert done.returncode == 1
-    assert "ConnectionError: W&B did not take the artifact" in done.stderr
+    assert "W&B did not take the artifact" in done.stderr
     assert "artifacts are not for you" in done.stderr
     assert f"{sweep / 'picked'} is whole" in done.stderr
     assert "Traceback" not in done.stderr

@@ -8,7 +8,7 @@ import os
 import posixpath
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -75,7 +75,7 @@ def find_sice(root: Path) -> Index:
     base = root
     while (base / SICE_FOLDER).is_dir():
         base = base / SICE_FOLDER
-    files, unreadable, passed_over = _walk(root, base)
+    files, unreadable, passed_over = walk_folder(root, base)
     entries, labels = [], dict[str, str]()
     for path in files:
         file = root / path
@@ -104,7 +104,7 @@ def find_folder(root: Path) -> Index:
         ValueError: if its ``pairs.csv`` is wrong.
     """
     _require_folder(root)
-    files, unreadable, passed_over = _walk(root, root)
+    files, unreadable, passed_over = walk_folder(root, root)
     if not files:
         raise FileNotFoundError(f"no images in {root}: expected files ending in {', '.join(sorted(EXTENSIONS))}")
     pairs = read_pairs(root)
@@ -132,14 +132,21 @@ def printable(path: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in path)
 
 
-def _walk(root: Path, base: Path) -> tuple[list[str], dict[str, str], Counter[str]]:
+def walk_folder(
+    root: Path, base: Path, suffixes: Collection[str] = EXTENSIONS
+) -> tuple[list[str], dict[str, str], Counter[str]]:
     """Search a folder and folders linked from it.
 
     Links to a folder that was visited already are not followed, as they may lead in a circle.
 
+    Args:
+        root: the folder that paths are relative to.
+        base: the folder to search, ``root`` or below it.
+        suffixes: of the files to find, in lower case.
+
     Returns:
-        Files named like images, relative to the root and in natural order; folders that cannot be listed, with the
-        reason; and counts of everything else.
+        Files with these suffixes, relative to the root and in natural order; folders that cannot be listed, with the
+        reason; and counts of everything else: ``".txt files"``, ``"hidden files"`` ...
     """
     found: list[str] = []
     unreadable: dict[str, str] = {}
@@ -159,7 +166,7 @@ def _walk(root: Path, base: Path) -> tuple[list[str], dict[str, str], Counter[st
             suffix = Path(name).suffix.lower()
             if name.startswith("."):
                 passed_over["hidden files"] += 1
-            elif suffix in EXTENSIONS:
+            elif suffix in suffixes:
                 found.append(Path(folder, name).relative_to(root).as_posix())
             else:
                 passed_over[f"{suffix or 'other'} files"] += 1

@@ -4,9 +4,8 @@ INPUT is a file, a folder (with its subfolders) or a pattern such as 'photos/**/
 keep their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit. A BMP loses its
 colour profile and transparency, and the command says so.
 
-Video clips (.mp4 .mov .m4v .mkv .webm), given by name or pattern (only pictures are taken from a folder), keep their
-container, sound, subtitles, frame times, rotation and colour tags: pip install 'zero_dce[video]'. A clip that is cut
-short or damaged fails as a whole.
+Video clips (.mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .ts .mts .m2ts) keep their container, sound, subtitles, frame
+times, rotation and colour tags: pip install 'zero_dce[video]'. A clip that is cut short or damaged fails as a whole.
 
 In Python, ``zero_dce.enhance(image)`` does the same with an array, a PIL image or a tensor.
 """
@@ -20,25 +19,30 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from zero_dce import __version__
 from zero_dce.checks import check_number
 from zero_dce.enhance.engine import ENHANCER_MODES, Enhancer
 from zero_dce.enhance.inputs import FilePair, find_file_pairs
 from zero_dce.enhance.pipeline import FileOutcome, Pipeline
 from zero_dce.enhance.results import Extras
+from zero_dce.enhance.tiles import RECEPTIVE_RADIUS
 from zero_dce.enhance.trained import TRAINED
 from zero_dce.enhance.video import is_clip
 from zero_dce.enhance.video.reel import Reel
+from zero_dce.signals import Interrupted, StopSignals
 from zero_dce.terminal import errors_as_messages, progress_bar
 from zero_dce.weights import read_weights
 
-INTERRUPTED = 130
+# The network sees this far beyond each edge of a tile: a smaller tile would be mostly margin.
+LEAST_TILE = 2 * RECEPTIVE_RADIUS
 BAR = "{desc}: {percentage:3.0f}%|{bar}| {n:.1f}/{total} [{elapsed}<{remaining}]"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
     """Run the command line."""
     options = _parser().parse_args(arguments)
-    with errors_as_messages():
+    # What is half written is removed as the stack unwinds, which the system's own SIGTERM would not let happen.
+    with StopSignals() as signals, errors_as_messages(), signals.obeyed():
         sys.exit(_enhance_inputs(options))
 
 
@@ -46,7 +50,7 @@ def _enhance_inputs(options: argparse.Namespace) -> int:
     """Enhance all inputs, and print the results.
 
     Returns:
-        The exit code: 0 if all went well, 1 if a file failed, 130 after an interrupt.
+        The exit code: 0 if all went well, 1 if a file failed, 130 after Ctrl-C, 143 after SIGTERM.
 
     Raises:
         OSError: if an input or the weights do not exist.
@@ -55,31 +59,38 @@ def _enhance_inputs(options: argparse.Namespace) -> int:
     """
     check_number("--quality", options.quality, least=1, most=100, whole=True)
     check_number("--max-megapixels", options.max_megapixels, open_=True)
-    extras = Extras(options.compare, options.maps, options.quality)
+    if options.tile is not None:
+        check_number("--tile", options.tile, least=LEAST_TILE, whole=True)
+    # Of a picture that exists, --skip-existing makes missing further files, and so the picture too.
+    replaces = options.overwrite or options.skip_existing
+    extras = Extras(options.compare, options.maps, options.quality, replaces)
     if options.output.exists() and not options.output.is_dir():
         raise NotADirectoryError(f"--output {options.output} is a file; expected a folder")
-    pairs = find_file_pairs(options.inputs, options.output, extras.files)
+    found = find_file_pairs(options.inputs, options.output, extras.files)
+    pairs = found.pairs
     _check_clips([pair for pair in pairs if is_clip(pair.input)], options)
     pairs, present = _leave_out_present(pairs, extras, options)
     done = _enhance_all(pairs, extras, options)
     _report(done)
+    for line in found.passed_over:
+        print(line, file=sys.stderr)
     for pair in present:
         print(f"{pair.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
-    if done.interrupted:
+    if done.stopped:
         left = f"{len(pairs) - len(done.outcomes)} of {len(pairs)} are left"
         print(f"stopped: {left}; the same command with --skip-existing goes on", file=sys.stderr)
-        return INTERRUPTED
+        return 128 + done.stopped
     return int(bool(present) or any(outcome.error for outcome in done.outcomes))
 
 
 @dataclass(frozen=True)
 class _Done:
-    """What became of the files; ``seconds`` and ``how`` describe the pictures only."""
+    """What became of the files; ``seconds`` and ``how`` describe the pictures only, ``stopped`` is a signal, or 0."""
 
     outcomes: list[FileOutcome]
     seconds: float
     how: str
-    interrupted: bool
+    stopped: int
 
 
 def _enhance_all(pairs: Sequence[FilePair], extras: Extras, options: argparse.Namespace) -> _Done:
@@ -101,7 +112,7 @@ def _enhance_all(pairs: Sequence[FilePair], extras: Extras, options: argparse.Na
         enhancers.append(enhancer)
         return enhancer
 
-    begin, seconds, interrupted = time.perf_counter(), 0.0, False
+    begin, seconds, stopped = time.perf_counter(), 0.0, 0
     with progress_bar(total=len(pairs), desc="enhancing", bar_format=BAR, delay=1) as bar:
 
         def show(done: float) -> None:
@@ -110,24 +121,31 @@ def _enhance_all(pairs: Sequence[FilePair], extras: Extras, options: argparse.Na
             bar.update(0)
 
         pipeline = Pipeline(pictures, extras, options.max_megapixels, show)
-        reel = Reel(clips, options.smoothing, options.max_megapixels, lambda done: show(len(pictures) + done))
+        reel = Reel(
+            clips,
+            options.smoothing,
+            options.max_megapixels,
+            extras.overwrite,
+            lambda done: show(len(pictures) + done),
+        )
         try:
             if pictures:
                 pipeline.run(lambda: make_enhancer("exact"))
             seconds = time.perf_counter() - begin
             if clips:
                 reel.run(lambda: make_enhancer("fast"))
-        except KeyboardInterrupt:
-            interrupted = True
+        except Interrupted as interrupt:
+            stopped = interrupt.signal
             seconds = seconds or time.perf_counter() - begin
     how = enhancers[0].describe() if enhancers else ""
-    return _Done([*pipeline.outcomes, *reel.outcomes], seconds, how, interrupted)
+    return _Done([*pipeline.outcomes, *reel.outcomes], seconds, how, stopped)
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="python -m zero_dce.enhance", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
+    parser.add_argument("--version", action="version", version=f"zero_dce {__version__}")
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="files, folders, patterns")
     parser.add_argument("--output", type=_folder, required=True, metavar="DIR", help="a folder; never the input's")
     parser.add_argument(
@@ -158,7 +176,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--backend", default="auto", metavar="NAME", help="openvino, onnxruntime, torch; default: auto")
     parser.add_argument("--precision", default="auto", metavar="NAME", help="bfloat16, float32; default: auto")
     parser.add_argument(
-        "--tile", type=int, metavar="N", help="side of a tile in pixels, default: what suits the backend"
+        "--tile",
+        type=int,
+        metavar="N",
+        help=f"side of a tile in pixels, at least {LEAST_TILE}; default: what suits the backend",
     )
     return parser
 
@@ -179,7 +200,10 @@ def _check_clips(clips: Sequence[FilePair], options: argparse.Namespace) -> None
             raise ValueError("--smoothing is for video clips, and there are only pictures: leave it out")
     for name in ("compare", "maps"):
         if clips and getattr(options, name):
-            raise ValueError(f"--{name} is for pictures, and {clips[0].input} is a video clip: enhance it by itself")
+            raise ValueError(
+                f"--{name} is for pictures, and {clips[0].input} is a video clip: enhance it by itself, and "
+                "name pictures in a folder with clips by a pattern, as 'photos/**/*.jpg'"
+            )
 
 
 def _leave_out_present(

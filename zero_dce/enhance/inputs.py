@@ -3,12 +3,32 @@
 from __future__ import annotations
 
 import glob
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from itertools import takewhile
+from dataclasses import dataclass, field
+from itertools import chain, takewhile
 from pathlib import Path
 
-from zero_dce.data.index import find_folder
+from zero_dce.data.index import walk_folder
+from zero_dce.enhance.formats.files import SUFFIXES
+from zero_dce.enhance.video import CONTAINERS, UNSUITED, has_pyav
+
+PICTURE_SUFFIXES = frozenset(chain.from_iterable(SUFFIXES.values()))
+OTHER_PICTURES = {
+    ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".gif", ".psd", ".ppm", ".pgm", ".pnm", ".tga", ".exr",
+    ".hdr",
+}  # fmt: skip
+RAW_PICTURES = {
+    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef",
+    ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
+}  # fmt: skip
+# What is to be done with files that are not read.
+REMEDIES = {
+    "convert them to JPEG, PNG or TIFF first, for example with ImageMagick": OTHER_PICTURES,
+    "develop these raw files to TIFF first, for example with darktable or RawTherapee": RAW_PICTURES,
+    "convert these clips to .mkv first, for example with FFmpeg": UNSUITED,
+    "pip install 'zero_dce[video]' reads these clips": set(CONTAINERS),
+}
 
 
 @dataclass(frozen=True)
@@ -26,10 +46,25 @@ class FilePair:
     problem: str | None = None
 
 
+@dataclass
+class FoundInputs:
+    """The files to enhance, and what else lies in the folders.
+
+    Attributes:
+        pairs: each file to enhance, once, and its result.
+        passed_over: lines about files in given folders that cannot be read: how many of which kind, and what to do.
+    """
+
+    pairs: list[FilePair] = field(default_factory=list)
+    passed_over: list[str] = field(default_factory=list)
+
+
 def find_file_pairs(
     inputs: Sequence[str], output: Path, files_of: Callable[[Path], Sequence[Path]] = lambda output: [output]
-) -> list[FilePair]:
-    """Find the files that the inputs name: a file, all images below a folder, or the files that match a pattern.
+) -> FoundInputs:
+    """Find the files that the inputs name: a file, all that can be read below a folder, or what matches a pattern.
+
+    Clips are taken from a folder if PyAV is installed.
 
     A file's result gets the file's name in the folder ``output``, with the subfolders below a given folder or below
     the fixed part of a pattern. Results that already lie in ``output`` are not taken as inputs.
@@ -45,32 +80,26 @@ def find_file_pairs(
             have one name.
     """
     pairs: dict[Path, FilePair] = {}
+    passed_over: list[str] = []
     for text in inputs:
-        for file, name, problem in _expand(text, output):
+        for file, name, problem in _expand(text, output, passed_over):
             # A file may be named twice, and with different spellings.
             pairs.setdefault(file.resolve(), FilePair(file, output / name, problem))
     _check_apart(pairs, files_of)
-    return list(pairs.values())
+    return FoundInputs(list(pairs.values()), passed_over)
 
 
-def _expand(text: str, output: Path) -> Iterator[tuple[Path, Path, str | None]]:
-    """Yield each file that an argument names, the name of its result, and its problem."""
+def _expand(text: str, output: Path, passed_over: list[str]) -> Iterator[tuple[Path, Path, str | None]]:
+    """Yield each file that an argument names, the name of its result, and its problem; add to ``passed_over``."""
     if not text:
         raise ValueError("an input is empty, perhaps an unset variable; expected a file, a folder, or a pattern")
     path = Path(text)
     if path.is_dir():
-        found = find_folder(path)
-        for name in _without_results([Path(entry.path) for entry in found.entries], path, text, output):
-            problem = None
-            if (path / name).exists() and not (path / name).is_file():
-                problem = f"{path / name} is a pipe or a device; expected a file"
-            yield path / name, name, problem
-        for folder, reason in found.unreadable.items():
-            yield path / folder, Path(folder), f"cannot list {path / folder}: {reason}"
+        yield from _expand_folder(path, text, output, passed_over)
     elif path.exists() or not glob.has_magic(text):
         if not path.exists():
             raise FileNotFoundError(f"{text} does not exist; expected a file, a folder, or a pattern such as '*.jpg'")
-        yield path, Path(path.name), None
+        yield path, Path(path.name), _special(path)
     else:
         base = Path(*takewhile(lambda part: not glob.has_magic(part), path.parts))
         matches = map(Path, sorted(glob.glob(text, recursive=True)))  # noqa: PTH207  # Path.glob takes no absolute pattern
@@ -79,6 +108,41 @@ def _expand(text: str, output: Path) -> Iterator[tuple[Path, Path, str | None]]:
             raise FileNotFoundError(f"no file matches the pattern {text}")
         for name in _without_results(names, base, text, output):
             yield base / name, name, None
+
+
+def _expand_folder(
+    folder: Path, text: str, output: Path, passed_over: list[str]
+) -> Iterator[tuple[Path, Path, str | None]]:
+    suffixes = PICTURE_SUFFIXES | CONTAINERS.keys() if has_pyav() else PICTURE_SUFFIXES
+    found, unreadable, others = walk_folder(folder, folder, suffixes)
+    lines = _describe_others(others)
+    if not found:
+        expected = f"no images in {folder}: expected files ending in {', '.join(sorted(suffixes))}"
+        raise FileNotFoundError("; ".join([expected, *lines]))
+    passed_over += [f"{text}: {line}" for line in lines]
+    for name in _without_results([Path(path) for path in found], folder, text, output):
+        yield folder / name, name, _special(folder / name)
+    for below, reason in unreadable.items():
+        yield folder / below, Path(below), f"cannot list {folder / below}: {reason}"
+
+
+def _special(file: Path) -> str | None:
+    """Say why a file cannot be read that is none; opening a pipe would wait for somebody to write to it."""
+    if file.exists() and not file.is_file():
+        return f"{file} is a pipe or a device; expected a file"
+    return None
+
+
+def _describe_others(others: Counter[str]) -> list[str]:
+    """Describe what a folder holds beside files that can be read: a line for each remedy, and one for the rest."""
+    rest, lines = Counter(others), []
+    for remedy, suffixes in REMEDIES.items():
+        counts = [f"{rest.pop(f'{suffix} files')} {suffix}" for suffix in sorted(suffixes) if f"{suffix} files" in rest]
+        if counts:
+            lines.append(f"passed over {', '.join(counts)}: {remedy}")
+    if rest:
+        lines.append(f"passed over {', '.join(f'{count} {kind}' for kind, count in sorted(rest.items()))}")
+    return lines
 
 
 def _without_results(names: Sequence[Path], base: Path, text: str, output: Path) -> list[Path]:

@@ -11,7 +11,7 @@ from zero_dce.enhance.canvas import Canvas, PillowCanvas
 from zero_dce.enhance.formats import Photograph, save_photograph, turn_upright, upright
 from zero_dce.enhance.formats.photograph import encode_with_pillow
 from zero_dce.enhance.reduce import reduce_canvas
-from zero_dce.files import atomic
+from zero_dce.files import atomic, sole_writer
 from zero_dce.images.sheets import side_by_side
 
 # The halves of a comparison are at most this long, in pixels, so that they fit a screen.
@@ -26,11 +26,13 @@ class Extras:
         compare: also ``NAME_compare``, input and output side by side, each at most 2,048 pixels long.
         maps: also ``NAME_curves.png``, the mean of the curve maps.
         quality: of JPEG and lossy WebP, 1 to 100.
+        overwrite: whether a picture that exists is replaced.
     """
 
     compare: bool = False
     maps: bool = False
     quality: int = 95
+    overwrite: bool = True
 
     def files(self, output: Path) -> list[Path]:
         """Return all files that are written for an output."""
@@ -53,10 +55,26 @@ def save_results(
     """Write all files of a picture; each is written whole or not at all.
 
     Raises:
-        OSError: if a file cannot be written.
-        ValueError: if the format cannot hold a picture of this size.
+        OSError: if a file cannot be written, or was written by another process in the meantime.
+        ValueError: if the format cannot hold a picture of this size, or another process is writing it.
     """
     output.parent.mkdir(parents=True, exist_ok=True)
+    with sole_writer(output):
+        check_absent(output, extras.overwrite)
+        _save_files(picture, enhanced, maps, output, extras)
+
+
+def check_absent(output: Path, overwrite: bool) -> None:
+    """Raise FileExistsError if a result is there that was not when the command began.
+
+    Raises:
+        FileExistsError: if it exists and is not to be overwritten.
+    """
+    if not overwrite and output.exists():
+        raise FileExistsError(f"{output} was written by another process in the meantime: it is left as it is")
+
+
+def _save_files(picture: Photograph, enhanced: Canvas, maps: PillowCanvas | None, output: Path, extras: Extras) -> None:
     # The enhanced picture is written last: where it exists, all its files do.
     if extras.compare:
         both = comparison(picture, enhanced)

@@ -121,7 +121,9 @@ def test_a_cameras_previews_are_left_out(tmp_path: Path) -> None:
     with Image.open(file) as old:
         assert (old.format, old.n_frames) == ("MPO", 2)
     picture, written = round_trip(file)
-    assert (picture.format, picture.notices) == ("JPEG", [])
+    second = len(file.read_bytes().rpartition(b"\xff\xd8")[2]) + 2
+    assert picture.format == "JPEG"
+    assert picture.notices == [f"{second} bytes after the picture, such as further pictures or a film: left out"]
     assert not [content for _, content in kept(written) if content.startswith(b"MPF")]
     with Image.open(written) as new:
         assert new.format == "JPEG"
@@ -139,6 +141,34 @@ def test_what_is_about_the_old_pixels_is_left_out_with_a_notice(tmp_path: Path) 
         "signed or extended content (APP11): left out, since it is about the old pixels",
     ]
     assert [marker for marker, _ in kept(written)] == [0xE1]
+
+
+@pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}])
+def test_what_follows_the_picture_is_named(options: dict[str, object], tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    save(file, **options)
+    plain = file.read_bytes()
+    file.write_bytes(plain + bytes(500))
+    assert round_trip(file)[0].notices == [], "padding"
+    file.write_bytes(plain + b"SEFH" + thumbnail() + b"SEFT")
+    picture, written = round_trip(file)
+    length = len(thumbnail()) + 8
+    assert picture.notices == [f"{length} bytes after the picture, such as further pictures or a film: left out"]
+    assert round_trip(written)[0].notices == []
+
+
+def test_thumbnails_of_jfif_are_left_out_with_a_notice(tmp_path: Path) -> None:
+    file = tmp_path / "a.jpg"
+    save(file)
+    content = file.read_bytes()
+    header = content[6:18] + b"\x01\x01" + bytes(3)
+    other = segment(0xE0, b"CIFF of a camera")
+    file.write_bytes(
+        content[:2] + segment(0xE0, header) + segment(0xE0, b"JFXX\0\x10" + thumbnail()) + other + content[20:]
+    )
+    picture, written = round_trip(file)
+    assert picture.notices == ["JFIF thumbnail: left out, since it shows the old pixels"] * 2
+    assert [content for marker, content in segments(written) if marker == 0xE0][1:] == [b"CIFF of a camera"]
 
 
 @pytest.mark.parametrize("with_profile", [False, True])

@@ -15,7 +15,7 @@ from tests.helpers.paths import ROOT
 
 
 def test_without_pyav(weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    monkeypatch.setattr("zero_dce.enhance.video.reel.find_spec", lambda name: None)
+    monkeypatch.setattr("zero_dce.enhance.video.find_spec", lambda name: None)
     Path("a.mp4").touch()
     assert enhance(weights, "a.mp4") == 1
     assert "a.mp4 is a video clip: it needs PyAV, pip install 'zero_dce[video]'" in capsys.readouterr().err
@@ -27,11 +27,12 @@ def test_a_folder_that_cannot_be_made(weights: Path, capsys: pytest.CaptureFixtu
     Path("out").mkdir()
     Path("out/trip").write_text("a file")
     assert enhance(weights, "*/a.mp4") == 1
-    assert "failed: trip/a.mp4: FileExistsError: [Errno 17] File exists: 'out/trip'" in capsys.readouterr().err
+    assert "failed: trip/a.mp4: out/trip: File exists" in capsys.readouterr().err
 
 
 @pytest.mark.slow
-def test_ctrl_c_leaves_no_half_clip(tmp_path: Path, weights: Path) -> None:
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_no_half_clip(number: signal.Signals, code: int, tmp_path: Path, weights: Path) -> None:
     """A real interrupt while the second clip is written: the first is whole, of the second nothing is there."""
     make_clip(Path("a.mp4"), still_frames(2))
     make_clip(Path("b.mp4"), still_frames(400, 320, 240))
@@ -43,9 +44,9 @@ def test_ctrl_c_leaves_no_half_clip(tmp_path: Path, weights: Path) -> None:
     while process.poll() is None and not list(Path("out").glob("b.mp4.unfinished")):
         time.sleep(0.01)
     time.sleep(0.3)
-    process.send_signal(signal.SIGINT)
+    process.send_signal(number)
     _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    assert process.returncode == code, errors
     assert "stopped: 1 of 2 are left; the same command with --skip-existing goes on" in errors
     assert "Traceback" not in errors
     assert [file.name for file in Path("out").iterdir()] == ["a.mp4"]

@@ -37,6 +37,19 @@ def test_all_but_the_light_is_kept(kind: str, weights: Path, capsys: pytest.Capt
     assert psnr(read_pixels(made), read_pixels(source)) < 36
 
 
+@pytest.mark.parametrize("kind", ["3gp", "mts"])
+def test_cameras_and_telephones(kind: str, weights: Path) -> None:
+    source = make_clip(Path(f"a.{kind}"), still_frames(9))
+    assert enhance(weights, source.name) == 0
+    made = Path("out") / source.name
+    assert read_packets(made, "audio") == read_packets(source, "audio")
+    times = [[frame.pts * frame.time_base for frame in read_frames(file)] for file in (made, source)]
+    assert times[0] == times[1]
+    assert psnr(read_pixels(made), read_pixels(source)) < 36
+    if kind == "mts":
+        assert made.read_bytes()[4::192].count(b"G") == made.stat().st_size / 192, "a camera's packets have 192 bytes"
+
+
 @pytest.mark.parametrize("colours", [(1, 1, 1, 1), (6, 6, 6, 2), (9, 1, 9, 1)])
 def test_strength_0_changes_little(colours: tuple[int, int, int, int], weights: Path) -> None:
     """Only what encoding once more takes: the colours go there and back by the same matrix and range."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
@@ -23,8 +24,14 @@ JFIF_SEGMENT = ("APP0", b"JFIF\0")
 EXIF_SEGMENT = ("APP1", EXIF_PREFIX)
 PROFILE_SEGMENT = ("APP2", b"ICC_PROFILE\0")
 PHOTOSHOP_SEGMENT = ("APP13", b"Photoshop 3.0\0")
-# These the encoder writes itself, or they point to pictures after the first one, or sign the old pixels.
-LEFT_OUT = (("APP0", b""), ("APP2", b"MPF\0"), ("APP14", b"Adobe"), ("APP11", b""))
+JFXX_SEGMENT = ("APP0", b"JFXX\0")
+# The JFIF segment has these bytes before its thumbnail.
+JFIF_HEADER = 14
+# These the encoder writes itself, or they point to pictures after the first one, show or sign the old pixels.
+LEFT_OUT = (JFIF_SEGMENT, JFXX_SEGMENT, ("APP2", b"MPF\0"), ("APP14", b"Adobe"), ("APP11", b""))
+# In the pixels' code, 0xFF is followed by 0, a restart marker or more 0xFF; anything else is the next marker.
+NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+END_OF_IMAGE = 0xD9
 # Pillow's number for 4:4:4. What Pillow cannot write has a smaller one and becomes 4:4:4, which loses nothing.
 FULL_COLOUR = 0
 # This is libjpeg's limit, a little below that of the format.
@@ -90,6 +97,8 @@ def read_jpeg(stream: BinaryIO, check_size: CheckSize) -> Content:
     density = _density(file)
     sampling = max(get_sampling(file), FULL_COLOUR)
     notices = _notices(file)
+    if trailer := trailer_length(stream):
+        notices.append(f"{trailer} bytes after the picture, such as further pictures or a film: left out")
     image: Image.Image = file
     if file.mode == "CMYK":
         image, notice = to_srgb(file, file.info.get("icc_profile"))
@@ -105,6 +114,20 @@ def read_jpeg(stream: BinaryIO, check_size: CheckSize) -> Content:
     # Pillow would write what it finds there a second time.
     image.info.clear()
     return Content(PillowCanvas(image), kept, notices)
+
+
+def trailer_length(stream: BinaryIO) -> int:
+    """Return how many bytes follow the end of a JPEG's picture; zeros, which are padding, do not count."""
+    stream.seek(0)
+    content = stream.read()
+    place = 2
+    while match := NEXT_MARKER.search(content, place):
+        marker, place = content[match.end() - 1], match.end()
+        if marker == END_OF_IMAGE:
+            return len(content[place:].strip(b"\0"))
+        # Every other marker of a picture has a length, which counts itself.
+        place += int.from_bytes(content[place : place + 2])
+    return 0
 
 
 def _density(file: JpegImageFile) -> bytes | None:
@@ -140,6 +163,10 @@ def _notices(file: JpegImageFile) -> list[str]:
         notices.append("HDR gain map: left out")
     if b"GCamera:MotionPhoto" in content or b"GCamera:MicroVideo" in content:
         notices.append("motion photo: its film is left out")
+    for segment in file.applist:
+        has_thumbnail = _is_kind(segment, JFIF_SEGMENT) and len(segment[1]) > JFIF_HEADER
+        if has_thumbnail or _is_kind(segment, JFXX_SEGMENT):
+            notices.append("JFIF thumbnail: left out, since it shows the old pixels")
     if any(name == "APP11" for name, _ in file.applist):
         notices.append("signed or extended content (APP11): left out, since it is about the old pixels")
     return notices

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,20 +13,29 @@ from typing import TypeAlias, cast
 import av
 import numpy as np
 from av.buffer import Buffer
+from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
 from av.stream import Disposition, Stream
+from av.video.codeccontext import VideoCodecContext
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
 from zero_dce.enhance.canvas import PixelArray
+from zero_dce.enhance.video import DEMUXERS, conversion
 
 # The default conversion to RGB darkens by one step, of which brightening makes three.
 ROUNDED = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT
 # These transfer characteristics of ITU-T H.273 are HDR.
 HDR = {16: "PQ", 18: "HLG"}
 COPIED = ("audio", "subtitle", "attachment")
+# VP8 and VP9 store transparency as a second picture beside the first, where FFmpeg's own decoders do not look.
+ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
+# Matroska's tag; FFmpeg takes any case.
+ALPHA_MODE = "alpha_mode"
+# Only VP9 among the encoders used here writes transparency, and only these containers take it.
+HOLD_ALPHA = {".webm", ".mkv"}
 # The length that a container states may be wrong by so many seconds.
 LENGTH_TOLERANCE = 0.5
 
@@ -39,12 +49,14 @@ class ClipFrame:
         pts: the time at which it is shown, in ``time_base``.
         time_base: in seconds.
         duration: in ``time_base``; 0 if unknown.
+        alpha: uint8, H x W, 0 where it is transparent; ``None`` if the new clip holds no transparency.
     """
 
     pixels: PixelArray
     pts: int
     time_base: Fraction
     duration: int
+    alpha: PixelArray | None = None
 
 
 # This alias is a string, because PyAV's class takes a type argument only for the type checker.
@@ -59,6 +71,7 @@ class Clip:
         video: the stream of frames.
         copied: the streams whose packets are copied.
         first: the first decoded frame, which has properties that the stream lacks.
+        keeps_alpha: whether it has transparency, which the new clip keeps.
         notices: facts about the clip that are printed.
     """
 
@@ -66,6 +79,9 @@ class Clip:
         self.file, self.container, self.first = file, container, first
         self.video = _video_stream(file, container)
         self.video.thread_type = "AUTO"
+        self.keeps_alpha = _has_alpha(self.video, first) and file.suffix.lower() in HOLD_ALPHA
+        self._decoder = _decoder_of(self.video)
+        self._last: Fraction | None = None
         self.copied: list[Stream] = [stream for stream in container.streams if stream.type in COPIED]
         self.notices: list[str] = []
         self._check()
@@ -80,6 +96,8 @@ class Clip:
             raise ValueError(f"{self.file} is interlaced: deinterlace it first, for example with ffmpeg -vf bwdif")
         if max(component.bits for component in self.first.format.components) > 8:
             self.notices.append("its more than 8 bits a channel become 8")
+        if _has_alpha(self.video, self.first) and not self.keeps_alpha:
+            self.notices.append(f"its transparency is left out, which {self.file.suffix} cannot hold as H.264")
         kept = [self.video, *self.copied]
         left_out = [f"stream {stream.index} ({stream.type})" for stream in self.container.streams if stream not in kept]
         if left_out:
@@ -115,14 +133,14 @@ class Clip:
             if packet.pts is not None and packet.time_base is not None:
                 end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
             if packet.stream is self.video:
-                yield from map(self._convert, self.video.decode(packet))
+                yield from map(self._convert, self._decoder.decode(packet))
             # The last packet of a stream is empty and only ends it.
             elif packet.size:
                 yield packet
         if end + LENGTH_TOLERANCE < self.seconds:
             raise ValueError(
                 f"{self.file} ends after {end:.1f} of {self.seconds:.1f} s: it is cut short. To enhance what is there, "
-                f"copy it first: ffmpeg -i {self.file} -c copy NEW{self.file.suffix}"
+                f"copy it first: {shlex.join(['ffmpeg', '-i', str(self.file), '-c', 'copy'])} NEW{self.file.suffix}"
             )
 
     def _convert(self, frame: VideoFrame) -> ClipFrame:
@@ -133,9 +151,23 @@ class Clip:
                 f"{self.file} changes from {self.size[0]} x {self.size[1]} to {frame.width} x {frame.height} pixels; "
                 "expected frames of one size: cut it there"
             )
-        return ClipFrame(
-            frame.to_ndarray(format="rgb24", interpolation=ROUNDED), frame.pts, frame.time_base, frame.duration or 0
-        )
+        pixels = frame.to_ndarray(format="rgba" if self.keeps_alpha else "rgb24", interpolation=ROUNDED)
+        alpha = pixels[..., 3].copy() if self.keeps_alpha else None
+        colours = np.ascontiguousarray(pixels[..., :3])
+        converted = ClipFrame(colours, frame.pts, frame.time_base, frame.duration or 0, alpha)
+        self._check_time(converted)
+        return converted
+
+    def _check_time(self, frame: ClipFrame) -> None:
+        """Raise ValueError unless a frame is shown after the one before."""
+        before, self._last = self._last, frame.pts * frame.time_base
+        if before is not None and self._last <= before:
+            raise ValueError(
+                f"{self.file} has frame times that go back or stand still: {float(before):.3f} s comes "
+                f"before {float(self._last):.3f} s. "
+                f"If its frames come at a constant rate, give them new times: "
+                f"{conversion(self.file, '-vf', 'setpts=N/FR/TB')}"
+            )
 
 
 def _video_stream(file: Path, container: InputContainer) -> VideoStream:
@@ -145,10 +177,48 @@ def _video_stream(file: Path, container: InputContainer) -> VideoStream:
     return streams[0]
 
 
+def _decoder_of(stream: VideoStream) -> VideoCodecContext:
+    """Return the decoder of a stream, one that sees its transparency if it has some."""
+    context = stream.codec_context
+    if context.name in ALPHA_DECODERS and _is_tagged(stream):
+        return cast(VideoCodecContext, CodecContext.create(ALPHA_DECODERS[context.name], "r"))
+    return context
+
+
+def _is_tagged(stream: VideoStream) -> bool:
+    return any(name.lower() == ALPHA_MODE and value == "1" for name, value in stream.metadata.items())
+
+
+def _has_alpha(stream: VideoStream, frame: VideoFrame) -> bool:
+    """Return whether a stream has transparency, by its tag or its first frame."""
+    return _is_tagged(stream) or any(component.is_alpha for component in frame.format.components)
+
+
+def _open(file: Path) -> InputContainer:
+    """Open a file with a demuxer of the containers that are clips, which read this one file only.
+
+    The prefix keeps FFmpeg from taking a colon in a name for a protocol.
+
+    Raises:
+        ValueError: if it is something else.
+    """
+    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
+    try:
+        return av.open(f"file:{file}", options=options)
+    except (av.error.InvalidDataError, av.error.ArgumentError) as error:
+        raise ValueError(
+            f"cannot read {file} as a video clip: it is cut short, damaged or something else; expected MP4, MOV, 3GP, "
+            "MKV, WebM or MPEG-TS. Playlists are not followed"
+        ) from error
+
+
 def _first_frame(file: Path) -> VideoFrame:
-    with av.open(file) as container:
-        for frame in container.decode(_video_stream(file, container)):
-            return frame
+    with _open(file) as container:
+        stream = _video_stream(file, container)
+        decoder = _decoder_of(stream)
+        for packet in container.demux(stream):
+            for frame in decoder.decode(packet):
+                return frame
     raise ValueError(f"{file} has a video stream without frames; expected at least one")
 
 
@@ -162,11 +232,8 @@ def open_clip(file: Path) -> Iterator[Clip]:
     """
     try:
         first = _first_frame(file)
-    except av.error.InvalidDataError as error:
-        raise ValueError(f"cannot read {file} as a video clip: it is cut short, damaged or something else") from error
-    # The file is opened again, because not every file can seek back to its first frame exactly.
-    with av.open(file) as container:
-        try:
+        # The file is opened again, because not every file can seek back to its first frame exactly.
+        with _open(file) as container:
             yield Clip(file, container, first)
-        except av.error.InvalidDataError as error:
-            raise ValueError(f"{file} is damaged: {error.strerror}") from error
+    except av.error.InvalidDataError as error:
+        raise ValueError(f"{file} is damaged: {error.strerror}") from error

@@ -18,7 +18,7 @@ from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.fast.blocks import read_blocks
 from zero_dce.enhance.fast.mode import LEAST_SIDE
 from zero_dce.enhance.pixels import FloatArray
-from zero_dce.enhance.video import UNSUITED
+from zero_dce.enhance.video import UNSUITED, conversion
 from zero_dce.enhance.video.clip import ClipFrame, Item, open_clip
 from zero_dce.enhance.video.flicker import Flicker
 from zero_dce.enhance.video.steady import Curves, SteadyCurves, cells_of, is_cut
@@ -94,8 +94,8 @@ def enhance_clip(
     """
     if source.suffix.lower() in UNSUITED:
         raise ValueError(
-            f"{source}: {source.suffix} files hold no times of frames, and none are written: copy it first, "
-            f"ffmpeg -i {source} -c copy {source.with_suffix('.mkv')}"
+            f"{source}: no {source.suffix} files are written, so convert it to one with frame times first: "
+            f"{conversion(source)}"
         )
     summary = ClipSummary()
     target.parent.mkdir(parents=True, exist_ok=True)

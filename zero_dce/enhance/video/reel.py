@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.inputs import FilePair
 from zero_dce.enhance.pipeline import FileOutcome, ShowProgress
+from zero_dce.enhance.results import check_absent
+from zero_dce.enhance.video import has_pyav
+from zero_dce.files import sole_writer
+from zero_dce.terminal import explain
 
 
 class Reel:
@@ -17,6 +20,7 @@ class Reel:
         pairs: the clips and their results.
         smoothing: see :func:`zero_dce.enhance.video.convert.enhance_clip`; ``None`` is its default.
         max_megapixels: larger frames are refused.
+        overwrite: whether a clip that exists is replaced.
         progress: is called with the number of finished clips, plus the finished share of the current one.
 
     Attributes:
@@ -27,12 +31,18 @@ class Reel:
     """
 
     def __init__(
-        self, pairs: Sequence[FilePair], smoothing: float | None, max_megapixels: float, progress: ShowProgress
+        self,
+        pairs: Sequence[FilePair],
+        smoothing: float | None,
+        max_megapixels: float,
+        overwrite: bool,
+        progress: ShowProgress,
     ) -> None:
-        if pairs and find_spec("av") is None:
+        if pairs and not has_pyav():
             raise ModuleNotFoundError(f"{pairs[0].input} is a video clip: it needs PyAV, pip install 'zero_dce[video]'")
         self.outcomes: list[FileOutcome] = []
         self._pairs, self._max_megapixels, self._progress = pairs, max_megapixels, progress
+        self._overwrite = overwrite
         self._options = {} if smoothing is None else {"smoothing": smoothing}
 
     def run(self, make_enhancer: Callable[[], Enhancer]) -> None:
@@ -50,14 +60,22 @@ class Reel:
             self._progress(number + done)
 
         try:
-            summary = enhance_clip(
-                pair.input, pair.output, enhancer, max_megapixels=self._max_megapixels, progress=show, **self._options
-            )
+            pair.output.parent.mkdir(parents=True, exist_ok=True)
+            with sole_writer(pair.output):
+                check_absent(pair.output, self._overwrite)
+                summary = enhance_clip(
+                    pair.input,
+                    pair.output,
+                    enhancer,
+                    max_megapixels=self._max_megapixels,
+                    progress=show,
+                    **self._options,
+                )
         except Exception as error:
-            text = str(error)
-            if not isinstance(error, (OSError, ValueError)) or str(pair.input) not in text:
-                # The messages of FFmpeg's errors, and of a full disk's, say too little without their type.
-                text = f"{pair.input}: {type(error).__name__}: {error}"
+            text = explain(error)
+            # A result may have the same name as its clip.
+            if str(pair.input) not in text.replace(str(pair.output), ""):
+                text = f"{pair.input}: {text}"
             return FileOutcome(pair, error=text)
         pixels = summary.frames * summary.width * summary.height
         return FileOutcome(pair, pixels, notices=(*summary.notices, str(summary)))

@@ -9,19 +9,23 @@ from pathlib import Path
 from typing import Any
 
 import av
+import numpy as np
 from av.container import OutputContainer
+from av.packet import Packet
 from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from zero_dce.enhance.video import CONTAINERS
-from zero_dce.enhance.video.clip import ROUNDED, Clip, ClipFrame, Item
+from zero_dce.enhance.video import CONTAINERS, conversion
+from zero_dce.enhance.video.clip import ALPHA_MODE, ROUNDED, Clip, ClipFrame, Item
 
 # With these options the encoded frames can hardly be told from the enhanced ones.
 OPTIONS = {
     "libx264": {"crf": "18", "preset": "fast"},
     "libvpx-vp9": {"crf": "22", "b": "0", "deadline": "good", "cpu-used": "4", "row-mt": "1"},
 }
+# H.264 has no transparency.
+ALPHA_ENCODER = "libvpx-vp9"
 # These are matrix coefficients of ITU-T H.273. A clip stored as RGB has none, but becomes YCbCr, which needs some.
 RGB, BT709 = 0, 1
 
@@ -36,7 +40,8 @@ class Writer:
     """
 
     def __init__(self, container: OutputContainer, clip: Clip, encoder: str) -> None:
-        self._container = container
+        self._file, self._container = clip.file, container
+        self._pixels = "yuva420p" if clip.keeps_alpha else "yuv420p"
         self._colours = {
             "color_primaries": clip.first.color_primaries,
             "color_trc": clip.first.color_trc,
@@ -57,7 +62,7 @@ class Writer:
         rate = clip.video.average_rate or clip.video.guessed_rate or Fraction(25)
         added: Any = self._container.add_stream(encoder, rate=rate, options=OPTIONS[encoder])
         added.width, added.height = clip.size
-        added.pix_fmt = "yuv420p"
+        added.pix_fmt = self._pixels
         added.time_base = added.codec_context.time_base = clip.first.time_base
         if clip.video.sample_aspect_ratio:
             added.sample_aspect_ratio = clip.video.sample_aspect_ratio
@@ -65,6 +70,10 @@ class Writer:
             setattr(added.codec_context, name, value)
         added.set_display_matrix(clip.display_matrix())
         video: VideoStream = _described(added, clip.video)
+        if not clip.keeps_alpha:
+            tags = [name for name in video.metadata if name.lower() == ALPHA_MODE]
+            for name in tags:
+                del video.metadata[name]
         return video
 
     def write(self, item: Item) -> None:
@@ -72,16 +81,29 @@ class Writer:
         if isinstance(item, ClipFrame):
             self._container.mux(self._video.encode(self._to_encode(item)))
         elif item.stream.index in self._streams:
-            item.stream = self._streams[item.stream.index]
-            self._container.mux(item)
+            self._copy(item)
+
+    def _copy(self, packet: Packet[Stream]) -> None:
+        kind, seconds = packet.stream.type, float((packet.dts or 0) * (packet.time_base or 0))
+        packet.stream = self._streams[packet.stream.index]
+        try:
+            self._container.mux(packet)
+        except av.error.ArgumentError as error:
+            raise ValueError(
+                f"{self._file}: its {kind} at {seconds:.3f} s cannot be copied: the times of its packets go back, or "
+                f"this container does not take them. Convert it first: {conversion(self._file)}"
+            ) from error
 
     def finish(self) -> None:
         """Write the frames that the encoder still holds."""
         self._container.mux(self._video.encode(None))
 
     def _to_encode(self, item: ClipFrame) -> VideoFrame:
-        frame = VideoFrame.from_ndarray(item.pixels, format="rgb24").reformat(
-            format="yuv420p",
+        form, pixels = "rgb24", item.pixels
+        if item.alpha is not None:
+            form, pixels = "rgba", np.dstack([item.pixels, item.alpha])
+        frame = VideoFrame.from_ndarray(pixels, format=form).reformat(
+            format=self._pixels,
             dst_colorspace=self._colours["colorspace"],
             dst_color_range=self._colours["color_range"],
             interpolation=ROUNDED,
@@ -106,19 +128,23 @@ def open_writer(file: Path, name: Path, clip: Clip) -> Iterator[Writer]:
         ValueError: if the container or encoder cannot take the clip.
     """
     form, encoder = CONTAINERS[name.suffix.lower()]
+    if clip.keeps_alpha:
+        encoder = ALPHA_ENCODER
     if encoder == "libx264" and (clip.size[0] % 2 or clip.size[1] % 2):
         raise ValueError(
             f"{clip.file} has {clip.size[0]} x {clip.size[1]} pixels, and H.264 takes even numbers only: crop it, or "
             "convert it to .webm first"
         )
     ratio = clip.video.sample_aspect_ratio
-    if encoder == "libvpx-vp9" and ratio not in (None, 0, 1):
+    if form == "webm" and ratio not in (None, 0, 1):
         # PyAV writes no aspect ratio to WebM, and VP9 itself has none.
         raise ValueError(f"{clip.file} has pixels of {ratio} to 1, which cannot be written to WebM: convert it to .mkv")
     if encoder not in av.codecs_available:
         raise ValueError(f"{name} needs the encoder {encoder}, which this PyAV lacks: pip install 'zero_dce[video]'")
+    # A camera's .mts and .m2ts have packets of 192 bytes, those of other transport streams have 188.
+    options = {"mpegts_m2ts_mode": "1"} if name.suffix.lower() in (".mts", ".m2ts") else {}
     # Python's own file object reports every write that fails.
-    with file.open("w+b") as stream, av.open(stream, "w", format=form) as container:
+    with file.open("w+b") as stream, av.open(stream, "w", format=form, options=options) as container:
         yield Writer(container, clip, encoder)
 
 
