@@ -61,7 +61,9 @@ class Augmentation:
         draws = [np.random.default_rng(seed).random(5) for seed in seeds]
         squares = [self._square(picture, size, draw) for picture, draw in zip(pictures, draws, strict=True)]
         batch = torch.stack(squares)
-        return expose_anew(batch, [self.exposure_ev * (2 * draw[4] - 1) for draw in draws]) if self.exposure_ev else batch
+        return (
+            expose_anew(batch, [self.exposure_ev * (2 * draw[4] - 1) for draw in draws]) if self.exposure_ev else batch
+        )
 
     def _square(self, picture: Tensor, size: int, draw: npt.NDArray[np.float64]) -> Tensor:
         top, left, flip, flip_vertical, _ = draw
