@@ -83,7 +83,15 @@ def cut(picture: Tensor, size: int, top: float = 0.5, left: float = 0.5) -> Tens
 
 
 def expose_anew(pictures: Tensor, evs: Sequence[float]) -> Tensor:
-    """Multiply the linear light of sRGB pictures, uint8 B x H x W x 3, by 2 to the power of their EV; highlights clip."""
+    """Multiply the linear light of sRGB pictures by 2 to the power of their EVs; highlights clip.
+
+    Args:
+        pictures: uint8, B x H x W x 3.
+        evs: B of them.
+
+    Returns:
+        uint8, B x H x W x 3.
+    """
     # Imported here because most runs do not change the exposure.
     from zero_dce.images.light import linear_to_srgb, srgb_to_linear
 
