@@ -84,7 +84,7 @@ def gpu_is_lost() -> bool:
     """
     import torch
 
-    if not torch.cuda.is_initialized():
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         return False
     try:
         torch.cuda.synchronize()
@@ -97,7 +97,7 @@ def release_gpu_memory() -> None:
     """Give the GPU memory that no tensor uses back to the driver, for other processes; not on a GPU that is lost."""
     import torch
 
-    if torch.cuda.is_initialized() and not gpu_is_lost():
+    if torch.cuda.is_initialized() and not gpu_is_lost():  # type: ignore[no-untyped-call]
         torch.cuda.empty_cache()
     if torch.backends.mps.is_available():
         torch.mps.empty_cache()

@@ -17,7 +17,7 @@ from typing import Any
 import hydra
 import lightning as L
 import torch
-from lightning.pytorch.plugins.environments import LightningEnvironment
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.data.datamodule import ExposureDataModule
@@ -299,7 +299,8 @@ def _decoding(data: ExposureDataModule) -> float:
     files = data.split.train[:TIMED_FILES]
     for path in files:
         data.fit.read(data.root / path)
-    return (time.perf_counter() - began) / len(files) / max(1, data.hparams["num_workers"])
+    workers: int = data.hparams["num_workers"]
+    return (time.perf_counter() - began) / len(files) / max(1, workers)
 
 
 def _describe(config: DictConfig, schedule: Schedule, costs: Costs) -> str:
