@@ -1,10 +1,124 @@
-"""What is read of the hardware."""
+"""What is read of the hardware, and how its errors are told apart: by stand-ins, on a machine without a GPU."""
 
 from __future__ import annotations
 
-from zero_dce.hardware import peak_memory_mb
+import pytest
+import torch
+
+from zero_dce import hardware
+from zero_dce.hardware import (
+    best_precision,
+    describe_hardware,
+    gpu_is_lost,
+    is_out_of_memory,
+    peak_memory_mb,
+    release_gpu_memory,
+    resolve_accelerator,
+    use_exact_float32,
+)
+
+ASSERTION = "CUDA error: device-side assert triggered\nCompile with `TORCH_USE_CUDA_DSA`"
 
 
 def test_peak_memory_is_plausible() -> None:
     host = peak_memory_mb()["host"]
     assert host is None or 50 < host < 100_000
+
+
+@pytest.fixture
+def machine(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    """A machine with an Apple or an NVIDIA GPU, or none; its processor has bfloat16, and its GPU has it or not."""
+    kind, on_gpu = request.param
+    monkeypatch.setattr("torch.backends.mps.is_available", lambda: kind == "mps")
+    monkeypatch.setattr("torch.cuda.is_available", lambda: kind == "cuda")
+    monkeypatch.setattr("torch.cuda.is_bf16_supported", lambda including_emulation: on_gpu)
+    monkeypatch.setattr(hardware, "cpu_has_bfloat16", lambda: True)
+
+
+@pytest.mark.parametrize(
+    ("machine", "accelerator", "chosen", "precision"),
+    [
+        (("mps", None), "auto", "mps", "32-true"),
+        (("mps", None), "gpu", "mps", "32-true"),
+        (("mps", None), "cpu", "cpu", "bf16-mixed"),
+        (("cuda", True), "auto", "cuda", "bf16-mixed"),
+        (("cuda", False), "auto", "cuda", "32-true"),
+        (("cuda", False), "cuda", "cuda", "32-true"),
+        ((None, None), "auto", "cpu", "bf16-mixed"),
+        ((None, None), "gpu", "gpu", "32-true"),
+        ((None, None), "cuda", "cuda", "32-true"),
+    ],
+    indirect=["machine"],
+)
+@pytest.mark.usefixtures("machine")
+def test_the_precision_is_that_of_the_chosen_accelerator(accelerator: str, chosen: str, precision: str) -> None:
+    assert resolve_accelerator(accelerator) == chosen
+    assert best_precision(accelerator) == precision
+
+
+def test_float32_is_exact_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.backends.cudnn, "allow_tf32", True)
+    torch.set_float32_matmul_precision("high")
+    assert describe_hardware()["float32"] == {"tf32_in_convolutions": True, "matrix_products": "high"}
+    use_exact_float32()
+    assert describe_hardware()["float32"] == {"tf32_in_convolutions": False, "matrix_products": "highest"}
+    assert torch.backends.cudnn.conv.fp32_precision != "tf32"
+    assert torch.backends.cuda.matmul.fp32_precision == "ieee"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has a total capacity of 79 GiB"),
+        torch.OutOfMemoryError("HIP out of memory. Tried to allocate 20.00 MiB"),
+        torch.AcceleratorError("CUDA error: out of memory\nCUDA kernel errors might be reported asynchronously"),
+        torch.AcceleratorError("HIP error: out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR_DEVICE_ALLOCATION_FAILED"),
+        RuntimeError("GET was unable to find an engine to execute this computation"),
+        RuntimeError("MPS backend out of memory (MPS allocated: 17.81 GB, other allocations: 288.00 MB)"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:117] . DefaultCPUAllocator: can't allocate memory: you tried to"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 123 bytes."),
+    ],
+    ids=lambda error: str(error)[:40],
+)
+def test_memory_has_run_out(error: BaseException) -> None:
+    assert is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.AcceleratorError("CUDA error: an illegal memory access was encountered"),
+        torch.AcceleratorError(ASSERTION),
+        RuntimeError("cuDNN error: CUDNN_STATUS_NOT_SUPPORTED"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_NOT_INITIALIZED when calling `cublasCreate(handle)`"),
+        ValueError("--longest out of memory"),
+    ],
+    ids=lambda error: str(error)[:40],
+)
+def test_something_else_went_wrong(error: BaseException) -> None:
+    assert not is_out_of_memory(error)
+
+
+def test_a_gpu_that_is_lost_is_told_and_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    emptied = []
+    monkeypatch.setattr("torch.cuda.empty_cache", lambda: emptied.append(1))
+    assert not gpu_is_lost(), "none was used"
+    release_gpu_memory()
+    assert not emptied
+    monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+    monkeypatch.setattr("torch.cuda.synchronize", lambda: None)
+    assert not gpu_is_lost()
+    release_gpu_memory()
+    assert len(emptied) == 1
+
+    def fail() -> None:
+        raise torch.AcceleratorError(ASSERTION)
+
+    monkeypatch.setattr("torch.cuda.synchronize", fail)
+    assert gpu_is_lost()
+    release_gpu_memory()
+    assert len(emptied) == 1, "the driver would repeat its error"

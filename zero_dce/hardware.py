@@ -1,4 +1,4 @@
-"""What the machine offers: the precision to train in, and a description for the records.
+"""What the machine offers: the precision to train in, how its errors are told apart, a description for the records.
 
 PyTorch takes seconds to import, so that each function that needs it imports it.
 """
@@ -11,24 +11,103 @@ import sys
 from pathlib import Path
 from typing import Any
 
+# What errors of these say when memory runs out: CUDA, HIP and MPS; the libraries below them; the host's allocator.
+OUT_OF_MEMORY = (
+    "out of memory",
+    *("CUBLAS_STATUS_ALLOC_FAILED", "HIPBLAS_STATUS_ALLOC_FAILED", "rocblas_status_memory_error"),
+    *("CUDNN_STATUS_ALLOC_FAILED", "CUDNN_STATUS_INTERNAL_ERROR", "miopenStatusAllocFailed"),
+    *("Unable to find a valid cuDNN algorithm", "unable to find an engine to execute"),
+    *("can't allocate memory", "not enough memory"),
+)
+
 
 def best_precision(accelerator: str = "auto") -> str:
     """Return the Trainer precision that is quickest here without loss: ``bf16-mixed`` or ``32-true``.
 
     It is bfloat16 autocast where the hardware has it: only convolutions differ, and the weights, the curves and the
-    losses stay float32. With the Trainer's accelerator ``auto`` a GPU counts where there is one.
+    losses stay float32. With the Trainer's accelerator ``auto`` a GPU counts where there is one. Apple's GPUs (``mps``)
+    train in ``32-true``: PyTorch does not say which of them compute in bfloat16 themselves.
     """
     import torch
 
-    if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
+    chosen = resolve_accelerator(accelerator)
+    if chosen == "cuda" and torch.cuda.is_available():
         has_bfloat16 = torch.cuda.is_bf16_supported(including_emulation=False)
     else:
-        has_bfloat16 = accelerator in ("auto", "cpu") and cpu_has_bfloat16()
+        has_bfloat16 = chosen == "cpu" and cpu_has_bfloat16()
     return "bf16-mixed" if has_bfloat16 else "32-true"
 
 
+def resolve_accelerator(accelerator: str) -> str:
+    """Return what the Trainer chooses for ``auto`` and ``gpu``: ``mps``, ``cuda`` or ``cpu``; others stay as they are.
+
+    With ``gpu`` and none there, it is ``gpu`` again, which the Trainer refuses.
+    """
+    import torch
+
+    if accelerator not in ("auto", "gpu"):
+        return accelerator
+    if torch.backends.mps.is_available():
+        return "mps"
+    if torch.cuda.is_available():
+        return "cuda"
+    return "cpu" if accelerator == "auto" else accelerator
+
+
+def use_exact_float32() -> None:
+    """Compute float32 as float32 from here on, in the whole process.
+
+    By itself, cuDNN rounds the inputs of float32 convolutions to the 10 bits of TF32 (PyTorch's notes on CUDA). This
+    does not concern what autocast computes in bfloat16.
+    """
+    import torch
+
+    # PyTorch's newer names for the same, ``fp32_precision``, make it refuse to tell Lightning the older ones.
+    torch.backends.cudnn.allow_tf32 = False
+    torch.set_float32_matmul_precision("highest")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Tell whether an error says that memory ran out: the host's, or a GPU's as CUDA, its libraries, HIP or MPS put it.
+
+    cuDNN reports a lack of memory as an internal error too, or finds no algorithm that fits.
+    """
+    import torch
+
+    if isinstance(error, torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and any(text in str(error) for text in OUT_OF_MEMORY)
+
+
+def gpu_is_lost() -> bool:
+    """Tell whether this process's GPU answers no more.
+
+    After an illegal memory access or a failed assertion in a kernel, every further call in the same process fails, so
+    that only a fresh process can go on.
+    """
+    import torch
+
+    if not torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
+        return False
+    try:
+        torch.cuda.synchronize()
+    except RuntimeError:
+        return True
+    return False
+
+
+def release_gpu_memory() -> None:
+    """Give the GPU memory that no tensor uses back to the driver, for other processes; not on a GPU that is lost."""
+    import torch
+
+    if torch.cuda.is_initialized() and not gpu_is_lost():  # type: ignore[no-untyped-call]
+        torch.cuda.empty_cache()
+    if torch.backends.mps.is_available():
+        torch.mps.empty_cache()
+
+
 def describe_hardware() -> dict[str, Any]:
-    """Return processor, cores and GPUs."""
+    """Return processor, cores and GPUs, and how they compute float32."""
     import torch
 
     return {
@@ -36,6 +115,10 @@ def describe_hardware() -> dict[str, Any]:
         "cores": os.cpu_count(),
         "threads": torch.get_num_threads(),
         "gpus": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
+        "float32": {
+            "tf32_in_convolutions": torch.backends.cudnn.allow_tf32,
+            "matrix_products": torch.get_float32_matmul_precision(),
+        },
         "platform": platform.platform(),
     }
 

@@ -48,5 +48,5 @@ def test_changes_follow_seed_epoch_and_index() -> None:
     change = Augmentation(crop=1, exposure_ev=4)
     dataset = PictureDataset(picture_of, ["1", "1"], 4, augmentation=change, seed=3)
     for draw in ((0, 0), (0, 1), (7, 1)):
-        expected = change(picture_of("1"), 4, (3, *draw)).permute(2, 0, 1)
-        assert torch.equal(dataset[draw]["image"][0], expected)
+        expected = change([picture_of("1")], 4, [(3, *draw)]).permute(0, 3, 1, 2)
+        assert torch.equal(dataset[draw]["image"], expected)

@@ -5,9 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
-from tests.helpers.evaluating import run
+from tests.helpers.evaluating import refused, run
 from tests.helpers.pictures import make_picture
+from zero_dce.evaluate.__main__ import main as run_main
+from zero_dce.networks import DCENet
 
 
 def test_a_picture_without_a_value_counts_nowhere(
@@ -24,6 +27,33 @@ def test_a_picture_without_a_value_counts_nowhere(
     assert row["means"]["piqe"]["pictures"] == 1
     assert row["means"]["piqe"]["interval"] is None
     assert row["means"]["brightness"]["pictures"] == 2
+
+
+def test_out_of_memory_says_how_to_go_on(
+    weights: Path, folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With the first picture that does not fit, of 60 x 48 pixels; any other error stays what it is."""
+
+    def fail(*_: object) -> None:
+        raise RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")
+
+    monkeypatch.setattr(DCENet, "forward", fail)
+    message = refused("--weights", weights, "--images", folders[0])
+    assert message.startswith(f"MemoryError: {folders[0] / '0.png'}, 60 pixels long, does not fit in the memory of")
+    assert "--longest 30" in message
+    assert message.endswith("PyTorch says: cuDNN error: CUDNN_STATUS_ALLOC_FAILED")
+    monkeypatch.setattr(DCENet, "forward", lambda *_: torch.zeros(2) + torch.zeros(3))
+    with pytest.raises(RuntimeError, match="must match the size"):
+        run_main(["--weights", str(weights), "--images", str(folders[0])])
+
+
+def test_float32_is_float32(weights: Path, folders: tuple[Path, Path], tmp_path: Path) -> None:
+    """On a GPU, cuDNN would round it to TF32; the record says that it does not."""
+    torch.backends.cudnn.allow_tf32 = True
+    run_main(["--weights", str(weights), "--images", str(folders[0]), "--json", str(tmp_path / "o.json")])
+    record = json.loads((tmp_path / "o.json").read_text())
+    assert record["precision"] == "float32"
+    assert record["hardware"]["float32"] == {"tf32_in_convolutions": False, "matrix_products": "highest"}
 
 
 @pytest.mark.shared

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import weakref
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,17 +14,26 @@ from tests.helpers.runs import only_run, read_result, run_here, tiny
 from zero_dce.module import ZeroDCE
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_INTERNAL_ERROR"),
+    ],
+    ids=["allocator", "cudnn"],
+)
 def test_out_of_memory_says_how_to_go_on(
-    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    error: Exception, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def full(*_: object) -> None:
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise error
 
     monkeypatch.setattr(ZeroDCE, "training_step", full)
     assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "data.batch_size=16")) == 1
     message = capsys.readouterr().err
     assert "data.batch_size=16 at data.size=16 does not fit" in message
     assert "data.batch_size=8 trainer.accumulate_grad_batches=2" in message
+    assert f"PyTorch says: {error}" in message
     assert read_result(only_run(tmp_path))["state"] == "failed"
 
 
@@ -40,3 +51,28 @@ def test_a_failed_run_lets_go_of_its_tensors(sice: Path, tmp_path: Path, monkeyp
     monkeypatch.setattr(ZeroDCE, "training_step", fail)
     assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "seed=1,2,3", "-m")) == 1
     assert alive_at_next_failure == [[], [False], [False, False]]
+
+
+def test_a_run_that_has_ended_leaves_nothing(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even until the garbage collector comes by: on a GPU the next run would have less room."""
+    kept: list[weakref.ref[Any]] = []
+    alive_at_next_start = []
+    begin = ZeroDCE.on_fit_start
+
+    def keep(self: ZeroDCE) -> None:
+        alive_at_next_start.append([reference() is not None for reference in kept])
+        pixels = self.trainer.datamodule._pictures()  # type: ignore[attr-defined]
+        first = self.trainer.datamodule.split.train[0]  # type: ignore[attr-defined]
+        objects = (self, self.trainer, next(self.parameters()), self.trainer.datamodule, pixels(first)._base)
+        kept.extend(weakref.ref(one) for one in objects)
+        begin(self)
+
+    monkeypatch.setattr(ZeroDCE, "on_fit_start", keep)
+    gc.disable()
+    try:
+        given = tiny(sice, "logger=csv", "data.cache=memory", "seed=1,2", "hydra.sweep.dir=sweep", "-m")
+        assert run_here(monkeypatch, tmp_path, *given) == 0
+        assert alive_at_next_start == [[], [False] * 5]
+        assert [reference() for reference in kept] == [None] * 10
+    finally:
+        gc.enable()

@@ -103,25 +103,25 @@ class PictureDataset(Dataset[dict[str, Any]]):
     def __getitems__(self, draws: Sequence[tuple[int, int]]) -> dict[str, Any]:
         """Return the batch of these pairs (epoch, index)."""
         paths = [self.paths[index] for _, index in draws]
-        images = [self._image(epoch, index) for epoch, index in draws]
-        batch = {"image": _stack(images), "path": paths}
+        images = self._images(draws)
+        batch = {"image": _planes(images), "path": paths}
         if self.references is not None:
             batch["has_reference"] = torch.tensor([path in self.references for path in paths])
             # Images without a reference get a black one, on the image's device.
-            references = [torch.zeros_like(image) for image in images]
+            references = [*torch.zeros_like(images)]
             for number, path in enumerate(paths):
                 if path in self.references:
                     references[number] = cut(self.pictures(self.references[path]), self.size)
-            batch["reference"] = _stack(references)
+            batch["reference"] = _planes(torch.stack(references))
         return batch
 
-    def _image(self, epoch: int, index: int) -> Tensor:
-        picture = self.pictures(self.paths[index])
+    def _images(self, draws: Sequence[tuple[int, int]]) -> Tensor:
+        pictures = [self.pictures(self.paths[index]) for _, index in draws]
         if self.augmentation is None:
-            return cut(picture, self.size)
-        return self.augmentation(picture, self.size, (self.seed, epoch, index))
+            return torch.stack([cut(picture, self.size) for picture in pictures])
+        return self.augmentation(pictures, self.size, [(self.seed, *draw) for draw in draws])
 
 
-def _stack(pictures: Sequence[Tensor]) -> Tensor:
-    """Stack pictures H x W x 3 to B x 3 x H x W in the layout channels_last, which leaves their bytes in order."""
-    return torch.stack(list(pictures)).permute(0, 3, 1, 2)
+def _planes(pictures: Tensor) -> Tensor:
+    """Return pictures B x H x W x 3 as B x 3 x H x W in the layout channels_last, which leaves their bytes in order."""
+    return pictures.permute(0, 3, 1, 2)

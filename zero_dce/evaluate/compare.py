@@ -12,6 +12,7 @@ from zero_dce.evaluate.measure import measure_methods
 from zero_dce.evaluate.pictures import Pair, check_sizes, fingerprint_pairs
 from zero_dce.evaluate.table import describe_measurement, format_tables
 from zero_dce.files import write_json
+from zero_dce.hardware import use_exact_float32
 from zero_dce.networks import CurveNet, DCENetPP, make_network
 from zero_dce.records.environment import describe_environment
 from zero_dce.weights import read_weights
@@ -25,12 +26,14 @@ def compare(
     Raises:
         OSError: if a file is missing, or the JSON cannot be written.
         ValueError: if a picture or a checkpoint cannot be used.
+        MemoryError: if a picture does not fit in memory; the message says how to go on.
     """
     if json is not None and not json.parent.is_dir():
         raise FileNotFoundError(f"the folder {json.parent} of --json does not exist")
     check_sizes(pairs, longest)
     networks = load_networks(weights, scale_factor)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    use_exact_float32()
     methods = measure_methods(networks, pairs, longest, device)
     print(describe_measurement(pairs, longest, device))
     print(format_tables(methods))

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import partial
 from typing import Any
@@ -15,6 +16,7 @@ from torch import Tensor
 from zero_dce.evaluate.bootstrap import bootstrap_interval
 from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma
 from zero_dce.evaluate.pictures import Pair, read_pair
+from zero_dce.hardware import is_out_of_memory
 from zero_dce.images.sheets import to_image
 from zero_dce.metrics.colour import colour_error
 from zero_dce.metrics.means import Measure
@@ -100,6 +102,7 @@ def measure_methods(
 
     Raises:
         ValueError: if a picture cannot be used.
+        MemoryError: if a picture does not fit in memory.
     """
     methods = [Method("input", lambda image: image), _gamma_method(f"gamma {USUAL_GAMMA}", USUAL_GAMMA)]
     if pairs[0].reference is not None:
@@ -119,16 +122,36 @@ def measure_methods(
 
 def _measure_picture(methods: Sequence[Method], pair: Pair, longest: int | None, device: torch.device) -> None:
     pixels, wanted = read_pair(pair, longest)
-    image = to_image(pixels)[None].to(device)
-    reference = None if wanted is None else to_image(wanted)[None].to(device)
-    for method in methods:
-        output = method.enhance(image)
-        found = {name: measure(output) for name, measure in OF_OUTPUT.items()}
-        found |= {name: measure(image, output) for name, measure in OF_CHANGE.items()}
-        if reference is not None:
-            found |= {name: measure(output, reference) for name, measure in OF_COMPARISON.items()}
-        for name, value in found.items():
-            method.values.setdefault(name, []).append(value.item())
+    with _explain_out_of_memory(pair, max(pixels.shape[:2]), device):
+        image = to_image(pixels)[None].to(device)
+        reference = None if wanted is None else to_image(wanted)[None].to(device)
+        for method in methods:
+            for name, value in _values(method, image, reference).items():
+                method.values.setdefault(name, []).append(value.item())
+
+
+def _values(method: Method, image: Tensor, reference: Tensor | None) -> dict[str, Tensor]:
+    output = method.enhance(image)
+    found = {name: measure(output) for name, measure in OF_OUTPUT.items()}
+    found |= {name: measure(image, output) for name, measure in OF_CHANGE.items()}
+    if reference is not None:
+        found |= {name: measure(output, reference) for name, measure in OF_COMPARISON.items()}
+    return found
+
+
+@contextmanager
+def _explain_out_of_memory(pair: Pair, side: int, device: torch.device) -> Iterator[None]:
+    try:
+        yield
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
+            raise
+        on_cpu = "" if device.type == "cpu" else ", or on the processor, with CUDA_VISIBLE_DEVICES= before the command"
+        raise MemoryError(
+            f"{pair.image}, {side} pixels long, does not fit in the memory of the device {device}, where it is "
+            f"enhanced as a whole: measure all pictures smaller, with --longest {max(1, side // 2)}{on_cpu}. "
+            f"PyTorch says: {str(error).strip()}"
+        ) from error
 
 
 def _find_gamma(pairs: Sequence[Pair], longest: int | None) -> float:

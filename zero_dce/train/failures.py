@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 
+from zero_dce.hardware import is_out_of_memory, release_gpu_memory
 from zero_dce.records.run import has_checkpoint, resume_command
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
+# What a process is told that has waited for the others in vain: by gloo, by NCCL, and by the store where they meet.
+NO_ANSWER = ("Timed out waiting", "operation timeout", "Socket Timeout", "wait timeout")
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def explain_out_of_memory(config: DictConfig) -> Iterator[None]:
     try:
         yield
     except RuntimeError as error:
-        if not isinstance(error, torch.OutOfMemoryError) and "can't allocate memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
         batch, accumulate = int(config.data.batch_size), int(config.trainer.accumulate_grad_batches)
         halve = (
@@ -37,7 +39,27 @@ def explain_out_of_memory(config: DictConfig) -> Iterator[None]:
         raise MemoryError(
             f"data.batch_size={batch} at data.size={config.data.size} does not fit in memory. "
             f"{halve if batch > 1 else ''}Smaller pictures (data.size) and trainer.precision=bf16-mixed need less too. "
-            "Checkpoints written so far are kept"
+            f"Checkpoints written so far are kept. PyTorch says: {_first_line(error)}"
+        ) from error
+
+
+@contextmanager
+def explain_stuck_process(run: Path) -> Iterator[None]:
+    """Turn the error of a process that has waited for the others in vain into one that says how to go on.
+
+    Raises:
+        TimeoutError: instead of the error of PyTorch's process group.
+    """
+    try:
+        yield
+    except RuntimeError as error:
+        if not any(text in str(error) for text in NO_ANSWER):
+            raise
+        way_out = f" Go on with {resume_command(run)}." if has_checkpoint(run) else ""
+        raise TimeoutError(
+            "another process of this run has not answered for as long as the process group waits "
+            "(trainer.strategy.timeout.minutes of trainer=ddp): it is stopped, hangs, or its machine is gone. See what "
+            f"it printed last; if it only needs longer, give more minutes.{way_out} PyTorch says: {_first_line(error)}"
         ) from error
 
 
@@ -60,12 +82,19 @@ def explain_full_disk(run: Path) -> Iterator[None]:
         ) from error
 
 
-def release_memory(error: BaseException) -> None:
-    """Let go of a failed run's tensors: Hydra keeps its exception, and with it all frames, until the sweep's end."""
-    link: BaseException | None = error
+def release_memory(error: BaseException | None = None) -> None:
+    """Let go of the tensors of a run that has ended, also of one that failed with ``error``.
+
+    Hydra keeps an exception, and with it all frames, until the sweep's end. The Trainer, its loops and the module refer
+    to each other, so that without an error too they stay until the garbage collector comes by.
+    """
+    link = error
     while link is not None:
         traceback.clear_frames(link.__traceback__)
         link = link.__cause__ or link.__context__
     gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    release_gpu_memory()
+
+
+def _first_line(error: BaseException) -> str:
+    return str(error).strip().partition("\n")[0]

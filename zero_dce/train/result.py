@@ -20,7 +20,7 @@ from omegaconf import DictConfig, OmegaConf
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
 from zero_dce.files import read_json, write_json
-from zero_dce.hardware import peak_memory_mb, reset_peak_memory
+from zero_dce.hardware import gpu_is_lost, peak_memory_mb, reset_peak_memory
 from zero_dce.records.environment import describe_environment
 from zero_dce.records.run import (
     CHECKPOINTS,
@@ -96,6 +96,9 @@ class RunResult:
         """The last step; the last validation's measures and the last logged training losses."""
         if self.ended is not None or self.trainer is None:
             return self.ended or (0, {})
+        if gpu_is_lost():
+            # The latest values are on it; those before are on disk.
+            return self.trainer.global_step, last_values(read_rows(self.run))
         logged = sorted(self.trainer.callback_metrics.items())
         measures = {name: float(value) for name, value in logged if name.startswith(("val/", "train/"))}
         return self.trainer.global_step, measures

@@ -13,10 +13,16 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from zero_dce.data.datamodule import ExposureDataModule
+from zero_dce.hardware import use_exact_float32
 from zero_dce.signals import StopSignals
 from zero_dce.train.callbacks.processes import ProcessCheck
 from zero_dce.train.configuration import is_launched
-from zero_dce.train.failures import explain_full_disk, explain_out_of_memory
+from zero_dce.train.failures import (
+    explain_full_disk,
+    explain_out_of_memory,
+    explain_stuck_process,
+    release_memory,
+)
 from zero_dce.train.preflight import check_processes, check_run
 from zero_dce.train.rank import is_first_process
 from zero_dce.train.result import next_steps, open_loggers, record_cache, record_data, record_ended, record_result
@@ -32,8 +38,15 @@ def train(config: DictConfig) -> None:
         FileNotFoundError: if the data, or a checkpoint to resume from, is missing.
         MemoryError: if a batch does not fit; the message says how to go on.
         NonFiniteLossError: if a loss is NaN or infinite; the message names the term and the files.
+        TimeoutError: if another process of the run does not answer; the message says how to go on.
         Interrupted: if SIGTERM, SIGUSR1 or SIGUSR2 ended the run; under SLURM the last two requeue its job.
     """
+    _train(config)
+    # The frame of the run is gone by now, and nothing is left of it but circles.
+    release_memory()
+
+
+def _train(config: DictConfig) -> None:
     run, launch = Path(config.run_dir), HydraConfig.get()
     in_sweep, in_sweeps_process = is_launched(launch), launch.mode == RunMode.MULTIRUN
     # What processes compare is taken before the first one adds to the configuration what only it finds out.
@@ -54,7 +67,11 @@ def train(config: DictConfig) -> None:
         configured = hydra.utils.instantiate(config.callbacks).values()
         callbacks = [result.timer, processes, *filter(None, configured), Interruption(signals)]
         _prepare(data, config, run, start)
-        with open_loggers(config, run, start.step) as loggers, explain_out_of_memory(config):
+        with (
+            open_loggers(config, run, start.step) as loggers,
+            explain_out_of_memory(config),
+            explain_stuck_process(run),
+        ):
             trainer = _make_trainer(config, callbacks, loggers)
             check_processes(trainer, processes, in_sweeps_process)
             result.begin(trainer)
@@ -65,6 +82,7 @@ def train(config: DictConfig) -> None:
 
 def _make_parts(config: DictConfig, start: Start) -> tuple[ExposureDataModule, L.LightningModule]:
     """Return the DataModule and the LightningModule, whose first weights follow from the seed."""
+    use_exact_float32()
     L.seed_everything(config.seed, workers=True, verbose=False)
     data = hydra.utils.instantiate(config.data)
     # A resumed run takes its weights from its own checkpoint.

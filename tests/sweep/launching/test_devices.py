@@ -52,3 +52,61 @@ def test_the_cpu_needs_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     assert devices.visible_gpus("cpu") == []
     assert devices.deal_out([], 3, 2, narrow=True) == [None, None, None]
+
+
+MIGS = ["MIG-41b3359c-e721-56e5-8009-12e5797ed514", "MIG-65b79fff-6d3c-5490-a288-b31ec705f310"]
+
+
+@pytest.mark.parametrize(
+    ("given", "counted", "expected"),
+    [
+        (None, 2, ["0", "1"]),
+        ("2, 3", 2, ["2", "3"]),
+        ("1,0,-1,2", 2, ["1", "0"]),
+        ("0,0", 0, []),
+        ("", 0, []),
+        ("GPU-8932f937,GPU-9a4d9df2", 2, ["GPU-8932f937", "GPU-9a4d9df2"]),
+        # CUDA shows a process the first part of a GPU only, whatever the list.
+        (",".join(MIGS), 1, MIGS),
+        (",".join([*MIGS, MIGS[0]]), 1, MIGS),
+        (",".join(MIGS), 0, []),
+    ],
+)
+def test_gpus_of_cudas_list(
+    given: str | None, counted: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where CUDA ends a list, at -1, or rejects it, for a repetition, so does this."""
+    monkeypatch.setattr("torch.cuda.device_count", lambda: counted)
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if given is not None:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", given)
+    assert devices.visible_gpus("auto") == expected
+
+
+@pytest.mark.parametrize(
+    ("variables", "counted", "expected"),
+    [
+        ({"HIP_VISIBLE_DEVICES": "3,1"}, 2, ["3", "1"]),
+        ({"CUDA_VISIBLE_DEVICES": "2,3"}, 2, ["2", "3"]),
+        ({"HIP_VISIBLE_DEVICES": "3,1", "CUDA_VISIBLE_DEVICES": "0"}, 2, ["3", "1"]),
+        # The second list counts within the first.
+        ({"ROCR_VISIBLE_DEVICES": "4,5,6"}, 3, ["0", "1", "2"]),
+        ({"ROCR_VISIBLE_DEVICES": "4,5,6", "HIP_VISIBLE_DEVICES": "2,0"}, 2, ["2", "0"]),
+    ],
+)
+def test_gpus_of_amds_lists(
+    variables: dict[str, str], counted: int, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.version.hip", "6.4")
+    monkeypatch.setattr("torch.cuda.device_count", lambda: counted)
+    for name in ("CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES"):
+        monkeypatch.delenv(name, raising=False)
+    for name, value in variables.items():
+        monkeypatch.setenv(name, value)
+    assert devices.visible_gpus("auto") == expected
+
+
+def test_parts_of_a_gpu_are_slots_and_not_devices_of_a_run() -> None:
+    assert devices.deal_out(MIGS, None, 1, narrow=False) == [MIGS[:1], MIGS[1:]]
+    with pytest.raises(ValueError, match=r"each run has 2 devices, but of 2 parts of a GPU \(MIG\) a process sees one"):
+        devices.deal_out(MIGS, None, 2, narrow=False)

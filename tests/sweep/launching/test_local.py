@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import torch
 
 from tests.helpers.launching import states
 from tests.helpers.runs import read_result, run_apart, run_here, tiny
 from zero_dce.files import sole_owner
+from zero_dce.module import ZeroDCE
 from zero_dce.records.sweep import read_sweep
 from zero_dce.review.collect import collect
 from zero_dce.review.pick import choose
@@ -81,3 +84,33 @@ def test_a_sweep_that_is_run_already_is_refused(
             assert run_here(monkeypatch, sweep.parent, "resume=sweep") == 1
         assert f"another process is writing to {owned}" in capsys.readouterr().err
     assert states(sweep) == ["finished", "failed", "unfinished"]
+
+
+def test_a_gpu_that_is_lost_costs_one_run(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every further call on it fails in this process: it must end no later run, nor hide the first error."""
+    step = ZeroDCE.training_step
+
+    def fail(*_: object) -> None:
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    def fail_at_third(self: ZeroDCE, batch: Any, batch_idx: int) -> torch.Tensor:
+        if self.global_step < 2:
+            return step(self, batch, batch_idx)
+        monkeypatch.setattr("torch.cuda.is_initialized", lambda: True)
+        for name in ("synchronize", "empty_cache"):
+            monkeypatch.setattr(f"torch.cuda.{name}", fail)
+        fail()
+        raise AssertionError
+
+    monkeypatch.setattr(ZeroDCE, "training_step", fail_at_third)
+    given = tiny(sice, "logger=csv", "seed=1,2,3", "hydra.sweep.dir=sweep", "-m")
+    assert run_here(monkeypatch, tmp_path, *given) == 1
+    assert states(tmp_path / "sweep") == ["failed", "finished", "finished"], "the last two with steps that do not fail"
+    failed = read_result(tmp_path / "sweep" / "0")
+    assert failed["error"] == "AcceleratorError: CUDA error: an illegal memory access was encountered"
+    assert failed["last_step"] == 2
+    assert {"train/exp", "val/exp"} <= failed["measures"].keys(), "those of the steps before, from metrics.csv"
+    printed = capsys.readouterr()
+    assert "The GPU answers this process no more" in printed.out + printed.err

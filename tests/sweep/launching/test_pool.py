@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
@@ -13,10 +15,27 @@ from tests.helpers.paths import ROOT
 from tests.helpers.processes import is_running, wait_for
 from tests.helpers.runs import read_metrics, read_result, run_apart, tiny
 from zero_dce.files import read_json
+from zero_dce.sweep.launching.job import SweepRun
+from zero_dce.sweep.launching.pool import ActiveRun
 
-pytestmark = pytest.mark.slow
+
+@pytest.mark.parametrize(
+    ("codes", "expected"),
+    [
+        ([0, -9], "process 1 of 2 was killed by signal 9 (SIGKILL); what it printed is in run"),
+        ([1], "its process ended with exit code 1; what it printed is in run"),
+        ([-6], "its process was killed by signal 6 (SIGABRT); what it printed is in run"),
+        ([-6, 1], "process 0 of 2 was killed by signal 6 (SIGABRT), as NCCL ends one that has waited for the others"),
+    ],
+)
+def test_how_a_run_ended(codes: list[int], expected: str) -> None:
+    ranks: Any = [SimpleNamespace(exitcode=code, is_alive=lambda: False) for code in codes]
+    active = ActiveRun(SweepRun(0, (), Path("run")), 0, ranks, None)
+    assert active.alive() == []
+    assert active.explain().startswith(expected)
 
 
+@pytest.mark.slow
 def test_runs_of_two_processes_and_one_that_crashes(sice: Path, tmp_path: Path) -> None:
     """Process 1 of the first run is killed: that run fails and says why, and the sweep goes on."""
     options = [*tiny(sice, "logger=csv", *TWO), f"{TROUBLE}Kill,rank:1,step:2}},null", "hydra.sweep.dir=sweep", "-m"]
@@ -34,6 +53,7 @@ def test_runs_of_two_processes_and_one_that_crashes(sice: Path, tmp_path: Path) 
     assert (folder / "1" / ".hydra" / "overrides.yaml").is_file()
 
 
+@pytest.mark.slow
 def test_several_runs_at_a_time_then_ctrl_c_then_continued(sice: Path, tmp_path: Path) -> None:
     """Two of three runs wait side by side at step 3 when Ctrl-C comes; nothing is left of them but their folders."""
     local = ("hydra/launcher=local", "hydra.launcher.slots=2", "hydra.sweep.dir=sweep", "trainer.max_steps=6")

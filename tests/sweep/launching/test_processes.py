@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.helpers.launching import TROUBLE, TWO, start, states, three_runs
+from tests.helpers.paths import ROOT
 from tests.helpers.processes import is_running, wait_for
 from zero_dce.sweep.launching.processes import run_in_subprocess
 
@@ -40,3 +43,26 @@ def test_a_function_in_a_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_in_subprocess(describe, "GIVEN", environment=environment, threads=1) == ("2", None, 1)
     with pytest.raises(RuntimeError, match=r"^ValueError: no$"):
         run_in_subprocess(describe, "raise", environment=environment, threads=1)
+
+
+POISONED = """
+import torch
+def poison(name):
+    def refuse(*_, **__):
+        raise AssertionError(f"torch.cuda.{name} was called")
+    assert hasattr(torch.cuda, name), name
+    setattr(torch.cuda, name, refuse)
+for name in ("_lazy_init", "init", "is_available", "device_count", "current_device", "set_device", "mem_get_info"):
+    poison(name)
+from zero_dce.sweep.launching.processes import PRELOAD
+import importlib, sys
+importlib.import_module(PRELOAD)
+assert "zero_dce.train.run" in sys.modules
+assert "zero_dce.sweep.estimate" in sys.modules
+"""
+
+
+def test_the_fork_server_asks_for_no_gpu() -> None:
+    """A CUDA context does not survive a fork: one in the server would fail every run of the sweep."""
+    done = subprocess.run([sys.executable, "-c", POISONED], cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stderr

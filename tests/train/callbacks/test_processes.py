@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import sys
 from multiprocessing.context import ForkServerProcess
@@ -289,3 +291,25 @@ def test_workers_may_follow_each_machines_cores() -> None:
     ]
     assert list(differences([check.facts for check in checks])) == []
     assert {"version of torch", "version of zero_dce", "trainer.devices", "run_dir"} < {*checks[0].facts}
+
+
+@pytest.mark.slow
+def test_a_process_that_is_stopped_fails_the_run_in_time(options: list[str], tmp_path: Path) -> None:
+    """The other one waits for as long as it was told, and says what to do."""
+    endless = ["trainer.max_steps=1000000", "every_n_steps=2", "callbacks.samples=null", "hydra.run.dir=run/0"]
+    waiting = ["trainer.strategy.timeout.minutes=0", "+trainer.strategy.timeout.seconds=5"]
+    first, second = started(tmp_path, *[[*options, *DDP, *endless, *waiting]] * 2)
+    wait_for(changed(tmp_path / "run" / "0" / "checkpoints" / "last.ckpt"), [first, second])
+    assert second.pid is not None
+    os.kill(second.pid, signal.SIGSTOP)
+    try:
+        assert exit_code(first) == 1
+    finally:
+        second.kill()
+        second.join()
+    result = read_result(tmp_path / "run" / "0")
+    assert result["state"] == "failed"
+    assert "another process of this run has not answered" in result["error"]
+    assert "trainer.strategy.timeout.minutes" in result["error"]
+    assert "Go on with python -m zero_dce.train resume=" in result["error"]
+    assert "has not answered" in (tmp_path / "output-0.txt").read_text()

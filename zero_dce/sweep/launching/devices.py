@@ -2,26 +2,35 @@
 
 from __future__ import annotations
 
-import os
 from typing import Any
 
 import torch
 
+from zero_dce.sweep.launching.environment import named_gpus
+
 ALL_DEVICES = ("auto", "-1", -1)
 # The GPUs of each run at a time; a slot of None sees what this process sees.
 Slots = list[list[str] | None]
+# A part of a GPU that is divided by NVIDIA's MIG. A process sees the first one of its list only.
+MIG = "MIG-"
 
 
 def visible_gpus(accelerator: str) -> list[str]:
-    """Return the GPUs that runs may use, as ``CUDA_VISIBLE_DEVICES`` names them; none if the CPU was chosen."""
+    """Return the GPUs that runs may use, by the names that ``CUDA_VISIBLE_DEVICES``, or AMD's variable, has for them.
+
+    There are none if another accelerator was chosen. Parts of a GPU (MIG) count one by one.
+    """
     if accelerator not in ("auto", "gpu", "cuda"):
         return []
     # This asks the driver and starts nothing on a GPU.
     count = torch.cuda.device_count()
-    given = os.environ.get("CUDA_VISIBLE_DEVICES")
+    given = named_gpus()
     if given is None:
         return [str(index) for index in range(count)]
-    return [name.strip() for name in given.split(",")][:count]
+    names = [name.strip() for name in given.split(",")]
+    if count and names[0].startswith(MIG):
+        return list(dict.fromkeys(name for name in names if name.startswith(MIG)))
+    return names[:count]
 
 
 def count_processes(devices: Any, gpus: int) -> int:
@@ -62,8 +71,13 @@ def deal_out(gpus: list[str], slots: int | None, per_run: int, narrow: bool) -> 
         narrow: whether a single slot sees only its own GPUs too.
 
     Raises:
-        ValueError: if the slots need more GPUs than there are.
+        ValueError: if the slots need more GPUs than there are, or a run several parts of a GPU.
     """
+    if gpus and gpus[0].startswith(MIG) and per_run > 1:
+        raise ValueError(
+            f"each run has {per_run} devices, but of {len(gpus)} parts of a GPU (MIG) a process sees one only: give "
+            "trainer.devices=1, or whole GPUs in CUDA_VISIBLE_DEVICES"
+        )
     if slots is None:
         slots = max(1, len(gpus) // per_run)
     if not gpus or (slots == 1 and not narrow):

@@ -6,6 +6,8 @@ import os
 import socket
 from collections.abc import Sequence
 
+import torch
+
 # torchrun, srun and MPI set these in their processes: a run that inherited them would take itself for one of theirs.
 # WANDB_SERVICE names W&B's own process, which serves the process that started it and ends with that one.
 LAUNCHER_VARIABLES = (
@@ -15,7 +17,17 @@ LAUNCHER_VARIABLES = (
 LAUNCHER_PREFIXES = ("MASTER_", "ROLE_", "TORCHELASTIC_", "SLURM_", "PMI_", "PMIX_", "OMPI_", "JSM_")
 # A user sets these for SLURM's commands.
 KEPT = ("SLURM_CONF", "SLURM_CLUSTERS", "SLURM_JWT")
-GPUS = "CUDA_VISIBLE_DEVICES"
+CUDA_GPUS, HIP_GPUS = "CUDA_VISIBLE_DEVICES", "HIP_VISIBLE_DEVICES"
+
+
+def named_gpus() -> str | None:
+    """Return the list of GPUs that this process was given by its environment, as it stands there; ``None`` for all.
+
+    AMD's HIP reads CUDA's variable too, where its own is not set.
+    """
+    if torch.version.hip and HIP_GPUS in os.environ:
+        return os.environ[HIP_GPUS]
+    return os.environ.get(CUDA_GPUS)
 
 
 def run_environments(processes: int, gpus: Sequence[str] | None) -> list[dict[str, str]]:
@@ -25,7 +37,9 @@ def run_environments(processes: int, gpus: Sequence[str] | None) -> list[dict[st
     """
     environment = {name: value for name, value in os.environ.items() if not is_launchers(name)}
     if gpus is not None:
-        environment[GPUS] = ",".join(gpus)
+        # A list in AMD's variable counts within one in ROCR_VISIBLE_DEVICES, which the runs inherit.
+        environment.pop(CUDA_GPUS, None)
+        environment[HIP_GPUS if torch.version.hip else CUDA_GPUS] = ",".join(gpus)
     if processes == 1:
         return [environment]
     meeting = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(processes)}

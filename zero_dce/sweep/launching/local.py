@@ -17,6 +17,7 @@ from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.zero_dce.sweep_overview import SweepOverview
 from zero_dce.files import sole_owner
+from zero_dce.hardware import gpu_is_lost
 from zero_dce.records.sweep import read_plan
 from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
 from zero_dce.sweep.launching.layout import Placement, lay_out
@@ -62,7 +63,7 @@ def _launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], fir
     with Pool(placement, hydra_settings(config), _progress(launcher)) as pool:
         for run in left:
             log.info("\t#%d : %s", run.number, " ".join(filter_overrides(run.overrides)))
-            if placement.in_this_process(run):
+            if placement.in_this_process(run) and _can_train_here():
                 # The run before this one may have several processes, which must not run beside it.
                 pool.drain()
                 returns[run.number] = _run_here(launcher, run, placement)
@@ -71,6 +72,14 @@ def _launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], fir
         pool.drain()
         pool.log_overhead()
     return [returns.get(run.number) or run.job_return() for run in runs]
+
+
+def _can_train_here() -> bool:
+    """Tell whether this process can still train: on a GPU that an earlier run's error has cost it, it cannot."""
+    if not gpu_is_lost():
+        return True
+    log.warning("The GPU answers this process no more, after the error of a run: the next run gets a fresh process")
+    return False
 
 
 def _progress(launcher: LocalLauncher) -> SweepProgress | None:

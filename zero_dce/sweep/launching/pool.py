@@ -64,6 +64,11 @@ class ActiveRun:
         code = self.ranks[rank].exitcode or 0
         how = f"was killed by signal {-code} ({_signal_name(-code)})" if code < 0 else f"ended with exit code {code}"
         who = f"process {rank} of {len(self.ranks)}" if len(self.ranks) > 1 else "its process"
+        if code == -signal.SIGABRT and len(self.ranks) > 1:
+            how += (
+                ", as NCCL ends one that has waited for the others in vain (trainer.strategy.timeout.minutes of "
+                "trainer=ddp)"
+            )
         return f"{who} {how}; what it printed is in {self.run.folder}"
 
 
