@@ -78,6 +78,16 @@ def vectors(shared: Path) -> dict[str, np.ndarray]:
         return dict(file)
 
 
+@pytest.fixture
+def not_estimated(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A sweep that measures nothing beforehand: for tests whose stand-ins are for the steps of its runs only."""
+
+    def refuse(_: object) -> None:
+        raise ValueError("not in this test")
+
+    monkeypatch.setattr("zero_dce.sweep.estimate._measure", refuse)
+
+
 @pytest.fixture(scope="session")
 def sice(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Five scenes of four frames, in SICE's layout, with pairs."""

@@ -37,6 +37,7 @@ def test_out_of_memory_says_how_to_go_on(
     assert read_result(only_run(tmp_path))["state"] == "failed"
 
 
+@pytest.mark.usefixtures("not_estimated")
 def test_a_failed_run_lets_go_of_its_tensors(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Hydra keeps the exception; on a GPU the frames in it would fill the memory of the next run."""
     kept: list[weakref.ref[torch.Tensor]] = []
@@ -53,6 +54,7 @@ def test_a_failed_run_lets_go_of_its_tensors(sice: Path, tmp_path: Path, monkeyp
     assert alive_at_next_failure == [[], [False], [False, False]]
 
 
+@pytest.mark.usefixtures("not_estimated")
 def test_a_run_that_has_ended_leaves_nothing(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even until the garbage collector comes by: on a GPU the next run would have less room."""
     kept: list[weakref.ref[Any]] = []

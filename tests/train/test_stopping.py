@@ -419,6 +419,7 @@ def test_the_clock_of_two_processes(sice: Path, tmp_path: Path) -> None:
 SWEEP = ["seed=1,2", "hydra.sweep.dir=sweep", "-m"]
 
 
+@pytest.mark.usefixtures("not_estimated")
 def test_a_sweep_ends_with_its_table(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -432,6 +433,7 @@ def test_a_sweep_ends_with_its_table(
     assert (tmp_path / "sweep" / "sweep.csv").is_file()
 
 
+@pytest.mark.usefixtures("not_estimated")
 def test_a_signal_in_a_runs_last_step_ends_the_sweep(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -105,8 +105,10 @@ def estimate_run(config: DictConfig, timed: bool = True) -> Estimate:
     try:
         with _silent():
             schedule, costs = _measure(config)
-    finally:
-        release_memory()
+    except BaseException as error:
+        release_memory(error)
+        raise
+    release_memory()
     return Estimate(costs.of_run(schedule), _megabytes(config, schedule), _describe(config, schedule, costs))
 
 

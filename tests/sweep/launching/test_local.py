@@ -86,6 +86,7 @@ def test_a_sweep_that_is_run_already_is_refused(
     assert states(sweep) == ["finished", "failed", "unfinished"]
 
 
+@pytest.mark.usefixtures("not_estimated")
 def test_a_gpu_that_is_lost_costs_one_run(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -91,6 +91,7 @@ def test_samplers_and_batches_and_a_database(
     assert "does not hold: restore it" in capsys.readouterr().err
 
 
+@pytest.mark.usefixtures("not_estimated")
 def test_faded_and_failed_runs(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
