@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zero_dce.checks import check_number
-from zero_dce.enhance.canvas import AnyCanvas, Canvas
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import Backend, choose_backend
 from zero_dce.enhance.graph.programs import enhancement
 from zero_dce.enhance.pixels import map_pixels
 from zero_dce.enhance.threads import in_threads
 from zero_dce.enhance.tiles import Tile, plan_tiles
+from zero_dce.images.canvas import AnyCanvas, Canvas
 from zero_dce.weights import Weights
 
 ENHANCER_MODES = ("exact", "fast")

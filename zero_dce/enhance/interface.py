@@ -11,9 +11,9 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from zero_dce.enhance.canvas import ArrayCanvas, PillowCanvas, PixelArray
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.trained import TRAINED
+from zero_dce.images.canvas import ArrayCanvas, PillowCanvas, PixelArray
 from zero_dce.weights import find_file, read_weights
 
 ImageLike = TypeVar("ImageLike")

@@ -7,12 +7,12 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from zero_dce.enhance.canvas import Canvas, PillowCanvas
 from zero_dce.enhance.engine import Enhancer
-from zero_dce.enhance.formats import Photograph, read_photograph
 from zero_dce.enhance.inputs import FilePair
 from zero_dce.enhance.pixel_budget import PixelBudget
 from zero_dce.enhance.results import Extras, blank_map, save_results
+from zero_dce.images.canvas import Canvas, PillowCanvas
+from zero_dce.images.formats import Photograph, read_photograph
 
 ShowProgress = Callable[[float], object]
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 from PIL import Image
 
-from zero_dce.enhance.canvas import Canvas, PillowCanvas
-from zero_dce.enhance.formats import Photograph, save_photograph, turn_upright, upright
-from zero_dce.enhance.formats.photograph import encode_with_pillow
 from zero_dce.enhance.reduce import reduce_canvas
 from zero_dce.files import atomic
+from zero_dce.images.canvas import Canvas, PillowCanvas
+from zero_dce.images.formats import Photograph, save_photograph, turn_upright, upright
+from zero_dce.images.formats.photograph import encode_with_pillow
 from zero_dce.images.sheets import side_by_side
 
 # The halves of a comparison are at most this long, in pixels, so that they fit a screen.
