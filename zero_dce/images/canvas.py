@@ -32,6 +32,10 @@ class Canvas(Protocol):
     def dtype(self) -> np.dtype[Any]:
         """The type of the values: uint8, uint16 or float32."""
 
+    @property
+    def bits(self) -> int:
+        """The bits per channel of what is stored, which decide how precisely it is worth computing."""
+
     def read(self, box: Box) -> PixelArray:
         """Copy a box: h x w x 3 of type ``dtype``, C-contiguous; grey is repeated in all three channels."""
 
@@ -60,6 +64,7 @@ class PillowCanvas:
     """
 
     dtype: np.dtype[Any] = np.dtype(np.uint8)
+    bits = 8
 
     def __init__(self, image: Image.Image) -> None:
         if image.mode not in ("RGB", "L", "RGBA", "LA"):
@@ -73,7 +78,7 @@ class PillowCanvas:
 
     def write(self, box: Box, tile: PixelArray) -> None:
         """Write uint8 h x w x 3 into a box."""
-        _check(self, box, tile)
+        check_tile(self, box, tile)
         if self.image.mode == "RGB":
             pixels = np.ascontiguousarray(tile)
         else:
@@ -92,7 +97,7 @@ class PillowCanvas:
         return PillowCanvas(Image.new(self.image.mode, size, opaque))
 
     def _crop(self, box: Box) -> PixelArray:
-        _check_box(self, box)
+        check_box(self, box)
         return np.array(self.image.crop(box))
 
 
@@ -115,6 +120,7 @@ class ArrayCanvas:
             )
         self.pixels = pixels
         self.dtype = pixels.dtype
+        self.bits = 8 * pixels.itemsize
         self.height, self.width = pixels.shape[:2]
 
     def read(self, box: Box) -> PixelArray:
@@ -123,7 +129,7 @@ class ArrayCanvas:
 
     def write(self, box: Box, tile: PixelArray) -> None:
         """Write h x w x 3 of the canvas's type into a box."""
-        _check(self, box, tile)
+        check_tile(self, box, tile)
         _put_rgb(self._view(box), tile)
 
     def blank(self, size: tuple[int, int] | None = None) -> ArrayCanvas:
@@ -137,7 +143,7 @@ class ArrayCanvas:
         return ArrayCanvas(blank)
 
     def _view(self, box: Box) -> PixelArray:
-        _check_box(self, box)
+        check_box(self, box)
         left, top, right, bottom = box
         return self.pixels[top:bottom, left:right]
 
@@ -167,14 +173,16 @@ def _luma(tile: PixelArray) -> PixelArray:
     return ((wide @ np.array(LUMA, np.uint32) + 0x8000) >> 16).astype(tile.dtype)
 
 
-def _check_box(canvas: Canvas, box: Box) -> None:
+def check_box(canvas: Canvas, box: Box) -> None:
+    """Raise ValueError unless a box lies inside a picture."""
     left, top, right, bottom = box
     if not (0 <= left < right <= canvas.width and 0 <= top < bottom <= canvas.height):
         raise ValueError(f"the box {box} is not inside a picture of {canvas.width} x {canvas.height} pixels")
 
 
-def _check(canvas: Canvas, box: Box, tile: PixelArray) -> None:
-    _check_box(canvas, box)
+def check_tile(canvas: Canvas, box: Box, tile: PixelArray) -> None:
+    """Raise ValueError unless a box lies inside a picture, and the tile is of its size and of the picture's type."""
+    check_box(canvas, box)
     expected = (box[3] - box[1], box[2] - box[0], 3)
     if tile.shape != expected or tile.dtype != canvas.dtype:
         raise ValueError(

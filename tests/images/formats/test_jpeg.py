@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 from tests.helpers.photographs import exif_block, pixels, round_trip, thumbnail
 from tests.images.formats.test_photoshop import CAPTION, PATH, PREVIEW
 from tests.images.test_decode import wide_profile
-from zero_dce.images.formats import read_photograph, save_photograph, turn_upright, upright
+from zero_dce.images.formats import read_photograph, save_photograph
 from zero_dce.images.formats.exif import drop_thumbnail
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
@@ -190,8 +190,10 @@ def test_the_canvas_is_the_decoded_image_alone(tmp_path: Path) -> None:
 def test_upright(tmp_path: Path) -> None:
     save(tmp_path / "a.jpg", exif=b"Exif\0\0" + exif_block())
     picture = read_photograph(tmp_path / "a.jpg")
-    canvas = turn_upright(picture, picture.canvas)
-    save_photograph(upright(picture), canvas, tmp_path / "b.jpg")
+    view, (width, height) = picture.view(), (48, 64)
+    canvas = view.blank((width, height))
+    canvas.write((0, 0, width, height), view.read((0, 0, width, height)))
+    save_photograph(picture.upright(), canvas.stored, tmp_path / "b.jpg")
     with Image.open(tmp_path / "a.jpg") as old, Image.open(tmp_path / "b.jpg") as new:
         assert (new.size, new.getexif()[ExifTags.Base.Orientation]) == ((48, 64), 1)
         expected = np.asarray(ImageOps.exif_transpose(old)).astype(int)

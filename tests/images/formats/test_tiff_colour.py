@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import numpy as np
@@ -63,3 +64,25 @@ def test_lab_becomes_srgb(tmp_path: Path) -> None:
     picture, written = round_trip(tmp_path / "a.tif")
     assert picture.notices[0].startswith("LAB: ")
     assert np.abs(tifffile.imread(written).astype(int) - (200, 90, 40)).max() <= 3
+
+
+def test_palettes_of_one_bit_become_colours(tmp_path: Path) -> None:
+    image = Image.fromarray(pixels((45, 67))).convert("1")
+    image.save(tmp_path / "a.tif")
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    kind = struct.pack("<HHI", 262, 3, 1)
+    at = content.index(kind) + len(kind)
+    # A palette instead of black and white: its tag, the last one, follows the others.
+    content[at : at + 2] = (3).to_bytes(2, "little")
+    (start,) = struct.unpack_from("<I", content, 4)
+    (count,) = struct.unpack_from("<H", content, start)
+    table = bytes(content[start + 2 : start + 2 + 12 * count])
+    entries = [table[place : place + 12] for place in range(0, len(table), 12)]
+    palette = np.array([[200, 10], [40, 120], [30, 250]], np.uint16)
+    entries.append(struct.pack("<HHII", 320, 3, 6, len(content)))
+    content += (palette * 257).astype("<u2").tobytes()
+    content[4:8] = struct.pack("<I", len(content))
+    content += struct.pack("<H", count + 1) + b"".join(sorted(entries, key=lambda entry: entry[:2][::-1])) + bytes(4)
+    (tmp_path / "a.tif").write_bytes(content)
+    _, written = round_trip(tmp_path / "a.tif")
+    assert np.array_equal(tifffile.imread(written), palette.T.astype(np.uint8)[np.asarray(image).astype(int)])

@@ -36,6 +36,10 @@ class BmpKept:
         """The same."""
         return self
 
+    def as_srgb(self) -> BmpKept:
+        """The same: a BMP without a profile is sRGB."""
+        return self
+
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:  # noqa: ARG002
         """Write a canvas of 8 bits without compression."""
         stream.write(encode_with_pillow(cast("PillowCanvas", canvas).image, "BMP", dpi=self.dpi))

@@ -8,7 +8,7 @@ from typing import BinaryIO
 
 from zero_dce.files import atomic
 from zero_dce.images.canvas import Canvas
-from zero_dce.images.decode import ImageReadError, describe_error
+from zero_dce.images.errors import ImageReadError, describe_error
 from zero_dce.images.formats.bmp import read_bmp
 from zero_dce.images.formats.jpeg import read_jpeg
 from zero_dce.images.formats.photograph import CheckSize, Content, Photograph
@@ -61,7 +61,9 @@ def read_photograph(
         reason = describe_error(path, error)
         raise ImageReadError(f"cannot read {path} as an image: {reason}", reason) from error
     notices = [] if path.suffix.lower() in SUFFIXES[format_] else [f"a {format_} file named {path.suffix or path.name}"]
-    return Photograph(path, format_, content.canvas, content.kept, notices + content.notices)
+    return Photograph(
+        path, format_, content.canvas, content.kept, notices + content.notices, content.space, content.alpha
+    )
 
 
 def save_photograph(picture: Photograph, canvas: Canvas, path: Path, quality: int = 95) -> None:

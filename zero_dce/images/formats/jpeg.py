@@ -10,7 +10,7 @@ from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
 from zero_dce.images.canvas import Canvas, PillowCanvas
-from zero_dce.images.decode import to_srgb
+from zero_dce.images.colour import icc_space, srgb_profile, to_srgb
 from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions, encode_with_pillow
 from zero_dce.images.formats.photoshop import drop_previews
@@ -59,6 +59,13 @@ class JpegKept:
         """The same with orientation 1."""
         return replace(self, segments=_change(self.segments, EXIF_SEGMENT, set_upright))
 
+    def as_srgb(self) -> JpegKept:
+        """The same with an sRGB profile in place of its own."""
+        others = tuple(segment for segment in self.segments if not _is_kind(segment, PROFILE_SEGMENT))
+        # One segment: its number, and how many there are.
+        profile = (PROFILE_SEGMENT[0], PROFILE_SEGMENT[1] + bytes((1, 1)) + srgb_profile())
+        return replace(self, segments=(*others, profile))
+
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Encode a canvas of 8 bits."""
         check_dimensions(canvas, "JPEG", LONGEST_JPEG_SIDE)
@@ -91,10 +98,14 @@ def read_jpeg(stream: BinaryIO, check_size: CheckSize) -> Content:
     sampling = max(get_sampling(file), FULL_COLOUR)
     notices = _notices(file)
     image: Image.Image = file
+    space = None
     if file.mode == "CMYK":
         image, notice = to_srgb(file, file.info.get("icc_profile"))
         segments = [segment for segment in segments if not _is_kind(segment, PROFILE_SEGMENT)]
         notices.append(f"CMYK: {notice or 'converted to sRGB without a colour profile'}")
+    else:
+        space, notice = icc_space(file.info.get("icc_profile"), grey=file.mode == "L")
+        notices += [notice] if notice else []
     without_thumbnail = _change(segments, EXIF_SEGMENT, drop_thumbnail)
     kept = JpegKept(
         _change(without_thumbnail, PHOTOSHOP_SEGMENT, drop_previews),
@@ -104,7 +115,7 @@ def read_jpeg(stream: BinaryIO, check_size: CheckSize) -> Content:
     )
     # Pillow would write what it finds there a second time.
     image.info.clear()
-    return Content(PillowCanvas(image), kept, notices)
+    return Content(PillowCanvas(image), kept, notices, space)
 
 
 def _density(file: JpegImageFile) -> bytes | None:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, Protocol, Self
 
 from PIL import Image
 
-from zero_dce.images.canvas import Canvas
+from zero_dce.images.canvas import ArrayCanvas, Canvas, PillowCanvas, PixelArray
+from zero_dce.images.colour import ColourSpace
+from zero_dce.images.view import SrgbView
 
 # It takes the width and height from a file's header, and raises ValueError if they are too large.
 CheckSize = Callable[[int, int], None]
@@ -45,16 +47,21 @@ class Kept(Protocol):
     def upright(self) -> Self:
         """Return the same with orientation 1, for pixels that are upright already."""
 
+    def as_srgb(self) -> Self:
+        """Return the same with sRGB as its colour space, for pixels whose own space has no way back from sRGB."""
+
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Write a whole file of the format."""
 
 
 class Content(NamedTuple):
-    """What the reader of one format returns."""
+    """What the reader of one format returns; the attributes are those of :class:`Photograph`."""
 
     canvas: Canvas
     kept: Kept
     notices: list[str]
+    space: ColourSpace | None = None
+    alpha: PixelArray | None = None
 
 
 @dataclass
@@ -67,6 +74,8 @@ class Photograph:
         canvas: the pixels, in the stored orientation and in the file's own colour space.
         kept: metadata, and how the file was encoded.
         notices: what a person should know, such as frames that are left out.
+        space: what the numbers of the pixels mean; ``None`` is sRGB.
+        alpha: the transparency that the colours are multiplied by, H x W; ``None`` where they are not.
     """
 
     path: Path
@@ -74,6 +83,39 @@ class Photograph:
     canvas: Canvas
     kept: Kept
     notices: list[str] = field(default_factory=list)
+    space: ColourSpace | None = None
+    alpha: PixelArray | None = None
+
+    def view(self) -> SrgbView:
+        """Return the picture as a person sees it: upright, in sRGB, with colours that are not multiplied by alpha.
+
+        What is written to its ``blank()`` is stored as the file stores it.
+        """
+        return SrgbView(self.canvas, self.kept.orientation, self.space, self.alpha)
+
+    def upright(self) -> Photograph:
+        """Return the picture with orientation 1 in its metadata, for saving pixels that are upright already.
+
+        Its canvas is still the one as stored.
+        """
+        return replace(self, kept=self.kept.upright())
+
+    def writable(self) -> Photograph:
+        """Return the picture with metadata that fit what is written to its view.
+
+        A colour space without a way back from sRGB is replaced by sRGB, with a notice.
+        """
+        if self.space is None or self.space.invertible:
+            return self
+        notice = "its colour profile has no way back from sRGB: written with an sRGB profile in place of it"
+        return replace(self, kept=self.kept.as_srgb(), notices=[*self.notices, notice])
+
+    @property
+    def transparent(self) -> bool:
+        """Whether there are channels beside grey or RGB."""
+        if isinstance(self.canvas, ArrayCanvas):
+            return self.canvas.pixels.ndim == 3 and self.canvas.pixels.shape[2] != 3
+        return isinstance(self.canvas, PillowCanvas) and self.canvas.image.mode in ("LA", "RGBA")
 
     @property
     def width(self) -> int:

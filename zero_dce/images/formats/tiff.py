@@ -11,6 +11,7 @@ from typing import BinaryIO, cast
 import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
+from zero_dce.images.colour import icc_space, srgb_profile
 from zero_dce.images.formats.ifd import LONG, ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.tiff_colour import to_grey_or_rgb
@@ -27,6 +28,8 @@ from zero_dce.images.formats.tiff_tags import (
 
 EXTRA_SAMPLES = 338
 ASSOCIATED = 1
+# The type of a tag that holds bytes of any meaning.
+UNDEFINED_BYTES = 7
 DEFLATE, HORIZONTAL = 8, 2
 # So many bytes are compressed at once.
 TIFF_STRIP_BYTES = 1 << 19
@@ -65,6 +68,12 @@ class TiffKept:
         turned = whole_numbers(self.layout, ORIENTATION, (1,))
         return replace(self, tags=tuple(turned if tag.number == ORIENTATION else tag for tag in self.tags))
 
+    def as_srgb(self) -> TiffKept:
+        """The same with an sRGB profile in place of its own."""
+        others = tuple(tag for tag in self.tags if tag.number not in COLOUR_SPACE_TAGS)
+        profile = srgb_profile()
+        return replace(self, tags=(*others, Tag(PROFILE_TAG, UNDEFINED_BYTES, len(profile), profile)))
+
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:  # noqa: ARG002
         """Compress a canvas, in the file's byte order; beyond 4 GiB as a BigTIFF."""
         pixels = cast("ArrayCanvas", canvas).pixels
@@ -101,11 +110,18 @@ def read_tiff(stream: BinaryIO, check_size: CheckSize) -> Content:
         if tag.number == PROFILE_TAG:
             profile = cast("bytes", tag.value)
     pixels, notice = to_grey_or_rgb(_decode(stream, found), found, profile)
+    space = None
     if found.photometric in (Photometric.CMYK, Photometric.LAB):
         tags = tuple(tag for tag in tags if tag.number not in COLOUR_SPACE_TAGS)
+    else:
+        grey = found.photometric in (Photometric.WHITE_IS_ZERO, Photometric.BLACK_IS_ZERO)
+        space, notice = icc_space(profile, grey)
     notices += [notice] if notice else []
-    notices += _notices(page, extra)
-    return Content(ArrayCanvas(pixels), TiffKept(page.layout, tags, extra), notices)
+    notices += _notices(page)
+    alpha = None
+    if ASSOCIATED in extra:
+        alpha = pixels[..., extra.index(ASSOCIATED) - len(extra)]
+    return Content(ArrayCanvas(pixels), TiffKept(page.layout, tags, extra), notices, space, alpha)
 
 
 def _decode(stream: BinaryIO, found: TiffLayout) -> PixelArray:
@@ -122,20 +138,21 @@ def _decode(stream: BinaryIO, found: TiffLayout) -> PixelArray:
     expected: tuple[int, ...] = (found.height, found.width)
     if found.samples > 1:
         expected = (*expected, found.samples)
+    if pixels.dtype == np.bool_:
+        # tifffile gives single bits as truth values.
+        pixels = pixels.astype(np.uint8)
     if pixels.shape != expected:
         raise ValueError(f"it is damaged: pixels of shape {pixels.shape} instead of {expected}")
     return pixels
 
 
-def _notices(page: Directory, extra: tuple[int, ...]) -> list[str]:
+def _notices(page: Directory) -> list[str]:
     notices = []
     pages = _count_pages(page)
     if pages > 1:
         notices.append(f"{pages} pages: the first is taken")
     if LAYERS in page.entries:
         notices.append("Photoshop layers: left out, the flattened picture is taken")
-    if ASSOCIATED in extra:
-        notices.append("colours are multiplied by alpha: they are enhanced as they are stored")
     return notices
 
 

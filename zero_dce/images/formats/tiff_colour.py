@@ -6,7 +6,7 @@ import numpy as np
 from PIL import Image, ImageCms
 
 from zero_dce.images.canvas import PixelArray
-from zero_dce.images.decode import to_srgb
+from zero_dce.images.colour import to_srgb
 from zero_dce.images.formats.tiff_layout import Photometric, TiffLayout
 
 # So many pixels are converted at once.
@@ -30,6 +30,8 @@ def to_grey_or_rgb(pixels: PixelArray, found: TiffLayout, profile: bytes | None)
     if found.bits < 8:
         levels = np.linspace(0, 255, 2**found.bits).round().astype(np.uint8)
         pixels = levels[pixels.astype(np.uint8)]
+    elif found.bits == 12:
+        pixels = ((pixels.astype(np.uint32) * 65535 + 2047) // 4095).astype(np.uint16)
     if found.photometric == Photometric.WHITE_IS_ZERO:
         grey = pixels if pixels.ndim == 2 else pixels[..., 0]
         np.subtract(np.iinfo(grey.dtype).max, grey, out=grey)

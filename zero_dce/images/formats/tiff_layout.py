@@ -37,8 +37,8 @@ COLOURS = {
 }
 # Bits per sample that are read; of other colour spaces 8 and 16.
 BITS: dict[int, tuple[int, ...]] = {
-    Photometric.WHITE_IS_ZERO: (1, 2, 4, 8, 16),
-    Photometric.BLACK_IS_ZERO: (1, 2, 4, 8, 16),
+    Photometric.WHITE_IS_ZERO: (1, 2, 4, 8, 12, 16),
+    Photometric.BLACK_IS_ZERO: (1, 2, 4, 8, 12, 16),
     Photometric.PALETTE: (1, 2, 4, 8),
     Photometric.CMYK: (8,),
     Photometric.YCBCR: (8,),
@@ -139,18 +139,23 @@ def _check_samples(found: TiffLayout) -> None:
 
 def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -> None:
     """Raise ValueError unless all strips or tiles lie in the file, and are no larger than they should be."""
-    if 324 in page.entries:
+    tiled = 322 in page.entries
+    # Some programs list tiles in the tags of strips.
+    places, sizes = (324, 325) if tiled and 324 in page.entries else (273, 279)
+    starts, lengths = page.numbers(places), page.numbers(sizes)
+    if tiled:
         width, height = page.number(322), page.number(323)
         check_size(width, height)
-        starts, lengths = page.numbers(324), page.numbers(325)
     else:
         width, height = found.width, max(1, min(found.height, page.number(278, found.height)))
-        starts, lengths = page.numbers(273), page.numbers(279)
     needed = math.ceil(found.width / width) * math.ceil(found.height / height)
     if found.planar:
         needed *= found.samples
-    if not len(starts) == len(lengths) == needed:
-        raise ValueError(f"it is damaged: {needed} strips or tiles are needed, {len(starts)} are listed")
+    if min(len(starts), len(lengths)) < needed:
+        listed = min(len(starts), len(lengths))
+        raise ValueError(f"it is damaged: {needed} strips or tiles are needed, {listed} are listed")
+    # What is listed beyond them is never decoded.
+    starts, lengths = starts[:needed], lengths[:needed]
     end = size_of(page.stream)
     for start, length in zip(starts, lengths, strict=True):
         if start < 1 or length < 1 or start + length > end:

@@ -10,6 +10,7 @@ from typing import BinaryIO, NamedTuple, cast
 from PIL import Image
 
 from zero_dce.images.canvas import Canvas, PillowCanvas
+from zero_dce.images.colour import icc_space, srgb_profile
 from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions
 
@@ -45,6 +46,10 @@ class WebpKept:
     def upright(self) -> WebpKept:
         """The same with orientation 1."""
         return replace(self, exif=set_upright(self.exif))
+
+    def as_srgb(self) -> WebpKept:
+        """The same with an sRGB profile in place of its own."""
+        return replace(self, profile=srgb_profile())
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Encode a canvas of 8 bits; what lies under full transparency is kept too."""
@@ -85,7 +90,9 @@ def read_webp(stream: BinaryIO, check_size: CheckSize) -> Content:
     exif = drop_thumbnail(found.get(b"EXIF", b"").removeprefix(EXIF_PREFIX))
     kept = WebpKept(exif, found.get(b"ICCP", b""), found.get(b"XMP ", b""), bitstream.kind == b"VP8L")
     notices = [f"{len(frames)} frames: the first is taken"] if len(frames) > 1 else []
-    return Content(PillowCanvas(Image.fromarray(pixels)), kept, notices)
+    space, notice = icc_space(kept.profile)
+    notices += [notice] if notice else []
+    return Content(PillowCanvas(Image.fromarray(pixels)), kept, notices, space)
 
 
 def _chunks(content: bytes, start: int) -> list[RiffChunk]:
