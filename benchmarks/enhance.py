@@ -107,8 +107,8 @@ def published(weights: Path, pixels: np.ndarray) -> tuple[Callable[[], np.ndarra
 def ours(
     weights: Path, pixels: np.ndarray, mode: str, backend: str, precision: str
 ) -> tuple[Callable[[], np.ndarray], Callable[[], object]]:
-    from zero_dce.enhance.canvas import ArrayCanvas
     from zero_dce.enhance.engine import Enhancer
+    from zero_dce.images.canvas import ArrayCanvas
     from zero_dce.weights import read_weights
 
     enhancer = Enhancer(read_weights(weights), mode=mode, backend=backend, precision=precision)

@@ -32,12 +32,12 @@ from torch.nn import functional as F
 
 from zero_dce.curves import apply_curves
 from zero_dce.data.index import find_folder
-from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph.programs import estimation
 from zero_dce.enhance.tiles import plan_tiles
 from zero_dce.enhance.trained import TRAINED
+from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.records.environment import describe_environment
 from zero_dce.terminal import progress_bar
 from zero_dce.weights import Weights, read_weights

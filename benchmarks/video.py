@@ -27,13 +27,13 @@ from PIL import Image
 from publishing import publish
 
 from zero_dce.data.sample import PHOTOGRAPHS, expose
-from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.trained import TRAINED
 from zero_dce.enhance.video.clip import ClipFrame, open_clip
 from zero_dce.enhance.video.convert import SMOOTHING, enhance_clip
 from zero_dce.enhance.video.flicker import Flicker
 from zero_dce.enhance.video.steady import SteadyCurves, cells_of, is_cut
+from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.images.light import srgb_to_linear
 from zero_dce.records.environment import describe_environment
 from zero_dce.weights import read_weights

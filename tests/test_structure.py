@@ -37,7 +37,7 @@ OF_SEVERAL = {
     "benchmarks": "each benchmark is imported",
     "clean_machine": "the commands' output in an empty home",
     "docs": "README and docs",
-    "enhance.formats.damaged": "damaged files of every format",
+    "images.formats.damaged": "damaged files of every format",
     "enhance.graph.graph": "the room itself, which chooses a backend",
     "imports": "what commands load",
     "notebooks": "notebooks",

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 
 from tests.helpers.networks import make_weights
 from zero_dce.curves import apply_curves
-from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.graph import BACKENDS, choose_backend
+from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.networks import make_network
 from zero_dce.weights import Weights
 

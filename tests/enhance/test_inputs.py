@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from zero_dce.enhance.formats.files import SUFFIXES
 from zero_dce.enhance.inputs import FoundInputs, find_file_pairs
 from zero_dce.enhance.results import Extras
 from zero_dce.enhance.video import CONTAINERS
+from zero_dce.images.formats.files import SUFFIXES
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from tests.helpers.clips import make_clip, read_frames, still_frames
 from tests.helpers.enhancing import enhance
 from tests.helpers.pictures import make_picture
 from zero_dce.enhance.__main__ import main
-from zero_dce.enhance.canvas import AnyCanvas
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.files import sole_writer
+from zero_dce.images.canvas import AnyCanvas
 
 
 @pytest.fixture(autouse=True)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.reduce import block_means, reduce_canvas
+from zero_dce.images.canvas import ArrayCanvas
 
 
 def test_means_of_blocks_also_at_the_edge() -> None:

@@ -4,10 +4,15 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
+import zero_dce
 from tests.helpers.enhancing import enhance
+from tests.helpers.photographs import pixels
+from tests.images.test_decode import make_profile
 from zero_dce.enhance.results import Extras
+from zero_dce.images.colour import icc_space
 
 
 def size(file: str) -> tuple[int, int]:
@@ -50,3 +55,30 @@ def test_the_files_of_a_result() -> None:
     assert Extras().files(output) == [output]
     assert Extras(maps=True).files(output) == [output, Path("out/a_curves.png")]
     assert Extras(compare=True, maps=True).files(output)[1] == Path("out/a_compare.jpg")
+
+
+def test_the_profile_decides_what_is_enhanced_and_the_result_keeps_it(
+    tmp_path: Path, weights: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A linear picture and the same in sRGB come out alike, also in comparisons and in Python."""
+    monkeypatch.chdir(tmp_path)
+    dark = (pixels((40, 50, 3), "uint16") // 6).astype(np.uint16)
+    linear = make_profile({"r": (0.64, 0.33), "g": (0.30, 0.60), "b": (0.15, 0.06)}, gamma=1.0, name="linear")
+    space, _ = icc_space(linear)
+    assert space is not None
+    tifffile.imwrite("linear.tif", dark, photometric="rgb", iccprofile=linear, metadata=None)
+    tifffile.imwrite("srgb.tif", space.to_srgb(dark), photometric="rgb", metadata=None)
+    assert enhance(weights, "linear.tif", "srgb.tif", "--compare") == 0
+    for name in ("linear", "linear_compare"):
+        with tifffile.TiffFile(f"out/{name}.tif") as file:
+            assert file.pages.first.tags.valueof(34675) == linear
+            seen = space.to_srgb(file.pages.first.asarray()).astype(int)
+        assert np.abs(seen - tifffile.imread(f"out/{name.replace('linear', 'srgb')}.tif")).max() <= 2 * 257
+    eight = Image.fromarray((dark >> 8).astype(np.uint8))
+    eight.info["icc_profile"] = linear
+    enhanced = zero_dce.enhance(eight, weights, precision="float32")
+    assert enhanced.info["icc_profile"] == linear
+    expected = zero_dce.enhance(space.to_srgb(np.asarray(eight)), weights)
+    seen = space.to_srgb(np.asarray(enhanced)).astype(int)
+    # One of 255 levels of light is many of sRGB in the dark.
+    assert np.abs(seen - expected).mean() <= 2 * 257

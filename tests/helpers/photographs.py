@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from zero_dce.enhance.canvas import Canvas
-from zero_dce.enhance.formats import Photograph, read_photograph, save_photograph
+from zero_dce.images.canvas import Canvas
+from zero_dce.images.formats import Photograph, read_photograph, save_photograph
 
 
 def copy_through(picture: Photograph, side: int = 40) -> Canvas:

@@ -5,14 +5,19 @@ import struct
 import warnings
 from pathlib import Path
 
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageCms
 
+from tests.helpers.photographs import pixels
 from tests.helpers.pictures import make_picture
-from zero_dce.images.decode import ImageReadError, decode, decode_square, decode_within
+from zero_dce.images.decode import decode, decode_square, decode_within
+from zero_dce.images.errors import ImageReadError
+from zero_dce.images.formats import read_photograph
 from zero_dce.images.light import linear_to_srgb
 
 
@@ -88,7 +93,7 @@ def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path: Path) -> None:
     pixels = decode_within(tmp_path / "a.png", 256)
     np.testing.assert_allclose(pixels[0, :, 0], np.arange(256), atol=1)
     Image.fromarray(ramp.astype(np.float32)).save(tmp_path / "b.tif")
-    with pytest.raises(ImageReadError, match="mode F, whose range is not known"):
+    with pytest.raises(ImageReadError, match="floating point, whose range is not known"):
         decode_within(tmp_path / "b.tif", 256)
 
 
@@ -248,3 +253,57 @@ def test_camera_files_come_out_as_with_plain_decoding(shared: Path) -> None:
         with Image.open(file) as picture:
             plain = np.asarray(picture.resize((256, 256), Image.Resampling.LANCZOS)).astype(int)
         assert np.abs(decode_square(file, 256) - plain).mean() < 0.5
+
+
+def test_the_orientation_of_xmp_is_not_looked_at(tmp_path: Path) -> None:
+    """Browsers and enhancing go by the EXIF alone."""
+    xmp = b'<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:Description tiff:Orientation="6"/></x:xmpmeta>'
+    make_picture(0, 0.5, 96, 32).save(tmp_path / "a.jpg", xmp=xmp)
+    with Image.open(tmp_path / "a.jpg") as file:
+        assert file.getexif().get(0x0112) == 6, "Pillow does"
+    assert decode_within(tmp_path / "a.jpg", 500).shape == (32, 96, 3)
+
+
+MODES = {"minisblack": [(), (2,)], "rgb": [(3,), (4,)]}
+MATRIX = [
+    (dtype, photometric, channels, planar, order, tile, compression)
+    for dtype in ("uint8", "uint16")
+    for photometric, shapes in MODES.items()
+    for channels in shapes
+    for planar in ("contig", "separate")
+    for order in "<>"
+    for tile in (None, (16, 16))
+    for compression in (None, "zlib", "lzw")
+    if channels or planar == "contig"
+]
+
+
+def test_both_sides_read_every_kind_of_tiff_alike(tmp_path: Path) -> None:
+    """Bits x channels x alpha x planes x byte order x tiles x compression, against what was written."""
+    file = tmp_path / "a.tif"
+    for dtype, photometric, channels, planar, order, tile, compression in MATRIX:
+        values = pixels((20, 30, *channels), dtype)
+        tifffile.imwrite(
+            file,
+            np.moveaxis(values, -1, 0) if planar == "separate" else values,
+            photometric=photometric,
+            planarconfig=planar if channels else None,
+            extrasamples=["unassalpha"] if channels in ((2,), (4,)) else None,
+            byteorder=order,
+            tile=tile,
+            compression=compression,
+            metadata=None,
+        )
+        colours = values[..., :3] if photometric == "rgb" else np.repeat(values.reshape(20, 30, -1)[..., :1], 3, axis=2)
+        view = read_photograph(file).view()
+        assert np.array_equal(view.read((0, 0, 30, 20)), colours), (dtype, channels, planar, order, tile, compression)
+        expected = colours if dtype == "uint8" else np.rint(colours / 257)
+        assert np.array_equal(decode_within(file, 30), expected), (dtype, channels, planar, order, tile, compression)
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+def test_16_bit_png_is_read_alike(mode: str, tmp_path: Path) -> None:
+    values = pixels((20, 30, len(mode)), "uint16")
+    (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(values))
+    assert np.array_equal(decode_within(tmp_path / "a.png", 30), np.rint(values[..., :3] / 257))
+    assert np.array_equal(read_photograph(tmp_path / "a.png").view().read((0, 0, 30, 20)), values[..., :3])

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zero_dce.checks import check_number
-from zero_dce.enhance.canvas import AnyCanvas, Canvas
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import Backend, choose_backend
 from zero_dce.enhance.graph.programs import enhancement
 from zero_dce.enhance.pixels import map_pixels
 from zero_dce.enhance.threads import in_threads
 from zero_dce.enhance.tiles import Tile, plan_tiles
+from zero_dce.images.canvas import AnyCanvas, Canvas
 from zero_dce.weights import Weights
 
 ENHANCER_MODES = ("exact", "fast")
@@ -95,7 +95,7 @@ class Enhancer:
             The enhanced picture, of the same kind.
         """
         output = picture.blank()
-        bits = 8 * picture.dtype.itemsize
+        bits = picture.bits
         if self.mode == "fast" and FastMode.suits(picture):
             fast = self.fast_for(bits)
             fast.apply(picture, fast.estimate(picture), output, map_canvas, progress)
@@ -106,7 +106,7 @@ class Enhancer:
     def _enhance_exactly(
         self, picture: Canvas, output: Canvas, map_canvas: Canvas | None, progress: Callable[[int], object]
     ) -> None:
-        backend = self.backend_for(8 * picture.dtype.itemsize)
+        backend = self.backend_for(picture.bits)
         program = self._plain if map_canvas is None else self._with_map
 
         def work(tile: Tile) -> int:

@@ -10,8 +10,8 @@ from itertools import chain, takewhile
 from pathlib import Path
 
 from zero_dce.data.index import walk_folder
-from zero_dce.enhance.formats.files import SUFFIXES
 from zero_dce.enhance.video import CONTAINERS, UNSUITED, has_pyav
+from zero_dce.images.formats.files import SUFFIXES
 
 PICTURE_SUFFIXES = frozenset(chain.from_iterable(SUFFIXES.values()))
 OTHER_PICTURES = {

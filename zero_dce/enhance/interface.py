@@ -11,9 +11,11 @@ from typing import Any, TypeVar
 import numpy as np
 from PIL import Image
 
-from zero_dce.enhance.canvas import ArrayCanvas, PillowCanvas, PixelArray
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.trained import TRAINED
+from zero_dce.images.canvas import ArrayCanvas, PillowCanvas, PixelArray
+from zero_dce.images.colour import icc_space, srgb_profile
+from zero_dce.images.view import SrgbView
 from zero_dce.weights import find_file, read_weights
 
 ImageLike = TypeVar("ImageLike")
@@ -37,8 +39,11 @@ def enhance(
 
             - a NumPy array, H x W, H x W x 3 (RGB) or with alpha as the last channel, H x W x 2 or 4; uint8, uint16,
               or float32 or float64 in [0, 1];
-            - a PIL image of mode RGB, L, RGBA or LA;
+            - a PIL image of mode RGB, L, RGBA or LA; the colour profile in its ``info`` is used, and the result is in
+              its colour space, or in sRGB where the profile has no way back;
             - a PyTorch tensor, 3 x H x W or B x 3 x H x W, uint8 or floating-point in [0, 1].
+
+            Arrays and tensors are taken as sRGB.
         weights: what :func:`zero_dce.weights.read_weights` takes; ``None`` is the network trained on the embedded
             sample that comes with this package.
         mode: ``exact``, or ``fast``, see :class:`zero_dce.enhance.engine.Enhancer`.
@@ -78,10 +83,14 @@ def _prepare(file: Path, _state: tuple[int, int], mode: str, strength: float, ba
 
 
 def _enhance_image(enhancer: Enhancer, image: Image.Image) -> Image.Image:
-    enhanced = enhancer.enhance(PillowCanvas(image)).image
+    space, _ = icc_space(image.info.get("icc_profile"), grey=image.mode in ("L", "LA"))
+    enhanced = enhancer.enhance(SrgbView(PillowCanvas(image), space=space)).stored
+    assert isinstance(enhanced, PillowCanvas)
     # The colour profile, EXIF and resolution are needed when the image is saved.
-    enhanced.info = dict(image.info)
-    return enhanced
+    enhanced.image.info = dict(image.info)
+    if space is not None and not space.invertible:
+        enhanced.image.info["icc_profile"] = srgb_profile()
+    return enhanced.image
 
 
 def _enhance_array(enhancer: Enhancer, image: PixelArray) -> PixelArray:

@@ -7,12 +7,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
-from zero_dce.enhance.canvas import Canvas, PillowCanvas
 from zero_dce.enhance.engine import Enhancer
-from zero_dce.enhance.formats import Photograph, read_photograph
 from zero_dce.enhance.inputs import FilePair
 from zero_dce.enhance.pixel_budget import PixelBudget
 from zero_dce.enhance.results import Extras, blank_map, save_results
+from zero_dce.images.canvas import PillowCanvas
+from zero_dce.images.formats import Photograph, read_photograph
+from zero_dce.images.view import SrgbView
 
 ShowProgress = Callable[[float], object]
 
@@ -86,7 +87,7 @@ class Pipeline:
                 taken = width * height
 
         try:
-            return read_photograph(pair.input, self._max_megapixels, take)
+            return read_photograph(pair.input, self._max_megapixels, take).writable()
         except BaseException:
             self._budget.give_back(taken)
             raise
@@ -109,7 +110,7 @@ class Pipeline:
 
         try:
             maps = blank_map(picture) if self._extras.maps else None
-            enhanced = enhancer.enhance(picture.canvas, maps, count)
+            enhanced = enhancer.enhance(picture.view(), maps, count)
         except BaseException as error:
             self._budget.give_back(pixels)
             if not isinstance(error, Exception):
@@ -118,7 +119,7 @@ class Pipeline:
             return
         writer.submit(self._save, pair, picture, enhanced, maps)
 
-    def _save(self, pair: FilePair, picture: Photograph, enhanced: Canvas, maps: PillowCanvas | None) -> None:
+    def _save(self, pair: FilePair, picture: Photograph, enhanced: SrgbView, maps: PillowCanvas | None) -> None:
         pixels = picture.width * picture.height
         try:
             save_results(picture, enhanced, maps, pair.output, self._extras)

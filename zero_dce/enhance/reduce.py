@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from zero_dce.enhance.canvas import AnyCanvas, PixelArray
 from zero_dce.enhance.pixels import FloatArray
+from zero_dce.images.canvas import AnyCanvas, PixelArray
 
 # A strip has so many rows of the smaller picture.
 ROWS = 64

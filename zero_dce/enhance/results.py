@@ -7,12 +7,13 @@ from pathlib import Path
 
 from PIL import Image
 
-from zero_dce.enhance.canvas import Canvas, PillowCanvas
-from zero_dce.enhance.formats import Photograph, save_photograph, turn_upright, upright
-from zero_dce.enhance.formats.photograph import encode_with_pillow
 from zero_dce.enhance.reduce import reduce_canvas
 from zero_dce.files import atomic, sole_writer
+from zero_dce.images.canvas import PillowCanvas
+from zero_dce.images.formats import Photograph, save_photograph
+from zero_dce.images.formats.photograph import encode_with_pillow
 from zero_dce.images.sheets import side_by_side
+from zero_dce.images.view import SrgbView
 
 # The halves of a comparison are at most this long, in pixels, so that they fit a screen.
 COMPARED = 2048
@@ -45,12 +46,13 @@ class Extras:
 
 
 def blank_map(picture: Photograph) -> PillowCanvas:
-    """Return an empty picture for the mean of a picture's curve maps."""
-    return PillowCanvas(Image.new("RGB", (picture.width, picture.height)))
+    """Return an empty picture for the mean of a picture's curve maps, upright."""
+    view = picture.view()
+    return PillowCanvas(Image.new("RGB", (view.width, view.height)))
 
 
 def save_results(
-    picture: Photograph, enhanced: Canvas, maps: PillowCanvas | None, output: Path, extras: Extras
+    picture: Photograph, enhanced: SrgbView, maps: PillowCanvas | None, output: Path, extras: Extras
 ) -> None:
     """Write all files of a picture; each is written whole or not at all.
 
@@ -78,19 +80,16 @@ def _save_files(picture: Photograph, enhanced: Canvas, maps: PillowCanvas | None
     # The enhanced picture is written last: where it exists, all its files do.
     if extras.compare:
         both = comparison(picture, enhanced)
-        save_photograph(upright(picture), both, extras.files(output)[1], extras.quality)
+        save_photograph(picture.upright(), both.stored, extras.files(output)[1], extras.quality)
     if maps is not None:
-        image = turn_upright(picture, maps)
-        assert isinstance(image, PillowCanvas)
         with atomic(extras.files(output)[-1]) as unfinished:
-            unfinished.write_bytes(encode_with_pillow(image.image, "PNG"))
-    save_photograph(picture, enhanced, output, extras.quality)
+            unfinished.write_bytes(encode_with_pillow(maps.image, "PNG"))
+    save_photograph(picture, enhanced.stored, output, extras.quality)
 
 
-def comparison(picture: Photograph, enhanced: Canvas) -> Canvas:
+def comparison(picture: Photograph, enhanced: SrgbView) -> SrgbView:
     """Return a picture and its result side by side, upright and reduced to a screen's size."""
-    before = turn_upright(picture, reduce_canvas(picture.canvas, COMPARED))
-    after = turn_upright(picture, reduce_canvas(enhanced, COMPARED))
+    before, after = reduce_canvas(picture.view(), COMPARED), reduce_canvas(enhanced, COMPARED)
     box = (0, 0, before.width, before.height)
     pixels = side_by_side(before.read(box), after.read(box))
     both = before.blank((pixels.shape[1], before.height))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-from zero_dce.enhance.canvas import Box
+from zero_dce.images.canvas import Box
 
 # Seven 3 x 3 convolutions see this far: a pixel further inside a tile does not depend on what lies outside the tile.
 RECEPTIVE_RADIUS = 7

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import io
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image, ImageCms, UnidentifiedImageError
-from PIL.TiffImagePlugin import TiffImageFile
+from PIL import ExifTags, Image
+
+from zero_dce.images.colour import to_srgb
+from zero_dce.images.errors import ImageReadError, describe_error
 
 Pixels = npt.NDArray[np.uint8]
 # A function from the width and height of an upright picture to those that it is resized to.
@@ -32,18 +32,13 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
+# How files begin, and where the header of a PNG gives its bits per channel.
+PNG_START, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24
+TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# So many rows are converted at once.
+ROWS_AT_ONCE = 256
 # Pillow calls a camera's JPEG with a preview inside MPO.
 SAME_FORMAT = {"MPO": "JPEG"}
-# sRGB profiles of different makers differ by at most this many of 255 levels.
-SRGB_TOLERANCE = 2
-
-
-class ImageReadError(ValueError):
-    """A file cannot be read as an image; the message names it, ``reason`` says why in a few words."""
-
-    def __init__(self, message: str, reason: str = "") -> None:
-        super().__init__(message)
-        self.reason = reason
 
 
 @dataclass(frozen=True)
@@ -72,6 +67,8 @@ def decode(path: Path, resize: Resize) -> Decoded:
         ImageReadError: if the file is missing, truncated or not an image.
     """
     try:
+        if _needs_reader(path):
+            return _decode_fully(path, resize)
         with Image.open(path) as file:
             return _decode(file, path.suffix, resize)
     except MemoryError as error:
@@ -107,8 +104,7 @@ def scale_sides(width: int, height: int, factor: float) -> tuple[int, int]:
 def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
     notices = _notices(file, suffix)
     profile = file.info.get("icc_profile")
-    # Pillow itself makes TIFF files upright.
-    orientation = 1 if file.format == "TIFF" else file.getexif().get(ExifTags.Base.Orientation)
+    orientation = _orientation(file)
     sideways = orientation in SIDEWAYS
     width, height = reversed(file.size) if sideways else file.size
     target = resize(width, height)
@@ -122,6 +118,58 @@ def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
     return Decoded(np.asarray(upright), width, height, notices + ([notice] if notice else []))
 
 
+def _needs_reader(path: Path) -> bool:
+    """Tell whether a file is one of which Pillow cuts bits or cannot read all kinds: a TIFF, or a PNG of 16 bits."""
+    with path.open("rb") as stream:
+        start = stream.read(PNG_DEPTH + 1)
+    if start.startswith(PNG_START):
+        return start[PNG_DEPTH:] == b"\x10"
+    return start[:4] in TIFF_STARTS
+
+
+def _decode_fully(path: Path, resize: Resize) -> Decoded:
+    """Decode a picture as enhancing does, convert it to sRGB with all its bits, and then cut it to 8 and resize it."""
+    # Training on JPEG needs none of it.
+    from zero_dce.images.formats import read_photograph
+    from zero_dce.images.view import narrow
+
+    picture = read_photograph(path, math.inf, _check_megapixels)
+    view = picture.view()
+    pixels = np.empty((view.height, view.width, 3), np.uint8)
+    for top in range(0, view.height, ROWS_AT_ONCE):
+        bottom = min(top + ROWS_AT_ONCE, view.height)
+        strip = view.read((0, top, view.width, bottom))
+        pixels[top:bottom] = strip if strip.dtype == np.uint8 else narrow(strip)
+    target = resize(view.width, view.height)
+    small = Image.fromarray(pixels).resize(target, Image.Resampling.LANCZOS, reducing_gap=2.0)
+    notices = list(picture.notices)
+    if view.width * view.height > (Image.MAX_IMAGE_PIXELS or math.inf):
+        notices.append(f"{view.width * view.height / 1e6:.0f} megapixels")
+    if view.bits > 8:
+        notices.append(f"{view.bits} bits: taken as 8")
+    if picture.space is not None:
+        notices.append(f"colour profile {picture.space.description!r}: converted to sRGB")
+    if picture.transparent:
+        notices.append("transparency: ignored")
+    return Decoded(np.asarray(small), view.width, view.height, notices)
+
+
+def _check_megapixels(width: int, height: int) -> None:
+    """Raise as Pillow does for other formats."""
+    if width * height > 2 * (Image.MAX_IMAGE_PIXELS or math.inf):
+        raise Image.DecompressionBombError
+
+
+def _orientation(file: Image.Image) -> int:
+    """Return the orientation that the EXIF block gives, as browsers do; Pillow's own method looks into XMP too."""
+    if file.format == "PNG" and "exif" not in file.info:
+        # Only the chunks before the pixels are read until they are decoded.
+        file.load()
+    exif = Image.Exif()
+    exif.load(file.info.get("exif", b""))
+    return int(exif.get(ExifTags.Base.Orientation, 1))
+
+
 def _resizable(file: Image.Image) -> Image.Image:
     """Convert a picture to 8 bits and to a mode that can be resized."""
     if file.mode.startswith("I;16"):
@@ -130,43 +178,6 @@ def _resizable(file: Image.Image) -> Image.Image:
     if file.mode in ("I", "F"):
         raise ValueError(f"its pixels are of Pillow's mode {file.mode}, whose range is not known")
     return file if file.mode in DIRECT_MODES else file.convert(BECOMES.get(file.mode, "RGB"))
-
-
-def to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
-    """Convert to RGB by an embedded colour profile; return a notice of what the profile did."""
-    transform, notice = _transform(profile, picture.mode) if profile else (None, None)
-    if transform:
-        return ImageCms.applyTransform(picture, transform) or picture, notice
-    return picture.convert("RGB"), notice
-
-
-@lru_cache(maxsize=32)
-def _transform(profile: bytes, mode: str) -> tuple[ImageCms.ImageCmsTransform | None, str | None]:
-    """Return the conversion from a colour profile to sRGB; ``None`` where it is sRGB already, or cannot be used."""
-    try:
-        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        description = ImageCms.getProfileDescription(source).strip()
-        transform = ImageCms.buildTransform(
-            source,
-            ImageCms.createProfile("sRGB"),
-            mode,
-            "RGB",
-            ImageCms.Intent.RELATIVE_COLORIMETRIC,
-            ImageCms.Flags.BLACKPOINTCOMPENSATION,
-        )
-    except (ImageCms.PyCMSError, OSError, ValueError, TypeError) as error:
-        return None, f"colour profile of no use ({error}): taken as sRGB"
-    if mode == "RGB" and _changes_nothing(transform):
-        return None, None
-    return transform, f"colour profile {description!r}: converted to sRGB"
-
-
-def _changes_nothing(transform: ImageCms.ImageCmsTransform) -> bool:
-    """Tell whether a conversion changes no colour of a grid: a profile's name, as "linear sRGB", may mislead."""
-    levels = np.arange(0, 256, 17, dtype=np.uint8)
-    colours = np.stack(np.meshgrid(levels, levels, levels), axis=-1).reshape(-1, len(levels), 3)
-    converted = np.asarray(ImageCms.applyTransform(Image.fromarray(colours), transform))
-    return int(np.abs(converted.astype(int) - colours).max()) <= SRGB_TOLERANCE
 
 
 def _notices(file: Image.Image, suffix: str) -> list[str]:
@@ -193,19 +204,5 @@ def _notices(file: Image.Image, suffix: str) -> list[str]:
 
 def _bits(file: Image.Image) -> int:
     """Return the bits per channel in the file: Pillow opens 16-bit RGB as 8-bit and shows only how it unpacks."""
-    if isinstance(file, TiffImageFile):
-        return int(file.tag_v2.get(ExifTags.Base.BitsPerSample, (8,))[0])
     # In a BMP, 16 bits are those of a whole pixel.
     return 16 if file.format != "BMP" and ";16" in f"{file.mode} {getattr(file, 'tile', '')}" else 8
-
-
-def describe_error(path: Path, error: Exception) -> str:
-    """Say in a few words why a file cannot be read, for any error of the readers."""
-    if isinstance(error, UnidentifiedImageError):
-        return "not an image" if path.stat().st_size else "an empty file"
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    if isinstance(error, Image.DecompressionBombError):
-        most = 2 * (Image.MAX_IMAGE_PIXELS or 0) / 1e6
-        return f"more than {most:.0f} megapixels: a decompression bomb, or to be scaled down first"
-    return str(error).strip() or type(error).__name__

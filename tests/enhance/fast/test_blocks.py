@@ -5,8 +5,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.helpers.pictures import smooth_picture
-from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.fast.blocks import BlockGrid, read_beyond, with_surroundings
+from zero_dce.images.canvas import ArrayCanvas
 
 
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 9), st.integers(1, 20))

@@ -5,10 +5,10 @@ import pytest
 
 from tests.helpers.networks import make_weights
 from tests.helpers.pictures import smooth_picture
-from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.fast import mode
 from zero_dce.enhance.graph import BACKENDS
+from zero_dce.images.canvas import ArrayCanvas
 
 WEIGHTS = make_weights()
 

@@ -9,8 +9,8 @@ import pytest
 import torch
 
 from tests.helpers.networks import make_weights
-from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.engine import Enhancer
+from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.networks import make_network
 from zero_dce.weights import Weights
 

@@ -9,7 +9,6 @@ import pytest
 
 from tests.helpers.clips import still_frames
 from tests.helpers.networks import make_weights
-from zero_dce.enhance.canvas import ArrayCanvas
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.fast.blocks import BlockGrid
 from zero_dce.enhance.fast.calibration import Regression
@@ -17,6 +16,7 @@ from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.video import steady
 from zero_dce.enhance.video.flicker import flicker
 from zero_dce.enhance.video.steady import SteadyCurves, cells_of, is_cut, smooth
+from zero_dce.images.canvas import ArrayCanvas
 
 
 @pytest.fixture(scope="module")

@@ -8,8 +8,8 @@ from math import ceil
 
 import numpy as np
 
-from zero_dce.enhance.canvas import Canvas, PixelArray
 from zero_dce.enhance.pixels import FloatArray
+from zero_dce.images.canvas import Canvas, PixelArray
 
 # A part of this side, in pixels, stays in a processor's cache with what is computed from it.
 PART_SIDE = 192

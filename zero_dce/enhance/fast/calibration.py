@@ -7,13 +7,13 @@ from dataclasses import dataclass, fields
 
 import numpy as np
 
-from zero_dce.enhance.canvas import Canvas, PixelArray
 from zero_dce.enhance.fast.blocks import BlockGrid, read_beyond, with_surroundings
 from zero_dce.enhance.graph import Backend
 from zero_dce.enhance.graph.programs import Program
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.enhance.reduce import block_means
 from zero_dce.enhance.tiles import RECEPTIVE_RADIUS
+from zero_dce.images.canvas import Canvas, PixelArray
 
 # Tiles of 32 x 32 pixels, 192 of them, are 0.2 megapixels, and 0.4 with their surroundings.
 TILE_SIDE = 32

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from zero_dce.enhance.canvas import Canvas
 from zero_dce.enhance.fast.application import AROUND, application_program
 from zero_dce.enhance.fast.blocks import BlockGrid, Part, read_blocks, with_surroundings
 from zero_dce.enhance.fast.calibration import Regression, calibrate
@@ -15,6 +14,7 @@ from zero_dce.enhance.graph import Backend
 from zero_dce.enhance.graph.programs import estimation
 from zero_dce.enhance.pixels import FloatArray, map_pixels
 from zero_dce.enhance.threads import in_threads
+from zero_dce.images.canvas import Canvas
 
 # Smaller pictures are enhanced exactly, which takes no longer.
 LEAST_PIXELS, LEAST_SIDE = 1 << 20, 96

@@ -7,12 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from zero_dce.enhance.canvas import Canvas
 from zero_dce.enhance.fast.blocks import BlockGrid, Part, read_blocks
 from zero_dce.enhance.graph import Backend
 from zero_dce.enhance.graph.programs import Operations, Program
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.enhance.threads import in_threads
+from zero_dce.images.canvas import Canvas
 
 # Each colour channel has a mean, a standard deviation, and a mean change to the neighbours on the left and above.
 STATISTICS = 9

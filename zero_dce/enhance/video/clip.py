@@ -22,8 +22,8 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
 from av.video.stream import VideoStream
 
-from zero_dce.enhance.canvas import PixelArray
 from zero_dce.enhance.video import DEMUXERS, conversion
+from zero_dce.images.canvas import PixelArray
 
 # The default conversion to RGB darkens by one step, of which brightening makes three.
 ROUNDED = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT

@@ -13,7 +13,6 @@ from pathlib import Path
 
 import numpy as np
 
-from zero_dce.enhance.canvas import ArrayCanvas, PixelArray
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.fast.blocks import read_blocks
 from zero_dce.enhance.fast.mode import LEAST_SIDE
@@ -24,6 +23,7 @@ from zero_dce.enhance.video.flicker import Flicker
 from zero_dce.enhance.video.steady import Curves, SteadyCurves, cells_of, is_cut
 from zero_dce.enhance.video.writer import open_writer
 from zero_dce.files import atomic
+from zero_dce.images.canvas import ArrayCanvas, PixelArray
 
 # So many items, frames or packets, wait before enhancing, and as many after it.
 AHEAD = 6

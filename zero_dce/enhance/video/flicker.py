@@ -6,9 +6,9 @@ from collections import deque
 
 import numpy as np
 
-from zero_dce.enhance.canvas import LUMA, PixelArray
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.enhance.reduce import block_means
+from zero_dce.images.canvas import LUMA, PixelArray
 
 # The side of a block in pixels; smaller blocks would measure the sensor's noise instead of flicker.
 FLICKER_BLOCK = 64

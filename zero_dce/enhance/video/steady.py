@@ -6,12 +6,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zero_dce.enhance.canvas import Canvas
 from zero_dce.enhance.fast.blocks import with_surroundings
 from zero_dce.enhance.fast.calibration import Regression, blend
 from zero_dce.enhance.fast.mode import FastMode, Field
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.enhance.reduce import block_means
+from zero_dce.images.canvas import Canvas
 
 # The scene changes over time, so a calibration is renewed every 30 frames, and fades into the new one over 10.
 RENEW, FADE = 30, 10

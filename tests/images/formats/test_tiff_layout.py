@@ -1,0 +1,71 @@
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+
+from tests.helpers.photographs import pixels
+from tests.images.formats.test_tiff import PLAIN, write
+from zero_dce.images.errors import ImageReadError
+from zero_dce.images.formats import read_photograph
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "uint32", "int16", "int8"])
+def test_other_kinds_of_numbers_are_refused(dtype: str, tmp_path: Path) -> None:
+    write(tmp_path / "a.tif", np.ones((4, 4, 3), dtype), "RGB")
+    expected = "32 bits a channel" if dtype == "uint32" else "range is not known: 8 or 16 bits"
+    with pytest.raises(ImageReadError, match=rf"a\.tif as an image: .*{expected}"):
+        read_photograph(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"bitspersample": 10}, "10 bits a channel; of BLACK_IS_ZERO are read"),
+        ({"subfiletype": 1}, "a raw file, or one that starts with a small preview"),
+        ({"extratags": [(50706, 1, 4, b"\1\4\0\0", True)]}, "a raw file"),
+        ({"photometric": "cfa"}, "colours are of kind 32803"),
+        ({"compression": "jpegxl"}, "compression is of number 50002"),
+    ],
+)
+def test_what_is_no_plain_photograph_is_refused(options: dict[str, object], reason: str, tmp_path: Path) -> None:
+    write(tmp_path / "a.tif", np.ones((16, 16), np.uint16), "L", **options)
+    with pytest.raises(ImageReadError, match=reason):
+        read_photograph(tmp_path / "a.tif")
+
+
+def test_a_jpeg_inside_that_is_larger_than_it_says_is_refused(tmp_path: Path) -> None:
+    """Decoding would take as much memory as the inner header says."""
+    tifffile.imwrite(tmp_path / "a.tif", pixels((48, 64, 3)), photometric="ycbcr", compression="jpeg", **PLAIN)
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    at = content.index(b"\xff\xc0") + 5
+    content[at : at + 4] = struct.pack(">HH", 65000, 65000)
+    (tmp_path / "a.tif").write_bytes(content)
+    with pytest.raises(ImageReadError, match="holds 65000 x 65000 pixels instead of 64 x 48"):
+        read_photograph(tmp_path / "a.tif")
+
+
+@pytest.mark.parametrize("kind", ["strip tags", "surplus"])
+def test_tiles_that_are_listed_oddly(kind: str, tmp_path: Path) -> None:
+    """Some programs list tiles in the tags of strips, others list more than there are."""
+    values = pixels((32, 48, 3))
+    write(tmp_path / "a.tif", values, "RGB", tile=(16, 16))
+    content = bytearray((tmp_path / "a.tif").read_bytes())
+    for tiles, strips in ((324, 273), (325, 279)):
+        for type_ in (3, 4):
+            entry = struct.pack("<HHI", tiles, type_, 6)
+            if entry in content and kind == "strip tags":
+                at = content.index(entry)
+                content[at : at + 2] = strips.to_bytes(2, "little")
+    if kind == "surplus":
+        # One row of tiles less is needed.
+        at = content.index(struct.pack("<HH", 257, 3)) if struct.pack("<HH", 257, 3) in content else -1
+        at = at if at >= 0 else content.index(struct.pack("<HH", 257, 4))
+        content[at + 8 : at + 10] = (16).to_bytes(2, "little")
+        values = values[:16]
+    (tmp_path / "a.tif").write_bytes(content)
+    picture = read_photograph(tmp_path / "a.tif")
+    assert np.array_equal(picture.canvas.read((0, 0, 48, len(values))), values)
