@@ -11,8 +11,8 @@ import torch
 
 from tests.helpers.pictures import make_picture, make_sice
 from zero_dce.data.datamodule import ExposureDataModule
+from zero_dce.images import ImageReadError
 from zero_dce.images.decode import decode_square
-from zero_dce.images.errors import ImageReadError
 
 
 def make(sice: Path, **options: Any) -> ExposureDataModule:

@@ -25,8 +25,8 @@ from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.index import find_sice
 from zero_dce.data.report import format_rows
 from zero_dce.data.split import Split, make_split
+from zero_dce.images import ImageReadError
 from zero_dce.images.decode import decode_within
-from zero_dce.images.errors import ImageReadError
 
 pytestmark = pytest.mark.slow
 

@@ -11,12 +11,12 @@ import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image, ImageCms
+from PIL import Image, ImageCms, UnidentifiedImageError
 
 from tests.helpers.photographs import pixels
 from tests.helpers.pictures import make_picture
+from zero_dce.images import ImageReadError, describe_error
 from zero_dce.images.decode import decode, decode_square, decode_within
-from zero_dce.images.errors import ImageReadError
 from zero_dce.images.formats import read_photograph
 from zero_dce.images.light import linear_to_srgb
 
@@ -307,3 +307,17 @@ def test_16_bit_png_is_read_alike(mode: str, tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(imagecodecs.png_encode(values))
     assert np.array_equal(decode_within(tmp_path / "a.png", 30), np.rint(values[..., :3] / 257))
     assert np.array_equal(read_photograph(tmp_path / "a.png").view().read((0, 0, 30, 20)), values[..., :3])
+
+
+def test_a_reason_for_every_kind_of_error(tmp_path: Path) -> None:
+    empty, text = tmp_path / "empty.png", tmp_path / "text.png"
+    empty.write_bytes(b"")
+    text.write_bytes(b"hello")
+    assert describe_error(empty, UnidentifiedImageError()) == "an empty file"
+    assert describe_error(text, UnidentifiedImageError()) == "not an image"
+    assert describe_error(text, OSError(28, "No space left on device")) == "No space left on device"
+    assert describe_error(text, IndexError()) == "IndexError"
+    assert describe_error(text, ImageReadError("a long message", "the reason")) == "the reason"
+    assert describe_error(text, Image.DecompressionBombError()).endswith(
+        "megapixels: a decompression bomb, or to be scaled down first"
+    )

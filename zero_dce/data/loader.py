@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from torch.utils.data import BatchSampler, DataLoader, Sampler
 
-from zero_dce.images.errors import ImageReadError
+from zero_dce.images import ImageReadError
 from zero_dce.signals import hold_signals
 
 

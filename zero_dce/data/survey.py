@@ -13,8 +13,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from zero_dce.data.index import printable
+from zero_dce.images import ImageReadError
 from zero_dce.images.decode import Decoded
-from zero_dce.images.errors import ImageReadError
 from zero_dce.terminal import progress_bar
 
 # These errors may pass: a disk or a network failed, or too many files were open.

@@ -76,7 +76,9 @@ def check_absent(output: Path, overwrite: bool) -> None:
         raise FileExistsError(f"{output} was written by another process in the meantime: it is left as it is")
 
 
-def _save_files(picture: Photograph, enhanced: Canvas, maps: PillowCanvas | None, output: Path, extras: Extras) -> None:
+def _save_files(
+    picture: Photograph, enhanced: SrgbView, maps: PillowCanvas | None, output: Path, extras: Extras
+) -> None:
     # The enhanced picture is written last: where it exists, all its files do.
     if extras.compare:
         both = comparison(picture, enhanced)

@@ -11,8 +11,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import ExifTags, Image
 
-from zero_dce.images.colour import to_srgb
-from zero_dce.images.errors import ImageReadError, describe_error
+from zero_dce.images import ImageReadError, describe_error
 
 Pixels = npt.NDArray[np.uint8]
 # A function from the width and height of an upright picture to those that it is resized to.
@@ -113,7 +112,7 @@ def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
     # This scales JPEGs while decoding, never below the requested size; other formats ignore it. CMYK stays CMYK.
     file.draft("RGB", stored)
     small = _resizable(file).resize(stored, Image.Resampling.LANCZOS, reducing_gap=2.0)
-    coloured, notice = to_srgb(small, profile)
+    coloured, notice = _to_srgb(small, profile)
     upright = coloured.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else coloured
     return Decoded(np.asarray(upright), width, height, notices + ([notice] if notice else []))
 
@@ -168,6 +167,15 @@ def _orientation(file: Image.Image) -> int:
     exif = Image.Exif()
     exif.load(file.info.get("exif", b""))
     return int(exif.get(ExifTags.Base.Orientation, 1))
+
+
+def _to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
+    if not profile:
+        return picture.convert("RGB"), None
+    # Few files have a profile, and only they need LittleCMS.
+    from zero_dce.images.colour import to_srgb
+
+    return to_srgb(picture, profile)
 
 
 def _resizable(file: Image.Image) -> Image.Image:

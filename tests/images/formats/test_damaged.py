@@ -12,7 +12,7 @@ from PIL import Image
 
 from tests.helpers.photographs import copy_through, exif_block, pixels
 from tests.images.formats.test_png import make_png
-from zero_dce.images.errors import ImageReadError
+from zero_dce.images import ImageReadError
 from zero_dce.images.formats import Photograph, read_photograph, save_photograph
 
 

@@ -17,8 +17,8 @@ from tests.data.test_report import ISOLATED
 from tests.helpers.paths import ROOT
 from tests.helpers.photographs import copy_through, exif_block, pixels, round_trip
 from tests.images.formats.test_png import SIGNATURE, chunk
+from zero_dce.images import ImageReadError
 from zero_dce.images.canvas import ArrayCanvas
-from zero_dce.images.errors import ImageReadError
 from zero_dce.images.formats import read_photograph, save_photograph
 
 SUFFIXES = ["jpg", "png", "tif", "webp", "bmp"]

@@ -10,7 +10,7 @@ import pytest
 from tests.helpers.photographs import exif_block, pixels, round_trip, thumbnail
 from tests.images.formats.test_png import chunk, chunks, make_png, read_back
 from tests.images.test_decode import wide_profile
-from zero_dce.images.errors import ImageReadError
+from zero_dce.images import ImageReadError
 from zero_dce.images.formats import read_photograph
 from zero_dce.images.formats.exif import drop_thumbnail
 

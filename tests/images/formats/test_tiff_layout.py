@@ -9,7 +9,7 @@ import tifffile
 
 from tests.helpers.photographs import pixels
 from tests.images.formats.test_tiff import PLAIN, write
-from zero_dce.images.errors import ImageReadError
+from zero_dce.images import ImageReadError
 from zero_dce.images.formats import read_photograph
 
 

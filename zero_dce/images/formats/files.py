@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from zero_dce.files import atomic
+from zero_dce.images import ImageReadError, describe_error
 from zero_dce.images.canvas import Canvas
-from zero_dce.images.errors import ImageReadError, describe_error
 from zero_dce.images.formats.bmp import read_bmp
 from zero_dce.images.formats.jpeg import read_jpeg
 from zero_dce.images.formats.photograph import CheckSize, Content, Photograph
