@@ -13,10 +13,9 @@ def is_first_process() -> bool:
     """Tell whether this is the process that writes files; true also before the process group is up."""
     # Lightning takes seconds to import, which a mistake in the command line need not wait for.
     module = sys.modules.get("lightning.fabric.utilities.rank_zero")
-    if module is not None:
-        return int(getattr(module.rank_zero_only, "rank", None) or 0) == 0
+    known = int(getattr(module.rank_zero_only, "rank", None) or 0) if module is not None else 0
     given = (os.environ[name] for name in RANK_VARIABLES if name in os.environ)
-    return int(next(given, 0)) == 0
+    return known == 0 and int(next(given, 0)) == 0
 
 
 def is_started_by_srun() -> bool:
