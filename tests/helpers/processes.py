@@ -27,6 +27,7 @@ SECONDS = 120
 # The processes are forked from one that has done nothing but these imports, which take longer than most commands.
 PRELOADED = [
     "tests.helpers.processes",
+    "zero_dce.sweep.launching.preload",
     "zero_dce.train.__main__",
     "zero_dce.review.dashboard",
     "zero_dce.review.upload",

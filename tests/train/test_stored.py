@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
+from tests.helpers.paths import ROOT
 from tests.helpers.runs import run_here, tiny
 from zero_dce.files import read_json, write_json
 from zero_dce.train.command_line import take_allowed
@@ -28,6 +29,14 @@ def test_what_is_made(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert take_allowed(["seed=1", f"allow_targets=[{target.partition('.')[0]}, mine]"]) == ["seed=1"]
     assert os.environ[ALLOW_VARIABLE] == f"{target.partition('.')[0]},mine"
     check_targets([target, "mine.Callback"])
+
+
+def test_all_that_the_package_itself_configures_is_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also what only some choice of a group makes, as trainer=ddp does."""
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    targets = [target for file in (ROOT / "conf").rglob("*.yaml") for target in find_targets(OmegaConf.load(file))]
+    assert {"datetime.timedelta", "lightning.Trainer", "zero_dce.module.ZeroDCE"} <= set(targets)
+    check_targets(targets)
 
 
 def test_where_targets_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,8 @@ from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE
 # Classes of these packages are made, and of those that allow_targets= names. The last part of a name must be a class:
 # functions of these packages read files that run code.
 ALLOWED_TARGETS = ("zero_dce.", "hydra_plugins.zero_dce.", "lightning.", "torch.optim.")
+# What conf makes besides, each by its whole name.
+ALLOWED_BY_NAME = ("datetime.timedelta",)
 TARGET = "_target_"
 # By these settings of Hydra a configuration could bring code of its own.
 REFUSED_SETTINGS = ("hydra.searchpath", "hydra.callbacks", "hydra.job_logging", "hydra.hydra_logging", "hydra.job.env")
@@ -45,7 +47,7 @@ def check_targets(targets: Iterable[str]) -> None:
     more = tuple(f"{name.rstrip('.')}." for name in os.environ.get(ALLOW_VARIABLE, "").split(",") if name)
     for target in targets:
         own = target.startswith(ALLOWED_TARGETS) and target.rpartition(".")[2][:1].isupper()
-        if not own and not f"{target}.".startswith(more or ("-",)):
+        if not own and target not in ALLOWED_BY_NAME and not f"{target}.".startswith(more or ("-",)):
             packages = ", ".join(name.rstrip(".") for name in ALLOWED_TARGETS)
             raise ValueError(
                 f"the stored configuration makes {target!r}, which may run any code: only classes of {packages} are "
