@@ -5,7 +5,7 @@ keep their format, EXIF, colour profile, orientation and transparency; 16-bit PN
 colour profile and transparency, and the command says so.
 
 Video clips (.mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .ts .mts .m2ts) keep their container, sound, subtitles, frame
-times, rotation and colour tags: pip install 'zero_dce[video]'. A clip that is cut short or damaged fails as a whole.
+times, rotation and colour tags: pip install -e '.[video]'. A clip that is cut short or damaged fails as a whole.
 
 In Python, ``zero_dce.enhance(image)`` does the same with an array, a PIL image or a tensor.
 """

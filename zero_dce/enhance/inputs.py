@@ -27,7 +27,7 @@ REMEDIES = {
     "convert them to JPEG, PNG or TIFF first, for example with ImageMagick": OTHER_PICTURES,
     "develop these raw files to TIFF first, for example with darktable or RawTherapee": RAW_PICTURES,
     "convert these clips to .mkv first, for example with FFmpeg": UNSUITED,
-    "pip install 'zero_dce[video]' reads these clips": set(CONTAINERS),
+    "pip install -e '.[video]' reads these clips": set(CONTAINERS),
 }
 
 

@@ -118,7 +118,7 @@ def _check_installed(name: str) -> None:
     backend = FORMATS[name].backend
     missing = missing_packages(backend)
     if missing:
-        raise ModuleNotFoundError(f"--format {name} needs {' and '.join(missing)}: pip install 'zero_dce[{backend}]'")
+        raise ModuleNotFoundError(f"--format {name} needs {' and '.join(missing)}: pip install -e '.[{backend}]'")
 
 
 def _check_output(output: Path, name: str, overwrite: bool) -> None:

@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+from zero_dce import __version__
 from zero_dce.hardware import describe_hardware
 
 PACKAGES = ("torch", "lightning", "hydra-core", "omegaconf", "torchmetrics", "pillow", "numpy", "wandb")
@@ -18,7 +19,7 @@ def describe_environment(data_fingerprint: str) -> dict[str, Any]:
     return {
         "commit": _commit(),
         "python": platform.python_version(),
-        "versions": {name: _version(name) for name in ("zero_dce", *PACKAGES)},
+        "versions": {"zero_dce": __version__, **{name: _version(name) for name in PACKAGES}},
         "hardware": describe_hardware(),
         "data_fingerprint": data_fingerprint,
     }

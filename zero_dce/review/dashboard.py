@@ -88,5 +88,5 @@ def _import_builder() -> Any:
             warnings.simplefilter("ignore", DeprecationWarning)
             from zero_dce.review.workspace import build_workspace
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{error}. The dashboard needs it: pip install 'zero_dce[dashboard]'") from error
+        raise ModuleNotFoundError(f"{error}. The dashboard needs it: pip install -e '.[dashboard]'") from error
     return build_workspace

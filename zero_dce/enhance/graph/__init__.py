@@ -77,7 +77,7 @@ def choose_backend(name: str, weights: Weights, precision: str) -> Backend:
     missing = missing_packages(chosen)
     if missing:
         raise ModuleNotFoundError(
-            f"--backend {chosen} needs {' and '.join(missing)}: pip install 'zero_dce[{chosen}]', or --backend auto"
+            f"--backend {chosen} needs {' and '.join(missing)}: pip install -e '.[{chosen}]', or --backend auto"
         )
     module, attribute = BACKENDS[chosen]
     backend = getattr(import_module(module), attribute)

@@ -39,7 +39,7 @@ class Reel:
         progress: ShowProgress,
     ) -> None:
         if pairs and not has_pyav():
-            raise ModuleNotFoundError(f"{pairs[0].input} is a video clip: it needs PyAV, pip install 'zero_dce[video]'")
+            raise ModuleNotFoundError(f"{pairs[0].input} is a video clip: it needs PyAV, pip install -e '.[video]'")
         self.outcomes: list[FileOutcome] = []
         self._pairs, self._max_megapixels, self._progress = pairs, max_megapixels, progress
         self._overwrite = overwrite

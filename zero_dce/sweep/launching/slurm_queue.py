@@ -45,7 +45,7 @@ def check_commands() -> None:
     try:
         import submitit  # noqa: F401
     except ImportError as error:
-        raise ValueError(f"hydra/launcher=slurm needs submitit ({error}): pip install 'zero_dce[slurm]'") from error
+        raise ValueError(f"hydra/launcher=slurm needs submitit ({error}): pip install -e '.[slurm]'") from error
 
 
 def read_queue() -> dict[str, QueuedJob]:

@@ -64,7 +64,7 @@ def read_search(config: DictConfig) -> Search:
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("optuna"):
             raise
-        raise ModuleNotFoundError("hydra/sweeper=optuna needs Optuna: pip install 'zero_dce[optuna]'") from error
+        raise ModuleNotFoundError("hydra/sweeper=optuna needs Optuna: pip install -e '.[optuna]'") from error
     options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     del options["_target_"]
     # A grid has no objectives, and their names come from modules that take seconds to import.

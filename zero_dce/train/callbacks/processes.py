@@ -11,9 +11,11 @@ import lightning as L
 import torch.distributed as dist
 from omegaconf import DictConfig, OmegaConf
 
+from zero_dce import __version__
+
 # These options follow the cores of each machine, and change no result.
 MACHINE_DEPENDENT = ("data.num_workers",)
-VERSIONS = ("zero_dce", "torch", "lightning")
+VERSIONS = ("torch", "lightning")
 # A message names at most so many differences: more would hide the first ones.
 NAMED = 5
 RUN_FOLDER = "run_dir"
@@ -33,7 +35,7 @@ class ProcessCheck(L.Callback):
     def __init__(self, config: DictConfig) -> None:
         self.devices = config.trainer.devices
         versions = {f"version of {name}": importlib.metadata.version(name) for name in VERSIONS}
-        self.facts = {**versions, **_flat_configuration(config)}
+        self.facts = {"version of zero_dce": __version__, **versions, **_flat_configuration(config)}
 
     def check_start(self, trainer: L.Trainer) -> None:
         """Compare what a launcher says that it started with what the configuration asks for.
