@@ -59,7 +59,7 @@ def read(file: Path) -> np.ndarray:
 
 def exact(pixels: np.ndarray, precise: Enhancer, factor_maps: Sequence[int]) -> tuple[np.ndarray, dict[int, Tensor]]:
     """Return the exact picture, and the exact maps averaged over blocks of each factor."""
-    backend, program = precise.backend_for(32), estimation(1.0)
+    backend, program = precise.backend_for(32), estimation()
     height, width = pixels.shape[:2]
     maps = np.empty((height, width, 24), np.float16)
     output = np.empty_like(pixels)
@@ -106,7 +106,7 @@ def network_maps(pixels: np.ndarray, precise: Enhancer, factor: int) -> Tensor:
     """Run the network on the reduced picture."""
     small = reduce(to_image(pixels), factor)[0].permute(1, 2, 0).numpy()
     height, width = small.shape[:2]
-    backend, program = precise.backend_for(32), estimation(1.0)
+    backend, program = precise.backend_for(32), estimation()
     maps = np.empty((height, width, 24), np.float32)
     for tile in plan_tiles(width, height, 512):
         left, top, right, bottom = tile.window

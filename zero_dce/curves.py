@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
 
 if TYPE_CHECKING:
     # Only the types need it: importing the number of iterations must not take as long as importing PyTorch.
     from torch import Tensor
 
+    Values = TypeVar("Values", Tensor, np.ndarray)
+
 ITERATIONS = 8
 
 
-def apply_curves(image: Tensor, curve_maps: Tensor, iterations: int = ITERATIONS) -> Tensor:
+def apply_curves(image: Values, curve_maps: Values, iterations: int = ITERATIONS) -> Values:
     """Brighten or darken ``image`` by iterating a quadratic curve, one map per iteration.
 
     Each iteration computes ``x <- x + r (x^2 - x)``. This is equation 2 of the Zero-DCE paper
@@ -20,7 +25,7 @@ def apply_curves(image: Tensor, curve_maps: Tensor, iterations: int = ITERATIONS
     0 and 1 are fixed points, and for ``|r| <= 1`` the result stays in [0, 1].
 
     Args:
-        image: expected shape B x 3 x H x W, range [0, 1].
+        image: expected shape B x 3 x H x W, range [0, 1]; a tensor of PyTorch or an array of NumPy, as the maps.
         curve_maps: expected shape B x 3n x H x W, range [-1, 1], where n is ``iterations`` (one map of
             three channels per iteration) or 1 (one map for all iterations, as in Zero-DCE++).
         iterations: number of times that the curve is applied.
@@ -43,7 +48,13 @@ def apply_curves(image: Tensor, curve_maps: Tensor, iterations: int = ITERATIONS
             f"channels need {channels * iterations} (one map an iteration) or {channels} (one map for all)"
         )
     shared = curve_maps.shape[1] == channels
-    maps = (curve_maps,) * iterations if shared else curve_maps.chunk(iterations, dim=1)
+    maps = (curve_maps,) * iterations if shared else _split(curve_maps, iterations)
     for curve_map in maps:
         image = image + curve_map * (image * image - image)
     return image
+
+
+def _split(curve_maps: Values, iterations: int) -> Sequence[Values]:
+    if isinstance(curve_maps, np.ndarray):
+        return np.split(curve_maps, iterations, axis=1)
+    return curve_maps.chunk(iterations, dim=1)

@@ -10,6 +10,7 @@ from tests.helpers.networks import make_weights
 from zero_dce.curves import apply_curves
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.graph import BACKENDS, choose_backend
+from zero_dce.exposure import level_for, shift_exposure
 from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.networks import make_network
 from zero_dce.weights import Weights
@@ -23,11 +24,14 @@ def random_image(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.random.default_rng(seed).random((height, width, 3), dtype=np.float32)
 
 
-def whole(weights: Weights, image: np.ndarray, strength: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+def whole(
+    weights: Weights, image: np.ndarray, strength: float = 1.0, exposure: str | float = "off"
+) -> tuple[np.ndarray, np.ndarray]:
     """The enhanced image and the mean map, by the module that is trained, on the whole picture in float32."""
     with torch.no_grad():
         inputs = torch.from_numpy(image).permute(2, 0, 1)[None]
-        maps = make_network(weights).estimate_curves(inputs) * strength
+        maps = make_network(weights).estimate_curves(inputs)
+        maps = shift_exposure(maps, level_for(exposure, inputs, maps)) * strength
         enhanced = apply_curves(inputs, maps)
         mean = maps.reshape(1, -1, 3, *maps.shape[2:]).mean(1)
     return enhanced[0].permute(1, 2, 0).numpy(), mean[0].permute(1, 2, 0).numpy()
@@ -97,6 +101,20 @@ def test_strength_scales_the_curves(backend: str) -> None:
     assert np.array_equal(Enhancer(NETWORKS["zero_dce"], strength=0).enhance(ArrayCanvas(image)).pixels, image)
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("network", NETWORKS)
+@pytest.mark.parametrize("exposure", ["auto", 0.3])
+def test_one_level_for_all_tiles(backend: str, network: str, exposure: str | float) -> None:
+    """That of the whole picture; its strength scales the curves once they are shifted."""
+    image = random_image(64, 48) / 4
+    options = {"backend": backend, "precision": "float32", "tile": 20, "exposure": exposure}
+    for strength in (1.0, 0.5):
+        output = Enhancer(NETWORKS[network], strength=strength, **options).enhance(ArrayCanvas(image)).pixels
+        assert np.abs(output - whole(NETWORKS[network], image, strength, exposure)[0]).max() <= 1e-5
+    nothing = Enhancer(NETWORKS[network], strength=0, **options).enhance(ArrayCanvas(image)).pixels
+    assert np.abs(nothing - image).max() <= 1e-6
+
+
 def test_more_than_8_bits_are_computed_in_float32() -> None:
     tool = Enhancer(NETWORKS["zero_dce"])
     assert tool.backend_for(16).precision == tool.backend_for(32).precision == "float32"
@@ -129,6 +147,8 @@ def test_an_error_in_a_tile_ends_the_picture() -> None:
         ({"strength": -0.1}, "--strength is -0.1"),
         ({"strength": float("nan")}, "--strength is nan"),
         ({"tile": 0}, "--tile is 0"),
+        ({"exposure": "bright"}, "--exposure is 'bright'; expected auto, off or the mean to reach"),
+        ({"exposure": 1.0}, "--exposure is 1.0"),
         ({"backend": "fast"}, "--backend is 'fast'; expected auto or one of openvino, onnxruntime, torch"),
         ({"precision": "int8"}, "--precision is 'int8'; .* has auto, "),
         ({"backend": "onnxruntime", "precision": "bfloat16"}, "onnxruntime on this machine has auto, float32"),

@@ -38,9 +38,19 @@ def test_floats_are_the_modules(dtype: type[np.floating], weights: Path) -> None
     image = (PIXELS / 255).astype(dtype)
     with torch.no_grad():
         expected, _ = make_network(make_weights())(torch.from_numpy(image).float().permute(2, 0, 1)[None])
-    enhanced = zero_dce.enhance(image, weights)
+    enhanced = zero_dce.enhance(image, weights, exposure="off")
     assert enhanced.dtype == dtype
     assert np.abs(enhanced - expected[0].permute(1, 2, 0).numpy()).max() <= 1e-6
+
+
+def test_exposure(weights: Path) -> None:
+    """By default a dark picture is brought to a mean that suits it, and one that is exposed well keeps its own."""
+    dark, well = PIXELS // 12, PIXELS
+    assert zero_dce.enhance(dark, weights).mean() / 255 == pytest.approx(0.44, abs=0.01)
+    assert zero_dce.enhance(well, weights).mean() == pytest.approx(well.mean(), abs=1)
+    assert zero_dce.enhance(dark, weights, exposure=0.3).mean() / 255 == pytest.approx(0.3, abs=0.01)
+    with pytest.raises(ValueError, match="--exposure is 'bright'"):
+        zero_dce.enhance(dark, weights, exposure="bright")
 
 
 def test_the_input_stays(weights: Path) -> None:

@@ -105,6 +105,7 @@ def _enhance_all(pairs: Sequence[FilePair], extras: Extras, options: argparse.Na
             mode=options.mode or default_mode,
             backend=options.backend,
             precision=options.precision,
+            exposure=options.exposure,
             strength=options.strength,
             tile=options.tile,
             factor=options.factor,
@@ -159,6 +160,13 @@ def _parser() -> argparse.ArgumentParser:
         "--mode", choices=ENHANCER_MODES, help="fast: curves learned from some tiles; default: exact, for video fast"
     )
     parser.add_argument("--factor", type=int, default=4, metavar="N", help="of fast mode: side of a block; default: 4")
+    parser.add_argument(
+        "--exposure",
+        type=_exposure,
+        default="auto",
+        metavar="auto|off|0.05..0.95",
+        help="auto: the brightness that suits each picture (default); off: as the network has it; or the mean to reach",
+    )
     parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the curves; default: 1")
     parser.add_argument(
         "--smoothing",
@@ -182,6 +190,14 @@ def _parser() -> argparse.ArgumentParser:
         help=f"side of a tile in pixels, at least {LEAST_TILE}; default: what suits the backend",
     )
     return parser
+
+
+def _exposure(text: str) -> str | float:
+    """Return a number where the text is one; the enhancer says what else is allowed."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def _folder(text: str) -> Path:

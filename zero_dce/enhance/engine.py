@@ -7,10 +7,12 @@ from collections.abc import Callable
 from zero_dce.checks import check_number
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import Backend, choose_backend
-from zero_dce.enhance.graph.programs import enhancement
+from zero_dce.enhance.graph.programs import as_input, enhancement, estimation
+from zero_dce.enhance.level import find_level
 from zero_dce.enhance.pixels import map_pixels
 from zero_dce.enhance.threads import in_threads
 from zero_dce.enhance.tiles import Tile, plan_tiles
+from zero_dce.exposure import check_exposure
 from zero_dce.images.canvas import AnyCanvas, Canvas
 from zero_dce.weights import Weights
 
@@ -29,7 +31,9 @@ class Enhancer:
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
         precision: of the convolutions, ``bfloat16`` or ``float32``; ``auto`` is the quickest for 8-bit pictures, whose
             result it changes by one step at most, and ``float32`` for all others.
-        strength: the factor that scales the curve maps, in [0, 1]; 0 changes nothing.
+        exposure: ``auto``, ``off``, or the mean that pictures are brought to, in [0.05, 0.95], see
+            :func:`zero_dce.exposure.level_for`.
+        strength: the factor that scales the curve maps, in [0, 1], once they are shifted; 0 changes nothing.
         tile: the side of a tile of exact mode in pixels; ``None`` is the backend's own choice.
         factor: the side of a block of fast mode in pixels: a larger one is quicker and less like the exact result.
 
@@ -48,6 +52,7 @@ class Enhancer:
         mode: str = "exact",
         backend: str = "auto",
         precision: str = "auto",
+        exposure: str | float = "off",
         strength: float = 1.0,
         tile: int | None = None,
         factor: int = 4,
@@ -56,13 +61,15 @@ class Enhancer:
             raise ValueError(f"--mode is {mode!r}; expected one of {', '.join(ENHANCER_MODES)}")
         check_number("--factor", factor, least=1, most=32, whole=True)
         check_number("--strength", strength, most=1)
+        check_exposure("--exposure", exposure)
         if tile is not None:
             check_number("--tile", tile, least=1, whole=True)
         self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile
-        self.mode, self._strength, self._factor = mode, strength, factor
+        self.mode, self._exposure, self._strength, self._factor = mode, exposure, strength, factor
         self._backends: dict[str, Backend] = {}
         self._fast: dict[int, FastMode] = {}
         self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
+        self._estimate = estimation(any_size=True)
         # A wrong backend or precision is reported here, before any picture is read.
         self.backend_for(8)
 
@@ -82,6 +89,7 @@ class Enhancer:
         picture: AnyCanvas,
         map_canvas: Canvas | None = None,
         progress: Callable[[int], object] = int,
+        level: float | None = None,
     ) -> AnyCanvas:
         """Enhance a picture.
 
@@ -90,27 +98,37 @@ class Enhancer:
             map_canvas: an 8-bit picture of the same size that takes the mean of the curve maps, see
                 :func:`map_pixels`.
             progress: is called with the number of pixels that were enhanced since the last call.
+            level: of exposure, where it is known already; ``None`` finds it.
 
         Returns:
             The enhanced picture, of the same kind.
         """
         output = picture.blank()
-        bits = picture.bits
+        level = self.level_of(picture) if level is None else level
         if self.mode == "fast" and FastMode.suits(picture):
-            fast = self.fast_for(bits)
-            fast.apply(picture, fast.estimate(picture), output, map_canvas, progress)
+            fast = self.fast_for(picture.bits)
+            fast.apply(picture, fast.estimate(picture, level), output, map_canvas, progress)
         else:
-            self._enhance_exactly(picture, output, map_canvas, progress)
+            self._enhance_exactly(picture, level, output, map_canvas, progress)
         return output
 
+    def level_of(self, picture: Canvas) -> float:
+        """Return the level of exposure that suits a picture, see :func:`zero_dce.enhance.level.find_level`."""
+        return find_level(picture, self._exposure, self.backend_for(picture.bits), self._estimate)
+
     def _enhance_exactly(
-        self, picture: Canvas, output: Canvas, map_canvas: Canvas | None, progress: Callable[[int], object]
+        self,
+        picture: Canvas,
+        level: float,
+        output: Canvas,
+        map_canvas: Canvas | None,
+        progress: Callable[[int], object],
     ) -> None:
-        backend = self.backend_for(picture.bits)
+        backend, level_input = self.backend_for(picture.bits), as_input(level)
         program = self._plain if map_canvas is None else self._with_map
 
         def work(tile: Tile) -> int:
-            enhanced, *maps = backend.run(program, picture.read(tile.window))
+            enhanced, *maps = backend.run(program, picture.read(tile.window), level_input)
             output.write(tile.keep, enhanced[tile.crop()])
             if map_canvas is not None:
                 map_canvas.write(tile.keep, map_pixels(maps[0][tile.crop()]))

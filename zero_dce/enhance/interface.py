@@ -28,6 +28,7 @@ def enhance(
     weights: str | os.PathLike[str] | None = None,
     *,
     mode: str = "exact",
+    exposure: str | float = "auto",
     strength: float = 1.0,
     backend: str = "auto",
     precision: str = "auto",
@@ -47,7 +48,10 @@ def enhance(
         weights: what :func:`zero_dce.weights.read_weights` takes; ``None`` is the network trained on the embedded
             sample that comes with this package.
         mode: ``exact``, or ``fast``, see :class:`zero_dce.enhance.engine.Enhancer`.
-        strength: the factor that scales the curve maps, in [0, 1].
+        exposure: ``auto`` brings a dark or over-exposed picture to a brightness that suits it, and leaves that of
+            others; ``off`` takes the network's curves as they are; a number in [0.05, 0.95] is the mean to reach. See
+            :func:`zero_dce.exposure.level_for`.
+        strength: the factor that scales the curve maps, in [0, 1], once they are shifted to the exposure.
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
         precision: of the convolutions, ``auto``, ``bfloat16`` or ``float32``.
 
@@ -65,7 +69,7 @@ def enhance(
     file = find_file(Path(weights or TRAINED)).resolve()
     # A run that is still training writes the same file again.
     state = file.stat()
-    enhancer = _prepare(file, (state.st_mtime_ns, state.st_size), mode, float(strength), backend, precision)
+    enhancer = _prepare(file, (state.st_mtime_ns, state.st_size), mode, exposure, float(strength), backend, precision)
     if isinstance(image, Image.Image):
         return _enhance_image(enhancer, image)  # type: ignore[return-value]
     if isinstance(image, np.ndarray):
@@ -78,8 +82,18 @@ def enhance(
 
 
 @lru_cache(maxsize=PREPARED)
-def _prepare(file: Path, _state: tuple[int, int], mode: str, strength: float, backend: str, precision: str) -> Enhancer:
-    return Enhancer(read_weights(file), mode=mode, strength=strength, backend=backend, precision=precision)
+def _prepare(
+    file: Path,
+    _state: tuple[int, int],
+    mode: str,
+    exposure: str | float,
+    strength: float,
+    backend: str,
+    precision: str,
+) -> Enhancer:
+    return Enhancer(
+        read_weights(file), mode=mode, exposure=exposure, strength=strength, backend=backend, precision=precision
+    )
 
 
 def _enhance_image(enhancer: Enhancer, image: Image.Image) -> Image.Image:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 
 import numpy as np
 
-from zero_dce.enhance.pixels import FloatArray
-from zero_dce.images.canvas import AnyCanvas, PixelArray
+from zero_dce.enhance.pixels import WHITE, FloatArray
+from zero_dce.images.canvas import AnyCanvas, Canvas, PixelArray
 
 # A strip has so many rows of the smaller picture.
 ROWS = 64
@@ -15,16 +16,37 @@ ROWS = 64
 
 def reduce_canvas(canvas: AnyCanvas, longest: int) -> AnyCanvas:
     """Return the picture shrunk by the smallest whole factor that makes its longer side at most ``longest``."""
-    factor = math.ceil(max(canvas.width, canvas.height) / longest)
-    small = canvas.blank((math.ceil(canvas.width / factor), math.ceil(canvas.height / factor)))
-    for top in range(0, small.height, ROWS):
-        bottom = min(top + ROWS, small.height)
-        strip = canvas.read((0, top * factor, canvas.width, min(bottom * factor, canvas.height)))
-        means = block_means(strip, factor)
+    small = canvas.blank(_reduced_size(canvas, longest))
+    for (top, bottom), means in _strips(canvas, longest):
         if canvas.dtype.kind != "f":
             means = means.round()
         small.write((0, top, small.width, bottom), means.astype(canvas.dtype))
     return small
+
+
+def reduced_pixels(canvas: Canvas, longest: int) -> FloatArray:
+    """Return the pixels of the picture shrunk as by :func:`reduce_canvas`: float32 H x W x 3 in [0, 1], not rounded."""
+    strips = [means for _, means in _strips(canvas, longest)]
+    pixels: FloatArray = np.concatenate(strips) / np.float32(WHITE[canvas.dtype])
+    return pixels
+
+
+def _reduced_size(canvas: Canvas, longest: int) -> tuple[int, int]:
+    factor = _factor(canvas, longest)
+    return math.ceil(canvas.width / factor), math.ceil(canvas.height / factor)
+
+
+def _factor(canvas: Canvas, longest: int) -> int:
+    return math.ceil(max(canvas.width, canvas.height) / longest)
+
+
+def _strips(canvas: Canvas, longest: int) -> Iterator[tuple[tuple[int, int], FloatArray]]:
+    """Yield the rows of each strip of the smaller picture, and its pixels."""
+    factor, (_, height) = _factor(canvas, longest), _reduced_size(canvas, longest)
+    for top in range(0, height, ROWS):
+        bottom = min(top + ROWS, height)
+        strip = canvas.read((0, top * factor, canvas.width, min(bottom * factor, canvas.height)))
+        yield (top, bottom), block_means(strip, factor)
 
 
 def block_means(pixels: PixelArray, factor: int) -> FloatArray:

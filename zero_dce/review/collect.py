@@ -12,7 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
 
 from zero_dce.losses import EXPOSURE_TARGET
-from zero_dce.pareto import pareto_front
+from zero_dce.metrics.pareto import pareto_front
 from zero_dce.records.outcome import judge
 from zero_dce.records.run import (
     HYDRA,

@@ -17,7 +17,7 @@ def test_one_graph_serves_all_sizes(monkeypatch: pytest.MonkeyPatch) -> None:
         return build(weights, program, inputs)
 
     monkeypatch.setattr(onnxruntime, "program_model", count)
-    backend, program = onnxruntime.ONNXRuntimeBackend(make_weights("zero_dce_pp"), "float32"), estimation(1.0)
+    backend, program = onnxruntime.ONNXRuntimeBackend(make_weights("zero_dce_pp"), "float32"), estimation()
     for dtype in (np.uint8, np.float32):
         for width in (1, 5, 9):
             (maps,) = backend.run(program, np.zeros((2, width, 3), dtype))

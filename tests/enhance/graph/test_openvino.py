@@ -17,7 +17,7 @@ def test_the_graphs_used_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
         return build(weights, program, inputs)
 
     monkeypatch.setattr(openvino, "program_model", count)
-    backend, program = openvino.OpenVINOBackend(make_weights("zero_dce_pp"), "float32"), estimation(1.0)
+    backend, program = openvino.OpenVINOBackend(make_weights("zero_dce_pp"), "float32"), estimation()
     most = openvino.MOST_GRAPHS
     # Width 1 is used again and stays; width 2 was not used for longest when one more comes.
     for width in (*range(1, most + 1), 1, most + 1, 1, 2):
@@ -27,7 +27,7 @@ def test_the_graphs_used_last_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_an_output_outlives_the_next_run() -> None:
-    backend, program = openvino.OpenVINOBackend(make_weights("zero_dce_pp"), "float32"), estimation(1.0)
+    backend, program = openvino.OpenVINOBackend(make_weights("zero_dce_pp"), "float32"), estimation()
     (first,) = backend.run(program, np.zeros((3, 4, 3), np.float32))
     before = first.copy()
     (second,) = backend.run(program, np.ones((3, 4, 3), np.float32))

@@ -11,7 +11,7 @@ import torch
 
 from tests.helpers.networks import make_weights
 from zero_dce.enhance.graph import BACKENDS, choose_backend
-from zero_dce.enhance.graph.programs import Operations, Program, enhancement, estimation, groups_of
+from zero_dce.enhance.graph.programs import Operations, Program, as_input, enhancement, estimation, groups_of
 from zero_dce.networks import make_network
 
 WEIGHTS = {name: make_weights(name) for name in ("zero_dce", "zero_dce_pp")}
@@ -60,11 +60,13 @@ def test_networks_are_the_modules(name: str, network: str) -> None:
     with torch.no_grad():
         outputs = make_network(WEIGHTS[network])(torch.from_numpy(IMAGE).permute(2, 0, 1)[None])
     enhanced, maps = (output[0].permute(1, 2, 0).numpy() for output in outputs)
-    found, mean = backend.run(enhancement(1.0, with_map=True), IMAGE)
+    found, mean = backend.run(enhancement(1.0, with_map=True), IMAGE, as_input(0.0))
     assert np.abs(found - enhanced).max() <= 1e-6
     assert np.abs(mean - maps.reshape(6, 8, -1, 3).mean(2)).max() <= 1e-6
-    (estimated,) = backend.run(estimation(0.5), IMAGE)
-    assert np.abs(estimated - maps / 2).max() <= 1e-6
+    (estimated,) = backend.run(estimation(), IMAGE)
+    assert np.abs(estimated - maps).max() <= 1e-6
+    _, shifted = backend.run(enhancement(0.5, with_map=True), IMAGE, as_input(0.4))
+    assert np.abs(shifted - ((maps - 0.4).clip(-1, 1) / 2).reshape(6, 8, -1, 3).mean(2)).max() <= 1e-6
 
 
 def test_groups() -> None:

@@ -128,7 +128,7 @@ def test_faded_and_failed_runs(
     assert states == [complete, TrialState.PRUNED, failed, failed, complete]
     assert read_result(tmp_path / "study" / "1")["last_step"] == 4, "it ended there"
     assert "Run 3 gives the search no values: it has no value for val/loe" in captured.out
-    assert "Run 2 failed: ValueError: no" in captured.out
+    assert "Run 2 failed: no" in captured.out
     assert "(2 of 5 runs have values, 1 faded and do not count)" in captured.out
     assert "Without values for the search: run 2, run 3" in captured.err
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.fast.statistics import STATISTICS
-from zero_dce.enhance.graph.programs import Operations, Program
+from zero_dce.enhance.graph.programs import Operations, Program, adjust_curves
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import MAPS
 
@@ -17,17 +17,19 @@ from zero_dce.weights import MAPS
 AROUND = 2
 
 
-def application_program(network: str, size: int, rows: int, columns: int, with_map: bool) -> Program:
+def application_program(network: str, strength: float, size: int, rows: int, columns: int, with_map: bool) -> Program:
     """Enhance ``rows`` x ``columns`` blocks of ``size`` pixels.
 
-    Inputs: their pixels; statistics of the blocks and of two more on each side; the regression's matrices.
+    Inputs: their pixels; statistics of the blocks and of two more on each side; the picture's level; the regression's
+    matrices.
     Outputs: the enhanced pixels and, ``with_map``, the mean of their curve maps.
     """
     down, across = _enlargement(rows, size), _enlargement(columns, size)
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
-        o, (image, statistics, *regression) = operations, inputs
+        o, (image, statistics, level, *regression) = operations, inputs
         maps = _predict(o, statistics, regression, rows + 2, columns + 2, MAPS[network])
+        maps = adjust_curves(maps, level, strength)
         parts = [maps] if MAPS[network] == 3 else o.split(maps, ITERATIONS)
         down_, across_ = o.constant(down), o.constant(across.T)
 

@@ -11,7 +11,7 @@ from zero_dce.enhance.fast.blocks import BlockGrid, Part, read_blocks, with_surr
 from zero_dce.enhance.fast.calibration import Regression, calibrate
 from zero_dce.enhance.fast.statistics import measure, statistics_program
 from zero_dce.enhance.graph import Backend
-from zero_dce.enhance.graph.programs import estimation
+from zero_dce.enhance.graph.programs import as_input, estimation
 from zero_dce.enhance.pixels import FloatArray, map_pixels
 from zero_dce.enhance.threads import in_threads
 from zero_dce.images.canvas import Canvas
@@ -22,11 +22,19 @@ LEAST_PIXELS, LEAST_SIDE = 1 << 20, 96
 
 @dataclass(frozen=True)
 class Field:
-    """A picture's field of curves: the statistics of its blocks, rows x columns x 9, and the regression on them."""
+    """A picture's field of curves.
+
+    Attributes:
+        grid: the picture's blocks.
+        statistics: of the blocks, rows x columns x 9.
+        regression: from statistics to curve maps.
+        level: by which the maps are shifted, see :func:`zero_dce.exposure.shift_exposure`.
+    """
 
     grid: BlockGrid
     statistics: FloatArray
     regression: Regression
+    level: float = 0.0
 
 
 class FastMode:
@@ -35,15 +43,15 @@ class FastMode:
     Args:
         network: ``zero_dce`` or ``zero_dce_pp``.
         size: the side of a block in pixels.
-        strength: the factor that scales the curve maps.
+        strength: the factor that scales the curve maps, once they are shifted by the level.
         network_backend: runs the network.
         backend: runs everything else, in float32.
     """
 
     def __init__(self, network: str, size: int, strength: float, network_backend: Backend, backend: Backend) -> None:
-        self._network, self._size = network, size
+        self._network, self._size, self._strength = network, size, strength
         self._network_backend, self._backend = network_backend, backend
-        self._statistics, self._estimate = statistics_program(size), estimation(strength)
+        self._statistics, self._estimate = statistics_program(size), estimation()
         self._application = lru_cache(maxsize=16)(application_program)
 
     @staticmethod
@@ -51,10 +59,10 @@ class FastMode:
         """Return whether a picture is large enough for fast mode to save time."""
         return canvas.width * canvas.height >= LEAST_PIXELS and min(canvas.width, canvas.height) >= LEAST_SIDE
 
-    def estimate(self, canvas: Canvas) -> Field:
+    def estimate(self, canvas: Canvas, level: float) -> Field:
         """Measure a picture's blocks, and learn how the network's curve maps depend on them."""
         grid, statistics = self.measure(canvas)
-        return Field(grid, statistics, self.calibrate(canvas, grid, statistics))
+        return Field(grid, statistics, self.calibrate(canvas, grid, statistics), level)
 
     def measure(self, canvas: Canvas) -> tuple[BlockGrid, FloatArray]:
         """Return a picture's blocks and their statistics, rows x columns x 9."""
@@ -90,8 +98,8 @@ class FastMode:
         pixels = read_blocks(canvas, field.grid, *part)
         around = with_surroundings(field.statistics, part, AROUND)
         rows, columns = (span.stop - span.start for span in part)
-        program = self._application(self._network, self._size, rows, columns, with_map)
-        return self._backend.run(program, pixels, around, *field.regression.arrays())
+        program = self._application(self._network, self._strength, self._size, rows, columns, with_map)
+        return self._backend.run(program, pixels, around, as_input(field.level), *field.regression.arrays())
 
 
 def _write(canvas: Canvas, grid: BlockGrid, part: Part, pixels: FloatArray) -> None:

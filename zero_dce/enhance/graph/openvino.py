@@ -54,7 +54,7 @@ class OpenVINOBackend:
         return self._graph(program, inputs).run(feed(program, inputs))
 
     def _graph(self, program: Program, inputs: Sequence[FloatArray]) -> _CompiledGraph:
-        key = (program, *((array.shape, array.dtype) for array in inputs))
+        key = (program, *((None if program.any_size else array.shape, array.dtype) for array in inputs))
         with self._lock:
             if key not in self._graphs:
                 self._graphs[key] = _CompiledGraph(self._compile(program, inputs))
@@ -65,8 +65,9 @@ class OpenVINOBackend:
 
     def _compile(self, program: Program, inputs: Sequence[FloatArray]) -> openvino.CompiledModel:
         model = self._core.read_model(program_model(self.weights, program, inputs).SerializeToString())
-        # OpenVINO computes faster, and in less memory, where it knows all sizes.
-        model.reshape({index: array.shape for index, array in enumerate(feed(program, inputs))})
+        if not program.any_size:
+            # OpenVINO computes faster, and in less memory, where it knows all sizes.
+            model.reshape({index: array.shape for index, array in enumerate(feed(program, inputs))})
         settings = {
             "INFERENCE_PRECISION_HINT": PRECISIONS[self.precision],
             # All cores work on one tile: that takes half the memory of a tile per core, and is as quick.

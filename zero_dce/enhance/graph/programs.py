@@ -9,6 +9,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+import numpy as np
+
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import DCE_NET_PP, Weights
@@ -61,40 +63,43 @@ class Program:
         picture_out: the first output is a picture, stored as the first input is; all other outputs are float32.
         pictures: how many of the inputs are pictures or maps, H x W x C; the others are float32 arrays of a fixed
             shape and are given to ``build`` as they are.
+        any_size: pictures are of many sizes and small, so that preparing it for each size takes longer than computing.
     """
 
     name: str
     build: Callable[[Operations, Sequence[Any]], Sequence[Any]]
     picture_out: bool = True
     pictures: int = 1
+    any_size: bool = False
 
 
 def enhancement(strength: float, with_map: bool = False) -> Program:
-    """From a picture to the enhanced one and, ``with_map``, the mean of its curve maps, in [-1, 1]."""
+    """From a picture and its level, 1 x 1 x 1 x 1, to the enhanced one and, ``with_map``, the mean of its curve maps.
+
+    See :func:`adjust_curves`.
+    """
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
-        (image,) = inputs
-        maps = separate_maps(operations, estimate_curves(operations, image, strength))
+        image, level = inputs
+        maps = separate_maps(operations, adjust_curves(estimate_curves(operations, image), level, strength))
         enhanced = iterate_curve(operations, image, maps)
         return [enhanced, operations.mean(maps)] if with_map else [enhanced]
 
     return Program("enhance", build)
 
 
-def estimation(strength: float) -> Program:
-    """From a picture to its curve maps, scaled by ``strength``: 24 channels, or 3 of Zero-DCE++."""
+def estimation(any_size: bool = False) -> Program:
+    """From a picture to its curve maps: 24 channels, or 3 of Zero-DCE++."""
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
         (image,) = inputs
-        return [estimate_curves(operations, image, strength)]
+        return [estimate_curves(operations, image)]
 
-    return Program("estimate", build, picture_out=False)
+    return Program("estimate", build, picture_out=False, any_size=any_size)
 
 
-def estimate_curves(operations: Operations, image: Any, strength: float = 1.0) -> Any:
-    """Return the curve maps of an image in [0, 1], scaled by ``strength``: 24 channels, or 3 of Zero-DCE++.
-
-    The range is [-1, 1].
+def estimate_curves(operations: Operations, image: Any) -> Any:
+    """Return the curve maps of an image in [0, 1], in [-1, 1]: 24 channels, or 3 of Zero-DCE++.
 
     Zero-DCE paper (arXiv 2001.06826), section 3.2; Zero-DCE++ (arXiv 2103.00860).
     """
@@ -112,8 +117,18 @@ def estimate_curves(operations: Operations, image: Any, strength: float = 1.0) -
     x4 = layer(4, x3)
     x5 = layer(5, operations.concatenate(x3, x4))
     x6 = layer(6, operations.concatenate(x2, x5))
-    curve_maps = operations.tanh(layer(7, operations.concatenate(x1, x6), relu=False))
-    return curve_maps if strength == 1 else curve_maps * strength
+    return operations.tanh(layer(7, operations.concatenate(x1, x6), relu=False))
+
+
+def adjust_curves(curve_maps: Any, level: Any, strength: float) -> Any:
+    """Shift curve maps by a level, see :func:`zero_dce.exposure.shift_exposure`, then scale them by ``strength``."""
+    shifted = (curve_maps - level).clamp(-1.0, 1.0)
+    return shifted if strength == 1 else shifted * strength
+
+
+def as_input(level: float) -> FloatArray:
+    """Return a level as programs take it, 1 x 1 x 1 x 1."""
+    return np.full((1, 1, 1, 1), level, np.float32)
 
 
 def separate_maps(operations: Operations, curve_maps: Any) -> Sequence[Any]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
 
-from zero_dce.enhance.fast.blocks import with_surroundings
+from zero_dce.enhance.fast.blocks import BlockGrid, with_surroundings
 from zero_dce.enhance.fast.calibration import Regression, blend
 from zero_dce.enhance.fast.mode import FastMode, Field
 from zero_dce.enhance.pixels import FloatArray
@@ -20,6 +21,7 @@ CUT = 0.25
 CELLS = 16
 # A block and its neighbours have moved, rather than got noise, if their mean changes by more than this, of 1.
 NOISE = 2 / 255
+_Calibration = tuple[Regression, float]
 
 
 @dataclass(frozen=True)
@@ -46,16 +48,18 @@ class SteadyCurves:
     block and its neighbours from its average, in 255ths: where something moves, the new statistics count at once, and
     nothing trails behind it. Only the curves are averaged, never the pixels.
 
-    The regression from statistics to maps is kept for :data:`RENEW` frames and then fades into a new one; a new one for
-    every frame would flicker, and take longer than everything else. After a cut, regression and average start anew.
+    The regression from statistics to maps, and the level of exposure, are kept for :data:`RENEW` frames and then fade
+    into new ones; new ones for every frame would flicker, and take longer than everything else. After a cut all start
+    anew.
 
     Args:
         fast: estimates and applies the curves.
+        level_of: finds the level of a frame.
         smoothing: 0 to 1. 0 takes every frame's own statistics; 1 follows only changes that exceed noise.
     """
 
-    def __init__(self, fast: FastMode, smoothing: float) -> None:
-        self._fast, self._smoothing = fast, smoothing
+    def __init__(self, fast: FastMode, level_of: Callable[[Canvas], float], smoothing: float) -> None:
+        self._fast, self._level_of, self._smoothing = fast, level_of, smoothing
         self._average: FloatArray | None = None
         self._cells: FloatArray | None = None
         self._age = 0
@@ -67,22 +71,52 @@ class SteadyCurves:
         new_shot = is_cut(before, self._cells)
         if self._average is None or new_shot:
             self._average = statistics
-            self._before = self._now = self._fast.calibrate(frame, grid, statistics)
+            self._before = self._now = self._calibrate(frame, grid, statistics)
             self._age = 0
         else:
             self._average = smooth(self._average, statistics, self._smoothing)
             self._age += 1
             if self._age == RENEW:
-                self._before, self._now = self._now, self._fast.calibrate(frame, grid, self._average)
+                self._before, self._now = self._now, self._calibrate(frame, grid, self._average)
                 self._age = 0
-        field = Field(grid, self._average, self._regression())
+        field = Field(grid, self._average, *self._faded())
         return Curves(field, replace(field, statistics=statistics), new_shot)
 
-    def _regression(self) -> Regression:
+    def _calibrate(self, frame: Canvas, grid: BlockGrid, statistics: FloatArray) -> _Calibration:
+        return self._fast.calibrate(frame, grid, statistics), self._level_of(frame)
+
+    def _faded(self) -> _Calibration:
         share = (self._age + 1) / (FADE + 1)
         if self._before is self._now or share >= 1:
             return self._now
-        return blend(self._before, self._now, share)
+        (regression, level), (new_regression, new_level) = self._before, self._now
+        return blend(regression, new_regression, share), (1 - share) * level + share * new_level
+
+
+class SteadyLevel:
+    """The level of exposure of frames that are enhanced each by itself.
+
+    It is found at a cut and every :data:`RENEW` frames, and in between moves towards what was found.
+
+    Args:
+        level_of: finds the level of a frame.
+    """
+
+    def __init__(self, level_of: Callable[[Canvas], float]) -> None:
+        self._level_of = level_of
+        self._frames = 0
+        self._level = self._aim = 0.0
+
+    def next(self, frame: Canvas, new_shot: bool) -> float:
+        """Return the level of the next frame; ``new_shot`` says that a cut lies before it."""
+        if new_shot or self._frames == 0:
+            self._level = self._aim = self._level_of(frame)
+            self._frames = 0
+        elif self._frames % RENEW == 0:
+            self._aim = self._level_of(frame)
+        self._frames += 1
+        self._level += (self._aim - self._level) / FADE
+        return self._level
 
 
 def cells_of(levels: FloatArray) -> FloatArray:

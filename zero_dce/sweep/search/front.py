@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from zero_dce.pareto import SIGNS, pareto_front
+from zero_dce.metrics.pareto import SIGNS, pareto_front
 from zero_dce.records.outcome import judge
 from zero_dce.records.sweep import RunRow
 from zero_dce.terminal import align

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from zero_dce.losses import CompositeLoss
 from zero_dce.metrics.means import CHANGES, COMPARISONS, MEASURE_NAMES
-from zero_dce.pareto import SIGNS
+from zero_dce.metrics.pareto import SIGNS
 
 # A run's measures at its last validation that a search can go by. The total and the shares are left out: under other
 # weights they are on another scale, and a search would find the smallest weights.

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zero_dce import pareto
-from zero_dce.pareto import pareto_front
+from zero_dce.metrics import pareto
+from zero_dce.metrics.pareto import pareto_front
 
 Point = tuple[float | None, ...]
 Case = tuple[list[Point], list[str]]

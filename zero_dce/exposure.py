@@ -1,0 +1,161 @@
+"""The exposure of an enhanced picture: one level, added to all of its curve maps, that brings it to a brightness.
+
+The networks see 15 x 15 pixels around each one, so they cannot know how bright the whole picture is: a checkpoint that
+brightens dark pictures well washes bright ones out. What they do know is what each place needs beside the others. So
+the level is found for each picture, by bisection, and the network decides the rest.
+
+A level is monotone: a higher one brightens every pixel or leaves it. Scaling the maps instead is not, where some of
+them darken.
+
+All functions take tensors of PyTorch or arrays of NumPy, and return what they were given.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from zero_dce.checks import check_number
+from zero_dce.curves import apply_curves
+
+# Curve maps are in [-1, 1], so this level replaces all of them by one end of the range.
+MOST_LEVEL = 2.0
+# The level is found to within MOST_LEVEL / 2^BISECTIONS, which moves the mean by a small part of a grey level.
+BISECTIONS = 14
+# Means are taken over a grid of at most so many pixels along each side.
+GRID = 64
+# The mean of a photograph that is exposed well, and the range in which such means lie.
+WELL_EXPOSED, LEAST_WELL, MOST_WELL = 0.44, 0.36, 0.56
+# A value above this counts as clipped: what it shows can no longer be told from white.
+NEAR_WHITE = 0.98
+# Brightening newly clips at most this share of a picture's values.
+MOST_NEWLY_CLIPPED = 0.01
+# How far below and above the range a picture's aim changes over, and the shares of clipped values between which a
+# bright picture changes from one of snow to an over-exposed one.
+BELOW, ABOVE = 0.1, 0.05
+LEAST_BURNT, MOST_BURNT = 0.005, 0.03
+# Most of a night's pixels are black and some of them are lit: so many, and so bright, both as means over RGB. A picture
+# that is only exposed too short has no lit ones. A wholly black night stays this much below the target.
+BLACK, LIT = 0.05, 0.5
+LEAST_BLACK, MOST_BLACK, ENOUGH_LIT = 0.6, 0.8, 0.005
+NIGHT = 0.3
+
+
+def shift_exposure(curve_maps: Any, level: Any) -> Any:
+    """Brighten (positive levels) or darken all curve maps by a level.
+
+    Args:
+        curve_maps: expected shape B x 3n x H x W, range [-1, 1], in the sign of
+            :func:`zero_dce.curves.apply_curves`, where negative brightens.
+        level: a number, or B x 1 x 1 x 1, range [-2, 2].
+
+    Returns:
+        Curve maps of the same shape and range.
+    """
+    return (curve_maps - level).clip(-1, 1)
+
+
+def exposure_level(image: Any, curve_maps: Any, target: Any, most_newly_clipped: float = 1.0) -> Any:
+    """Find the level at which the mean of each enhanced picture is its target, by bisection.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+        curve_maps: expected shape B x 3n x H x W, range [-1, 1], see :func:`zero_dce.curves.apply_curves`.
+        target: the mean, a number or B x 1 x 1 x 1, range [0, 1].
+        most_newly_clipped: the largest share of values, in [0, 1], that may rise above :data:`NEAR_WHITE`; where the
+            target would need more, the picture stays darker.
+
+    Returns:
+        B x 1 x 1 x 1, range [-2, 2], for :func:`shift_exposure`. No gradient flows through the search. Where the target
+        cannot be reached, as from a black picture, the level is the nearest end of the range.
+    """
+    image, curve_maps = _sample(_detach(image)), _sample(_detach(curve_maps))
+    below_white = image <= NEAR_WHITE
+    level, step = 0 * image[:, :1, :1, :1], MOST_LEVEL
+    for _ in range(BISECTIONS):
+        step /= 2
+        enhanced = apply_curves(image, shift_exposure(curve_maps, level))
+        newly_clipped = _mean(1.0 * ((enhanced > NEAR_WHITE) & below_white))
+        too_bright = (_mean(enhanced) > target) | (newly_clipped > most_newly_clipped)
+        level = level + step * (1.0 - 2.0 * too_bright)
+    return level
+
+
+def suited_target(image: Any) -> Any:
+    """Return the mean that suits each picture.
+
+    - A dark picture is brought to :data:`WELL_EXPOSED`; a night, which is black with lights in it, stays darker.
+    - One that is exposed well, with a mean between :data:`LEAST_WELL` and :data:`MOST_WELL`, keeps its mean.
+    - A brighter one keeps its mean too, as of snow, unless much of it is clipped: then it is over-exposed, and what is
+      not clipped is darkened to :data:`WELL_EXPOSED`.
+
+    In between, the aim changes gradually. These rules were drawn from photographs by eye, not fitted to references.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+
+    Returns:
+        B x 1 x 1 x 1, range [0, 1], in the image's own type.
+    """
+    mean, burnt = _mean(image), _mean(1.0 * (image > NEAR_WHITE))
+    dark = _rise(-mean, -LEAST_WELL, BELOW - LEAST_WELL)
+    over = _rise(mean, MOST_WELL, MOST_WELL + ABOVE) * _rise(burnt, LEAST_BURNT, MOST_BURNT)
+    to_dark = WELL_EXPOSED - NIGHT * _night(image) - mean
+    to_over = burnt + (1 - burnt) * WELL_EXPOSED - mean
+    return mean + dark * to_dark + over * to_over
+
+
+def check_exposure(name: str, value: object) -> None:
+    """Raise ValueError, which names the option, unless ``value`` is ``auto``, ``off`` or a mean in [0.05, 0.95]."""
+    if value in ("auto", "off"):
+        return
+    if isinstance(value, str):
+        raise ValueError(f"{name} is {value!r}; expected auto, off or the mean to reach, a number from 0.05 to 0.95")
+    check_number(name, value, least=0.05, most=0.95)
+
+
+def level_for(exposure: str | float, image: Any, curve_maps: Any) -> Any:
+    """Return the level of each picture for ``exposure``: ``auto``, ``off``, or the mean to reach.
+
+    With ``auto``, the target is :func:`suited_target`, and no more than :data:`MOST_NEWLY_CLIPPED` is newly clipped. A
+    number is reached whatever it clips.
+
+    Args:
+        exposure: see :func:`check_exposure`.
+        image: expected shape B x 3 x H x W, range [0, 1].
+        curve_maps: expected shape B x 3n x H x W, range [-1, 1].
+
+    Returns:
+        B x 1 x 1 x 1, 0 for ``off``.
+    """
+    if exposure == "off":
+        return 0 * image[:, :1, :1, :1]
+    if exposure == "auto":
+        return exposure_level(image, curve_maps, suited_target(image), MOST_NEWLY_CLIPPED)
+    return exposure_level(image, curve_maps, exposure)
+
+
+def _night(image: Any) -> Any:
+    """Return the share of a night's picture that is black, 0 for other pictures."""
+    grey = image.mean(axis=1, keepdims=True)
+    black, lit = _mean(1.0 * (grey < BLACK)), _mean(1.0 * (grey > LIT))
+    return black * _rise(black, LEAST_BLACK, MOST_BLACK) * _rise(lit, 0, ENOUGH_LIT)
+
+
+def _rise(value: Any, start: float, end: float) -> Any:
+    """Return 0 below the start, 1 above the end, and a share in between."""
+    return ((value - start) / (end - start)).clip(0, 1)
+
+
+def _detach(values: Any) -> Any:
+    return values.detach() if hasattr(values, "detach") else values
+
+
+def _sample(values: Any) -> Any:
+    """Return a grid of pixels: their means are the picture's to a fraction of a percent."""
+    down, across = (math.ceil(side / GRID) for side in values.shape[-2:])
+    return values[..., down // 2 :: down, across // 2 :: across]
+
+
+def _mean(values: Any) -> Any:
+    return values.mean(axis=(1, 2, 3), keepdims=True)
