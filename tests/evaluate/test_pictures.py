@@ -17,7 +17,7 @@ from tests.helpers.evaluating import refused, run, run_partly
 from tests.helpers.pictures import make_picture
 from zero_dce.evaluate import pictures
 from zero_dce.evaluate.pairing import match_folders
-from zero_dce.images.decode import Decoded, Resize
+from zero_dce.images.decode import Decoded, Resize, decode
 
 
 def spoil_with_text(file: Path) -> None:
@@ -85,12 +85,12 @@ def test_all_methods_are_measured_on_the_same_pictures(
     low, high = folders
     spoil_with_text(high / "1.bmp")
     whole, fewer = tmp_path / "whole.json", tmp_path / "fewer.json"
-    printed = run_partly(capsys, "--weights", weights, "--low", low, "--high", high, "--json", whole)
-    assert "2 pictures with references" in printed.out
-    assert "1 more are left out of all rows" in printed.out
+    printed, messages = run_partly(capsys, "--weights", weights, "--low", low, "--high", high, "--json", whole)
+    assert "2 pictures with references" in printed
+    assert "1 more are left out of all rows" in printed
     record = json.loads(whole.read_text())
     (left_out,) = record["left_out"]
-    named_when_read, named_at_the_end = [line for line in printed.err.splitlines() if line.startswith("left out: ")]
+    named_when_read, named_at_the_end = [line for line in messages.splitlines() if line.startswith("left out: ")]
     assert named_when_read == named_at_the_end == f"left out: 1.png: {left_out['reason']}"
     assert (left_out["image"], left_out["reference"]) == ("1.png", "1.bmp")
     (low / "1.png").unlink()
@@ -110,8 +110,8 @@ def test_a_picture_too_small_for_the_measures_is_left_out(
     folder.mkdir()
     make_picture(0, 0.2, 16, 16).save(folder / "a.png")
     make_picture(1, 0.2, 30, 15).save(folder / "b.png")
-    printed = run_partly(capsys, "--weights", weights, "--images", folder, "--json", tmp_path / "o.json")
-    assert f"left out: b.png: {folder / 'b.png'} is 30 x 15 pixels: the measures need at least 16 a side" in printed.err
+    _, messages = run_partly(capsys, "--weights", weights, "--images", folder, "--json", tmp_path / "o.json")
+    assert f"left out: b.png: {folder / 'b.png'} is 30 x 15 pixels: the measures need at least 16 a side" in messages
     (row, *_) = json.loads((tmp_path / "o.json").read_text())["rows"]
     assert row["means"]["piqe"]["pictures"] == row["means"]["brightness"]["pictures"] == 1
 
@@ -119,7 +119,6 @@ def test_a_picture_too_small_for_the_measures_is_left_out(
 def test_a_picture_too_large_for_the_memory_is_left_out(
     folders: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    decode = pictures.decode
 
     def fail(path: Path, resize: Resize) -> Decoded:
         if path.name == "2.png":

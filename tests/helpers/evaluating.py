@@ -21,8 +21,8 @@ def refused(*arguments: object) -> str:
     return stop.value.code
 
 
-def run_partly(capsys: pytest.CaptureFixture[str], *arguments: object) -> pytest.CaptureResult[str]:
-    """Run the command, which leaves pictures out; returns what it printed."""
+def run_partly(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[str, str]:
+    """Run the command, which leaves pictures out; returns what it printed, and its messages."""
     with pytest.raises(SystemExit) as stop:
         main([str(argument) for argument in arguments])
     assert stop.value.code == 1
