@@ -67,10 +67,10 @@ def test_layouts_of_two_folders(layout: str, tmp_path: Path) -> None:
 
 
 def make_sice_part2(root: Path) -> None:
-    """Scenes of 7, 9 and 2 frames, one without a label."""
+    """Scenes of 7, 9 and 2 frames, the first with two labels, and one of 5 without."""
     for scene, frames in (("1", 7), ("2", 9), ("3", 2), ("10", 5)):
         make(root / scene, *(f"{frame}.JPG" for frame in range(1, frames + 1)))
-    make(root / "Label", "1.JPG", "2.PNG", "3.JPG")
+    make(root / "Label", "1.JPG", "1.PNG", "2.PNG", "3.JPG")
 
 
 def test_sice(tmp_path: Path) -> None:

@@ -100,7 +100,10 @@ def match_scenes(low: Path, dark: Sequence[str], high: Path, bright: Sequence[st
     Returns:
         The pairs; ``None`` where no label has the name of a scene, or two scenes have one name.
     """
-    labels = {PurePosixPath(path).with_suffix("").as_posix(): path for path in bright}
+    labels = dict[str, str]()
+    for path in bright:
+        # As for training, the first of several labels counts.
+        labels.setdefault(PurePosixPath(path).with_suffix("").as_posix(), path)
     frames, folders = defaultdict(list), set[PurePosixPath]()
     for path in dark:
         folder = PurePosixPath(path).parent
