@@ -1,20 +1,33 @@
 from __future__ import annotations
 
 import json
+import os
+import re
 import subprocess
 import sys
+from argparse import Namespace
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import safetensors.torch
 import torch
+from omegaconf import OmegaConf
+from PIL import Image
 from safetensors.torch import save_file
 from torch import Tensor
 
-from zero_dce.networks import NETWORKS
-from zero_dce.weights import DCE_NET, DCE_NET_PP, drop_denormals, parameter_shapes, read_weights
+import zero_dce
+from zero_dce.enhance.__main__ import main as enhance_main
+from zero_dce.evaluate.__main__ import main as evaluate_main
+from zero_dce.export.__main__ import main as export_main
+from zero_dce.module import ZeroDCE
+from zero_dce.networks import NETWORKS, DCENet, load_weights
+from zero_dce.review.pick import Choice, write_pick
+from zero_dce.train.resuming import find_start
+from zero_dce.weights import DCE_NET, DCE_NET_PP, LAST_CHECKPOINT, drop_denormals, parameter_shapes, read_weights
 
 BOTH = pytest.mark.parametrize("network", [DCE_NET, DCE_NET_PP])
 State = dict[str, Tensor]
@@ -158,10 +171,112 @@ def test_numbers_too_large_for_float32(tmp_path: Path) -> None:
             read_weights(tmp_path / name)
 
 
-def test_code_in_a_checkpoint_never_runs(tmp_path: Path) -> None:
-    torch.save({"e_conv1.weight": Path("x")}, tmp_path / "code.pth")
-    with pytest.raises(ValueError, match="weights_only=True"):
-        read_weights(tmp_path / "code.pth")
+class Runs:
+    """Loading it would make a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def __reduce__(self) -> tuple[Callable[[str], None], tuple[str]]:
+        return os.mkdir, (str(self.folder),)
+
+
+def enhance_a_file(weights: Path) -> None:
+    folder = weights.parent / "photographs"
+    folder.mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "a.png")
+    enhance_main([str(folder / "a.png"), "--output", str(weights.parent / "out"), "--weights", str(weights)])
+
+
+def enhance_an_array(weights: Path) -> None:
+    zero_dce.enhance(np.zeros((20, 20, 3), np.uint8), weights)
+
+
+def evaluate(weights: Path) -> None:
+    folder = weights.parent / "photographs"
+    folder.mkdir()
+    Image.new("RGB", (20, 20)).save(folder / "a.png")
+    evaluate_main(["--weights", str(weights), "--images", str(folder)])
+
+
+def export(weights: Path) -> None:
+    export_main(["--weights", str(weights), "--format", "torch", "--output", str(weights.parent / "a.pt2")])
+
+
+def start_from(weights: Path) -> None:
+    ZeroDCE(weights=str(weights))
+
+
+def resume(weights: Path) -> None:
+    last = weights.parent / "run" / LAST_CHECKPOINT
+    last.parent.mkdir(parents=True)
+    weights.rename(last)
+    config = OmegaConf.create({"resume": "run", "trainer": {"max_steps": 10}, "model": {"network": DCE_NET}})
+    find_start(config, weights.parent / "run", in_sweep=False)
+
+
+def pick(weights: Path) -> None:
+    write_pick(Choice(weights.parent, "0", 3, weights), {}, weights.parent / "picked")
+
+
+# All ways on which weights come into the package.
+ENTRIES = [read_weights, load_weights, enhance_a_file, enhance_an_array, evaluate, export, start_from, resume, pick]
+
+
+@pytest.mark.parametrize("entry", ENTRIES)
+def test_objects_in_a_checkpoint_are_refused_everywhere(
+    entry: Callable[[Path], object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    torch.save({**state_of(), "global_step": 3, "more": Runs(tmp_path / "made")}, tmp_path / "code.ckpt")
+    with pytest.raises((ValueError, SystemExit)) as stop:
+        entry(tmp_path / "code.ckpt")
+    said = f"{stop.value}{capsys.readouterr().err}"
+    assert re.search(r"(code|last)\.ckpt holds objects besides tensors \((posix|nt)\.mkdir\)", said)
+    assert "so it is not opened" in said
+    assert 'torch.save(network.state_dict(), "weights.pth")' in said
+    assert 'safetensors.torch.save_file(network.state_dict(), "weights.safetensors")' in said
+    assert "weights_only" not in said
+    assert "arbitrary" not in said
+    assert not (tmp_path / "made").exists()
+    assert not list(tmp_path.glob("picked*"))
+
+
+def save_as_torchscript(network: DCENet, file: Path) -> None:
+    torch.jit.trace(network, torch.zeros(1, 3, 8, 8)).save(file)  # type: ignore[no-untyped-call]
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
+@pytest.mark.parametrize(
+    ("save", "what"),
+    [
+        (lambda network, file: torch.save(network, file), "objects besides tensors (zero_dce.networks.DCENet)"),
+        (
+            lambda network, file: torch.save(network, file, _use_new_zipfile_serialization=False),
+            "objects besides tensors (zero_dce.networks.DCENet)",
+        ),
+        (
+            lambda network, file: torch.save({"state_dict": network.state_dict(), "options": Namespace()}, file),
+            "objects besides tensors (argparse.Namespace)",
+        ),
+        (save_as_torchscript, "a TorchScript program"),
+    ],
+)
+def test_what_is_refused_is_named(
+    save: Callable[[DCENet, Path], None], what: str, tmp_path: Path, recwarn: pytest.WarningsRecorder
+) -> None:
+    """The advised lines write files that are read."""
+    network = DCENet()
+    save(network, tmp_path / "a.pth")
+    recwarn.clear()
+    with pytest.raises(ValueError, match=r"a\.pth holds ") as refusal:
+        read_weights(tmp_path / "a.pth")
+    assert f"a.pth holds {what}. Loading" in str(refusal.value)
+    assert "weights_only" not in str(refusal.value)
+    assert not recwarn.list
+    lines = [line.strip() for line in str(refusal.value).splitlines() if line.startswith("    ")]
+    for line, name in zip(lines, ("weights.pth", "weights.safetensors"), strict=True):
+        exec(line.replace(name, str(tmp_path / name)), {"torch": torch, "safetensors": safetensors, "network": network})
+        assert_same(tmp_path / name, DCE_NET, network.state_dict())
 
 
 def test_no_checkpoint_at_all(tmp_path: Path) -> None:

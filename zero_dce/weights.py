@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import re
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -60,7 +62,7 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
 
     Args:
         path: a checkpoint; a ``.safetensors`` file; the folder that ``python -m zero_dce.review pick`` wrote; or a
-            run's folder, for its last checkpoint. A checkpoint is read with ``weights_only=True``: no code in it can
+            run's folder, for its last checkpoint. A checkpoint is read by :func:`load_checkpoint`: no code in it can
             run. A ``.safetensors`` file holds none, and is read without PyTorch.
 
     Returns:
@@ -68,8 +70,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
 
     Raises:
         FileNotFoundError: if there is no such file, or no weights in the folder.
-        ValueError: if the file is not a checkpoint, its keys are of no known layout, it says that it is something else,
-            or a weight is not finite.
+        ValueError: if the file is not a checkpoint or holds objects that could run code, its keys are of no known
+            layout, it says that it is something else, or a weight is not finite.
     """
     file = find_file(Path(path))
     metadata: dict[str, str] = {}
@@ -141,33 +143,63 @@ def find_file(path: Path) -> Path:
     return path
 
 
-def _read_checkpoint(file: Path) -> _State:
+def load_checkpoint(file: Path) -> object:
+    """Load what ``torch.save`` wrote, on the CPU, if it holds only tensors, numbers, text and collections of them.
+
+    It is loaded with ``weights_only=True``, so that no code in the file can run.
+
+    Raises:
+        OSError: if the file cannot be opened.
+        ValueError: if it holds other objects, which are refused, or is damaged or no such file.
+    """
     # The import takes two seconds, which reading a .safetensors file does not need.
     import torch
 
-    def to_numpy(value: Any) -> NDArray[np.float32] | str:
-        if not isinstance(value, torch.Tensor):
-            return type(value).__name__
-        plain = value.is_floating_point() and value.layout == torch.strided
-        return np.ascontiguousarray(value.detach().float().numpy()) if plain else str(value.dtype)
-
     try:
-        content: object = torch.load(file, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():
+            # PyTorch says that it will load such a file, and then refuses it.
+            warnings.filterwarnings("ignore", ".*looks like a TorchScript archive", UserWarning)
+            return torch.load(file, map_location="cpu", weights_only=True)
     except OSError:
         raise
     except Exception as error:
-        # On a damaged file the unpickler raises errors of many kinds. After the first line of its message PyTorch gives
-        # advice that does not apply here.
-        reason = str(error).partition("\n")[0]
-        raise ValueError(
-            f"{file} is not a PyTorch checkpoint that can be read with weights_only=True: "
-            f"{type(error).__name__}: {reason}"
-        ) from error
+        # On a damaged file the unpickler raises errors of many kinds.
+        raise ValueError(_explain_refusal(file, error)) from error
+
+
+def _explain_refusal(file: Path, error: Exception) -> str:
+    """Say why a checkpoint is refused, without PyTorch's advice to load it all the same."""
+    said = str(error)
+    refused = re.search(r"GLOBAL (\S+)", said)
+    if refused or "TorchScript" in said:
+        what = f"objects besides tensors ({refused[1]})" if refused else "a TorchScript program"
+        return (
+            f"{file} holds {what}. Loading these could run any code that was put into the file, so it is not opened. "
+            "Save only the weights in the program that wrote it, as one of\n"
+            '    torch.save(network.state_dict(), "weights.pth")\n'
+            '    safetensors.torch.save_file(network.state_dict(), "weights.safetensors")'
+        )
+    reason = said.partition("\n")[0]
+    detail = type(error).__name__ if "weights_only" in reason else f"{type(error).__name__}: {reason}"
+    return f"{file} is not a PyTorch checkpoint that can be read, perhaps damaged or cut short ({detail})"
+
+
+def _read_checkpoint(file: Path) -> _State:
+    content = load_checkpoint(file)
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping):
         raise ValueError(f"{file} holds a {type(content).__name__}, expected a mapping from parameter names to tensors")
-    return {str(key): to_numpy(value) for key, value in content.items()}
+    return {str(key): _to_numpy(value) for key, value in content.items()}
+
+
+def _to_numpy(value: object) -> NDArray[np.float32] | str:
+    import torch
+
+    if not isinstance(value, torch.Tensor):
+        return type(value).__name__
+    plain = value.is_floating_point() and value.layout == torch.strided
+    return np.ascontiguousarray(value.detach().float().numpy()) if plain else str(value.dtype)
 
 
 def _read_safetensors(file: Path) -> tuple[_State, dict[str, str]]:

@@ -10,23 +10,34 @@ import torch
 from tests.helpers.evaluating import refused, run
 from tests.helpers.pictures import make_picture
 from zero_dce.evaluate.__main__ import main as run_main
+from zero_dce.evaluate.measure import LEAST_MEASURED_SIDE, OF_COMPARISON, OF_OUTPUT
+from zero_dce.metrics.piqe import piqe
 from zero_dce.networks import DCENet
 
 
 def test_a_picture_without_a_value_counts_nowhere(
     capsys: pytest.CaptureFixture[str], weights: Path, tmp_path: Path
 ) -> None:
-    """SSIM needs 11 pixels, PIQE 16: a strip of 8 has neither."""
+    """A grey picture has no colours that could fade."""
     folder = tmp_path / "images"
     folder.mkdir()
     make_picture(0, 0.2).save(folder / "a.png")
-    make_picture(1, 0.2, 30, 8).save(folder / "b.png")
+    make_picture(1, 0.2).convert("L").save(folder / "b.png")
     run(capsys, "--weights", weights, "--images", folder, "--json", tmp_path / "o.json")
     (row, *_) = json.loads((tmp_path / "o.json").read_text())["rows"]
-    assert row["values"]["piqe"][1] is None
-    assert row["means"]["piqe"]["pictures"] == 1
-    assert row["means"]["piqe"]["interval"] is None
+    assert row["values"]["saturation_ratio"] == [1, None]
+    assert row["means"]["saturation_ratio"]["pictures"] == 1
+    assert row["means"]["saturation_ratio"]["interval"] is None
     assert row["means"]["brightness"]["pictures"] == 2
+
+
+def test_the_smallest_pictures_that_are_measured_have_all_values() -> None:
+    image = torch.rand(1, 3, LEAST_MEASURED_SIDE, LEAST_MEASURED_SIDE, generator=torch.Generator().manual_seed(0))
+    smaller = image[..., 1:]
+    for measure in {**OF_OUTPUT, **OF_COMPARISON}.values():
+        arguments = (image,) if measure in OF_OUTPUT.values() else (image, image)
+        assert measure(*arguments).isfinite().all()
+    assert piqe(smaller).isnan().all()
 
 
 def test_out_of_memory_says_how_to_go_on(

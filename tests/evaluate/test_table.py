@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from zero_dce.evaluate.measure import Method
-from zero_dce.evaluate.pictures import Pair
+from zero_dce.evaluate.pictures import Pair, PictureSet
 from zero_dce.evaluate.table import describe_measurement, format_tables
 
 NAN = float("nan")
@@ -36,8 +36,8 @@ def test_one_table_per_group_and_only_measures_with_values() -> None:
 
 
 def test_what_was_measured_is_said() -> None:
-    pairs, device = [Pair("a.png", Path("a.png"))] * 3, torch.device("cpu")
-    first, second, third = describe_measurement(pairs, 40, device).splitlines()
+    pictures, device = PictureSet([Pair("a.png", Path("a.png"))] * 3), torch.device("cpu")
+    first, second, third = describe_measurement(pictures, 40, device).splitlines()
     assert first == "3 pictures without references, at most 40 pixels long, float32 on cpu"
     assert second == "mean [bootstrap 95 % interval over pictures: 2,000 resamples, seed 0]"
     assert third.startswith("no row 'gamma best': without references")

@@ -19,3 +19,11 @@ def refused(*arguments: object) -> str:
         main([str(argument) for argument in arguments])
     assert isinstance(stop.value.code, str), "a message, and with it exit code 1"
     return stop.value.code
+
+
+def run_partly(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[str, str]:
+    """Run the command, which leaves pictures out; returns what it printed, and its messages."""
+    with pytest.raises(SystemExit) as stop:
+        main([str(argument) for argument in arguments])
+    assert stop.value.code == 1
+    return capsys.readouterr()

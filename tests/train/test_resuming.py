@@ -237,5 +237,12 @@ def test_an_unreadable_checkpoint_says_what_to_do(tmp_path: Path) -> None:
     whole = file.read_bytes()
     for content in (b"", whole[: len(whole) // 2], b"no checkpoint"):
         file.write_bytes(content)
-        with pytest.raises(ValueError, match=r"last\.ckpt cannot be read .* copy step-\*\.ckpt"):
+        with pytest.raises(ValueError, match=r"(?s)last\.ckpt is not a PyTorch checkpoint .*copy step-\*\.ckpt"):
             read_step(file)
+
+
+@pytest.mark.parametrize("content", [{"state_dict": {}}, {"global_step": None}, [3]])
+def test_a_file_of_other_content_is_no_checkpoint_of_a_run(content: object, tmp_path: Path) -> None:
+    torch.save(content, tmp_path / "last.ckpt")
+    with pytest.raises(ValueError, match=r"(?s)last\.ckpt is not a checkpoint of a run.*copy step-\*\.ckpt"):
+        read_step(tmp_path / "last.ckpt")

@@ -3,18 +3,25 @@
 The tables have one row per checkpoint, beside what a person has without any network: the unchanged input and a gamma
 curve. Each value is the mean over the pictures with a bootstrap 95 % interval.
 
-With references: ``--pairs CSV --root DIR`` (columns ``low`` and ``reference``, paths below the root), or
-``--low DIR --high DIR`` (two folders with the same names). Without: ``--images DIR``.
+With references: ``--low DIR --high DIR``, two folders whose pictures have the same names, or names that differ in words
+such as low and normal, or end in the same number; LOL, LOL-v2, LSRW and SICE (``--low Dataset_Part2 --high
+Dataset_Part2/Label``) are found as they are published. Or ``--pairs CSV --root DIR``: columns ``low`` and
+``reference``, paths below the root. Without references: ``--images DIR``.
+
+A picture that cannot be read, has another size than its reference, or is too small for the measures is left out of all
+rows, and named at the end and in the JSON file; the exit code is then 1, as with zero_dce.enhance after a failed file.
 """
 
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 
 from zero_dce.checks import check_number
-from zero_dce.evaluate.pictures import Pair, find_images, listed_pairs, match_folders
+from zero_dce.evaluate.pairing import match_folders
+from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
 from zero_dce.terminal import errors_as_messages
 
 
@@ -23,14 +30,21 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser = _parser()
     options = parser.parse_args(arguments)
     with errors_as_messages():
-        pairs = _find(options, parser)
+        pictures = _find(options, parser)
         if options.longest is not None:
             check_number("--longest", options.longest, least=1, whole=True)
         check_number("--scale-factor", options.scale_factor, least=1, whole=True)
+        if pictures.paired_by is not None:
+            first = pictures.pairs[0]
+            print(f"paired by {pictures.paired_by}; the first are {first.name} and {first.reference_name}")
         # Importing torch takes seconds, and neither the help nor most mistakes need it.
         from zero_dce.evaluate.compare import compare
 
-        compare(options.weights, pairs, options.longest, options.json, options.scale_factor)
+        compare(options.weights, pictures, options.longest, options.json, options.scale_factor)
+    if pictures.left_out:
+        for picture in pictures.left_out:
+            print(f"left out: {picture}", file=sys.stderr)
+        sys.exit(1)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -43,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="which picture has which reference; needs --root")
     parser.add_argument("--root", type=Path, metavar="DIR", help="what the paths in --pairs are relative to")
     parser.add_argument("--low", type=Path, metavar="DIR", help="dark pictures; needs --high")
-    parser.add_argument("--high", type=Path, metavar="DIR", help="their references, of the same names")
+    parser.add_argument("--high", type=Path, metavar="DIR", help="their references, matched by name")
     parser.add_argument("--images", type=Path, metavar="DIR", help="pictures without references")
     parser.add_argument("--longest", type=int, metavar="N", help="shrink to this many pixels on the longer side")
     parser.add_argument(
@@ -57,7 +71,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _find(options: argparse.Namespace, parser: argparse.ArgumentParser) -> list[Pair]:
+def _find(options: argparse.Namespace, parser: argparse.ArgumentParser) -> PictureSet:
     given = {name for name in ("pairs", "root", "low", "high", "images") if getattr(options, name) is not None}
     if given == {"pairs", "root"}:
         return listed_pairs(options.pairs, options.root)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
 
 from zero_dce.evaluate.bootstrap import BOOTSTRAP_SEED, RESAMPLES
 from zero_dce.evaluate.measure import measure_methods
-from zero_dce.evaluate.pictures import Pair, check_sizes, fingerprint_pairs
+from zero_dce.evaluate.pictures import PictureSet, check_sizes, fingerprint_pairs
 from zero_dce.evaluate.table import describe_measurement, format_tables
 from zero_dce.files import write_json
 from zero_dce.hardware import use_exact_float32
@@ -19,33 +20,37 @@ from zero_dce.weights import read_weights
 
 
 def compare(
-    weights: Sequence[Path], pairs: Sequence[Pair], longest: int | None, json: Path | None, scale_factor: int = 1
+    weights: Sequence[Path], pictures: PictureSet, longest: int | None, json: Path | None, scale_factor: int = 1
 ) -> None:
-    """Measure pictures, all with or all without a reference; print the tables, and write each picture's values to JSON.
+    """Measure pictures; print the tables, and write each picture's values to JSON.
+
+    Pictures that cannot be used are left out of ``pictures``, of all methods alike.
 
     Raises:
         OSError: if a file is missing, or the JSON cannot be written.
-        ValueError: if a picture or a checkpoint cannot be used.
-        MemoryError: if a picture does not fit in memory; the message says how to go on.
+        ValueError: if a checkpoint or none of the pictures can be used, or a picture is too large.
+        MemoryError: if a picture does not fit in the memory of the device; the message says how to go on.
     """
     if json is not None and not json.parent.is_dir():
         raise FileNotFoundError(f"the folder {json.parent} of --json does not exist")
-    check_sizes(pairs, longest)
+    check_sizes(pictures.pairs, longest)
     networks = load_networks(weights, scale_factor)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     use_exact_float32()
-    methods = measure_methods(networks, pairs, longest, device)
-    print(describe_measurement(pairs, longest, device))
+    methods = measure_methods(networks, pictures, longest, device)
+    print(describe_measurement(pictures, longest, device))
     print(format_tables(methods))
     if json is not None:
         record = {
-            "pictures": [{"image": pair.name, "reference": pair.reference_name} for pair in pairs],
+            "pictures": [{"image": pair.name, "reference": pair.reference_name} for pair in pictures.pairs],
+            "paired_by": pictures.paired_by,
+            "left_out": [asdict(picture) for picture in pictures.left_out],
             "longest": longest,
             "precision": "float32",
             "device": str(device),
             "bootstrap": {"seed": BOOTSTRAP_SEED, "resamples": RESAMPLES, "percent": 95},
             "rows": [method.record() for method in methods],
-            **describe_environment(fingerprint_pairs(pairs)),
+            **describe_environment(fingerprint_pairs(pictures.pairs)),
         }
         write_json(json, record)
         print(f"\nvalues of each picture: {json}")

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from zero_dce.evaluate.bootstrap import bootstrap_interval
 from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma
-from zero_dce.evaluate.pictures import Pair, read_pair
+from zero_dce.evaluate.pictures import Pair, PictureSet
 from zero_dce.hardware import is_out_of_memory
+from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import to_image
 from zero_dce.metrics.colour import colour_error
 from zero_dce.metrics.means import Measure
@@ -31,10 +32,9 @@ from zero_dce.metrics.picture import (
     saturation,
     saturation_ratio,
 )
-from zero_dce.metrics.piqe import piqe
-from zero_dce.metrics.reference import absolute_error, psnr, ssim, summed_absolute_error
+from zero_dce.metrics.piqe import BLOCK_SIDE, piqe
+from zero_dce.metrics.reference import WINDOW, absolute_error, psnr, ssim, summed_absolute_error
 from zero_dce.networks import CurveNet, DCENetPP, weights_hash
-from zero_dce.terminal import progress_bar
 
 # Measures are grouped by their arguments: the output only, input and output, output and reference.
 OF_OUTPUT: dict[str, Measure] = {
@@ -58,6 +58,8 @@ OF_COMPARISON: dict[str, Measure] = {
     "mae_rgb_sum": summed_absolute_error,
     "delta_e": colour_error,
 }
+# Smaller pictures have no PIQE or SSIM. They are left out, so that all measures are means over the same pictures.
+LEAST_MEASURED_SIDE = max(BLOCK_SIDE, WINDOW)
 
 
 @dataclass
@@ -94,40 +96,39 @@ class Method:
 
 
 def measure_methods(
-    networks: Mapping[str, CurveNet], pairs: Sequence[Pair], longest: int | None, device: torch.device
+    networks: Mapping[str, CurveNet], pictures: PictureSet, longest: int | None, device: torch.device
 ) -> list[Method]:
     """Measure the input, gamma curves and networks, by their names in the table, on all pictures, in float32.
 
-    The pictures, all with or all without a reference, are read by :func:`zero_dce.evaluate.pictures.read_pair`.
+    Pictures that cannot be used are left out of ``pictures``; ``longest`` is that of
+    :func:`zero_dce.evaluate.pictures.read_pair`.
 
     Raises:
-        ValueError: if a picture cannot be used.
-        MemoryError: if a picture does not fit in memory.
+        ValueError: if no picture can be used.
+        MemoryError: if a picture does not fit in the memory of the device.
     """
     methods = [Method("input", lambda image: image), _gamma_method(f"gamma {USUAL_GAMMA}", USUAL_GAMMA)]
-    if pairs[0].reference is not None:
-        methods.append(_gamma_method("gamma best", _find_gamma(pairs, longest)))
+    if pictures.has_references():
+        methods.append(_gamma_method("gamma best", _find_gamma(pictures, longest)))
     for name, network in networks.items():
         enhance = partial(_enhance, network.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
         details: dict[str, Any] = {"network": network.NAME, "weights_sha256": weights_hash(network)}
         if isinstance(network, DCENetPP):
             details["scale_factor"] = network.scale_factor
         methods.append(Method(name, enhance, details))
-    with progress_bar(total=len(pairs), desc="measuring", unit="picture", delay=1) as bar, torch.inference_mode():
-        for pair in pairs:
-            _measure_picture(methods, pair, longest, device)
-            bar.update()
+    with torch.inference_mode():
+        for pair, pixels, reference in pictures.read(longest, LEAST_MEASURED_SIDE, "measuring"):
+            with _explain_out_of_memory(pair, max(pixels.shape[:2]), device):
+                _measure_picture(methods, pixels, reference, device)
     return methods
 
 
-def _measure_picture(methods: Sequence[Method], pair: Pair, longest: int | None, device: torch.device) -> None:
-    pixels, wanted = read_pair(pair, longest)
-    with _explain_out_of_memory(pair, max(pixels.shape[:2]), device):
-        image = to_image(pixels)[None].to(device)
-        reference = None if wanted is None else to_image(wanted)[None].to(device)
-        for method in methods:
-            for name, value in _values(method, image, reference).items():
-                method.values.setdefault(name, []).append(value.item())
+def _measure_picture(methods: Sequence[Method], pixels: Pixels, wanted: Pixels | None, device: torch.device) -> None:
+    image = to_image(pixels)[None].to(device)
+    reference = None if wanted is None else to_image(wanted)[None].to(device)
+    for method in methods:
+        for name, value in _values(method, image, reference).items():
+            method.values.setdefault(name, []).append(value.item())
 
 
 def _values(method: Method, image: Tensor, reference: Tensor | None) -> dict[str, Tensor]:
@@ -154,14 +155,11 @@ def _explain_out_of_memory(pair: Pair, side: int, device: torch.device) -> Itera
         ) from error
 
 
-def _find_gamma(pairs: Sequence[Pair], longest: int | None) -> float:
+def _find_gamma(pictures: PictureSet, longest: int | None) -> float:
     search = BestGamma()
-    with progress_bar(total=len(pairs), desc="best gamma", unit="picture", delay=1) as bar:
-        for pair in pairs:
-            pixels, reference = read_pair(pair, longest)
-            assert reference is not None
-            search.add(pixels, reference)
-            bar.update()
+    for _, pixels, reference in pictures.read(longest, LEAST_MEASURED_SIDE, "best gamma"):
+        assert reference is not None
+        search.add(pixels, reference)
     return search.find()[0]
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+import sys
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
@@ -13,6 +14,7 @@ from PIL import Image
 
 from zero_dce.data.index import find_folder, read_pairs_file
 from zero_dce.images.decode import Pixels, decode, within
+from zero_dce.terminal import progress_bar
 
 # The network's feature maps of a whole picture take 1.3 GB per million pixels.
 MOST_PIXELS = 4_000_000
@@ -28,7 +30,72 @@ class Pair:
     reference: Path | None = None
 
 
-def listed_pairs(file: Path, root: Path) -> list[Pair]:
+@dataclass(frozen=True)
+class LeftOut:
+    """What is not measured: the names as in :class:`Pair`, and the reason."""
+
+    image: str
+    reference: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.image}: {self.reason}"
+
+
+@dataclass
+class PictureSet:
+    """The pictures to measure, all with or all without a reference.
+
+    Attributes:
+        pairs: those that are measured. One that turns out to be unusable is taken out, so that each method is measured
+            on the same pictures.
+        paired_by: how references were found where no file lists them.
+        left_out: those that were taken out.
+    """
+
+    pairs: list[Pair]
+    paired_by: str | None = None
+    left_out: list[LeftOut] = field(default_factory=list)
+
+    def has_references(self) -> bool:
+        """Tell whether there are references."""
+        return self.pairs[0].reference is not None
+
+    def read(self, longest: int | None, least_side: int, doing: str) -> Iterator[tuple[Pair, Pixels, Pixels | None]]:
+        """Decode all pictures one after the other, see :func:`read_pair`, beside a progress bar.
+
+        A pair that cannot be used is left out from now on, and the log says so.
+
+        Args:
+            longest: as :func:`read_pair` takes it.
+            least_side: as :func:`read_pair` takes it.
+            doing: what the bar says.
+
+        Raises:
+            ValueError: if no pair can be used.
+        """
+        with progress_bar(total=len(self.pairs), desc=doing, unit="picture", delay=1) as bar:
+            for pair in list(self.pairs):
+                try:
+                    pixels = read_pair(pair, longest, least_side)
+                except (ValueError, MemoryError) as error:
+                    self._leave_out(pair, str(error))
+                    # tqdm.write would draw the bar, which is not to be seen in the first second, and never finish it.
+                    bar.clear()
+                    print(f"left out: {self.left_out[-1]}", file=sys.stderr)
+                else:
+                    yield pair, *pixels
+                bar.update()
+
+    def _leave_out(self, pair: Pair, reason: str) -> None:
+        self.pairs.remove(pair)
+        self.left_out.append(LeftOut(pair.name, pair.reference_name, reason))
+        if not self.pairs:
+            count = len(self.left_out)
+            raise ValueError(f"none of the {count} pictures can be measured; the first is {self.left_out[0]}")
+
+
+def listed_pairs(file: Path, root: Path) -> PictureSet:
     """Return the pairs of a CSV file with the columns ``low`` and ``reference``, paths below the root.
 
     Raises:
@@ -38,34 +105,39 @@ def listed_pairs(file: Path, root: Path) -> list[Pair]:
     pairs = read_pairs_file(file, root)
     if not pairs:
         raise ValueError(f"{file} lists no pictures: there is nothing to measure")
-    return [Pair(low, root / low, reference, root / reference) for low, reference in pairs.items()]
+    return PictureSet([Pair(low, root / low, reference, root / reference) for low, reference in pairs.items()])
 
 
-def match_folders(low: Path, high: Path) -> list[Pair]:
-    """Match the pictures of two folders by name; their suffixes may differ.
-
-    Raises:
-        FileNotFoundError: if a folder is missing or without images.
-        ValueError: if a picture has no partner, or two; the message names it.
-    """
-    dark, bright = _by_name(low), _by_name(high)
-    for here, there, folder in ((dark, bright, high), (bright, dark, low)):
-        alone = [path for name, path in here.items() if name not in there]
-        if alone:
-            raise ValueError(
-                f"{len(alone)} pictures have no partner of the same name in {folder}, among them {alone[0]}: "
-                "add it, or take the picture out"
-            )
-    return [Pair(path, low / path, bright[name], high / bright[name]) for name, path in dark.items()]
-
-
-def find_images(folder: Path) -> list[Pair]:
+def find_images(folder: Path) -> PictureSet:
     """Return the pictures of a folder, without references.
 
     Raises:
         FileNotFoundError: if the folder is missing or without images.
+        ValueError: if a folder in it cannot be listed.
     """
-    return [Pair(entry.path, folder / entry.path) for entry in find_folder(folder).entries]
+    return PictureSet([Pair(path, folder / path) for path in list_folder(folder)])
+
+
+def list_folder(folder: Path, without: str | None = None) -> list[str]:
+    """Return the paths of all images below a folder, relative to it and in natural order.
+
+    Args:
+        folder: the folder.
+        without: a folder inside it whose images are not wanted, as a relative path.
+
+    Raises:
+        FileNotFoundError: if the folder is missing or without images.
+        ValueError: if a folder in it cannot be listed.
+    """
+    index = find_folder(folder)
+    for path, reason in index.unreadable.items():
+        raise ValueError(f"{folder / path} cannot be searched for pictures: {reason}")
+    paths = [entry.path for entry in index.entries]
+    if without is not None:
+        paths = [path for path in paths if not PurePosixPath(path).is_relative_to(without)]
+    if not paths:
+        raise FileNotFoundError(f"{folder} has no images but those in its folder {without}, which is given as well")
+    return paths
 
 
 def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
@@ -77,8 +149,8 @@ def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
         try:
             with Image.open(pair.image) as picture:
                 width, height = _target(longest, *picture.size)
-        except (OSError, ValueError, SyntaxError):
-            # Decoding the file later reports what is wrong with it.
+        except Exception:
+            # On a damaged header Pillow raises errors of many kinds. Decoding the file later says what is wrong.
             continue
         if width * height > MOST_PIXELS:
             enough = math.isqrt(MOST_PIXELS * max(width, height) // min(width, height)) // 100 * 100
@@ -89,16 +161,18 @@ def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
             )
 
 
-def read_pair(pair: Pair, longest: int | None) -> tuple[Pixels, Pixels | None]:
+def read_pair(pair: Pair, longest: int | None, least_side: int) -> tuple[Pixels, Pixels | None]:
     """Decode a picture and its reference, uint8 H x W x 3.
 
     Args:
         pair: the files.
         longest: the longer side is shrunk to at most this many pixels; ``None`` keeps the size.
+        least_side: the measures need this many pixels in width and height.
 
     Raises:
         ImageReadError: if a file cannot be read.
-        ValueError: if the picture and its reference have different sizes.
+        ValueError: if the picture and its reference have different sizes, or are too small.
+        MemoryError: if a picture does not fit in memory.
     """
     pixels = _read(pair.image, longest)
     reference = None if pair.reference is None else _read(pair.reference, longest)
@@ -107,6 +181,8 @@ def read_pair(pair: Pair, longest: int | None) -> tuple[Pixels, Pixels | None]:
             f"{pair.image} is {_size(pixels)} pixels and its reference {pair.reference} {_size(reference)}: "
             "they must show the same, pixel by pixel"
         )
+    if min(pixels.shape[:2]) < least_side:
+        raise ValueError(f"{pair.image} is {_size(pixels)} pixels: the measures need at least {least_side} a side")
     return pixels, reference
 
 
@@ -118,15 +194,6 @@ def fingerprint_pairs(pairs: Sequence[Pair]) -> str:
             if file is not None:
                 digest.update(f"{name}\0{file.stat().st_size}\n".encode())
     return digest.hexdigest()[:16]
-
-
-def _by_name(folder: Path) -> dict[str, str]:
-    names: dict[str, str] = {}
-    for entry in find_folder(folder).entries:
-        name = PurePosixPath(entry.path).with_suffix("").as_posix()
-        if names.setdefault(name, entry.path) != entry.path:
-            raise ValueError(f"{folder} has {names[name]} and {entry.path}: the pictures are matched by this name")
-    return names
 
 
 def _read(file: Path, longest: int | None) -> Pixels:

@@ -8,7 +8,7 @@ import torch
 
 from zero_dce.evaluate.bootstrap import BOOTSTRAP_SEED, RESAMPLES
 from zero_dce.evaluate.measure import Method
-from zero_dce.evaluate.pictures import Pair
+from zero_dce.evaluate.pictures import PictureSet
 from zero_dce.terminal import align
 
 # Each group is a table, narrow enough for a screen, from measures to their headings.
@@ -37,13 +37,15 @@ GROUPS = {
 }
 
 
-def describe_measurement(pairs: Sequence[Pair], longest: int | None, device: torch.device) -> str:
+def describe_measurement(pictures: PictureSet, longest: int | None, device: torch.device) -> str:
     """Say what was measured, and how."""
-    known = "without" if pairs[0].reference is None else "with"
+    known = "with" if pictures.has_references() else "without"
     size = "at full size" if longest is None else f"at most {longest} pixels long"
-    text = f"{len(pairs)} pictures {known} references, {size}, float32 on {device}\n"
+    text = f"{len(pictures.pairs)} pictures {known} references, {size}, float32 on {device}\n"
+    if pictures.left_out:
+        text += f"{len(pictures.left_out)} more are left out of all rows: they could not be used, see the end\n"
     text += f"mean [bootstrap 95 % interval over pictures: {RESAMPLES:,} resamples, seed {BOOTSTRAP_SEED}]"
-    if pairs[0].reference is None:
+    if not pictures.has_references():
         text += "\nno row 'gamma best': without references there is nothing to choose the gamma by"
     return text
 

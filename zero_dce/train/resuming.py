@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import pickle
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import torch
 from omegaconf import DictConfig
 
 from zero_dce.records.run import LAST, METRICS, last_checkpoint
 from zero_dce.train.rank import is_first_process
-from zero_dce.weights import TITLES, read_weights
+from zero_dce.weights import TITLES, load_checkpoint, read_weights
 
 log = logging.getLogger(__name__)
 
@@ -63,15 +62,21 @@ def read_step(checkpoint: Path) -> int:
     """Return the number of optimizer steps done before a checkpoint was written.
 
     Raises:
-        ValueError: if the file cannot be read as a checkpoint of a run.
+        ValueError: if the file cannot be read as a checkpoint of a run; see
+            :func:`zero_dce.weights.load_checkpoint`.
     """
     try:
-        return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
-    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, TypeError) as error:
-        raise ValueError(
-            f"{checkpoint} cannot be read as a checkpoint of a run ({type(error).__name__}). To continue from an "
-            "earlier one, copy step-*.ckpt of the step you want over it"
-        ) from error
+        content = load_checkpoint(checkpoint)
+    except ValueError as error:
+        raise ValueError(_explain_earlier(str(error))) from error
+    step = content.get("global_step") if isinstance(content, Mapping) else None
+    if not isinstance(step, int):
+        raise ValueError(_explain_earlier(f"{checkpoint} is not a checkpoint of a run: it holds no step"))
+    return step
+
+
+def _explain_earlier(wrong: str) -> str:
+    return f"{wrong}\nTo continue from an earlier checkpoint, copy step-*.ckpt of the step that you want over it"
 
 
 def check_network(checkpoint: Path, network: str) -> None:
