@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 
 from zero_dce.curves import apply_curves
 from zero_dce.exposure import (
+    EXPOSED_MEAN,
     GRID,
     MOST_NEWLY_CLIPPED,
     NEAR_WHITE,
-    WELL_EXPOSED,
     check_exposure,
     exposure_level,
     level_for,
@@ -91,9 +91,9 @@ def test_lights_in_a_black_sky_are_not_blown() -> None:
     image = torch.full((1, 3, 20, 20), 0.01)
     image[..., :4, :10] = 0.6 + 0.3 * torch.rand(1, 3, 4, 10, generator=torch.Generator().manual_seed(0))
     maps = torch.zeros(1, 24, 20, 20)
-    free, held = exposure_level(image, maps, WELL_EXPOSED), level_for("auto", image, maps)
+    free, held = exposure_level(image, maps, EXPOSED_MEAN), level_for("auto", image, maps)
     blown, kept = (apply_curves(image, shift_exposure(maps, level)) for level in (free, held))
-    assert suited_target(image).item() == pytest.approx(WELL_EXPOSED - 0.3 * 0.9)
+    assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN - 0.3 * 0.9)
     assert (blown > NEAR_WHITE).float().mean() > 0.09
     assert (kept > NEAR_WHITE).float().mean() <= MOST_NEWLY_CLIPPED
     assert image.mean() < kept.mean() < 0.2, "night stays night"
@@ -104,14 +104,14 @@ def test_a_dark_room_with_a_window_is_brightened_until_the_window_would_clip() -
     image[..., :4, :10] = 0.6 + 0.3 * torch.rand(1, 3, 4, 10, generator=torch.Generator().manual_seed(0))
     maps = torch.zeros(1, 24, 20, 20)
     kept = apply_curves(image, shift_exposure(maps, level_for("auto", image, maps)))
-    assert suited_target(image).item() == pytest.approx(WELL_EXPOSED)
+    assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN)
     assert 0.5 * MOST_NEWLY_CLIPPED < (kept > NEAR_WHITE).float().mean() <= MOST_NEWLY_CLIPPED
     assert kept.mean() > 1.5 * image.mean()
 
 
 def test_a_picture_that_was_exposed_too_short_is_no_night() -> None:
     image = pictures(0.01)
-    assert suited_target(image).item() == pytest.approx(WELL_EXPOSED)
+    assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN)
 
 
 def test_what_was_white_before_may_stay_so() -> None:

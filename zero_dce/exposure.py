@@ -25,7 +25,7 @@ BISECTIONS = 14
 # Means are taken over a grid of at most so many pixels along each side.
 GRID = 64
 # The mean of a photograph that is exposed well, and the range in which such means lie.
-WELL_EXPOSED, LEAST_WELL, MOST_WELL = 0.44, 0.36, 0.56
+EXPOSED_MEAN, LEAST_WELL, MOST_WELL = 0.44, 0.36, 0.56
 # A value above this counts as clipped: what it shows can no longer be told from white.
 NEAR_WHITE = 0.98
 # Brightening newly clips at most this share of a picture's values.
@@ -84,10 +84,10 @@ def exposure_level(image: Any, curve_maps: Any, target: Any, most_newly_clipped:
 def suited_target(image: Any) -> Any:
     """Return the mean that suits each picture.
 
-    - A dark picture is brought to :data:`WELL_EXPOSED`; a night, which is black with lights in it, stays darker.
+    - A dark picture is brought to :data:`EXPOSED_MEAN`; a night, which is black with lights in it, stays darker.
     - One that is exposed well, with a mean between :data:`LEAST_WELL` and :data:`MOST_WELL`, keeps its mean.
     - A brighter one keeps its mean too, as of snow, unless much of it is clipped: then it is over-exposed, and what is
-      not clipped is darkened to :data:`WELL_EXPOSED`.
+      not clipped is darkened to :data:`EXPOSED_MEAN`.
 
     In between, the aim changes gradually. These rules were drawn from photographs by eye, not fitted to references.
 
@@ -100,9 +100,17 @@ def suited_target(image: Any) -> Any:
     mean, burnt = _mean(image), _mean(1.0 * (image > NEAR_WHITE))
     dark = _rise(-mean, -LEAST_WELL, BELOW - LEAST_WELL)
     over = _rise(mean, MOST_WELL, MOST_WELL + ABOVE) * _rise(burnt, LEAST_BURNT, MOST_BURNT)
-    to_dark = WELL_EXPOSED - NIGHT * _night(image) - mean
-    to_over = burnt + (1 - burnt) * WELL_EXPOSED - mean
+    to_dark = EXPOSED_MEAN - NIGHT * _night(image) - mean
+    to_over = burnt + (1 - burnt) * EXPOSED_MEAN - mean
     return mean + dark * to_dark + over * to_over
+
+
+def parse_exposure(text: str) -> str | float:
+    """Return a number where the text of an option is one; :func:`check_exposure` says what else is allowed."""
+    try:
+        return float(text)
+    except ValueError:
+        return text
 
 
 def check_exposure(name: str, value: object) -> None:

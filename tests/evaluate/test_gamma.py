@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from zero_dce.evaluate.gamma import GAMMAS, BestGamma
+from zero_dce.evaluate.gamma import GAMMAS, BestGamma, gamma_to_mean
 from zero_dce.images.sheets import to_image
 from zero_dce.metrics.reference import psnr
 
@@ -35,3 +35,12 @@ def test_finds_the_gamma_that_was_used() -> None:
 def test_without_pictures() -> None:
     with pytest.raises(ValueError, match="no pictures"):
         BestGamma().find()
+
+
+def test_a_gamma_that_brings_each_picture_to_a_mean() -> None:
+    image = torch.rand(3, 3, 8, 8, generator=torch.Generator().manual_seed(0)) * torch.tensor([0.02, 0.3, 1]).view(
+        3, 1, 1, 1
+    )
+    assert gamma_to_mean(image, 0.44).mean((1, 2, 3)).tolist() == pytest.approx([0.44] * 3, abs=1e-4)
+    black = torch.zeros(1, 3, 8, 8)
+    assert torch.equal(gamma_to_mean(black, 0.44), black)

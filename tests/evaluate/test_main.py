@@ -38,11 +38,23 @@ def test_folders_with_references(
     capsys: pytest.CaptureFixture[str], weights: Path, folders: tuple[Path, Path], tmp_path: Path
 ) -> None:
     low, high = folders
-    out = run(capsys, "--weights", weights, "--low", low, "--high", high, "--json", tmp_path / "o.json")
+    options = ["--exposure", "off", "0.5", "--json", tmp_path / "o.json"]
+    out = run(capsys, "--weights", weights, "--low", low, "--high", high, *options)
     assert "3 pictures with references, at full size, float32" in out
     rows = table_rows(out)
     content = json.loads((tmp_path / "o.json").read_text())
-    assert [row["name"] for row in content["rows"]] == ["input", "gamma 0.4", "gamma best", str(weights)]
+    assert [row["name"] for row in content["rows"]] == [
+        "input",
+        "gamma 0.4",
+        "gamma best",
+        "gamma to 0.44",
+        "curve to 0.44",
+        str(weights),
+        str(weights),
+    ]
+    assert [row["exposure"] for row in content["rows"][-2:]] == ["off", 0.5]
+    means = {name: values[:1] for name, values in rows.items()}
+    assert means.keys() >= {str(weights), f"{weights} (exposure 0.5)"}
     names = [picture["image"] for picture in content["pictures"]]
     network = load_weights(weights)
     enhance = {
@@ -52,6 +64,12 @@ def test_folders_with_references(
         str(weights): lambda image: network(image)[0].detach(),
     }
     for row in content["rows"]:
+        if row["name"] in ("gamma to 0.44", "curve to 0.44"):
+            assert row["values"]["brightness"] == pytest.approx([0.44] * 3, abs=0.005)
+            continue
+        if row.get("exposure") == 0.5:
+            assert row["values"]["brightness"] == pytest.approx([0.5] * 3, abs=0.005)
+            continue
         for index, name in enumerate(names):
             image, reference = pixels_of(low / name), pixels_of(high / Path(name).with_suffix(".bmp"))
             output = enhance[row["name"]](image)
@@ -80,7 +98,7 @@ def test_images_without_references(
     out = run(capsys, "--weights", weights, "--images", folders[0], "--longest", 40)
     assert "3 pictures without references, at most 40 pixels long" in out
     assert "no row 'gamma best': without references" in out
-    assert list(table_rows(out))[1:] == ["input", "gamma 0.4", str(weights)]
+    assert list(table_rows(out))[1:] == ["input", "gamma 0.4", "gamma to 0.44", "curve to 0.44", str(weights)]
     assert "PSNR" not in out
     assert "LOE" in out
 

@@ -48,12 +48,12 @@ def test_out_of_memory_says_how_to_go_on(
     def fail(*_: object) -> None:
         raise RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED")
 
-    monkeypatch.setattr(DCENet, "forward", fail)
+    monkeypatch.setattr(DCENet, "estimate_curves", fail)
     message = refused("--weights", weights, "--images", folders[0])
     assert message.startswith(f"{folders[0] / '0.png'}, 60 pixels long, does not fit in the memory of")
     assert "--longest 30" in message
     assert message.endswith("PyTorch says: cuDNN error: CUDNN_STATUS_ALLOC_FAILED")
-    monkeypatch.setattr(DCENet, "forward", lambda *_: torch.zeros(2) + torch.zeros(3))
+    monkeypatch.setattr(DCENet, "estimate_curves", lambda *_: torch.zeros(2) + torch.zeros(3))
     with pytest.raises(RuntimeError, match="must match the size"):
         run_main(["--weights", str(weights), "--images", str(folders[0])])
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import torch
@@ -20,18 +21,24 @@ def test_one_table_per_group_and_only_measures_with_values() -> None:
         method("input", {}, psnr=[20.0, 20.0], ssim=[NAN, NAN], brightness=[0.25]),
         method("gamma best", {"gamma": 0.5}, psnr=[10.0, NAN], ssim=[NAN, NAN], brightness=[0.5, 0.5]),
         method("b.pth", {"scale_factor": 12}, ssim=[NAN]),
+        method("b.pth", {"scale_factor": 12, "exposure": "auto"}, ssim=[NAN]),
+        method("c.pth", {"exposure": 0.5}, ssim=[NAN]),
     ]
-    assert format_tables(methods).splitlines() == [
+    assert [re.sub(" {2,}", "|", line) for line in format_tables(methods).splitlines()] == [
         "",
-        "against the reference    PSNR dB",
-        "input                    20 [20, 20]",
-        "gamma best (0.5)         10",
-        "b.pth (scale factor 12)  -",
+        "against the reference|PSNR dB",
+        "input|20 [20, 20]",
+        "gamma best (0.5)|10",
+        "b.pth (scale factor 12)|-",
+        "b.pth (scale factor 12, exposure auto)|-",
+        "c.pth (exposure 0.5)|-",
         "",
-        "of the picture           brightness",
-        "input                    0.25",
-        "gamma best (0.5)         0.5 [0.5, 0.5]",
-        "b.pth (scale factor 12)  -",
+        "of the picture|brightness",
+        "input|0.25",
+        "gamma best (0.5)|0.5 [0.5, 0.5]",
+        "b.pth (scale factor 12)|-",
+        "b.pth (scale factor 12, exposure auto)|-",
+        "c.pth (exposure 0.5)|-",
     ]
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zero_dce.metrics.reference import PSNRGain, absolute_error, psnr, ssim, summed_absolute_error
+from zero_dce.metrics.reference import PSNRGain, absolute_error, psnr, psnr_at_equal_mean, ssim, summed_absolute_error
 
 
 def direct_ssim(image: Tensor, reference: Tensor) -> float:
@@ -90,3 +90,13 @@ def test_psnr_of_equal_pictures_and_of_none() -> None:
     metric.update(picture, picture, picture)
     assert metric.compute()["psnr"].item() == 100
     assert metric.compute()["psnr_gain_se"].isnan(), "one picture says nothing of the spread"
+
+
+def test_psnr_at_equal_mean() -> None:
+    """Brightness alone costs nothing, and clipping does; it is never above what equal pictures have."""
+    reference = torch.rand(1, 3, 16, 16, generator=torch.Generator().manual_seed(0)) / 2
+    assert psnr_at_equal_mean(reference / 3, reference).item() == pytest.approx(100, abs=1e-3)
+    noisy = (reference + 0.05 * torch.randn(reference.shape, generator=torch.Generator().manual_seed(1))).clamp(0, 1)
+    assert psnr(noisy / 2, reference) < psnr_at_equal_mean(noisy / 2, reference)
+    assert psnr_at_equal_mean(noisy / 2, reference).item() == pytest.approx(psnr(noisy, reference).item(), abs=0.2)
+    assert torch.isfinite(psnr_at_equal_mean(torch.zeros_like(reference), reference)).all()

@@ -29,6 +29,7 @@ from zero_dce.enhance.tiles import RECEPTIVE_RADIUS
 from zero_dce.enhance.trained import TRAINED
 from zero_dce.enhance.video import is_clip
 from zero_dce.enhance.video.reel import Reel
+from zero_dce.exposure import parse_exposure
 from zero_dce.signals import Interrupted, StopSignals
 from zero_dce.terminal import errors_as_messages, progress_bar
 from zero_dce.weights import read_weights
@@ -162,7 +163,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--factor", type=int, default=4, metavar="N", help="of fast mode: side of a block; default: 4")
     parser.add_argument(
         "--exposure",
-        type=_exposure,
+        type=parse_exposure,
         default="auto",
         metavar="auto|off|0.05..0.95",
         help="auto: the brightness that suits each picture (default); off: as the network has it; or the mean to reach",
@@ -190,14 +191,6 @@ def _parser() -> argparse.ArgumentParser:
         help=f"side of a tile in pixels, at least {LEAST_TILE}; default: what suits the backend",
     )
     return parser
-
-
-def _exposure(text: str) -> str | float:
-    """Return a number where the text is one; the enhancer says what else is allowed."""
-    try:
-        return float(text)
-    except ValueError:
-        return text
 
 
 def _folder(text: str) -> Path:

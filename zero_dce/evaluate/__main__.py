@@ -1,7 +1,8 @@
 """Measure checkpoints on pictures: ``python -m zero_dce.evaluate --weights FILE_OR_DIR ... --images DIR``.
 
-The tables have one row per checkpoint, beside what a person has without any network: the unchanged input and a gamma
-curve. Each value is the mean over the pictures with a bootstrap 95 % interval.
+The tables have one row per checkpoint and exposure, beside what a person has without any network: the unchanged input,
+gamma curves, and the network's curve with one number for a whole picture. Each value is the mean over the pictures with
+a bootstrap 95 % interval.
 
 With references: ``--low DIR --high DIR``, two folders whose pictures have the same names, or names that differ in words
 such as low and normal, or end in the same number; LOL, LOL-v2, LSRW and SICE (``--low Dataset_Part2 --high
@@ -22,6 +23,7 @@ from pathlib import Path
 from zero_dce.checks import check_number
 from zero_dce.evaluate.pairing import match_folders
 from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
+from zero_dce.exposure import check_exposure, parse_exposure
 from zero_dce.terminal import errors_as_messages
 
 
@@ -34,13 +36,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if options.longest is not None:
             check_number("--longest", options.longest, least=1, whole=True)
         check_number("--scale-factor", options.scale_factor, least=1, whole=True)
+        for exposure in options.exposure:
+            check_exposure("--exposure", exposure)
         if pictures.paired_by is not None:
             first = pictures.pairs[0]
             print(f"paired by {pictures.paired_by}; the first are {first.name} and {first.reference_name}")
         # Importing torch takes seconds, and neither the help nor most mistakes need it.
         from zero_dce.evaluate.compare import compare
 
-        compare(options.weights, pictures, options.longest, options.json, options.scale_factor)
+        compare(options.weights, pictures, options.longest, options.json, options.scale_factor, options.exposure)
     if pictures.left_out:
         for picture in pictures.left_out:
             print(f"left out: {picture}", file=sys.stderr)
@@ -66,6 +70,14 @@ def _parser() -> argparse.ArgumentParser:
         default=1,
         metavar="N",
         help="by how much smaller Zero-DCE++ sees the pictures; its authors test with 12 (default: 1)",
+    )
+    parser.add_argument(
+        "--exposure",
+        type=parse_exposure,
+        nargs="+",
+        default=["off"],
+        metavar="off|auto|0.05..0.95",
+        help="as the network has it (default), at what suits each picture, or at a mean; several give a row each",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the values of each picture")
     return parser

@@ -20,7 +20,12 @@ from zero_dce.weights import read_weights
 
 
 def compare(
-    weights: Sequence[Path], pictures: PictureSet, longest: int | None, json: Path | None, scale_factor: int = 1
+    weights: Sequence[Path],
+    pictures: PictureSet,
+    longest: int | None,
+    json: Path | None,
+    scale_factor: int = 1,
+    exposures: Sequence[str | float] = ("off",),
 ) -> None:
     """Measure pictures; print the tables, and write each picture's values to JSON.
 
@@ -37,7 +42,7 @@ def compare(
     networks = load_networks(weights, scale_factor)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     use_exact_float32()
-    methods = measure_methods(networks, pictures, longest, device)
+    methods = measure_methods(networks, pictures, longest, device, exposures)
     print(describe_measurement(pictures, longest, device))
     print(format_tables(methods))
     if json is not None:

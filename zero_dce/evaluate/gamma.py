@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 from zero_dce.images.decode import Pixels
 from zero_dce.metrics.picture import GREY_LEVELS
@@ -13,6 +17,27 @@ from zero_dce.metrics.reference import MOST_DB
 USUAL_GAMMA = 0.4
 # The best gamma is searched for among these.
 GAMMAS = np.arange(5, 301) / 100
+
+
+# Of the gamma that brings one picture to a mean, this range is searched by bisection, on a logarithmic scale.
+LEAST_GAMMA, MOST_GAMMA, BISECTED = 0.02, 20.0, 20
+
+
+def gamma_to_mean(image: Tensor, mean: float) -> Tensor:
+    """Return pictures under the gamma curve that brings each one to a mean, as nearly as one in 0.02 to 20 does.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+        mean: range [0, 1].
+    """
+    middle = math.log(LEAST_GAMMA * MOST_GAMMA) / 2
+    exponent = torch.full((len(image), 1, 1, 1), middle, device=image.device)
+    step = math.log(MOST_GAMMA / LEAST_GAMMA) / 2
+    for _ in range(BISECTED):
+        step /= 2
+        too_bright = (image ** exponent.exp()).mean(dim=(1, 2, 3), keepdim=True) > mean
+        exponent += torch.where(too_bright, step, -step)
+    return image ** exponent.exp()
 
 
 class BestGamma:

@@ -13,9 +13,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from zero_dce.curves import apply_curves
 from zero_dce.evaluate.bootstrap import bootstrap_interval
-from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma
+from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma, gamma_to_mean
 from zero_dce.evaluate.pictures import Pair, PictureSet
+from zero_dce.exposure import EXPOSED_MEAN, exposure_level, level_for, shift_exposure
 from zero_dce.hardware import is_out_of_memory
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import to_image
@@ -33,7 +35,7 @@ from zero_dce.metrics.picture import (
     saturation_ratio,
 )
 from zero_dce.metrics.piqe import BLOCK_SIDE, piqe
-from zero_dce.metrics.reference import WINDOW, absolute_error, psnr, ssim, summed_absolute_error
+from zero_dce.metrics.reference import WINDOW, absolute_error, psnr, psnr_at_equal_mean, ssim, summed_absolute_error
 from zero_dce.networks import CurveNet, DCENetPP, weights_hash
 
 # Measures are grouped by their arguments: the output only, input and output, output and reference.
@@ -53,6 +55,7 @@ OF_CHANGE: dict[str, Measure] = {
 }
 OF_COMPARISON: dict[str, Measure] = {
     "psnr": psnr,
+    "psnr_equal_mean": psnr_at_equal_mean,
     "ssim": ssim,
     "mae": absolute_error,
     "mae_rgb_sum": summed_absolute_error,
@@ -96,12 +99,16 @@ class Method:
 
 
 def measure_methods(
-    networks: Mapping[str, CurveNet], pictures: PictureSet, longest: int | None, device: torch.device
+    networks: Mapping[str, CurveNet],
+    pictures: PictureSet,
+    longest: int | None,
+    device: torch.device,
+    exposures: Sequence[str | float] = ("off",),
 ) -> list[Method]:
-    """Measure the input, gamma curves and networks, by their names in the table, on all pictures, in float32.
+    """Measure what needs no network and networks, by their names in the table, on all pictures, in float32.
 
-    Pictures that cannot be used are left out of ``pictures``; ``longest`` is that of
-    :func:`zero_dce.evaluate.pictures.read_pair`.
+    Each network is measured at each exposure, see :func:`zero_dce.exposure.level_for`. Pictures that cannot be used are
+    left out of ``pictures``; ``longest`` is that of :func:`zero_dce.evaluate.pictures.read_pair`.
 
     Raises:
         ValueError: if no picture can be used.
@@ -110,12 +117,11 @@ def measure_methods(
     methods = [Method("input", lambda image: image), _gamma_method(f"gamma {USUAL_GAMMA}", USUAL_GAMMA)]
     if pictures.has_references():
         methods.append(_gamma_method("gamma best", _find_gamma(pictures, longest)))
+    methods.append(Method(f"gamma to {EXPOSED_MEAN}", partial(gamma_to_mean, mean=EXPOSED_MEAN)))
+    methods.append(Method(f"curve to {EXPOSED_MEAN}", _one_curve))
     for name, network in networks.items():
-        enhance = partial(_enhance, network.to(device, memory_format=torch.channels_last))  # type: ignore[call-overload]
-        details: dict[str, Any] = {"network": network.NAME, "weights_sha256": weights_hash(network)}
-        if isinstance(network, DCENetPP):
-            details["scale_factor"] = network.scale_factor
-        methods.append(Method(name, enhance, details))
+        for exposure in exposures:
+            methods.append(_network_method(name, network, exposure, device))
     with torch.inference_mode():
         for pair, pixels, reference in pictures.read(longest, LEAST_MEASURED_SIDE, "measuring"):
             with _explain_out_of_memory(pair, max(pixels.shape[:2]), device):
@@ -167,6 +173,23 @@ def _gamma_method(name: str, gamma: float) -> Method:
     return Method(name, lambda image: image**gamma, {"gamma": gamma})
 
 
-def _enhance(network: CurveNet, image: Tensor) -> Tensor:
-    enhanced: Tensor = network(image.contiguous(memory_format=torch.channels_last))[0]
+def _one_curve(image: Tensor) -> Tensor:
+    """Apply the curve with one number for all pixels and iterations: what exposure alone does, without a network."""
+    flat = torch.zeros_like(image)
+    enhanced: Tensor = apply_curves(image, shift_exposure(flat, exposure_level(image, flat, EXPOSED_MEAN)))
+    return enhanced
+
+
+def _network_method(name: str, network: CurveNet, exposure: str | float, device: torch.device) -> Method:
+    network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+    details = {"network": network.NAME, "weights_sha256": weights_hash(network), "exposure": exposure}
+    if isinstance(network, DCENetPP):
+        details["scale_factor"] = network.scale_factor
+    return Method(name, partial(_enhance, network, exposure), details)
+
+
+def _enhance(network: CurveNet, exposure: str | float, image: Tensor) -> Tensor:
+    image = image.contiguous(memory_format=torch.channels_last)
+    curve_maps = network.estimate_curves(image)
+    enhanced: Tensor = apply_curves(image, shift_exposure(curve_maps, level_for(exposure, image, curve_maps)))
     return enhanced

@@ -15,6 +15,7 @@ from zero_dce.terminal import align
 GROUPS = {
     "against the reference": {
         "psnr": "PSNR dB",
+        "psnr_equal_mean": "at equal mean",
         "ssim": "SSIM",
         "mae": "MAE",
         "mae_rgb_sum": "MAE, sum over RGB of 255",
@@ -66,8 +67,9 @@ def format_tables(methods: Sequence[Method]) -> str:
 def _label(method: Method) -> str:
     if method.name == "gamma best":
         return f"{method.name} ({method.details['gamma']:g})"
-    factor = method.details.get("scale_factor", 1)
-    return method.name if factor == 1 else f"{method.name} (scale factor {factor})"
+    factor, exposure = method.details.get("scale_factor", 1), method.details.get("exposure", "off")
+    said = [f"scale factor {factor}"] * (factor != 1) + [f"exposure {exposure}"] * (exposure != "off")
+    return f"{method.name} ({', '.join(said)})" if said else method.name
 
 
 def _cell(method: Method, measure: str) -> str:

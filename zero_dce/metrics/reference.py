@@ -27,6 +27,22 @@ def psnr(image: Tensor, reference: Tensor) -> Tensor:
     return torch.as_tensor(values).reshape(len(image)).clamp_max(MOST_DB)
 
 
+def psnr_at_equal_mean(image: Tensor, reference: Tensor) -> Tensor:
+    """PSNR of a picture that is first scaled to its reference's mean: how right it is beside its brightness.
+
+    A reference is one exposure of several that would do, so part of :func:`psnr` is luck.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+        reference: same shape and range.
+
+    Returns:
+        Shape B, in dB, at most 100.
+    """
+    mean, wanted = (values.mean(dim=(1, 2, 3), keepdim=True) for values in (image, reference))
+    return psnr((image * (wanted / mean.clamp_min(torch.finfo(image.dtype).tiny))).clamp(0, 1), reference)
+
+
 def ssim(image: Tensor, reference: Tensor) -> Tensor:
     """Structural similarity, as torchmetrics computes it: a Gaussian window of 11 x 11, the mean over the channels.
 
