@@ -1,0 +1,63 @@
+"""Write what the study measures: pairs of a frame and its scene's reference, of scenes that no training sees.
+
+python sweeps/quality/pairs.py ROOT FOLDER
+
+ROOT holds Dataset_Part1 and a pairs.csv. FOLDER gets ``dark.csv``, the pairs of pairs.csv, and ``bright.csv``, the
+frames whose mean is above 0.55 with the same references; both for ``zero_dce.evaluate --pairs``. The scenes are the
+test side of ``data/split=scene data.split.test_fraction=0.2``.
+"""
+
+from __future__ import annotations
+
+import csv
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from zero_dce.data.index import find_sice
+from zero_dce.data.split import make_split
+from zero_dce.images.decode import decode
+
+BRIGHT = 0.55
+# The mean of a picture does not need all of its pixels.
+MEASURED_SIDE = 64
+
+
+def main(root: Path, folder: Path) -> None:
+    """Write both files."""
+    index = find_sice(root)
+    references = index.pairs
+    split = make_split(index.entries, root, 0.1, "scene", test_fraction=0.2)
+    scene_of = {entry.path: entry.scene for entry in index.entries}
+    reference_of = {scene_of[low]: reference for low, reference in references.items()}
+    dark: dict[str, str] = {}
+    bright: dict[str, str] = {}
+    for path in split.test:
+        reference = reference_of.get(scene_of[path])
+        if path in references:
+            dark[path] = references[path]
+        elif reference and reference != path and mean_of(root / path) > BRIGHT:
+            bright[path] = reference
+    folder.mkdir(parents=True, exist_ok=True)
+    write(folder / "dark.csv", dark)
+    write(folder / "bright.csv", bright)
+
+
+def mean_of(file: Path) -> float:
+    """Return the mean of a picture, in [0, 1]."""
+    return float(decode(file, lambda *_: (MEASURED_SIDE, MEASURED_SIDE)).pixels.mean()) / 255
+
+
+def write(file: Path, pairs: Mapping[str, str]) -> None:
+    """Write pairs as a CSV file."""
+    with file.open("w", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        writer.writerow(["low", "reference"])
+        writer.writerows(pairs.items())
+    print(f"{file}: {len(pairs)} pairs")
+
+
+if __name__ == "__main__":
+    if len(sys.argv) != 3:
+        sys.exit(__doc__)
+    main(Path(sys.argv[1]), Path(sys.argv[2]))
