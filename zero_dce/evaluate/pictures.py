@@ -12,6 +12,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from zero_dce.data.index import find_folder, read_pairs_file
+from zero_dce.images.capacity import check_capacity
 from zero_dce.images.decode import Pixels, decode, within
 
 # The network's feature maps of a whole picture take 1.3 GB per million pixels.
@@ -75,8 +76,9 @@ def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
     """
     for pair in pairs:
         try:
-            with Image.open(pair.image) as picture:
-                width, height = _target(longest, *picture.size)
+            with pair.image.open("rb") as stream:
+                check_capacity(stream)
+                width, height = _target(longest, *Image.open(stream).size)
         except (OSError, ValueError, SyntaxError):
             # Decoding the file later reports what is wrong with it.
             continue
