@@ -14,8 +14,8 @@ from typing import BinaryIO, NamedTuple
 DEFLATE_FACTOR = 1032
 # Huffman codes have at least one bit (ITU-T T.81, annex C), and each block of 8 x 8 values has a code for its mean.
 JPEG_PIXELS_A_BYTE = 8 * 8 * 8
-# The modes of a macroblock of 16 x 16 pixels take more than 1.6 bits with the fixed probabilities of key frames: 0.8 for
-# the likeliest of luma, 0.8 for that of colour (RFC 6386, section 11.2). One bit is counted.
+# The modes of a macroblock of 16 x 16 pixels take more than 1.6 bits with the fixed probabilities of key frames: 0.8
+# for the likeliest of luma, 0.8 for that of colour (RFC 6386, section 11.2). One bit is counted.
 VP8_PIXELS_A_BYTE = 8 * 16 * 16
 
 PNG_CHANNELS = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -17,7 +16,7 @@ from typing import Any
 
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
-from zero_dce.files import atomic_folder, read_json, restore_replaced, write_json
+from zero_dce.files import atomic_folder, read_json, restore_replaced, write_file, write_json
 from zero_dce.networks import load_weights, save_weights
 from zero_dce.records.run import (
     ENVIRONMENT,
@@ -198,11 +197,13 @@ def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
     network = load_weights(choice.checkpoint)
     with atomic_folder(folder) as unfinished:
         save_weights(network, unfinished / WEIGHTS_FILE, choice.step)
-        shutil.copyfile(choice.run / COMPOSED, unfinished / CONFIG_FILE)
+        write_file(unfinished / CONFIG_FILE, (choice.run / COMPOSED).read_bytes())
         write_json(unfinished / MEASURES_FILE, measures_at(read_rows(choice.run), choice.step))
         pictures = pictures_folder(choice.run, choice.step)
         if pictures.is_dir():
-            shutil.copytree(pictures, unfinished / SAMPLES)
+            (unfinished / SAMPLES).mkdir()
+            for file in sorted(pictures.glob("*.png")):
+                write_file(unfinished / SAMPLES / file.name, file.read_bytes())
         write_json(unfinished / ORIGIN_FILE, origin)
 
 

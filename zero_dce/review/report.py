@@ -21,7 +21,7 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from zero_dce.files import atomic, finite
+from zero_dce.files import finite, write_file
 from zero_dce.losses import CompositeLoss
 from zero_dce.records.run import Rows
 from zero_dce.records.sweep import PLAN
@@ -63,8 +63,7 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
         raise FileNotFoundError(f"the folder {file.parent} does not exist: make it first, or choose another --output")
     cells = list(CellReader(sweep).read())
     page = build_page(sweep, cells, os.path.relpath(sweep.folder, file.parent))
-    with atomic(file) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
+    write_file(file, page)
     return file
 
 
