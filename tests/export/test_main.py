@@ -81,14 +81,14 @@ def test_wrong_weights(content: bytes | None, message: str, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("name", "missing", "message"),
     [
-        ("onnx", ("onnx",), r"--format onnx needs onnx: pip install 'zero_dce\[onnxruntime\]'"),
+        ("onnx", ("onnx",), r"--format onnx needs onnx: pip install -e '\.\[onnxruntime\]'"),
         (
             "onnx",
             ("onnxruntime", "onnx"),
-            r"--format onnx needs onnxruntime and onnx: pip install 'zero_dce\[onnxruntime\]'",
+            r"--format onnx needs onnxruntime and onnx: pip install -e '\.\[onnxruntime\]'",
         ),
-        ("openvino", ("openvino",), r"--format openvino needs openvino: pip install 'zero_dce\[openvino\]'"),
-        ("openvino", ("onnx",), r"--format openvino needs onnx: pip install 'zero_dce\[openvino\]'"),
+        ("openvino", ("openvino",), r"--format openvino needs openvino: pip install -e '\.\[openvino\]'"),
+        ("openvino", ("onnx",), r"--format openvino needs onnx: pip install -e '\.\[openvino\]'"),
     ],
 )
 def test_what_a_format_needs(
