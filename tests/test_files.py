@@ -25,7 +25,7 @@ from zero_dce.data.split import Split
 from zero_dce.evaluate.compare import compare
 from zero_dce.evaluate.pictures import Pair
 from zero_dce.export.write import export
-from zero_dce.files import atomic, atomic_folder, read_json, sole_writer, write_file, write_json
+from zero_dce.files import atomic, atomic_folder, read_json, read_object, sole_writer, write_file, write_json
 from zero_dce.images.sheets import save_picture
 from zero_dce.networks import make_network, save_weights
 from zero_dce.records.sweep import read_sweep
@@ -177,7 +177,9 @@ def outputs_in_memory() -> Iterator[None]:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", WRITERS)
-def test_a_full_disk(name: str, tmp_path: Path) -> None:
+def test_a_full_disk(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Git would be started with the same limit, and leave a torn lock on this checkout's index.
+    monkeypatch.setattr("zero_dce.evaluate.compare.describe_environment", lambda fingerprint: {"data": fingerprint})
     prepare, write, written = WRITERS[name]
     prepared = prepare(tmp_path)
     before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
@@ -234,3 +236,35 @@ def test_nothing_else_writes_files() -> None:
             if WRITING.search(line) and "unfinished" not in line:
                 found.add(file.relative_to(PACKAGE).as_posix())
     assert found == set(ALLOWED)
+
+
+# What a file of this package's may hold instead of what was written to it, and what is said of it.
+OF_ANOTHER_KIND = {
+    "a list": (b"[]", "holds []"),
+    "a number": (b"7", "holds 7"),
+    "nothing": (b"null", "holds null"),
+    "empty": (b"", "is no JSON"),
+    "cut short": (b'{"state": "fini', "is no JSON"),
+    "missing keys": (b"{}", "has no state"),
+    "another type": (b'{"state": [1]}', "has state=[1]"),
+    "not JSON": (b"hello", "is no JSON"),
+    "binary": (b"\x89PNG\r\n\xff\xfe\0", "is no JSON"),
+    "too deep": (b"[" * 100_000, "is no JSON"),
+}
+
+
+@pytest.mark.parametrize("kind", OF_ANOTHER_KIND)
+def test_a_file_of_another_kind_is_named(kind: str, tmp_path: Path) -> None:
+    content, fault = OF_ANOTHER_KIND[kind]
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError, match="expected a") as caught:
+        read_object(tmp_path / "a.json", {"state": str, "step": int | None})
+    assert str(caught.value).startswith(f"{tmp_path / 'a.json'} {fault}")
+    if fault.startswith("h"):
+        assert "; expected a JSON object with state and step: restore it, or take it away" in str(caught.value)
+
+
+def test_an_object_may_hold_more_than_is_needed(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"state": "finished", "step": None, "more": 1})
+    assert read_object(tmp_path / "a.json", {"state": str, "step": int | None})["more"] == 1
+    assert read_object(tmp_path / "b.json", {"state": str}) is None

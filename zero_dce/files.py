@@ -6,10 +6,15 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from textwrap import shorten
+from types import UnionType
 from typing import Any
+
+# The keys of a JSON object, and the types that their values may have.
+Needed = Mapping[str, type | UnionType]
 
 UNFINISHED = ".unfinished"
 # Nobody names a folder so: what a killed process left under this name is moved back or removed.
@@ -177,8 +182,53 @@ def write_json(file: Path, content: Any) -> None:
 
 
 def read_json(file: Path) -> Any:
-    """Read JSON; ``None`` where the file does not exist."""
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    """Read JSON; ``None`` where the file does not exist.
+
+    Raises:
+        ValueError: if it is no JSON; the message names the file.
+    """
+    if not file.is_file():
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{file} is no JSON ({error}); expected a file as this package writes it: restore it, or take it away"
+        ) from error
+
+
+def read_object(file: Path, needed: Needed) -> dict[str, Any] | None:
+    """Read a JSON object and check its keys; ``None`` where the file does not exist.
+
+    Args:
+        file: the file.
+        needed: the keys that it must have, and the types of their values in Python. It may have others.
+
+    Raises:
+        ValueError: if it holds something else; the message names the file, what is wrong and what was expected.
+    """
+    content = read_json(file)
+    if content is None and not file.is_file():
+        return None
+    fault = _find_fault(content, needed)
+    if fault:
+        raise ValueError(
+            f"{file} {fault}; expected a JSON object with {' and '.join(needed)}: restore it, or take it away"
+        )
+    found: dict[str, Any] = content
+    return found
+
+
+def _find_fault(content: Any, needed: Needed) -> str:
+    """Say how JSON differs from an object with these keys; empty where it does not."""
+    if not isinstance(content, dict):
+        return f"holds {shorten(json.dumps(content), 40)}"
+    for key, kind in needed.items():
+        if key not in content:
+            return f"has no {key}"
+        if not isinstance(content[key], kind):
+            return f"has {key}={shorten(json.dumps(content[key]), 40)}"
+    return ""
 
 
 def finite(content: Any) -> Any:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 @contextmanager
 def small_files(most: int) -> Iterator[None]:
-    """Let writes of this process beyond so many bytes fail, in C++ too, with EFBIG in place of ENOSPC.
+    """Let writes of this process beyond so many bytes fail, in C++ and its children too, with EFBIG, not ENOSPC.
 
     As on a full disk, the write that reaches the end is cut short without an error, and the next one fails.
     """

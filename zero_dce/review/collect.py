@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
 
 from zero_dce.losses import EXPOSURE_TARGET
 from zero_dce.pareto import pareto_front
@@ -24,7 +23,16 @@ from zero_dce.records.run import (
     saved_checkpoints,
     saved_steps,
 )
-from zero_dce.records.sweep import PLAN, RunRow, point_values, read_plan, read_sweep, run_overrides, sweep_folder
+from zero_dce.records.sweep import (
+    PLAN,
+    RunRow,
+    point_values,
+    read_plan,
+    read_sweep,
+    read_yaml,
+    run_overrides,
+    sweep_folder,
+)
 
 SIDES = ("input", "output", "curves")
 
@@ -109,7 +117,8 @@ def collect(folder: Path) -> Sweep:
 
     Raises:
         FileNotFoundError: if it is not a sweep's folder; the message says what was expected.
-        ValueError: if the sweep's plan gives an objective another direction than ``maximize`` or ``minimize``.
+        ValueError: if the sweep's plan gives an objective another direction than ``maximize`` or ``minimize``, or a
+            file holds something else than is written to it; the message names it.
     """
     folder = folder.resolve()
     if not (folder / PLAN).is_file():
@@ -165,10 +174,8 @@ def _mark_front(runs: list[ReviewedRun], objectives: Mapping[str, str]) -> list[
 
 def _read_config(run: Path) -> DictConfig:
     """Return a run's configuration; an empty one where it was not written, or is being written."""
-    with contextlib.suppress(OSError, YAMLError):
-        config = OmegaConf.load(run / HYDRA / "config.yaml")
-        if isinstance(config, DictConfig):
-            return config
+    with contextlib.suppress(OSError, ValueError):
+        return read_yaml(run / HYDRA / "config.yaml", DictConfig)
     return OmegaConf.create({})
 
 

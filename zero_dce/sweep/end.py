@@ -31,7 +31,10 @@ def finish_sweep(folder: Path, in_turn: bool) -> None:
 
     The pauses between the runs are known only if each followed the one before, ``in_turn``.
     """
-    rows = read_sweep(folder)
+    try:
+        rows = read_sweep(folder)
+    except ValueError as error:
+        sys.exit(f"the sweep's table and page could not be written: {error}")
     for text in _summary(rows, in_turn):
         say(text)
     objectives = read_plan(folder).get("objectives")
