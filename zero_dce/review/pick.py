@@ -17,7 +17,6 @@ from typing import Any
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.files import atomic_folder, read_object, restore_replaced, write_file, write_json
-from zero_dce.networks import load_weights, save_weights
 from zero_dce.records.run import (
     HYDRA,
     SAMPLES,
@@ -194,6 +193,9 @@ def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
 
 def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
     """Write the folder whole, or not at all; errors are those of :func:`run`."""
+    # PyTorch takes seconds to import, for which a mistake in the command need not wait.
+    from zero_dce.networks import load_weights, save_weights
+
     network = load_weights(choice.checkpoint)
     with atomic_folder(folder) as unfinished:
         save_weights(network, unfinished / WEIGHTS_FILE, choice.step)
