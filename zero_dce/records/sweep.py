@@ -56,6 +56,15 @@ def read_sweep(folder: Path) -> list[RunRow]:
     return [_read_row(folder, plan, number) for number in range(len(plan["jobs"]))]
 
 
+def read_single(run: Path) -> RunRow:
+    """Return the row of a run that belongs to no sweep, as those of :func:`read_sweep`: its number is 0.
+
+    Raises:
+        ValueError: if a file holds something else than is written to it; the message names the file.
+    """
+    return _describe(run, 0, ".", run_name(run))
+
+
 def run_folder(sweep: Path, plan: Mapping[str, Any], number: int) -> Path:
     """Return the folder of a run: its number, unless ``hydra.sweep.subdir`` names the sweep's runs otherwise."""
     return sweep / str(plan.get("folders", {}).get(str(number), number))
