@@ -47,7 +47,7 @@ def in_one_process(folder: Path, runs: int) -> None:
 def by_interpreters(folder: Path, runs: int) -> None:
     """Start each run as a program of its own."""
     for number in range(runs):
-        train(*SHORT, f"seed={number}", f'hydra.run.dir="{folder / str(number)}"')
+        train(*SHORT, f"seed={number}", f'hydra.run.dir="{folder / str(number)}"', "report_page=false")
 
 
 def by_fork_server(processes: int) -> Callable[[Path, int], None]:

@@ -50,7 +50,11 @@ from zero_dce.train.configuration import config_folder, register_resolvers
 PACKAGES = ("torch", "lightning", "hydra-core", "wandb")
 # The default's trainer.max_steps=3000 every_n_steps=300 log_every_n_steps=10, a tenth as long.
 SHAPE = ("trainer.max_steps=300", "every_n_steps=30", "trainer.log_every_n_steps=1")
-SMALL = ("data=sample", "data.size=16", "data.batch_size=2", "trainer.accelerator=cpu", "trainer.precision=32-true")
+SMALL = (
+    "data=sample", "data.size=16", "data.batch_size=2", "trainer.accelerator=cpu", "trainer.precision=32-true",
+    # The runs of a sweep have one page between them.
+    "report_page=false",
+)  # fmt: skip
 # And with callbacks.samples.count=2 every_n_steps=1000.
 FEW = (*SHAPE, "every_n_steps=100", "callbacks.samples.count=2")
 SETTINGS = {"default": SHAPE, "few pictures": FEW}

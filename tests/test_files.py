@@ -1,13 +1,39 @@
-"""Files that are whole or not there."""
+"""Files that are whole or not there, and errors that name them."""
 
 from __future__ import annotations
 
+import errno
+import io
 import json
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
+from safetensors.numpy import save_file
 
-from zero_dce.files import read_json, sole_writer, write_json
+from tests.helpers.full_disk import small_files
+from tests.helpers.networks import make_weights
+from tests.helpers.results import result
+from tests.helpers.sweeps import SweepMaker, make_pictures
+from tests.test_structure import PACKAGE
+from zero_dce.data.inspect import write_sheets
+from zero_dce.data.split import Split
+from zero_dce.evaluate.compare import compare
+from zero_dce.evaluate.pictures import Pair
+from zero_dce.export.write import export
+from zero_dce.files import atomic, atomic_folder, read_json, read_object, sole_writer, write_file, write_json
+from zero_dce.images.sheets import save_picture
+from zero_dce.networks import make_network, save_weights
+from zero_dce.records.sweep import read_sweep
+from zero_dce.records.table import write_csv
+from zero_dce.review.pick import Choice, write_pick
+from zero_dce.review.report import write_report
+from zero_dce.sweep.end import write_contact_sheet
+from zero_dce.train.loggers.metrics_file import MetricsFile
 
 
 def test_json_is_valid_and_leaves_nothing_else(tmp_path: Path) -> None:
@@ -27,3 +53,218 @@ def test_one_process_at_a_time_writes_a_file(tmp_path: Path) -> None:
     with sole_writer(tmp_path / "a.jpg"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def raise_(error: OSError) -> None:
+    raise error
+
+
+def test_an_error_names_the_file_as_it_is_to_be_called(tmp_path: Path) -> None:
+    file, other = tmp_path / "a.txt", str(tmp_path / "other")
+    unfinished = f"{file}.unfinished"
+    for given in (
+        OSError(errno.ENOSPC, "No space left on device"),
+        OSError(errno.ENOSPC, "No space left on device", unfinished),
+        OSError(errno.ENOSPC, "No space left on device", other, None, unfinished),
+    ):
+        with pytest.raises(OSError, match="No space") as caught, atomic(file):
+            raise_(given)
+        assert (caught.value.errno, caught.value.filename) == (errno.ENOSPC, str(file))
+        assert caught.value.__cause__ is given
+    for given in (OSError(errno.EACCES, "Permission denied", other), OSError("12 MB are needed")):
+        with pytest.raises(OSError, match=r"Permission|12 MB") as caught, atomic(file):
+            raise_(given)
+        assert caught.value is given, "it is about something else"
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_error_names_the_file_in_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "picked"
+    with pytest.raises(OSError, match="File too large") as caught, atomic_folder(folder) as unfinished, small_files(10):
+        write_json(unfinished / "a.json", "more than ten")
+    assert caught.value.filename == str(folder / "a.json")
+    with pytest.raises(FileNotFoundError) as missing, atomic_folder(folder) as unfinished:
+        (unfinished / "gone" / "b").touch()
+    assert missing.value.filename == str(folder / "gone" / "b")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_that_is_not_there_is_told_and_not_what_clearing_up_meets(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    for folder, kind in (("gone", FileNotFoundError), ("file", NotADirectoryError)):
+        with pytest.raises(kind) as caught:
+            write_file(tmp_path / folder / "a.txt", "text")
+        assert caught.value.filename == str(tmp_path / folder / "a.txt")
+
+
+NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3)).astype(np.uint8)
+
+
+def write_metrics(folder: Path) -> None:
+    logger = MetricsFile(str(folder))
+    logger.log_metrics({"train/total": 1.0}, 1)
+    logger.write()
+
+
+def write_table(folder: Path) -> None:
+    write_csv(folder / "sweep.csv", [{"run": 0, "point": "exp=3", "step": 10, **result(psnr=20.0)}])
+
+
+def make_sweep(folder: Path) -> Path:
+    maker = SweepMaker(folder / "sweep", [{"exp": 3}], make_pictures(1))
+    maker.run(0, [10])
+    return maker.folder
+
+
+def make_checkpoint(folder: Path) -> Path:
+    file = folder / "input.safetensors"
+    save_file(make_weights().state, file)
+    return file
+
+
+def make_choice(folder: Path) -> Choice:
+    return Choice(make_sweep(folder) / "0", "0", 10, make_checkpoint(folder))
+
+
+def make_pair(folder: Path) -> Pair:
+    Image.fromarray(NOISE).save(folder / "input.png")
+    return Pair("input.png", folder / "input.png")
+
+
+def ready(folder: Path) -> None:
+    """There is nothing to prepare."""
+
+
+# What is prepared, what writes, and the file that is then not there, of every writer of the package.
+Write = Callable[..., object]
+WRITERS: dict[str, tuple[Callable[[Path], object], Write, str]] = {
+    "text": (ready, lambda folder, _: write_file(folder / "a.txt", "text" * 100), "a.txt"),
+    "json": (ready, lambda folder, _: write_json(folder / "result.json", ["text"] * 100), "result.json"),
+    "split": (ready, lambda folder, _: Split(["a.jpg"] * 99, [], []).write(folder / "split.json"), "split.json"),
+    "metrics": (ready, lambda folder, _: write_metrics(folder), "metrics.csv"),
+    "table": (ready, lambda folder, _: write_table(folder), "sweep.csv"),
+    "sample picture": (ready, lambda folder, _: save_picture(Image.fromarray(NOISE), folder / "a.png"), "a.png"),
+    "inspect": (
+        lambda _: {"a": NOISE},
+        lambda folder, pixels: write_sheets([("a", ["a"])], pixels, folder / "sheet.jpg"),
+        "sheet.jpg",
+    ),
+    "contact sheet": (
+        make_sweep,
+        lambda _, sweep: write_contact_sheet(sweep, read_sweep(sweep)),
+        "sweep/contact_sheet.png",
+    ),
+    "report": (make_sweep, lambda _, sweep: write_report(sweep), "sweep/report.html"),
+    "weights": (
+        lambda _: make_network(make_weights()),
+        lambda folder, network: save_weights(network, folder / "a.safetensors", 1),
+        "a.safetensors",
+    ),
+    "pick": (make_choice, lambda folder, choice: write_pick(choice, {}, folder / "picked"), "picked/weights"),
+    "evaluate": (make_pair, lambda folder, pair: compare([], [pair], None, folder / "values.json"), "values.json"),
+    "onnx": (make_checkpoint, lambda folder, weights: export(weights, "onnx", folder / "a.onnx"), "a.onnx"),
+    "openvino": (make_checkpoint, lambda folder, weights: export(weights, "openvino", folder / "a.xml"), "a.xml"),
+    "torch": (make_checkpoint, lambda folder, weights: export(weights, "torch", folder / "a.pt2"), "a.pt2"),
+}
+
+
+@contextmanager
+def outputs_in_memory() -> Iterator[None]:
+    """What is printed goes to a file of pytest's own, for which there is no room either."""
+    with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+        yield
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WRITERS)
+def test_a_full_disk(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Git would be started with the same limit, and leave a torn lock on this checkout's index.
+    monkeypatch.setattr("zero_dce.evaluate.compare.describe_environment", lambda fingerprint: {"data": fingerprint})
+    prepare, write, written = WRITERS[name]
+    prepared = prepare(tmp_path)
+    before = {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()}
+    with pytest.raises((OSError, SystemExit)) as caught, outputs_in_memory(), small_files(20):
+        write(tmp_path, prepared)
+    message = str(caught.value)
+    if name == "openvino":
+        assert "OpenVINO cannot write a.xml or its .bin, perhaps because the disk is full" in message
+    else:
+        assert f"{tmp_path / written}" in message
+        assert "File too large" in message
+    assert ".unfinished" not in message
+    assert {file: file.read_bytes() for file in tmp_path.rglob("*") if file.is_file()} == before
+    write(tmp_path, prepared)
+    assert [file for file in tmp_path.rglob("*") if str(file).startswith(str(tmp_path / written))]
+
+
+def test_a_full_disk_in_the_middle_of_a_picture(tmp_path: Path) -> None:
+    """The first bytes are written, and a library that does not look how many leaves a torn file."""
+    picture = Image.fromarray(NOISE)
+    with small_files(3000):
+        picture.save(tmp_path / "torn.bmp")
+    assert (tmp_path / "torn.bmp").stat().st_size == 3000, "this is what Pillow does by itself"
+    (tmp_path / "a.bmp").write_bytes(b"an earlier one")
+    with pytest.raises(OSError, match=r"File too large: '.*a\.bmp'"), small_files(3000):
+        save_picture(picture, tmp_path / "a.bmp")
+    assert (tmp_path / "a.bmp").read_bytes() == b"an earlier one"
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["a.bmp", "torn.bmp"]
+
+
+# How something is written without zero_dce.files.write_file, or may be.
+WRITING = re.compile(
+    r"\.save\(|\.write_(text|bytes)\(|\bsave_(file|model)\(|\.tofile\(|copyfile\(|copytree\(|open\([^)]*[\"'](w|x|a|r\+)"
+)
+# Lines of which each gives its bytes to a stream in memory or to a file that is checked, and why.
+ALLOWED = {
+    "data/sample.py": "in a temporary folder that is renamed when it is whole; csv",
+    "enhance/video/writer.py": "to the unfinished file of a clip",
+    "export/__main__.py": "the documented program",
+    "export/formats.py": "in memory; OpenVINO writes to a temporary folder and is read again",
+    "images/formats/photograph.py": "in memory",
+    "images/formats/webp.py": "Pillow's WebP encoder writes to a stream of Python",
+    "images/sheets.py": "in memory",
+    "review/cells.py": "in memory",
+    "review/dashboard.py": "to W&B",
+}
+
+
+def test_nothing_else_writes_files() -> None:
+    found = set()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            # Streams of Python are written whole or not; atomic and atomic_folder give the path.
+            if WRITING.search(line) and "unfinished" not in line:
+                found.add(file.relative_to(PACKAGE).as_posix())
+    assert found == set(ALLOWED)
+
+
+# What a file of this package's may hold instead of what was written to it, and what is said of it.
+OF_ANOTHER_KIND = {
+    "a list": (b"[]", "holds []"),
+    "a number": (b"7", "holds 7"),
+    "nothing": (b"null", "holds null"),
+    "empty": (b"", "is no JSON"),
+    "cut short": (b'{"state": "fini', "is no JSON"),
+    "missing keys": (b"{}", "has no state"),
+    "another type": (b'{"state": [1]}', "has state=[1]"),
+    "not JSON": (b"hello", "is no JSON"),
+    "binary": (b"\x89PNG\r\n\xff\xfe\0", "is no JSON"),
+    "too deep": (b"[" * 100_000, "is no JSON"),
+}
+
+
+@pytest.mark.parametrize("kind", OF_ANOTHER_KIND)
+def test_a_file_of_another_kind_is_named(kind: str, tmp_path: Path) -> None:
+    content, fault = OF_ANOTHER_KIND[kind]
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ValueError, match="expected a") as caught:
+        read_object(tmp_path / "a.json", {"state": str, "step": int | None})
+    assert str(caught.value).startswith(f"{tmp_path / 'a.json'} {fault}")
+    if fault.startswith("h"):
+        assert "; expected a JSON object with state and step: restore it, or take it away" in str(caught.value)
+
+
+def test_an_object_may_hold_more_than_is_needed(tmp_path: Path) -> None:
+    write_json(tmp_path / "a.json", {"state": "finished", "step": None, "more": 1})
+    assert read_object(tmp_path / "a.json", {"state": str, "step": int | None})["more"] == 1
+    assert read_object(tmp_path / "b.json", {"state": str}) is None

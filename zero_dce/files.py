@@ -6,10 +6,15 @@ import json
 import math
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from textwrap import shorten
+from types import UnionType
 from typing import Any
+
+# The keys of a JSON object, and the types that their values may have.
+Needed = Mapping[str, type | UnionType]
 
 UNFINISHED = ".unfinished"
 # Nobody names a folder so: what a killed process left under this name is moved back or removed.
@@ -76,14 +81,49 @@ def atomic(file: Path) -> Iterator[Path]:
     """Give a path to write to. It gets the file's name when the block ends well; else nothing of it stays.
 
     A process killed in between leaves a file ending in ``.unfinished``.
+
+    Raises:
+        OSError: if it cannot be written, as on a full disk; it names the file.
     """
     unfinished = file.with_name(file.name + UNFINISHED)
     try:
-        yield unfinished
-        os.replace(unfinished, file)
+        with name_errors(file, unfinished):
+            yield unfinished
+            os.replace(unfinished, file)
     except BaseException:
-        unfinished.unlink(missing_ok=True)
+        # What went wrong is to be told, and not that there is nothing to remove.
+        with suppress(OSError):
+            unfinished.unlink()
         raise
+
+
+@contextmanager
+def name_errors(place: Path, unfinished: Path) -> Iterator[None]:
+    """Let the system's errors in the block name the file or folder ``place`` instead of ``unfinished``.
+
+    So do errors without any file's name: whoever writes to an open file is told that the disk is full, but not which
+    file it was.
+    """
+    try:
+        yield
+    except OSError as error:
+        name = _final_name(error, place, unfinished)
+        if name is None:
+            raise
+        raise OSError(error.errno, error.strerror, str(name)) from error
+
+
+def _final_name(error: OSError, place: Path, unfinished: Path) -> Path | None:
+    """Return what an error is about, by its name when it is finished; ``None`` if the error is about something else."""
+    if error.errno is None:
+        return None
+    if error.filename is None:
+        return place
+    # Copying names the source first.
+    for name in (error.filename, error.filename2):
+        if name is not None and Path(str(name)).is_relative_to(unfinished):
+            return place / Path(str(name)).relative_to(unfinished)
+    return None
 
 
 @contextmanager
@@ -93,16 +133,20 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     A process killed in between leaves a folder ending in ``.unfinished``, which the next call clears away, and the
     earlier folder, under its name or, in the moment of the exchange, ending in ``.before-overwriting``: the next call
     restores that.
+
+    Raises:
+        OSError: if it cannot be written, as on a full disk; it names the file in the folder.
     """
     unfinished, replaced = (folder.with_name(folder.name + ending) for ending in (UNFINISHED, REPLACED))
     restore_replaced(folder)
     shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
     try:
-        yield unfinished
-        if folder.exists():
-            os.replace(folder, replaced)
-        os.replace(unfinished, folder)
+        with name_errors(folder, unfinished):
+            unfinished.mkdir(parents=True)
+            yield unfinished
+            if folder.exists():
+                os.replace(folder, replaced)
+            os.replace(unfinished, folder)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
         restore_replaced(folder)
@@ -119,16 +163,72 @@ def restore_replaced(folder: Path) -> None:
         os.replace(replaced, folder)
 
 
-def write_json(file: Path, content: Any) -> None:
-    """Write JSON atomically: the file is either whole or not there. NaN and infinity, which JSON lacks, become null."""
-    text = json.dumps(finite(content), indent=1, ensure_ascii=False)
+def write_file(file: Path, content: str | bytes | memoryview) -> None:
+    """Write bytes, or text in UTF-8: the file is whole, or there is none of that name but an earlier one.
+
+    Libraries write to memory, and this to the disk: some take a write that a full disk cut short for a whole one
+    (Pillow), or end the whole process (PyTorch).
+
+    Raises:
+        OSError: if it cannot be written, as on a full disk; it names the file.
+    """
     with atomic(file) as unfinished:
-        unfinished.write_text(text + "\n", encoding="utf-8")
+        unfinished.write_bytes(content.encode("utf-8") if isinstance(content, str) else content)
+
+
+def write_json(file: Path, content: Any) -> None:
+    """Write JSON by :func:`write_file`. NaN and infinity, which JSON lacks, become null."""
+    write_file(file, json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n")
 
 
 def read_json(file: Path) -> Any:
-    """Read JSON; ``None`` where the file does not exist."""
-    return json.loads(file.read_text(encoding="utf-8")) if file.is_file() else None
+    """Read JSON; ``None`` where the file does not exist.
+
+    Raises:
+        ValueError: if it is no JSON; the message names the file.
+    """
+    if not file.is_file():
+        return None
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise ValueError(
+            f"{file} is no JSON ({error}); expected a file as this package writes it: restore it, or take it away"
+        ) from error
+
+
+def read_object(file: Path, needed: Needed) -> dict[str, Any] | None:
+    """Read a JSON object and check its keys; ``None`` where the file does not exist.
+
+    Args:
+        file: the file.
+        needed: the keys that it must have, and the types of their values in Python. It may have others.
+
+    Raises:
+        ValueError: if it holds something else; the message names the file, what is wrong and what was expected.
+    """
+    content = read_json(file)
+    if content is None and not file.is_file():
+        return None
+    fault = _find_fault(content, needed)
+    if fault:
+        raise ValueError(
+            f"{file} {fault}; expected a JSON object with {' and '.join(needed)}: restore it, or take it away"
+        )
+    found: dict[str, Any] = content
+    return found
+
+
+def _find_fault(content: Any, needed: Needed) -> str:
+    """Say how JSON differs from an object with these keys; empty where it does not."""
+    if not isinstance(content, dict):
+        return f"holds {shorten(json.dumps(content), 40)}"
+    for key, kind in needed.items():
+        if key not in content:
+            return f"has no {key}"
+        if not isinstance(content[key], kind):
+            return f"has {key}={shorten(json.dumps(content[key]), 40)}"
+    return ""
 
 
 def finite(content: Any) -> Any:

@@ -17,6 +17,7 @@ from torch.nn import functional as F
 
 from zero_dce.checks import check_number
 from zero_dce.curves import ITERATIONS, apply_curves
+from zero_dce.files import write_file
 from zero_dce.weights import DCE_NET, DCE_NET_PP, FORMAT_VERSION, WIDTH, Weights, read_weights
 
 
@@ -171,12 +172,16 @@ def make_network(weights: Weights, scale_factor: int = 1) -> CurveNet:
 
 
 def save_weights(network: CurveNet, file: Path, step: int) -> None:
-    """Write only a network's weights, on any device, as ``.safetensors``; the metadata has its name and the step."""
+    """Write only a network's weights, on any device, as ``.safetensors``; the metadata has its name and the step.
+
+    Raises:
+        OSError: if the file cannot be written; an earlier one of its name is left as it is.
+    """
     # The format has only the plain memory layout; the values stay the same, bit by bit.
     state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
     content = save(state, {"network": network.NAME, "step": str(step), "format_version": FORMAT_VERSION})
     # safetensors' own save_file would leave a file that only its owner can read.
-    file.write_bytes(content)
+    write_file(file, content)
 
 
 def weights_hash(network: CurveNet) -> str:

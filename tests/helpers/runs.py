@@ -28,6 +28,8 @@ TINY = [
     "data.num_workers=0",
     "callbacks.samples.count=2",
     "callbacks.samples.longest=48",
+    # Writing it takes seconds.
+    "report_page=false",
 ]
 
 

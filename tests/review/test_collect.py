@@ -63,16 +63,29 @@ def test_the_exposure_target_is_the_runs_own(maker: SweepMaker) -> None:
 
 def test_other_folders_are_refused(maker: SweepMaker, tmp_path: Path) -> None:
     run = maker.run(0, [0])
-    alone = tmp_path / "train" / "0"
-    (alone / ".hydra").mkdir(parents=True)
     for folder, message in (
         (tmp_path / "nowhere", r"nowhere does not exist; expected the folder of a sweep, which holds sweep\.json"),
-        (tmp_path, "is not the folder of a sweep; expected"),
+        (tmp_path, r"holds neither sweep\.json nor \.hydra; expected the folder of a sweep, .* or of a single run"),
         (run, f"is one run of the sweep {maker.folder}; expected"),
-        (alone, "is the folder of a single run, whose pictures are in .*samples; expected"),
     ):
         with pytest.raises(FileNotFoundError, match=message):
             collect(folder)
+
+
+def test_a_single_run(maker: SweepMaker, tmp_path: Path) -> None:
+    run = maker.run(1, [0, 10]).rename(tmp_path / "0")
+    (tmp_path / "today").mkdir()
+    run = run.rename(tmp_path / "today" / "0")
+    found = collect(run)
+    assert (found.folder, found.single, found.steps, found.objectives) == (run, True, [0, 10], {})
+    (only,) = found.runs
+    row = only.row
+    assert (row["run"], row["folder"], row["point"], row["state"]) == (0, ".", "today", "finished")
+    assert (only.number, only.swept, only.checkpoints) == (0, {}, [10])
+    assert row["measures"]["val/psnr_gain"] == 2.0
+    (run / "result.json").unlink()
+    (only,) = collect(run).runs
+    assert (only.row["state"], only.row["step"]) == ("unfinished", 10)
 
 
 @pytest.mark.parametrize(("objectives", "front"), [(2, [0, 1, 2, 3]), (3, [0, 1, 2, 3, 4])])

@@ -154,7 +154,25 @@ def test_command_line(maker: SweepMaker, capsys: pytest.CaptureFixture[str], tmp
     assert capsys.readouterr().out.startswith(f"{maker.folder / 'report.html'} (0.")
     with pytest.raises(SystemExit) as stop:
         command_line.main(["report", str(tmp_path)])
-    assert "expected the folder of a sweep, which holds sweep.json" in str(stop.value.code)
+    assert "expected the folder of a sweep, which holds sweep.json, or of a single run" in str(stop.value.code)
+
+
+def test_a_single_run(maker: SweepMaker, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    run = maker.run(0, [0, 10], state="interrupted").rename(tmp_path / "alone")
+    command_line.main(["report", str(run)])
+    assert capsys.readouterr().out.startswith(f"{run / 'report.html'} (0.")
+    _, data = read_page(run / "report.html")
+    (only,) = data["runs"]
+    assert (only["folder"], only["named"], only["state"]) == (".", [], "interrupted")
+    assert (data["root"], data["steps"]) == ("", [0, 10])
+    picked = [*shlex.split(data["pick"]), "--step", "10"]
+    assert picked == ["python", "-m", "zero_dce.review", "pick", str(run), "--step", "10"]
+
+
+def test_how_a_pick_names_the_run(maker: SweepMaker) -> None:
+    maker.run(1, [0])
+    _, data = read_page(write_report(maker.folder))
+    assert [run["named"] for run in data["runs"]] == [["--run 0"], ["--run 1"], ["--run 2"]]
 
 
 def test_a_sweeps_end_writes_it(

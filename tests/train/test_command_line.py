@@ -37,6 +37,13 @@ def test_resume_repeats_the_runs_command_line(tmp_path: Path) -> None:
     assert expand_resume(line) == line, "a further process of the run gets the expanded line"
 
 
+@pytest.mark.parametrize("content", ["[]", "7", '{"jobs": [], "swept": []}', "hello", "\0"])
+def test_a_plan_of_another_kind_is_not_resumed(content: str, tmp_path: Path) -> None:
+    (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises(ValueError, match=r"sweep\.json (holds|has no overrides|is no JSON).*expected a .*restore it"):
+        expand_resume([f"resume={tmp_path}"])
+
+
 def test_without_resume_nothing_changes() -> None:
     assert expand_resume(["a=1", "-m"]) == ["a=1", "-m"]
     assert expand_resume(["resume=null"]) == ["resume=null"]

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tests.helpers.runs import run_fresh, tiny
-from zero_dce.train.ending import at_end, describe_failure, describe_unknown, end
+from zero_dce.train.ending import at_end, describe_failure, describe_unknown, end, review_run
 
 
 def test_each_ending_is_carried_out_once() -> None:
@@ -20,6 +20,15 @@ def test_each_ending_is_carried_out_once() -> None:
     end()
     end()
     assert sorted(carried_out) == ["first", "second"]
+
+
+@pytest.mark.slow
+def test_a_page_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    review_run(tmp_path)
+    again = f"Again: python -m zero_dce.review report {tmp_path}"
+    told = capsys.readouterr().out.strip()
+    assert told.startswith(f"the page of {tmp_path} could not be written ({tmp_path} holds neither sweep.json nor")
+    assert told.endswith(again)
 
 
 def test_an_ending_that_fails_is_not_tried_again() -> None:

@@ -268,6 +268,30 @@ def test_sample_data_says_that_it_is_not_sice(tmp_path: Path, monkeypatch: pytes
     assert "source: embedded sample, NOT SICE" in (run / ".hydra" / "config.yaml").read_text()
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("state", ["finished", "failed", "interrupted"])
+def test_a_single_run_ends_with_its_page(
+    state: str, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    step = ZeroDCE.training_step
+
+    def disturbed(self: ZeroDCE, batch: dict[str, torch.Tensor], batch_idx: int) -> torch.Tensor:
+        if self.global_step == 2 and state != "finished":
+            raise KeyboardInterrupt if state == "interrupted" else ValueError("something is wrong")
+        return step(self, batch, batch_idx)
+
+    monkeypatch.setattr(ZeroDCE, "training_step", disturbed)
+    options = tiny(sice, "logger=csv", "report_page=true", "hydra.run.dir=today/0")
+    code = run_here(monkeypatch, tmp_path, *options)
+    assert (code == 0) == (state == "finished")
+    run = tmp_path / "today" / "0"
+    assert read_result(run)["state"] == state
+    page = (run / "report.html").read_text(encoding="utf-8")
+    assert f'"state":"{state}"' in page
+    assert '"checkpoints":[2,4]' in page or state != "finished"
+    assert f"{run / 'report.html'} (0." in capsys.readouterr().out
+
+
 def test_non_finite_loss_stops_with_the_last_good_checkpoint(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -17,7 +17,6 @@ from zero_dce.data.dataset import DecodingPictures, Fit, PictureDataset, Picture
 from zero_dce.data.index import LAYOUTS, find_references, fingerprint
 from zero_dce.data.loader import EpochSampler, ResumableDataLoader
 from zero_dce.data.report import check_split_sides, describe_counts, left_out, notes, report_unusual
-from zero_dce.data.sample import ensure_sample
 from zero_dce.data.split import Split, make_split
 from zero_dce.data.survey import brightness_of
 from zero_dce.signals import outlive_first_signal
@@ -86,8 +85,7 @@ class ExposureDataModule(L.LightningDataModule):
 
     def prepare_data(self) -> None:
         """Render the embedded sample where it is used; called on one process per machine."""
-        if self.hparams["root"] is None:
-            ensure_sample()
+        self._find_root()
 
     def setup(self, stage: str | None = None) -> None:
         """Index the images, split them, and read each once; a second call does nothing.
@@ -99,8 +97,7 @@ class ExposureDataModule(L.LightningDataModule):
         """
         if self.split is not None:
             return
-        root = self.hparams["root"]
-        self.root = ensure_sample() if root is None else Path(root)
+        self.root = self._find_root()
         index = LAYOUTS[self.hparams["layout"]](self.root)
         self.fingerprint = fingerprint(self.root, index.entries)
         split = make_split(index.entries, self.root, self.hparams["val_fraction"], **(self.hparams["split"] or {}))
@@ -135,6 +132,15 @@ class ExposureDataModule(L.LightningDataModule):
         for key in {"image", "reference"} & batch.keys():
             batch[key] = batch[key].contiguous().float() / 255
         return batch
+
+    def _find_root(self) -> Path:
+        """Return the data set's folder; the embedded sample is rendered first where it is not there yet."""
+        if self.hparams["root"] is not None:
+            return Path(self.hparams["root"])
+        # Who trains on pictures of one's own needs none of it.
+        from zero_dce.data.sample import ensure_sample
+
+        return ensure_sample()
 
     def _read_files(self, paths: list[str]) -> None:
         threads = self.hparams["num_workers"]

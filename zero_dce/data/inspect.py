@@ -21,7 +21,7 @@ from zero_dce.data.report import format_rows, left_out, notes
 from zero_dce.data.split import Split
 from zero_dce.data.survey import Record, brightness_of, look_up, survey
 from zero_dce.images.decode import Decoded, Pixels, decode, within
-from zero_dce.images.sheets import contact_sheet
+from zero_dce.images.sheets import contact_sheet, save_picture
 from zero_dce.terminal import errors_as_messages
 
 CELL_SIDE = 96
@@ -89,7 +89,7 @@ def write_sheets(rows: Sequence[tuple[str, list[str]]], pixels: Mapping[str, Pix
         page = []
         for label, paths in rows[start : start + ROWS_PER_PAGE]:
             page.append((label, [pixels[path] for path in paths]))
-        contact_sheet(page, CELL_SIDE).save(target, quality=90)
+        save_picture(contact_sheet(page, CELL_SIDE), target, quality=90)
         files.append(target)
     return files
 
@@ -133,7 +133,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--layout", choices=sorted(LAYOUTS), help=f"default: sice where there is a {SICE_FOLDER}")
     parser.add_argument("--sheet", type=Path, default=Path("contact_sheet.jpg"), help="where the contact sheet goes")
     options = parser.parse_args(arguments)
-    if options.sheet.suffix.lower() not in Image.registered_extensions():
+    # Pillow reads some formats that it does not write.
+    if Image.registered_extensions().get(options.sheet.suffix.lower()) not in Image.SAVE:
         parser.error(f"--sheet {options.sheet}: expected the name of an image, as contact_sheet.jpg")
     root: Path = options.root
     is_sice = root.resolve().name == SICE_FOLDER or (root / SICE_FOLDER).is_dir()

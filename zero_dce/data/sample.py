@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,6 +20,7 @@ from zero_dce.data.cache import VARIABLE, cache_folder
 from zero_dce.data.index import PAIRS_FILE, SICE_FOLDER
 from zero_dce.data.split import Split
 from zero_dce.images.decode import Pixels
+from zero_dce.images.sheets import save_picture
 
 if TYPE_CHECKING:
     from zero_dce.images.light import Linear
@@ -90,18 +90,16 @@ def ensure_sample() -> Path:
         return root
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        unfinished = Path(tempfile.mkdtemp(prefix=".sample-", dir=cache))
+        with tempfile.TemporaryDirectory(prefix=".sample-", dir=cache, ignore_cleanup_errors=True) as folder:
+            unfinished = Path(folder)
+            render_sample(unfinished)
+            unfinished.rename(root)
     except OSError as error:
-        raise OSError(f"the cache {cache} cannot be written ({error}): set {VARIABLE} to a folder that can") from error
-    try:
-        render_sample(unfinished)
-        unfinished.rename(root)
-    except OSError:
         # If another process rendered the same and was first, its folder serves; anything else is a real failure.
         if not root.is_dir():
-            raise
-    finally:
-        shutil.rmtree(unfinished, ignore_errors=True)
+            raise OSError(
+                f"the cache {cache} cannot be written ({error}): set {VARIABLE} to a folder that can"
+            ) from error
     return root
 
 
@@ -122,7 +120,7 @@ def _render_scene(root: Path, scene: int, crop: Pixels) -> list[str]:
     for number, ev in enumerate(EXPOSURES_EV, start=1):
         frame = expose(light, ev, np.random.default_rng((scene, number)))
         file = folder / f"{number}.JPG"
-        Image.fromarray(frame).save(file, quality=JPEG_QUALITY, subsampling=0)
+        save_picture(Image.fromarray(frame), file, quality=JPEG_QUALITY, subsampling=0)
         paths.append(file.relative_to(root).as_posix())
     return paths
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import unicodedata
@@ -14,7 +13,7 @@ from typing import Any, Literal
 
 from zero_dce.checks import check_option
 from zero_dce.data.index import SICE_FOLDER, Frame
-from zero_dce.files import write_json
+from zero_dce.files import read_object, write_json
 
 # The Zero-DCE papers use the 3,022 images of SICE Part1, 2,422 of them for training. The report lists one fewer.
 SICE_COUNTS = (3022, 3021)
@@ -52,14 +51,23 @@ class Split:
             ValueError: if the file is missing or has another shape.
         """
         try:
-            content = json.loads(file.read_text(encoding="utf-8"))
+            content = read_object(file, {"train": list, "test": list})
+            if content is None:
+                raise FileNotFoundError("it does not exist")
             sides = {name: side for name, side in content.items() if name not in REMARKS}
             split = Split(**{"val": [], **sides})
-            if not all(isinstance(path, str) for side in vars(split).values() for path in [*side]):
+            if not all(isinstance(path, str) for side in vars(split).values() for path in _as_list(side)):
                 raise TypeError("expected lists of paths")
             return split
-        except (OSError, ValueError, TypeError, AttributeError) as error:
+        except (OSError, ValueError, TypeError) as error:
             raise ValueError(f"{file} is no split manifest with train, val and test: {error}") from error
+
+
+def _as_list(side: Any) -> list[Any]:
+    """Return one side of a manifest; a text, of which each letter would count as a path, is none."""
+    if not isinstance(side, list):
+        raise TypeError("expected lists of paths")
+    return side
 
 
 def split_random(entries: Sequence[Frame], count: int, seed: int) -> tuple[list[Frame], list[Frame]]:

@@ -13,6 +13,7 @@ from pathlib import Path, PurePosixPath
 from PIL import Image
 
 from zero_dce.data.index import find_folder, read_pairs_file
+from zero_dce.images.capacity import check_capacity
 from zero_dce.images.decode import Pixels, decode, within
 from zero_dce.terminal import progress_bar
 
@@ -147,8 +148,9 @@ def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
     """
     for pair in pairs:
         try:
-            with Image.open(pair.image) as picture:
-                width, height = _target(longest, *picture.size)
+            with pair.image.open("rb") as stream:
+                check_capacity(stream)
+                width, height = _target(longest, *Image.open(stream).size)
         except Exception:
             # On a damaged header Pillow raises errors of many kinds. Decoding the file later says what is wrong.
             continue

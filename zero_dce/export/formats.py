@@ -5,12 +5,14 @@ Libraries are imported where they are used: who writes one format needs none of 
 
 from __future__ import annotations
 
+import io
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from zero_dce.enhance.pixels import FloatArray
+from zero_dce.files import write_file
 from zero_dce.weights import Weights
 
 # Computes enhanced pictures and curve maps of pictures, as the network in PyTorch does.
@@ -46,7 +48,7 @@ def _write_onnx(weights: Weights, file: Path, metadata: dict[str, str]) -> None:
 
     model = network_model(weights)
     onnx.helper.set_model_props(model, metadata)
-    onnx.save(model, file)
+    write_file(file, model.SerializeToString())
 
 
 def _load_onnx(file: Path) -> ExportedNetwork:
@@ -82,7 +84,13 @@ def _write_openvino(weights: Weights, file: Path, metadata: dict[str, str]) -> N
     passes.run_passes(model)
     for key, value in metadata.items():
         model.set_rt_info(value, ["zero_dce", key])
-    openvino.save_model(model, file, compress_to_fp16=False)
+    try:
+        openvino.save_model(model, file, compress_to_fp16=False)
+    except RuntimeError as error:
+        # It writes to files only, and says neither which one it was nor what the system said.
+        raise OSError(
+            f"OpenVINO cannot write {file.name} or its .bin, perhaps because the disk is full: {error}"
+        ) from error
 
 
 def _load_openvino(file: Path) -> ExportedNetwork:
@@ -119,7 +127,9 @@ def _write_torch(weights: Weights, file: Path, metadata: dict[str, str]) -> None
     for node in program.graph.nodes:
         # It names this machine's folders.
         node.meta.pop("stack_trace", None)
-    torch.export.save(program, file, extra_files={PT2_METADATA: json.dumps(metadata)})
+    stream = io.BytesIO()
+    torch.export.save(program, stream, extra_files={PT2_METADATA: json.dumps(metadata)})
+    write_file(file, stream.getbuffer())
 
 
 def _load_torch(file: Path) -> ExportedNetwork:

@@ -14,7 +14,7 @@ from zero_dce import __version__
 from zero_dce.enhance.graph import missing_packages
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.export.formats import FORMATS, ExportedNetwork
-from zero_dce.files import UNFINISHED
+from zero_dce.files import UNFINISHED, name_errors
 from zero_dce.weights import Weights, read_weights
 
 if TYPE_CHECKING:
@@ -50,7 +50,10 @@ def export(path: Path, name: str, output: Path, overwrite: bool = False) -> str:
     _check_output(output, name, overwrite)
     _check_installed(name)
     weights = read_weights(path)
-    with TemporaryDirectory(prefix=f"{output.name}.", suffix=UNFINISHED, dir=output.parent) as folder:
+    with (
+        TemporaryDirectory(prefix=f"{output.name}.", suffix=UNFINISHED, dir=output.parent) as folder,
+        name_errors(output.parent, Path(folder)),
+    ):
         checked = _write_checked(weights, name, Path(folder) / output.name)
         files = _files(output, name)
         _move(Path(folder), files)

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from PIL import ExifTags, Image
 
 from zero_dce.images import ImageReadError, describe_error
+from zero_dce.images.capacity import check_capacity
 
 Pixels = npt.NDArray[np.uint8]
 # A function from the width and height of an upright picture to those that it is resized to.
@@ -63,10 +64,13 @@ def decode(path: Path, resize: Resize) -> Decoded:
     camera's files.
 
     Raises:
-        ImageReadError: if the file is missing, truncated or not an image.
+        ImageReadError: if the file is missing, truncated or not an image, or claims more pixels than it can hold.
     """
     try:
-        if _needs_reader(path):
+        with path.open("rb") as stream:
+            check_capacity(stream)
+            start = stream.read(PNG_DEPTH + 1)
+        if _needs_reader(start):
             return _decode_fully(path, resize)
         with Image.open(path) as file:
             return _decode(file, path.suffix, resize)
@@ -117,10 +121,8 @@ def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
     return Decoded(np.asarray(upright), width, height, notices + ([notice] if notice else []))
 
 
-def _needs_reader(path: Path) -> bool:
+def _needs_reader(start: bytes) -> bool:
     """Tell whether a file is one of which Pillow cuts bits or cannot read all kinds: a TIFF, or a PNG of 16 bits."""
-    with path.open("rb") as stream:
-        start = stream.read(PNG_DEPTH + 1)
     if start.startswith(PNG_START):
         return start[PNG_DEPTH:] == b"\x10"
     return start[:4] in TIFF_STARTS

@@ -1,14 +1,17 @@
-"""Pictures for people: pictures side by side, captions, and contact sheets."""
+"""Pictures for people: pictures side by side, captions, contact sheets, and their files."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 from PIL import Image, ImageDraw, ImageFont
 
+from zero_dce.files import write_file
 from zero_dce.images.decode import Pixels
 
 if TYPE_CHECKING:
@@ -40,6 +43,17 @@ def side_by_side(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray
     grey = np.array(BACKGROUND, left.dtype) * (np.iinfo(left.dtype).max // 255)
     gap = np.broadcast_to(grey, (left.shape[0], GAP, 3))
     return np.concatenate((left, gap, right), axis=1)
+
+
+def save_picture(image: Image.Image, file: Path, **options: Any) -> None:
+    """Write a picture, whole or not at all, in the format that the file's name ends in; ``options`` are Pillow's.
+
+    Raises:
+        OSError: if it cannot be written, as on a full disk; it names the file.
+    """
+    stream = io.BytesIO()
+    image.save(stream, Image.registered_extensions()[file.suffix.lower()], **options)
+    write_file(file, stream.getbuffer())
 
 
 def contact_sheet(rows: Sequence[tuple[str, Sequence[Pixels]]], cell: int = 192) -> Image.Image:

@@ -11,7 +11,7 @@ import shlex
 from pathlib import Path
 from typing import Any
 
-from zero_dce.files import read_json
+from zero_dce.files import Needed, read_object
 
 ENVIRONMENT = "environment.json"
 RESULT = "result.json"
@@ -28,6 +28,10 @@ WANDB = "wandb"
 # The key of the PNG text chunk that holds a sample picture's caption; the PNG specification defines it.
 CAPTION = "Description"
 Rows = dict[int, dict[str, float]]
+# What every result.json says, and what searches and tables read in it besides.
+STATE: Needed = {"state": str}
+JUDGED: Needed = {**STATE, "measures": dict}
+OUTCOME: Needed = {**JUDGED, "last_step": int | None, "weights": dict | None}
 
 
 def has_checkpoint(run: Path) -> bool:
@@ -85,20 +89,33 @@ def pictures_folder(run: Path, step: int) -> Path:
 
 def saved_steps(run: Path) -> list[int]:
     """Return the steps that a run's folder holds sample pictures of."""
-    return sorted(int(folder.name.removeprefix("step-")) for folder in (run / SAMPLES).glob("step-*"))
+    steps = [folder.name.removeprefix("step-") for folder in (run / SAMPLES).glob("step-*")]
+    return sorted(int(step) for step in steps if step.isdecimal())
 
 
 def read_rows(run: Path) -> Rows:
-    """Read a run's ``metrics.csv``: the values of each step by name; empty if there is no file."""
+    """Read a run's ``metrics.csv``: the values of each step by name; empty if there is no file.
+
+    Raises:
+        ValueError: if it holds something else; the message names the file.
+    """
     file = run / METRICS
     if not file.is_file():
         return {}
-    with file.open(newline="", encoding="utf-8") as stream:
-        rows = list(csv.DictReader(stream))
     metrics = {}
-    for row in rows:
-        step = int(row.pop("step"))
-        metrics[step] = {name: float(value) for name, value in row.items() if value}
+    try:
+        with file.open(newline="", encoding="utf-8") as stream:
+            table = csv.DictReader(stream)
+            if "step" not in (table.fieldnames or ()):
+                raise ValueError("it has no column step")
+            for row in table:
+                step = int(row.pop("step"))
+                metrics[step] = {name: float(value) for name, value in row.items() if value}
+    except (ValueError, TypeError, KeyError, csv.Error) as error:
+        raise ValueError(
+            f"{file} is not the table of a run ({type(error).__name__}: {error}); expected a CSV file with a column "
+            "step and columns of numbers: restore it, or take it away"
+        ) from error
     return metrics
 
 
@@ -110,10 +127,22 @@ def last_values(metrics: Rows) -> dict[str, float]:
     return values
 
 
-def read_result(run: Path) -> dict[str, Any] | None:
-    """Return a run's ``result.json``; ``None`` if it has none."""
-    result: dict[str, Any] | None = read_json(run / RESULT)
-    return result
+def read_result(run: Path, needed: Needed = STATE) -> dict[str, Any] | None:
+    """Return a run's ``result.json``, which has at least the keys ``needed``; ``None`` if there is none.
+
+    Raises:
+        ValueError: if it holds something else; the message names the file.
+    """
+    return read_object(run / RESULT, needed)
+
+
+def read_environment(run: Path) -> dict[str, Any] | None:
+    """Return a run's ``environment.json``; ``None`` if it has none.
+
+    Raises:
+        ValueError: if it holds something else; the message names the file.
+    """
+    return read_object(run / ENVIRONMENT, {"data_fingerprint": str, "versions": dict})
 
 
 def result_time(run: Path) -> int | None:

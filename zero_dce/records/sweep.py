@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
 
-from zero_dce.files import read_json
-from zero_dce.records.run import HYDRA, read_result, run_state
+from zero_dce.files import Needed, read_object
+from zero_dce.records.run import HYDRA, OUTCOME, read_result, run_state
 
+Config = TypeVar("Config", DictConfig, ListConfig)
 # What lies in a sweep's folder besides its runs.
 PLAN = "sweep.json"
 SWEEP_TABLE = "sweep.csv"
@@ -21,15 +23,19 @@ SLURM_JOBS = "slurm_jobs.json"
 # The study of a search, and the locks of its workers.
 SEARCH_FOLDER = "optuna"
 RunRow = dict[str, Any]
+# What every plan says, and what a sweep is continued by besides.
+POINTS: Needed = {"jobs": list, "swept": list}
+STARTED: Needed = {**POINTS, "overrides": list, "hydra": list}
 
 
-def read_plan(folder: Path) -> dict[str, Any]:
+def read_plan(folder: Path, needed: Needed = POINTS) -> dict[str, Any]:
     """Return the plan of a sweep: ``jobs`` (the overrides of each run), ``swept`` (keys), and how it was started.
 
     Raises:
         FileNotFoundError: if the folder is not a sweep's.
+        ValueError: if the plan holds something else than the keys ``needed``; the message names the file.
     """
-    plan: dict[str, Any] | None = read_json(folder / PLAN)
+    plan = read_object(folder / PLAN, needed)
     if plan is None:
         raise FileNotFoundError(f"{folder / PLAN} does not exist: {folder} is not the folder of a sweep")
     return plan
@@ -44,9 +50,19 @@ def read_sweep(folder: Path) -> list[RunRow]:
 
     Raises:
         FileNotFoundError: if the folder is not a sweep's.
+        ValueError: if a file holds something else than is written to it; the message names the file.
     """
     plan = read_plan(folder)
     return [_read_row(folder, plan, number) for number in range(len(plan["jobs"]))]
+
+
+def read_single(run: Path) -> RunRow:
+    """Return the row of a run that belongs to no sweep, as those of :func:`read_sweep`: its number is 0.
+
+    Raises:
+        ValueError: if a file holds something else than is written to it; the message names the file.
+    """
+    return _describe(run, 0, ".", run_name(run))
 
 
 def run_folder(sweep: Path, plan: Mapping[str, Any], number: int) -> Path:
@@ -98,20 +114,49 @@ def run_name(run: Path) -> str:
 
 
 def run_overrides(run: Path) -> list[str] | None:
-    """Return the overrides that a run was started with; ``None`` if it never was."""
+    """Return the overrides that a run was started with; ``None`` if it never was.
+
+    Raises:
+        ValueError: if their file holds something else; the message names it.
+    """
     file = run / HYDRA / "overrides.yaml"
-    return [str(override) for override in OmegaConf.load(file)] if file.is_file() else None
+    return [str(override) for override in read_yaml(file, ListConfig)] if file.is_file() else None
+
+
+def read_yaml(file: Path, kind: type[Config]) -> Config:
+    """Read one of the files that Hydra writes beside a run: a mapping (``DictConfig``) or a list (``ListConfig``).
+
+    Raises:
+        FileNotFoundError: if it does not exist.
+        ValueError: if it holds something else; the message names the file.
+    """
+    try:
+        config = OmegaConf.load(file)
+    except FileNotFoundError:
+        raise
+    except (OSError, ValueError, YAMLError) as error:
+        expected = "expected a file as Hydra writes it: restore it, or take it away"
+        raise ValueError(f"{file} cannot be read as YAML ({error}); {expected}") from error
+    if not isinstance(config, kind):
+        expected = "a list" if kind is ListConfig else "keys with values"
+        raise ValueError(f"{file} holds a {type(config).__name__}; expected {expected}: restore it, or take it away")
+    return config
 
 
 def _read_row(sweep: Path, plan: Mapping[str, Any], number: int) -> RunRow:
     run = run_folder(sweep, plan, number)
-    result = read_result(run)
+    point = point_name(run_overrides(run) or plan["jobs"][number], plan["swept"])
+    return _describe(run, number, run.relative_to(sweep).as_posix(), point)
+
+
+def _describe(run: Path, number: int, folder: str, point: str) -> RunRow:
+    result = read_result(run, OUTCOME)
     if result is None:
         result = {"state": run_state(run), "last_step": None, "measures": {}, "weights": None}
     return {
         "run": number,
-        "folder": run.relative_to(sweep).as_posix(),
-        "point": point_name(run_overrides(run) or plan["jobs"][number], plan["swept"]),
+        "folder": folder,
+        "point": point,
         "state": result["state"],
         "error": result.get("error"),
         "step": result["last_step"],

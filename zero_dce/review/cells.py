@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from zero_dce.images.capacity import check_capacity
 from zero_dce.images.decode import Pixels
 from zero_dce.records.run import CAPTION
 from zero_dce.review.collect import PictureFiles, ReviewedRun, Sweep
@@ -102,7 +103,9 @@ class SavedPicture:
     """
 
     def __init__(self, file: Path) -> None:
-        with Image.open(file) as image:
+        with file.open("rb") as stream:
+            check_capacity(stream)
+            image = Image.open(stream)
             self.caption = str(image.info.get(CAPTION, ""))
             self._image = image.convert("RGB")
         self.pixels: Pixels = np.asarray(self._image)

@@ -1,4 +1,4 @@
-"""Reads what a sweep's folder holds: runs, steps, pictures, weights, losses and measures, but no pixels."""
+"""Reads what the folder of a sweep or a single run holds: runs, steps, pictures, losses, measures, but no pixels."""
 
 from __future__ import annotations
 
@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
-from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
 
 from zero_dce.losses import EXPOSURE_TARGET
 from zero_dce.metrics.pareto import pareto_front
 from zero_dce.records.outcome import judge
 from zero_dce.records.run import (
     HYDRA,
-    SAMPLES,
     Rows,
     last_values,
     pictures_folder,
@@ -24,7 +22,17 @@ from zero_dce.records.run import (
     saved_checkpoints,
     saved_steps,
 )
-from zero_dce.records.sweep import PLAN, RunRow, point_values, read_plan, read_sweep, run_overrides, sweep_folder
+from zero_dce.records.sweep import (
+    PLAN,
+    RunRow,
+    point_values,
+    read_plan,
+    read_single,
+    read_sweep,
+    read_yaml,
+    run_overrides,
+    sweep_folder,
+)
 
 SIDES = ("input", "output", "curves")
 
@@ -79,7 +87,7 @@ class ReviewedRun:
 
 @dataclass(frozen=True)
 class Sweep:
-    """A sweep's folder and its runs, in the order of their numbers.
+    """A sweep's folder and its runs, in the order of their numbers; or a single run's folder, and that run.
 
     ``objectives`` is what was searched for, ``maximize`` or ``minimize`` by the name of a measure; it is empty with
     fewer than two, as in a grid.
@@ -88,6 +96,7 @@ class Sweep:
     folder: Path
     runs: list[ReviewedRun]
     objectives: Mapping[str, str]
+    single: bool = False
 
     @property
     def steps(self) -> list[int]:
@@ -105,15 +114,16 @@ class Sweep:
 
 
 def collect(folder: Path) -> Sweep:
-    """Return what a sweep's folder holds.
+    """Return what the folder of a sweep, or of a run that belongs to none, holds.
 
     Raises:
-        FileNotFoundError: if it is not a sweep's folder; the message says what was expected.
-        ValueError: if the sweep's plan gives an objective another direction than ``maximize`` or ``minimize``.
+        FileNotFoundError: if it is neither; the message says what was expected.
+        ValueError: if the sweep's plan gives an objective another direction than ``maximize`` or ``minimize``, or a
+            file holds something else than is written to it; the message names it.
     """
     folder = folder.resolve()
     if not (folder / PLAN).is_file():
-        raise FileNotFoundError(f"{_what_is(folder)}; expected the folder of a sweep, which holds {PLAN}")
+        return _collect_single(folder)
     plan = read_plan(folder)
     rows = read_sweep(folder)
     runs = [_read_run(folder, row, job, plan["swept"]) for row, job in zip(rows, plan["jobs"], strict=True)]
@@ -124,14 +134,20 @@ def collect(folder: Path) -> Sweep:
     return Sweep(folder, _mark_front(runs, objectives), objectives)
 
 
+def _collect_single(run: Path) -> Sweep:
+    if not (run / HYDRA).is_dir() or sweep_folder(run) is not None:
+        raise FileNotFoundError(
+            f"{_what_is(run)}; expected the folder of a sweep, which holds {PLAN}, or of a single run"
+        )
+    return Sweep(run, [_read_run(run, read_single(run), [], [])], {}, single=True)
+
+
 def _what_is(folder: Path) -> str:
     if not folder.is_dir():
         return f"the folder {folder} does not exist"
-    if (folder / HYDRA).is_dir() and sweep_folder(folder) is not None:
-        return f"{folder} is one run of the sweep {sweep_folder(folder)}"
     if (folder / HYDRA).is_dir():
-        return f"{folder} is the folder of a single run, whose pictures are in {folder / SAMPLES}"
-    return f"{folder} is not the folder of a sweep"
+        return f"{folder} is one run of the sweep {sweep_folder(folder)}"
+    return f"{folder} holds neither {PLAN} nor {HYDRA}"
 
 
 def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str]) -> ReviewedRun:
@@ -165,10 +181,8 @@ def _mark_front(runs: list[ReviewedRun], objectives: Mapping[str, str]) -> list[
 
 def _read_config(run: Path) -> DictConfig:
     """Return a run's configuration; an empty one where it was not written, or is being written."""
-    with contextlib.suppress(OSError, YAMLError):
-        config = OmegaConf.load(run / HYDRA / "config.yaml")
-        if isinstance(config, DictConfig):
-            return config
+    with contextlib.suppress(OSError, ValueError):
+        return read_yaml(run / HYDRA / "config.yaml", DictConfig)
     return OmegaConf.create({})
 
 

@@ -8,28 +8,26 @@ from __future__ import annotations
 
 import argparse
 import hashlib
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
-from zero_dce.files import atomic_folder, read_json, restore_replaced, write_json
-from zero_dce.networks import load_weights, save_weights
+from zero_dce.files import atomic_folder, read_object, restore_replaced, write_file, write_json
 from zero_dce.records.run import (
-    ENVIRONMENT,
     HYDRA,
     SAMPLES,
     Rows,
     path_override,
     pictures_folder,
+    read_environment,
     read_rows,
     saved_checkpoints,
 )
-from zero_dce.records.sweep import PLAN, read_plan, run_folder, run_name
+from zero_dce.records.sweep import PLAN, read_plan, read_yaml, run_folder, run_name
 from zero_dce.weights import WEIGHTS_FILE
 
 PICKED = "picked"
@@ -78,7 +76,7 @@ def run(options: argparse.Namespace) -> None:
     choice = choose(options.sweep, options.name, options.step)
     folder: Path = (options.output or options.sweep / PICKED).resolve()
     check_free(folder, options.overwrite)
-    config = OmegaConf.load(choice.run / COMPOSED)
+    config = read_yaml(choice.run / COMPOSED, DictConfig)
     origin = describe_origin(choice, options.sweep, options.note)
     if not should_upload(config, options.upload):
         _write(choice, origin, folder)
@@ -100,7 +98,7 @@ def _write(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
     print(f"  train on from it: python -m zero_dce.train {path_override('model.weights', folder)}")
 
 
-def should_upload(config: DictConfig | ListConfig, asked: bool | None) -> bool:
+def should_upload(config: DictConfig, asked: bool | None) -> bool:
     """Tell whether a pick goes to W&B: as asked for, and where nothing was said, if its run was logged online."""
     if asked is not None:
         return asked
@@ -160,9 +158,9 @@ def check_free(folder: Path, overwrite: bool) -> None:
     if strangers:
         raise FileExistsError(f"{folder} holds what is no pick ({', '.join(strangers)}): choose another --output DIR")
     if not overwrite:
-        origin = read_json(folder / ORIGIN_FILE) or {}
+        origin = read_object(folder / ORIGIN_FILE, {"run": str, "name": str, "step": int, "picked_at": str})
         what = "a pick"
-        if origin:
+        if origin is not None:
             what = f"run {origin['run']} ({origin['name']}) at step {origin['step']}, picked {origin['picked_at']}"
         raise FileExistsError(f"{folder} already holds {what}: add --overwrite, or keep both with --output DIR")
 
@@ -173,9 +171,9 @@ def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
     Raises:
         FileNotFoundError: if the run's folder lacks what each run writes before it trains.
     """
-    environment = read_json(choice.run / ENVIRONMENT)
+    environment = read_environment(choice.run)
     if environment is None:
-        raise FileNotFoundError(f"{choice.run / ENVIRONMENT} does not exist: {choice.run} is no whole run's folder")
+        raise FileNotFoundError(f"{choice.run} holds no environment.json, which each run writes: it is no whole run")
     with choice.checkpoint.open("rb") as stream:
         checksum = hashlib.file_digest(stream, "sha256").hexdigest()
     return {
@@ -195,14 +193,19 @@ def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
 
 def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
     """Write the folder whole, or not at all; errors are those of :func:`run`."""
+    # PyTorch takes seconds to import, for which a mistake in the command need not wait.
+    from zero_dce.networks import load_weights, save_weights
+
     network = load_weights(choice.checkpoint)
     with atomic_folder(folder) as unfinished:
         save_weights(network, unfinished / WEIGHTS_FILE, choice.step)
-        shutil.copyfile(choice.run / COMPOSED, unfinished / CONFIG_FILE)
+        write_file(unfinished / CONFIG_FILE, (choice.run / COMPOSED).read_bytes())
         write_json(unfinished / MEASURES_FILE, measures_at(read_rows(choice.run), choice.step))
         pictures = pictures_folder(choice.run, choice.step)
         if pictures.is_dir():
-            shutil.copytree(pictures, unfinished / SAMPLES)
+            (unfinished / SAMPLES).mkdir()
+            for file in sorted(pictures.glob("*.png")):
+                write_file(unfinished / SAMPLES / file.name, file.read_bytes())
         write_json(unfinished / ORIGIN_FILE, origin)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import argparse
-import json
 from collections import Counter
 from pathlib import Path
-from typing import Any
 
+from zero_dce.files import read_object
 from zero_dce.review.bradley_terry import Ranking, rank
 
 # The share of a vote that the left candidate gets.
@@ -47,10 +46,12 @@ def read_votes(file: Path) -> tuple[list[str], list[Vote]]:
         ValueError: if the file is missing or has another shape; the message says what was expected.
     """
     try:
-        content: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        content = read_object(file, {"candidates": list, "votes": list})
+        if content is None:
+            raise FileNotFoundError("it does not exist")
         names = [f"run {one['run']}  {one['name']}  step {one['step']}" for one in content["candidates"]]
         votes = [(int(vote["left"]), int(vote["right"]), str(vote["choice"])) for vote in content["votes"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
         raise ValueError(
             f"{file} is no record of votes ({type(error).__name__}: {error}); expected the JSON file that the button "
             "'Save votes' of report.html writes"

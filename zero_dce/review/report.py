@@ -21,10 +21,9 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from zero_dce.files import atomic, finite
+from zero_dce.files import finite, write_file
 from zero_dce.losses import CompositeLoss
 from zero_dce.records.run import Rows
-from zero_dce.records.sweep import PLAN
 from zero_dce.review.bundle import bundle
 from zero_dce.review.cells import Cell, CellReader
 from zero_dce.review.collect import ReviewedRun, Sweep, collect
@@ -39,7 +38,7 @@ MOST_POINTS = 1000
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of this subcommand."""
-    parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help=f"a sweep's folder, which holds {PLAN}")
+    parser.add_argument("sweep", type=Path, metavar="SWEEP_DIR", help="a sweep's folder, or a single run's")
     parser.add_argument("--output", type=Path, metavar="FILE", help=f"where the page goes; default: SWEEP_DIR/{REPORT}")
 
 
@@ -50,12 +49,14 @@ def run(options: argparse.Namespace) -> None:
 
 
 def write_report(folder: Path, output: Path | None = None) -> Path:
-    """Write the page of a sweep and return its file: ``output``, or ``report.html`` in the sweep's folder.
+    """Write the page of a sweep or of a single run and return its file: ``output``, or ``report.html`` in its folder.
 
     Full pictures are looked for beside it.
 
     Raises:
-        FileNotFoundError: if the folder is not a sweep's, or that of ``output`` does not exist.
+        FileNotFoundError: if the folder is neither's, or that of ``output`` does not exist.
+        OSError: if the page cannot be written, as on a full disk; it names the file.
+        ValueError: if a file holds something else than is written to it; the message names the file.
     """
     sweep = collect(folder)
     file = (output or sweep.folder / REPORT).resolve()
@@ -63,8 +64,7 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
         raise FileNotFoundError(f"the folder {file.parent} does not exist: make it first, or choose another --output")
     cells = list(CellReader(sweep).read())
     page = build_page(sweep, cells, os.path.relpath(sweep.folder, file.parent))
-    with atomic(file) as unfinished:
-        unfinished.write_text(page, encoding="utf-8")
+    write_file(file, page)
     return file
 
 
@@ -104,13 +104,15 @@ def page_content(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any
         "flags": describe_flags({run.target for run in sweep.runs}),
         "choices": VOTE_SHARES,
         "verdicts": VERDICTS,
-        "runs": [_describe_run(run, by_run[run.number]) for run in sweep.runs],
+        "runs": [_describe_run(run, by_run[run.number], sweep.single) for run in sweep.runs],
     }
 
 
-def _describe_run(run: ReviewedRun, cells: Mapping[int, Mapping[str, Any]]) -> dict[str, Any]:
+def _describe_run(run: ReviewedRun, cells: Mapping[int, Mapping[str, Any]], single: bool) -> dict[str, Any]:
     return {
         "run": run.number,
+        # How the command that picks names it; in a single run's folder there is nothing to name.
+        "named": [] if single else [f"--run {run.number}"],
         "folder": quote(run.row["folder"]),
         "point": run.row["point"],
         "swept": {name: _plain(value) for name, value in run.swept.items()},

@@ -11,14 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 
 from zero_dce.images.decode import Pixels, decode_within
-from zero_dce.images.sheets import contact_sheet
+from zero_dce.images.sheets import contact_sheet, save_picture
 from zero_dce.records.run import SAMPLES, WANDB, pictures_folder, resume_command, saved_steps, sync_command
 from zero_dce.records.sweep import CONTACT_SHEET, SWEEP_TABLE, RunRow, read_plan, read_sweep
 from zero_dce.records.table import format_table, group_seeds, write_csv
 from zero_dce.review.report import REPORT, write_report
 from zero_dce.sweep.search.front import describe_front
 from zero_dce.sweep.search.plan import lock_folder
-from zero_dce.terminal import say
+from zero_dce.terminal import explain, say
 
 # The longer side of a picture on the sheet, in pixels.
 SHEET_CELL = 192
@@ -31,7 +31,10 @@ def finish_sweep(folder: Path, in_turn: bool) -> None:
 
     The pauses between the runs are known only if each followed the one before, ``in_turn``.
     """
-    rows = read_sweep(folder)
+    try:
+        rows = read_sweep(folder)
+    except ValueError as error:
+        sys.exit(f"the sweep's table and page could not be written: {error}")
     for text in _summary(rows, in_turn):
         say(text)
     objectives = read_plan(folder).get("objectives")
@@ -44,8 +47,8 @@ def finish_sweep(folder: Path, in_turn: bool) -> None:
             write_contact_sheet(folder, rows)
         except OSError as error:
             sys.exit(
-                f"{folder / SWEEP_TABLE} and {CONTACT_SHEET} could not be written: {error}. The runs keep their own "
-                "results"
+                f"{SWEEP_TABLE} and {CONTACT_SHEET} of {folder} could not be written: {explain(error)}. The runs keep "
+                "their own results"
             )
         _write_report(folder)
     say(_next_steps(folder, rows))
@@ -98,7 +101,7 @@ def write_contact_sheet(folder: Path, rows: Sequence[RunRow]) -> None:
         label = f"run {row['run']}  {row['point']}  {last.name}  {row['state']}"
         lines.append((label, _thumbnails(last.glob("*_output.png"))))
     if lines:
-        contact_sheet(lines, SHEET_CELL).save(folder / CONTACT_SHEET)
+        save_picture(contact_sheet(lines, SHEET_CELL), folder / CONTACT_SHEET)
 
 
 def _thumbnails(files: Iterable[Path]) -> list[Pixels]:

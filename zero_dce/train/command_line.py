@@ -10,10 +10,10 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
-from zero_dce.records.sweep import PLAN, read_plan, run_overrides
+from zero_dce.records.sweep import PLAN, STARTED, read_plan, read_yaml, run_overrides
 from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE
 from zero_dce.train.rank import is_first_process, is_requeued
 
@@ -133,7 +133,7 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
     saved, overrides = run / HYDRA, run_overrides(run)
     if overrides is None:
         raise FileNotFoundError(f"{saved} does not hold the run's configuration (overrides.yaml): it cannot be resumed")
-    settings = OmegaConf.load(saved / "hydra.yaml")
+    settings = read_yaml(saved / "hydra.yaml", DictConfig)
     choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
     kept = [override for override in overrides if not override.startswith("resume=")]
     from zero_dce.train.stored import check_stored
@@ -148,7 +148,7 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
 
 def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
     """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
-    plan = read_plan(folder)
+    plan = read_plan(folder, STARTED)
     from zero_dce.train.stored import check_stored
 
     check_stored([*plan["overrides"], *plan["hydra"], *itertools.chain(*plan["jobs"])], plan.get("flags", []))

@@ -1,12 +1,15 @@
-"""How the command line ends: what is still to be done then, and how an error is told."""
+"""How the command line ends: what is still to be done then, a run's page, and how an error is told."""
 
 from __future__ import annotations
 
 import os
+import shlex
+import subprocess
 import sys
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
+from pathlib import Path
 from typing import Any, NoReturn
 
 from hydra._internal import utils
@@ -107,6 +110,25 @@ def _plain(message: str) -> str:
 def at_end(ending: Callable[[], None]) -> None:
     """Have something done at the end of the command: what began it knows how it ends."""
     _endings.append(ending)
+
+
+def review_run(run: Path) -> None:
+    """Write the page on which a checkpoint of a single run is chosen, whatever became of the run, and say where it is.
+
+    This is a process of its own: training knows nothing of reviewing, and a page that cannot be written changes nothing
+    about the run.
+    """
+    arguments = ["-m", "zero_dce.review", "report", str(run)]
+    try:
+        done = subprocess.run(
+            [sys.executable, *arguments], stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
+        )
+        told = done.stdout.strip() if done.returncode == 0 else ""
+        reason = done.stderr.strip().rpartition("\n")[2]
+    except (OSError, KeyboardInterrupt) as error:
+        told, reason = "", str(error) or "stopped by Ctrl-C"
+    again = shlex.join(["python", *arguments])
+    print(told or f"the page of {run} could not be written ({reason}). Again: {again}", flush=True)
 
 
 def end() -> None:

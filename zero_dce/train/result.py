@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
-from zero_dce.files import read_json, write_json
+from zero_dce.files import write_json
 from zero_dce.hardware import gpu_is_lost, peak_memory_mb, reset_peak_memory
 from zero_dce.records.environment import describe_environment
 from zero_dce.records.run import (
@@ -32,6 +32,7 @@ from zero_dce.records.run import (
     RESUMED,
     SAMPLES,
     last_values,
+    read_environment,
     read_result,
     read_rows,
     resume_command,
@@ -122,7 +123,7 @@ def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
         ValueError: if a resumed run would train on other data than before.
     """
     assert data.split is not None
-    before = read_json(run / ENVIRONMENT) if resumed else None
+    before = read_environment(run) if resumed else None
     if before and (before["data_fingerprint"] != data.fingerprint or Split.read(run / MANIFEST) != data.split):
         raise ValueError(
             f"the images in {data.root} or their split have changed since {run} was started: resuming would "

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import hydra
@@ -17,6 +18,7 @@ from zero_dce.hardware import use_exact_float32
 from zero_dce.signals import StopSignals
 from zero_dce.train.callbacks.processes import ProcessCheck
 from zero_dce.train.configuration import is_launched
+from zero_dce.train.ending import at_end, review_run
 from zero_dce.train.failures import (
     explain_full_disk,
     explain_out_of_memory,
@@ -75,6 +77,9 @@ def _train(config: DictConfig) -> None:
             trainer = _make_trainer(config, callbacks, loggers)
             check_processes(trainer, processes, in_sweeps_process)
             result.begin(trainer)
+            if config.report_page and not in_sweep and is_first_process():
+                # Also of a run that fails or is stopped from here on.
+                at_end(partial(review_run, run))
             _fit(trainer, model, data, start)
     if is_first_process() and not in_sweep:
         print(next_steps(run, trainer.global_step), flush=True)

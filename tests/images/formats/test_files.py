@@ -126,8 +126,12 @@ def test_bombs_are_refused_by_their_headers(tmp_path: Path) -> None:
     files = bombs(tmp_path)
     assert len(files) == 7
     for file in files:
-        with pytest.raises(ImageReadError, match=r"30000 x 30000 pixels, 900\.0 megapixels: more than the limit"):
+        with pytest.raises(ImageReadError) as caught:
             read_photograph(file)
+        limit = "30000 x 30000 pixels, 900.0 megapixels: more than the limit"
+        claim = f"its header claims 30000 x 30000 pixels, but its {file.stat().st_size} bytes hold at most"
+        # The WebP frames are small, and only the canvases around them are large; a TIFF's size is looked at first.
+        assert (claim if file.suffix in (".png", ".jpg", ".bmp") else limit) in str(caught.value)
 
 
 def test_pillows_own_limit_neither_warns_nor_stops(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,8 +141,9 @@ def test_pillows_own_limit_neither_warns_nor_stops(tmp_path: Path, monkeypatch: 
     for suffix in SUFFIXES:
         assert read_photograph(tmp_path / f"a.{suffix}").notices == []
     assert Image.MAX_IMAGE_PIXELS == 1000
-    with pytest.raises(ImageReadError, match=r"100 x 100 pixels, 0\.0 megapixels: more than the limit of 0\.009"):
-        read_photograph(tmp_path / "a.jpg", max_megapixels=0.009)
+    for suffix in SUFFIXES:
+        with pytest.raises(ImageReadError, match=r"100 x 100 pixels, 0\.0 megapixels: more than the limit of 0\.009"):
+            read_photograph(tmp_path / f"a.{suffix}", max_megapixels=0.009)
 
 
 def test_a_canvas_of_another_kind_is_refused(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from zero_dce.files import atomic
 from zero_dce.images import ImageReadError, describe_error
 from zero_dce.images.canvas import Canvas
+from zero_dce.images.capacity import check_capacity
 from zero_dce.images.formats.bmp import read_bmp
 from zero_dce.images.formats.jpeg import read_jpeg
 from zero_dce.images.formats.photograph import CheckSize, Content, Photograph
@@ -47,12 +48,14 @@ def read_photograph(
         before_decoding: is called with the width and height from the header of a picture that is not refused.
 
     Raises:
-        ImageReadError: if the file is missing, truncated, too large, or no image that can be read.
+        ImageReadError: if the file is missing, truncated, too large, or no image that can be read, or if its header
+            claims more pixels than its bytes can hold.
         MemoryError: if it does not fit in memory.
     """
     try:
         with path.open("rb") as stream:
             format_ = _identify(stream)
+            check_capacity(stream)
             content = READERS[format_](stream, _size_check(max_megapixels, before_decoding))
     except MemoryError as error:
         raise MemoryError(f"{path} does not fit in memory while it is decoded") from error

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from PIL.JpegImagePlugin import JpegImageFile
 
+from zero_dce.images.capacity import DEFLATE_FACTOR, JPEG_PIXELS_A_BYTE, check_claim, has_arithmetic_code
 from zero_dce.images.formats.ifd import Directory, size_of
 from zero_dce.images.formats.photograph import CheckSize
 
@@ -48,6 +49,20 @@ JPEG = 7
 # None, CCITT (3), LZW, JPEG, deflate (2), PackBits, LZMA, Zstandard: none can decode to more than a strip's size.
 COMPRESSIONS = (1, 2, 3, 4, 5, JPEG, 8, 32946, 32773, 34925, 50000)
 UNSIGNED, UNDEFINED = 1, 4
+NOT_COMPRESSED = 1
+# Of CCITT's codes for fax, the best takes one bit for a row like the one above it (ITU-T T.6, table 1).
+FAX = (2, 3, 4)
+# How many bytes one byte becomes at best. An LZW code of 12 bits stands for at most 3,839 bytes, since 3,838 codes are
+# free for strings that grow by one (TIFF 6.0, section 13); PackBits repeats a byte 128 times in two (section 9); a
+# block of Zstandard has at least 4 bytes and becomes at most 128 KiB (RFC 8878, section 3.1.1.2). LZMA has no bound.
+MOST_FACTORS = {
+    NOT_COMPRESSED: 1.0,
+    5: 3839 * 8 / 12,
+    8: DEFLATE_FACTOR,
+    32946: DEFLATE_FACTOR,
+    32773: 64,
+    50000: (128 << 10) / 4,
+}
 DNG_VERSION = 50706
 # A JPEG's header is looked for in so many bytes.
 JPEG_HEADER = 1 << 16
@@ -160,9 +175,27 @@ def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -
     for start, length in zip(starts, lengths, strict=True):
         if start < 1 or length < 1 or start + length > end:
             raise ValueError("it is truncated: some of its strips or tiles lie outside the file")
+    factor = _pixels_a_byte(page, found, starts[0], lengths[0])
+    if factor is not None:
+        # Strips may share their bytes, and some programs list too few of them for pixels that lie in one piece.
+        check_claim(found.width, found.height, max(end, sum(lengths)), factor)
     if page.number(259, 1) == JPEG:
         for start, length in zip(starts, lengths, strict=True):
             _check_jpeg(page.stream, start, min(length, JPEG_HEADER), width, height)
+
+
+def _pixels_a_byte(page: Directory, found: TiffLayout, start: int, length: int) -> float | None:
+    """Return how many pixels a byte of the file can hold at best; ``None`` where no bound is known."""
+    compression = page.number(259, 1)
+    if compression in FAX:
+        return 8 * found.width
+    if compression == JPEG:
+        page.stream.seek(start)
+        first = io.BytesIO(page.stream.read(min(length, JPEG_HEADER)))
+        return None if has_arithmetic_code(first) else JPEG_PIXELS_A_BYTE
+    if compression not in MOST_FACTORS:
+        return None
+    return MOST_FACTORS[compression] * 8 / (found.samples * found.bits)
 
 
 def _check_jpeg(stream: BinaryIO, start: int, length: int, width: int, height: int) -> None:

@@ -59,21 +59,20 @@ export function fileOf(run, step, side, number = state.number) {
 
 export const missingText = (paths) =>
   `Missing: ${paths.map(decodeURI).join(", ")}. Full pictures are not inside this page; ` +
-  `it has to lie in the sweep's folder, ${data.folder}`;
+  `it has to lie in the folder ${data.folder}`;
 
 // This is said once: where one file is missing, mostly all are.
 export function sayMissing() {
   const box = byId("missing");
   if (!box.hidden) return;
   box.textContent =
-    "The runs' folders are not all beside this page, so only thumbnails of the outputs can be shown. Inputs, curve " +
-    `maps and full pictures are in the sweep's folder, ${data.folder}: put this page back there, or move the folder ` +
-    "along with it.";
+    "Some pictures are not beside this page, so only thumbnails of the outputs can be shown. Inputs, curve maps and " +
+    `full pictures are in the folder ${data.folder}: put this page back there, or move the folder along with it.`;
   box.hidden = false;
 }
 
 export const canPick = (run, step) => run.checkpoints.includes(step);
-export const pickParts = (run, step) => [data.pick, `--run ${run.run}`, `--step ${step}`];
+export const pickParts = (run, step) => [data.pick, ...run.named, `--step ${step}`];
 export const pickCommand = (run, step) => pickParts(run, step).join(" ");
 
 export function short(value) {

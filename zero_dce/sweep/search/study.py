@@ -17,7 +17,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from zero_dce.files import write_json
 from zero_dce.records.outcome import TrialOutcome, judge
-from zero_dce.records.run import read_result, run_state
+from zero_dce.records.run import JUDGED, read_result, run_state
 from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
 from zero_dce.sweep.search.plan import Search, lock_folder
 from zero_dce.sweep.search.workers import Worker
@@ -146,7 +146,7 @@ class Study:
         return Trial(trial.number, run, read_plan(self.folder)["jobs"][run])
 
     def _tell(self, number: int, run: int) -> TrialOutcome:
-        outcome = judge(read_result(self.folder / str(run)), self.search.objectives)
+        outcome = judge(read_result(self.folder / str(run), JUDGED), self.search.objectives)
         if outcome.values is not None:
             self.study.tell(number, outcome.values)
             return outcome

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from zero_dce.checks import check_option
 from zero_dce.data.index import find_folder
-from zero_dce.files import atomic
 from zero_dce.images.decode import Pixels, decode_within
-from zero_dce.images.sheets import side_by_side, to_image, to_pixels
+from zero_dce.images.sheets import save_picture, side_by_side, to_image, to_pixels
 from zero_dce.records.run import CAPTION, pictures_folder
 
 # Files are a tenth larger than with PNG's usual effort of 6, and take a fifth of the time.
@@ -109,15 +108,11 @@ class SamplePictures(L.Callback):
             information = PngInfo()
             information.add_itxt(CAPTION, caption)
             for side, pixels in (("input", before), ("curves", curves), ("output", after)):
-                _save(folder / f"{number:02d}_{side}.png", pixels, information)
+                file = folder / f"{number:02d}_{side}.png"
+                # People look at the pictures while runs go on, and after a kill: none may be half-written.
+                save_picture(Image.fromarray(pixels), file, compress_level=PNG_EFFORT, pnginfo=information)
             send_picture(trainer.loggers, f"samples/{number:02d}", side_by_side(before, after), caption, step)
         self._written = step
-
-
-def _save(file: Path, pixels: Pixels, information: PngInfo) -> None:
-    # People look at the pictures while runs go on, and after a kill: none may be half-written.
-    with atomic(file) as unfinished:
-        Image.fromarray(pixels).save(unfinished, "PNG", compress_level=PNG_EFFORT, pnginfo=information)
 
 
 def enhance_sample(trainer: L.Trainer, module: L.LightningModule, pixels: Pixels) -> tuple[Pixels, Pixels]:
