@@ -36,6 +36,8 @@ SIDEWAYS = (5, 6, 7, 8)
 # How files begin, and where the header of a PNG gives its bits per channel.
 PNG_START, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Where the header of a BMP says that it embeds a colour profile, see the reader.
+BMP_PROFILE, BYTES_TO_IDENTIFY = slice(70, 74), 74
 # The chunks of a PNG that say which colours its numbers mean.
 PNG_SPACES = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 # So many rows are converted at once.
@@ -124,12 +126,15 @@ def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
 def _needs_reader(path: Path) -> bool:
     """Tell whether a file is one that Pillow does not read in full.
 
-    It does not know all kinds of TIFF, cuts 16 bits, and passes over the chunks that give a PNG's colours by numbers.
+    It does not know all kinds of TIFF, cuts 16 bits, and passes over the profile of a BMP and the chunks that give a
+    PNG's colours by numbers.
     """
     with path.open("rb") as stream:
-        start = stream.read(PNG_DEPTH + 1)
+        start = stream.read(BYTES_TO_IDENTIFY)
         if start.startswith(PNG_START):
-            return start[PNG_DEPTH:] == b"\x10" or _needs_conversion(_colour_chunks(stream))
+            return start[PNG_DEPTH : PNG_DEPTH + 1] == b"\x10" or _needs_conversion(_colour_chunks(stream))
+    if start.startswith(b"BM"):
+        return start[BMP_PROFILE] == b"DEBM"
     return start[:4] in TIFF_STARTS
 
 
