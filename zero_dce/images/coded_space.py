@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from zero_dce.images.colour import SRGB_TOLERANCE, colour_grid
 
-Floats = npt.NDArray[np.floating[Any]]
+Floats = npt.NDArray[Any]
 # The x and y of white, red, green and blue (CIE 1931), in the order of PNG's cHRM chunk.
 Chromaticities = tuple[float, float, float, float, float, float, float, float]
 
@@ -108,7 +108,8 @@ class CodedSpace:
         return bool(np.abs(self.to_srgb(colours) / 257 - colours).max() <= SRGB_TOLERANCE)
 
     def _luminance(self, light: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
-        return (light @ self._to_xyz[1].astype(np.float32))[..., None]
+        luminance: npt.NDArray[np.float32] = light @ self._to_xyz[1].astype(np.float32)
+        return luminance[..., None]
 
 
 def power_curve(exponent: float) -> TransferCurve:
@@ -141,24 +142,28 @@ def encode_srgb(light: Floats) -> Floats:
 def _decode_pq(values: Floats) -> Floats:
     root = values ** (1 / PQ_M2)
     fraction = np.maximum(root - PQ_C1, 0) / (PQ_C2 - PQ_C3 * root)
-    return fraction ** (1 / PQ_M1) * (PQ_PEAK / REFERENCE_WHITE)
+    light: Floats = fraction ** (1 / PQ_M1) * (PQ_PEAK / REFERENCE_WHITE)
+    return light
 
 
 def _encode_pq(light: Floats) -> Floats:
     power = (light * (REFERENCE_WHITE / PQ_PEAK)) ** PQ_M1
-    return ((PQ_C1 + PQ_C2 * power) / (1 + PQ_C3 * power)) ** PQ_M2
+    values: Floats = ((PQ_C1 + PQ_C2 * power) / (1 + PQ_C3 * power)) ** PQ_M2
+    return values
 
 
 def _decode_hlg(values: Floats) -> Floats:
     scene = np.where(values <= 0.5, values**2 / 3, (np.exp((values - HLG_C) / HLG_A) + HLG_B) / 12)
-    return scene * HLG_SCALE
+    light: Floats = scene * HLG_SCALE
+    return light
 
 
 def _encode_hlg(light: Floats) -> Floats:
     scene = light / HLG_SCALE
     # The logarithm is taken of numbers above 1/12 only; others would be outside its domain.
     bright = HLG_A * np.log(12 * np.maximum(scene, 1 / 12) - HLG_B) + HLG_C
-    return np.where(scene <= 1 / 12, np.sqrt(3 * scene), bright)
+    values: Floats = np.where(scene <= 1 / 12, np.sqrt(3 * scene), bright)
+    return values
 
 
 SRGB_CURVE = TransferCurve("sRGB", decode_srgb, encode_srgb)
@@ -175,7 +180,7 @@ def _columns(chromaticities: Chromaticities) -> npt.NDArray[np.float64]:
     return np.stack([_xyz(colours[at], colours[at + 1]) for at in (0, 2, 4)], axis=1)
 
 
-def _amounts(chromaticities: Chromaticities) -> npt.NDArray[np.float64]:
+def _amounts(chromaticities: Chromaticities) -> Floats:
     """Return how much of each primary makes white; NumPy raises LinAlgError where they lie on a line."""
     return np.linalg.solve(_columns(chromaticities), _xyz(*chromaticities[:2]))
 
@@ -189,4 +194,5 @@ def _matrix_to_xyz(chromaticities: Chromaticities) -> npt.NDArray[np.float64]:
 
 
 def _round(values: Floats) -> npt.NDArray[np.uint16]:
-    return np.rint(values * 65535).astype(np.uint16)
+    rounded: npt.NDArray[np.uint16] = np.rint(values * 65535).astype(np.uint16)
+    return rounded
