@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
@@ -12,8 +14,9 @@ from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.graph import BACKENDS, choose_backend
 from zero_dce.exposure import level_for, shift_exposure
 from zero_dce.images.canvas import ArrayCanvas
+from zero_dce.images.formats import read_photograph
 from zero_dce.networks import make_network
-from zero_dce.weights import Weights
+from zero_dce.weights import Weights, read_weights
 
 NETWORKS = {name: make_weights(name) for name in ("zero_dce", "zero_dce_pp")}
 # Prepared once: the graphs of a shape are kept.
@@ -157,3 +160,38 @@ def test_an_error_in_a_tile_ends_the_picture() -> None:
 def test_wrong_options(options: dict[str, object], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Enhancer(NETWORKS["zero_dce"], **options)  # type: ignore[arg-type]
+
+
+@pytest.mark.shared
+@pytest.mark.parametrize(
+    ("file", "before", "after", "stored"),
+    [
+        ("jpeg_xyb_profile.jpg", (127.2, 118.0, 108.7), (169.0, 164.0, 173.0), (169.0, 164.0, 173.0)),
+        ("tiff_linear_profile_16bit.tif", (51.1, 36.1, 23.2), (135.3, 111.0, 82.6), (65.2, 43.6, 25.8)),
+    ],
+)
+def test_profiles_and_the_released_weights(
+    file: str, before: tuple[float, ...], after: tuple[float, ...], stored: tuple[float, ...], shared: Path
+) -> None:
+    """The means of sRGB in 255ths, as LittleCMS by Pillow and the network in PyTorch give them.
+
+    What is stored differs where the result goes back to the file's own numbers, which are of linear light in the TIFF.
+    """
+    picture = read_photograph(shared / "cases" / file)
+    view = picture.view()
+    box = (0, 0, view.width, view.height)
+    weights = read_weights(shared / "weights" / "zero_dce_official.pth")
+    enhanced = Enhancer(weights, backend="torch", precision="float32").enhance(view)
+    plain, _ = whole(weights, (widened(view.read(box)) / 65535).astype(np.float32))
+    assert np.allclose(means(view.read(box)), before, atol=0.1)
+    assert np.allclose(means(enhanced.read(box)), after, atol=0.1)
+    assert np.allclose(plain.clip(0, 1).reshape(-1, 3).mean(0) * 255, after, atol=0.1)
+    assert np.allclose(means(enhanced.stored.read(box)), stored, atol=0.1)
+
+
+def widened(pixels: np.ndarray) -> np.ndarray:
+    return pixels.astype(np.uint16) * 257 if pixels.dtype == np.uint8 else pixels
+
+
+def means(pixels: np.ndarray) -> np.ndarray:
+    return widened(pixels).reshape(-1, 3).mean(0) / 257

@@ -16,7 +16,7 @@ def test_16_bits_are_converted_before_they_are_cut() -> None:
     """A linear profile: light of 1/1000 is 3 of 255 levels of sRGB, and nothing where 8 bits come first."""
     space, notice = icc_space(make_profile(SRGB_PRIMARIES, gamma=1.0, name="linear"))
     assert space is not None
-    assert (notice, space.description, space.invertible) == (None, "linear", True)
+    assert (notice, space.description, space.invertible) == (None, "colour profile 'linear'", True)
     light = np.array([0.001, 0.01, 0.1, 0.5, 1.0])
     stored = np.repeat((light * 65535).round().astype(np.uint16)[None, :, None], 3, axis=2)
     converted = space.to_srgb(stored)

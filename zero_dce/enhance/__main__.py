@@ -2,7 +2,7 @@
 
 INPUT is a file, a folder (with its subfolders) or a pattern such as 'photos/**/*.jpg'. JPEG, PNG, TIFF, WebP and BMP
 keep their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit. A BMP loses its
-colour profile and transparency, and the command says so.
+transparency, and becomes sRGB if it embeds a profile, and the command says so.
 
 Video clips (.mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .ts .mts .m2ts) keep their container, sound, subtitles, frame
 times, rotation and colour tags: pip install -e '.[video]'. A clip that is cut short or damaged fails as a whole.

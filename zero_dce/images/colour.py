@@ -24,7 +24,7 @@ class ColourSpace(Protocol):
 
     @property
     def description(self) -> str:
-        """The name that the file gives it."""
+        """What it is, in words that begin a notice."""
 
     @property
     def invertible(self) -> bool:
@@ -51,8 +51,8 @@ class IccSpace:
 
     @property
     def description(self) -> str:
-        """The profile's own name."""
-        return _describe(ImageCms.ImageCmsProfile(io.BytesIO(self.profile)))
+        """A profile of its own name."""
+        return f"colour profile {_describe(ImageCms.ImageCmsProfile(io.BytesIO(self.profile)))!r}"
 
     @cached_property
     def invertible(self) -> bool:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import SEEK_CUR
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -35,6 +37,10 @@ SIDEWAYS = (5, 6, 7, 8)
 # How files begin, and where the header of a PNG gives its bits per channel.
 PNG_START, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+# Where the header of a BMP says that it embeds a colour profile, see the reader.
+BMP_PROFILE, BYTES_TO_IDENTIFY = slice(70, 74), 74
+# The chunks of a PNG that say which colours its numbers mean.
+PNG_SPACES = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 # So many rows are converted at once.
 ROWS_AT_ONCE = 256
 # Pillow calls a camera's JPEG with a preview inside MPO.
@@ -69,8 +75,8 @@ def decode(path: Path, resize: Resize) -> Decoded:
     try:
         with path.open("rb") as stream:
             check_capacity(stream)
-            start = stream.read(PNG_DEPTH + 1)
-        if _needs_reader(start):
+            needs_reader = _needs_reader(stream)
+        if needs_reader:
             return _decode_fully(path, resize)
         with Image.open(path) as file:
             return _decode(file, path.suffix, resize)
@@ -121,11 +127,45 @@ def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
     return Decoded(np.asarray(upright), width, height, notices + ([notice] if notice else []))
 
 
-def _needs_reader(start: bytes) -> bool:
-    """Tell whether a file is one of which Pillow cuts bits or cannot read all kinds: a TIFF, or a PNG of 16 bits."""
+def _needs_reader(stream: BinaryIO) -> bool:
+    """Tell whether a file is one that Pillow does not read in full.
+
+    It does not know all kinds of TIFF, cuts 16 bits, and passes over the profile of a BMP and the chunks that give a
+    PNG's colours by numbers.
+    """
+    start = stream.read(BYTES_TO_IDENTIFY)
     if start.startswith(PNG_START):
-        return start[PNG_DEPTH:] == b"\x10"
+        return start[PNG_DEPTH : PNG_DEPTH + 1] == b"\x10" or _needs_conversion(_colour_chunks(stream))
+    if start.startswith(b"BM"):
+        return start[BMP_PROFILE] == b"DEBM"
     return start[:4] in TIFF_STARTS
+
+
+def _colour_chunks(stream: BinaryIO) -> dict[bytes, bytes]:
+    """Read the chunks that give a PNG's colour space; they precede the pixels."""
+    found: dict[bytes, bytes] = {}
+    stream.seek(len(PNG_START))
+    while len(head := stream.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
+        length, kind = int.from_bytes(head[:4]), head[4:]
+        if kind in PNG_SPACES:
+            found.setdefault(kind, stream.read(length))
+            length = 0
+        # A checksum of four bytes follows the content.
+        stream.seek(length + 4, SEEK_CUR)
+    return found
+
+
+def _needs_conversion(found: dict[bytes, bytes]) -> bool:
+    """Tell whether a PNG's colours differ from sRGB by chunks that Pillow passes over."""
+    if b"cICP" in found:
+        return True
+    if not found or b"iCCP" in found or b"sRGB" in found:
+        return False
+    # Few files have one of these.
+    from zero_dce.images.formats.png_colour import png_space
+
+    space, notices = png_space(found, grey=False)
+    return space is not None or bool(notices)
 
 
 def _decode_fully(path: Path, resize: Resize) -> Decoded:
@@ -149,7 +189,7 @@ def _decode_fully(path: Path, resize: Resize) -> Decoded:
     if view.bits > 8:
         notices.append(f"{view.bits} bits: taken as 8")
     if picture.space is not None:
-        notices.append(f"colour profile {picture.space.description!r}: converted to sRGB")
+        notices.append(f"{picture.space.description}: converted to sRGB")
     if picture.transparent:
         notices.append("transparency: ignored")
     return Decoded(np.asarray(small), view.width, view.height, notices)

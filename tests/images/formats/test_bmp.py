@@ -10,6 +10,8 @@ from PIL import Image
 
 from tests.helpers.photographs import pixels, round_trip
 from tests.images.test_decode import wide_profile
+from zero_dce.images.decode import decode
+from zero_dce.images.light import linear_to_srgb
 
 
 @pytest.mark.parametrize("width", [1, 2, 3, 4, 61])
@@ -45,20 +47,48 @@ def with_alpha(values: np.ndarray, kind: bytes = b"BGRs", profile: bytes = b"") 
 
 
 @pytest.mark.parametrize(
-    ("kind", "profile", "notices"),
+    ("kind", "profile", "further"),
     [
-        (b"BGRs", b"", ["transparency: left out"]),
-        (b"DEBM", wide_profile(), ["transparency: left out", "colour profile: left out"]),
-        (b"KNIL", b"C:\\a profile of another computer.icc\0", ["transparency: left out", "colour profile: left out"]),
+        (b"BGRs", b"", []),
+        (
+            b"KNIL",
+            b"C:\\a profile of another computer.icc\0",
+            ["colour profile in a file of its own: left out, the colours are taken as sRGB"],
+        ),
+        (bytes(4), b"", []),
     ],
 )
-def test_transparency_and_profile_are_left_out_with_a_notice(
-    kind: bytes, profile: bytes, notices: list[str], tmp_path: Path
+def test_transparency_and_a_linked_profile_are_left_out_with_a_notice(
+    kind: bytes, profile: bytes, further: list[str], tmp_path: Path
 ) -> None:
     values = pixels((40, 61, 4))
     (tmp_path / "a.bmp").write_bytes(with_alpha(values, kind, profile))
     picture, written = round_trip(tmp_path / "a.bmp")
-    assert picture.notices == notices
+    assert picture.notices == ["transparency: left out", *further]
     with Image.open(written) as new:
         assert np.array_equal(np.asarray(new), values[..., :3])
         assert np.allclose(new.info["dpi"], 72, atol=0.1)
+
+
+def test_an_embedded_profile_is_converted_on_both_sides(tmp_path: Path) -> None:
+    """By hand: from a power of 2.2 with Adobe RGB's primaries to sRGB."""
+    values = np.array([[[60, 120, 200, 255], [128, 128, 128, 255], [180, 90, 70, 255]]], np.uint8)
+    (tmp_path / "a.bmp").write_bytes(with_alpha(values, b"DEBM", wide_profile()))
+    picture, written = round_trip(tmp_path / "a.bmp")
+    assert picture.notices == ["transparency: left out", "colour profile 'a wide space': converted to sRGB"]
+    to_srgb = np.array([[1.3982, -0.3982, 0], [0, 1, 0], [0, -0.0429, 1.0429]])
+    expected = linear_to_srgb((values[..., :3] / 255) ** 2.2 @ to_srgb.T).astype(int)
+    decoded = decode(tmp_path / "a.bmp", lambda width, height: (width, height))
+    with Image.open(written) as new:
+        assert np.abs(np.asarray(new) - expected).max() <= 2
+    assert np.abs(decoded.pixels - expected).max() <= 2
+    assert decoded.notices == picture.notices
+
+
+def test_primaries_in_numbers_are_passed_over_with_a_notice(tmp_path: Path) -> None:
+    content = bytearray(with_alpha(pixels((4, 6, 4)), bytes(4)))
+    # The gamma of red, 2.2 in 16.16 bits, lies 96 bytes behind the header's start.
+    content[14 + 96 : 14 + 100] = struct.pack("<I", round(2.2 * 65536))
+    (tmp_path / "a.bmp").write_bytes(content)
+    picture, _ = round_trip(tmp_path / "a.bmp")
+    assert picture.notices[1:] == ["primaries and gammas: left out, the colours are taken as sRGB"]

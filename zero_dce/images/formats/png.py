@@ -11,16 +11,16 @@ from PIL import Image
 from PIL.PngImagePlugin import PngImageFile
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PillowCanvas
-from zero_dce.images.colour import icc_space, srgb_profile
+from zero_dce.images.colour import srgb_profile
 from zero_dce.images.formats.exif import drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, encode_with_pillow
 from zero_dce.images.formats.png_chunks import SIGNATURE, Chunk, Chunks, Header, read_chunks, write_chunk, write_start
+from zero_dce.images.formats.png_colour import png_space
 from zero_dce.images.formats.png_rows import compress_rows
 
 EXIF_CHUNK = b"eXIf"
 # They say which colours the numbers mean.
 COLOUR_CHUNKS = (b"gAMA", b"cHRM", b"sRGB", b"iCCP", b"cICP")
-MOST_PROFILE_BYTES = 1 << 24
 # This bit of the colour type means colour, and not grey.
 COLOUR_BIT = 2
 PALETTE_COLOURS = 3
@@ -77,21 +77,10 @@ def read_png(stream: BinaryIO, check_size: CheckSize) -> Content:
     canvas: Canvas = _read_16_bits(chunks) if chunks.header.depth == 16 else _read_8_bits(chunks)
     # Pillow's image would keep the encoded file in memory.
     chunks.pixels.close()
-    space, notice = icc_space(_profile(chunks.kept), grey=not chunks.header.colour & COLOUR_BIT)
-    notices = _notices(chunks) + ([notice] if notice else [])
-    return Content(canvas, PngKept(_change_exif(chunks.kept, drop_thumbnail)), notices, space)
-
-
-def _profile(chunks: Iterable[Chunk]) -> bytes | None:
-    """Return the ICC profile: after a name and the number of the compression, it is deflated."""
-    for kind, content in chunks:
-        if kind == b"iCCP":
-            deflated = content.partition(b"\0")[2][1:]
-            try:
-                return zlib.decompressobj().decompress(deflated, MOST_PROFILE_BYTES)
-            except zlib.error:
-                return b"damaged"
-    return None
+    # Decoders take the first of several of a kind, which are not allowed.
+    found = {chunk.kind: chunk.content for chunk in reversed(chunks.kept)}
+    space, notices = png_space(found, grey=not chunks.header.colour & COLOUR_BIT)
+    return Content(canvas, PngKept(_change_exif(chunks.kept, drop_thumbnail)), _notices(chunks) + notices, space)
 
 
 def _read_16_bits(chunks: Chunks) -> ArrayCanvas:
