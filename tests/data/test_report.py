@@ -55,10 +55,17 @@ def corrupt(file: Path) -> None:
     file.write_bytes(content)
 
 
-def bomb(file: Path) -> None:
+def claim(file: Path) -> None:
     """A header that promises 400 megapixels."""
     header = struct.pack(">IIBBBBB", 20_000, 20_000, 8, 2, 0, 0, 0)
     file.write_bytes(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", zlib.compress(b"")))
+
+
+def bomb(file: Path) -> None:
+    """A bilevel picture that really has 400 megapixels, in 50 kB."""
+    header = struct.pack(">IIBBBBB", 20_000, 20_000, 1, 0, 0, 0, 0)
+    pixels = zlib.compress(bytes(20_000 * (1 + 20_000 // 8)))
+    file.write_bytes(b"\x89PNG\r\n\x1a\n" + png_chunk(b"IHDR", header) + png_chunk(b"IDAT", pixels))
 
 
 def link_to_itself(file: Path) -> None:
@@ -140,6 +147,7 @@ IMAGES: list[tuple[Callable[[Path], None], str, np.ndarray | str]] = [
     (zero_bytes, "a.JPG", "an empty file"),
     (floating_point, "a.tif", "whose range is not known"),
     (corrupt, "a.png", "unrecognized data stream"),
+    (claim, "a.png", "its header claims 20000 x 20000 pixels, but its [0-9]+ bytes hold at most"),
     (bomb, "a.png", "more than 179 megapixels: a decompression bomb"),
     (link_to_itself, "a.JPG", "Too many levels of symbolic links"),
     (link_to_nothing, "a.JPG", "No such file"),
