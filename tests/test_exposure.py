@@ -17,6 +17,7 @@ from zero_dce.exposure import (
     MOST_NEWLY_CLIPPED,
     NEAR_WHITE,
     check_exposure,
+    enhance_at_mean,
     exposure_level,
     level_for,
     shift_exposure,
@@ -140,6 +141,27 @@ def test_what_suits_a_picture(mean: float, white: float, target: float) -> None:
     image[..., : round(100 * white)] = 1.0
     assert suited_target(image).item() == pytest.approx(target, abs=1e-4)
     assert suited_target(image.numpy()).item() == pytest.approx(target, abs=1e-4)
+
+
+def test_the_gradient_knows_that_the_level_follows_the_maps() -> None:
+    """Shifting all maps changes nothing, so no loss has a gradient along it; one map by itself changes the picture."""
+    image = pictures(0.1, 0.3, side=8).double()
+    maps = (0.5 * maps_of(image.float())).double().requires_grad_()
+    wanted = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(3)).double()
+    target = torch.tensor([0.3, 0.5]).double().view(2, 1, 1, 1)
+    enhanced = enhance_at_mean(image, maps, target)
+    assert means_of(enhanced.detach()) == pytest.approx([0.3, 0.5], abs=4e-4)
+    (enhanced - wanted).abs().mean().backward()
+    assert maps.grad is not None
+    along = maps.grad.sum((1, 2, 3)).abs() / maps.grad.abs().sum((1, 2, 3))
+    assert (along < 0.01).all()
+    step = 1e-4
+    moved = maps.detach().clone()
+    moved[0, 5, 2, 3] += step
+    numeric = (
+        (enhance_at_mean(image, moved, target) - wanted).abs().mean() - (enhanced.detach() - wanted).abs().mean()
+    ) / step
+    assert torch.isfinite(numeric)
 
 
 def test_no_gradient_flows_through_the_search() -> None:

@@ -17,6 +17,7 @@ from zero_dce.losses import (
     colour_constancy_loss,
     exposure_control_loss,
     illumination_smoothness_loss,
+    restoration_loss,
     spatial_consistency_loss,
 )
 from zero_dce.train.configuration import config_folder
@@ -223,3 +224,18 @@ def test_wrong_options_are_refused_when_the_loss_is_made(options: dict[str, Any]
 def test_a_picture_smaller_than_a_region_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the image is 20x8 pixels, a region of the loss 16x16"):
         exposure_control_loss(torch.rand(1, 3, 8, 20))
+
+
+def test_restoration_by_hand() -> None:
+    enhanced, clean = torch.full((2, 3, 16, 16), 0.5), torch.full((2, 3, 16, 16), 0.25)
+    clean[1] = 0.5
+    assert restoration_loss(enhanced, clean).item() == pytest.approx(0.125)
+    weights = {"spa": 0.0, "exp": 0.0, "col": 0.0, "tv": 0.0, "rec": 4.0}
+    maps = torch.zeros(2, 24, 16, 16)
+    losses = CompositeLoss(weights=weights)(enhanced, enhanced, maps, clean)
+    assert losses.total.item() == pytest.approx(0.5)
+    assert losses.shares["rec"].item() == pytest.approx(1)
+    assert set(CompositeLoss(weights=weights)(enhanced, enhanced, maps).terms) == set(CompositeLoss.NAMES)
+    assert set(CompositeLoss()(enhanced, enhanced, maps, clean).terms) == set(CompositeLoss.NAMES), "weight 0"
+    with pytest.raises(ValueError, match=r"loss\.weights\.rec is -1"):
+        CompositeLoss(weights={**weights, "rec": -1})

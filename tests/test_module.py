@@ -13,7 +13,7 @@ from zero_dce.metrics.colour import colour_error
 from zero_dce.metrics.means import picture_measures
 from zero_dce.metrics.picture import brightened_bright, entropy, noise
 from zero_dce.metrics.reference import absolute_error, ssim
-from zero_dce.module import NonFiniteLossError, ZeroDCE
+from zero_dce.module import NonFiniteLossError, ZeroDCE, one_cycle
 from zero_dce.networks import save_weights
 from zero_dce.train.configuration import quiet
 
@@ -84,6 +84,29 @@ def test_training_changes_the_loss_downwards(sice: Path, tmp_path: Path) -> None
     before = fit(data_on(sice), model, tmp_path).callback_metrics["val/total"]
     after = fit(data_on(sice), model, tmp_path).callback_metrics["val/total"]
     assert after < before
+
+
+def test_restoring_at_an_exposure(sice: Path, tmp_path: Path) -> None:
+    """The losses see each picture at the mean of what it was; the learning rate goes up and down."""
+    weights = {"spa": 0.0, "exp": 0.0, "col": 0.0, "tv": 0.1, "rec": 10.0}
+    model = ZeroDCE(loss={"weights": weights}, exposure=0.44, schedule="one_cycle", learning_rate=1e-3)
+    trainer = fit(data_on(sice, batch_size=2, augment={"restore": True}), model, tmp_path)
+    logged = {name: value.item() for name, value in trainer.callback_metrics.items()}
+    assert 0 < logged["train/rec"] < 1
+    assert logged["train/share/rec"] == pytest.approx(10 * logged["train/rec"] / logged["train/total"], rel=1e-4)
+    assert logged["val/brightness_out"] == pytest.approx(0.44, abs=0.005)
+    assert "val/rec" not in logged
+    image = torch.rand(2, 3, 16, 16) / 4
+    enhanced, curve_maps = model(image)
+    assert enhanced.mean((1, 2, 3)).tolist() == pytest.approx([0.44, 0.44], abs=0.002)
+    assert torch.equal(curve_maps, model.network.estimate_curves(image))
+
+
+def test_one_cycle() -> None:
+    assert one_cycle(0.0) == pytest.approx(1 / 25)
+    assert one_cycle(0.15) == pytest.approx(1)
+    assert one_cycle(0.575) == pytest.approx(0.5, abs=1e-4)
+    assert one_cycle(1.0) == one_cycle(2.0) == pytest.approx(1e-5)
 
 
 def test_optimizer_is_the_released_codes() -> None:

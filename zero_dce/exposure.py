@@ -26,6 +26,8 @@ BISECTIONS = 14
 GRID = 64
 # The mean of a photograph that is exposed well, and the range in which such means lie.
 EXPOSED_MEAN, LEAST_WELL, MOST_WELL = 0.44, 0.36, 0.56
+# The change of the mean with the level is measured over twice this step, and taken for no less than this.
+NUDGE, LEAST_RISE = 0.02, 0.05
 # A value above this counts as clipped: what it shows can no longer be told from white.
 NEAR_WHITE = 0.98
 # Brightening newly clips at most this share of a picture's values.
@@ -79,6 +81,33 @@ def exposure_level(image: Any, curve_maps: Any, target: Any, most_newly_clipped:
         too_bright = (_mean(enhanced) > target) | (newly_clipped > most_newly_clipped)
         level = level + step * (1.0 - 2.0 * too_bright)
     return level
+
+
+def enhance_at_mean(image: Any, curve_maps: Any, target: Any) -> Any:
+    """Enhance pictures of PyTorch at the level at which each has its target as mean, for training.
+
+    The level is a function of the maps, so the gradient flows through it, by the implicit function theorem: with the
+    mean held at the target, ``dlevel = -dmean / (dmean/dlevel)``. A gradient that took it for a constant would move the
+    level of the maps without any effect on the picture, until they saturate.
+
+    Args:
+        image: expected shape B x 3 x H x W, range [0, 1].
+        curve_maps: expected shape B x 3n x H x W, range [-1, 1].
+        target: a number or B x 1 x 1 x 1, range [0, 1].
+
+    Returns:
+        B x 3 x H x W, range [0, 1].
+    """
+    level = exposure_level(image, curve_maps, target)
+    few, few_maps = _sample(image), _sample(curve_maps)
+
+    def mean_at(shift: Any) -> Any:
+        return _mean(apply_curves(few, shift_exposure(few_maps, shift)))
+
+    mean = mean_at(level)
+    rise = (_detach(mean_at(level + NUDGE)) - _detach(mean_at(level - NUDGE))) / (2 * NUDGE)
+    level = level + (_detach(mean) - mean) / rise.clip(LEAST_RISE)
+    return apply_curves(image, shift_exposure(curve_maps, level))
 
 
 def suited_target(image: Any) -> Any:

@@ -22,6 +22,8 @@ Direction = Literal["left", "right", "up", "down"]
 DIRECTIONS: tuple[Direction, ...] = ("left", "right", "up", "down")
 # This is the level E of the exposure loss in the paper, section 3.3, and in the released code.
 EXPOSURE_TARGET = 0.6
+# A fifth term, which needs more than the picture; its weight is optional.
+RESTORATION = "rec"
 # The position of each neighbour, as (dy, dx).
 _OFFSETS: dict[str, tuple[int, int]] = {"left": (0, -1), "right": (0, 1), "up": (-1, 0), "down": (1, 0)}
 
@@ -158,6 +160,19 @@ def illumination_smoothness_loss(
     return energy.sum() / (positions * iterations * batch)
 
 
+def restoration_loss(enhanced: Tensor, clean: Tensor) -> Tensor:
+    """Compare a frame that was darkened or over-exposed, and enhanced, with what it was (``rec``): not published.
+
+    Args:
+        enhanced: expected shape B x 3 x H x W, range [0, 1].
+        clean: same shape and range.
+
+    Returns:
+        A scalar, the mean absolute error.
+    """
+    return (enhanced - clean).abs().mean()
+
+
 @dataclass(frozen=True)
 class LossTerms:
     """The result of the composite loss: each term unweighted, and the weighted total."""
@@ -187,7 +202,7 @@ class CompositeLoss(nn.Module):
         col: options of :func:`colour_constancy_loss`.
         tv: options of :func:`illumination_smoothness_loss`.
         weights: one finite number of at least 0 for each of ``spa``, ``exp``, ``col``, ``tv``; the default is the
-            released code's 1, 10, 5, 200.
+            released code's 1, 10, 5, 200. And perhaps one for ``rec``, :func:`restoration_loss`, which is 0 otherwise.
 
     Raises:
         ValueError: if a weight is missing, unknown, negative, not finite or not a number.
@@ -209,13 +224,14 @@ class CompositeLoss(nn.Module):
         self.weights = _check_weights(weights or {"spa": 1.0, "exp": 10.0, "col": 5.0, "tv": 200.0})
         self._try_options()
 
-    def forward(self, image: Tensor, enhanced: Tensor, curve_maps: Tensor) -> LossTerms:
-        """Evaluate all four terms.
+    def forward(self, image: Tensor, enhanced: Tensor, curve_maps: Tensor, clean: Tensor | None = None) -> LossTerms:
+        """Evaluate all four terms, and ``rec`` where there is something to compare with.
 
         Args:
             image: the network's input, expected shape B x 3 x H x W, range [0, 1].
             enhanced: its enhancement, same shape and range.
             curve_maps: expected shape B x 3n x H x W, range [-1, 1].
+            clean: what the enhancement should restore, same shape and range as the image.
         """
         terms = {
             "spa": spatial_consistency_loss(image, enhanced, **self.options["spa"]),
@@ -223,6 +239,8 @@ class CompositeLoss(nn.Module):
             "col": colour_constancy_loss(enhanced, **self.options["col"]),
             "tv": illumination_smoothness_loss(curve_maps, **self.options["tv"]),
         }
+        if clean is not None and self.weights.get(RESTORATION):
+            terms[RESTORATION] = restoration_loss(enhanced, clean)
         return LossTerms(terms, self.weights)
 
     def _try_options(self) -> None:
@@ -260,8 +278,8 @@ def _neighbour_difference(regions: Tensor, direction: str, border: str) -> Tenso
 
 def _check_weights(weights: Mapping[str, float]) -> dict[str, float]:
     names = CompositeLoss.NAMES
-    if set(weights) != set(names):
+    if set(weights) - {RESTORATION} != set(names):
         raise ValueError(f"loss.weights has the names {sorted(map(str, weights))}; expected exactly {sorted(names)}")
     for name, value in weights.items():
         check_option(f"loss.weights.{name}", value)
-    return {name: float(weights[name]) for name in names}
+    return {name: float(weights[name]) for name in (*names, RESTORATION) if name in weights}

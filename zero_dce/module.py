@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zero_dce.checks import check_option
+from zero_dce.exposure import enhance_at_mean
 from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
 from zero_dce.metrics.means import (
     COMPARISONS,
@@ -27,6 +29,24 @@ from zero_dce.weights import TITLES
 Batch = Mapping[str, Any]
 
 
+WARM_UP, FIRST_SHARE, LAST_SHARE = 0.15, 1 / 25, 1e-5
+
+
+def one_cycle(progress: float) -> float:
+    """Return the share of the highest learning rate, at a progress of 0 to 1: up and down along half cosines.
+
+    Smith and Topin, "Super-Convergence" (arXiv 1708.07120), with the shares that PyTorch's OneCycleLR has.
+
+    >>> [round(one_cycle(progress), 2) for progress in (0, 0.15, 1)]
+    [0.04, 1.0, 0.0]
+    """
+    if progress < WARM_UP:
+        start, end, part = FIRST_SHARE, 1.0, progress / WARM_UP
+    else:
+        start, end, part = 1.0, LAST_SHARE, min(1.0, (progress - WARM_UP) / (1 - WARM_UP))
+    return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
+
+
 class NonFiniteLossError(FloatingPointError):
     """A loss term became NaN or infinite; the message names the term and the batch's files."""
 
@@ -42,6 +62,11 @@ class ZeroDCE(L.LightningModule):
         loss: the arguments of :class:`zero_dce.losses.CompositeLoss`; ``None`` is the released code's loss.
         learning_rate: of Adam; the paper's 1e-4.
         weight_decay: of Adam; the released code's 1e-4.
+        schedule: of the learning rate: ``constant``, as published, or ``one_cycle``, which rises to it during the first
+            part of the steps and falls to almost 0 at the end, see :func:`one_cycle`.
+        exposure: the mean, in [0.05, 0.95], at which the losses see each enhanced picture, see
+            :func:`zero_dce.exposure.enhance_at_mean`; what is to be restored is seen at its own. ``None``, as published, is the
+            brightness that the network gives.
         weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
 
     Raises:
@@ -56,12 +81,16 @@ class ZeroDCE(L.LightningModule):
         loss: Mapping[str, Any] | None = None,
         learning_rate: float = 1e-4,
         weight_decay: float = 1e-4,
+        schedule: str = "constant",
+        exposure: float | None = None,
         weights: str | None = None,
     ) -> None:
         super().__init__()
         check_option("model.network", network)
         check_option("model.learning_rate", learning_rate)
         check_option("model.weight_decay", weight_decay)
+        check_option("model.schedule", schedule)
+        check_option("model.exposure", exposure)
         # The loggers get the whole composed configuration instead, from zero_dce.train. The weights are not saved, as a
         # checkpoint must load also where the file that it started from is gone.
         self.save_hyperparameters(ignore=["weights"], logger=False)
@@ -75,8 +104,19 @@ class ZeroDCE(L.LightningModule):
         self.val_comparisons = picture_means(COMPARISONS)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1])."""
-        enhanced, curve_maps = self.network(image.contiguous(memory_format=torch.channels_last))
+        """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1]).
+
+        The image is at ``exposure``; the maps are the network's own.
+        """
+        return self._enhance(image, self.hparams["exposure"])
+
+    def _enhance(self, image: Tensor, mean: float | Tensor | None) -> tuple[Tensor, Tensor]:
+        image = image.contiguous(memory_format=torch.channels_last)
+        if mean is None:
+            enhanced, curve_maps = self.network(image)
+        else:
+            curve_maps = self.network.estimate_curves(image)
+            enhanced = enhance_at_mean(image, curve_maps, mean)
         return enhanced, curve_maps
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
@@ -121,14 +161,27 @@ class ZeroDCE(L.LightningModule):
             metric.reset()
         self.log("step", float(self.global_step), sync_dist=True)
 
-    def configure_optimizers(self) -> torch.optim.Optimizer:
-        """Return Adam over the network's parameters."""
+    def configure_optimizers(self) -> Any:
+        """Return Adam over the network's parameters, and the schedule of its learning rate where there is one."""
         rate, decay = self.hparams["learning_rate"], self.hparams["weight_decay"]
-        return torch.optim.Adam(self.network.parameters(), lr=rate, weight_decay=decay)
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, weight_decay=decay)
+        if self.hparams["schedule"] == "constant":
+            return optimizer
+        if not math.isfinite(self.trainer.estimated_stepping_batches):
+            raise ValueError("model.schedule=one_cycle needs to know the end: set trainer.max_steps or max_epochs")
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, self._share_of_rate)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _share_of_rate(self, step: int) -> float:
+        # Asked for at each step, so that a run can be resumed with another number of steps.
+        return one_cycle(step / max(1, self.trainer.estimated_stepping_batches))
 
     def _shared_step(self, batch: Batch) -> tuple[Tensor, LossTerms]:
-        enhanced, curve_maps = self(batch["image"])
-        losses: LossTerms = self.loss(batch["image"], enhanced, curve_maps)
+        clean, mean = batch.get("clean"), self.hparams["exposure"]
+        if clean is not None and mean is not None:
+            mean = clean.mean(dim=(1, 2, 3), keepdim=True)
+        enhanced, curve_maps = self._enhance(batch["image"], mean)
+        losses: LossTerms = self.loss(batch["image"], enhanced, curve_maps, clean)
         if not self._everywhere(torch.isfinite(losses.total)):
             raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
         return enhanced, losses
@@ -144,7 +197,7 @@ class ZeroDCE(L.LightningModule):
 
     def _log_means(self, means: dict[str, Tensor], stage: str) -> None:
         """Log means of losses and measures, and ratios of these means: no ratio is a mean of ratios."""
-        losses = LossTerms({name: means[name] for name in CompositeLoss.NAMES}, self.loss.weights)
+        losses = LossTerms({name: means[name] for name in self.loss.weights if name in means}, self.loss.weights)
         shares = {f"share/{name}": value for name, value in losses.shares.items()}
         self._log({**losses.terms, **shares, "total": losses.total}, stage)
         self._log(with_saturation_ratio({name: means[name] for name in MEASURE_NAMES}), stage)

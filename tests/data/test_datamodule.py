@@ -205,3 +205,19 @@ def test_labels_serve_validation_and_never_training(tmp_path: Path) -> None:
             assert torch.equal(reference, torch.from_numpy(expected.copy()).permute(2, 0, 1))
     assert not [path for path in (*data.split.train, *data.split.val) if "Label" in path]
     assert set(next(iter(data.train_dataloader()))) == {"image", "path"}
+
+
+def test_only_well_exposed_frames_are_restored(sice: Path) -> None:
+    """By their brightness alone, and of the training side alone."""
+    data = make(sice, batch_size=2, augment={"restore": True})
+    assert data.split is not None
+    batches = list(data.train_dataloader())
+    seen = {path for batch in batches for path in batch["path"]}
+    assert seen
+    assert seen <= {path for path in data.split.train if 0.36 <= data.brightness[path] <= 0.56}
+    batch = data.on_after_batch_transfer(batches[0], 0)
+    assert set(batch) == {"image", "clean", "path"}
+    assert batch["clean"].max() <= 1
+    assert "clean" not in next(iter(data.val_dataloader()))
+    with pytest.raises(ValueError, match=r"needs well exposed frames.* training images are, and a batch takes 99"):
+        make(sice, batch_size=99, augment={"restore": True}).train_dataloader()

@@ -50,3 +50,16 @@ def test_changes_follow_seed_epoch_and_index() -> None:
     for draw in ((0, 0), (0, 1), (7, 1)):
         expected = change([picture_of("1")], 4, [(3, *draw)]).permute(0, 3, 1, 2)
         assert torch.equal(dataset[draw]["image"], expected)
+
+
+def test_what_is_to_be_restored() -> None:
+    """The picture is exposed anew; beside it is what it was, mirrored or not."""
+    dataset = PictureDataset(picture_of, ["12", "20"], 4, augmentation=Augmentation(flip=True, restore=True), seed=3)
+    batch = dataset.__getitems__([(0, 1), (0, 0)])
+    plain = PictureDataset(picture_of, ["12", "20"], 4, augmentation=Augmentation(flip=True), seed=3)
+    assert torch.equal(batch["clean"], plain.__getitems__([(0, 1), (0, 0)])["image"])
+    assert batch["image"].shape == batch["clean"].shape
+    assert batch["image"].dtype == torch.uint8
+    assert (batch["image"].float() - batch["clean"].float()).abs().mean() > 5
+    assert torch.equal(batch["image"], dataset.__getitems__([(0, 1), (0, 0)])["image"])
+    assert not torch.equal(batch["image"], dataset.__getitems__([(1, 1), (1, 0)])["image"])

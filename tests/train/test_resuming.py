@@ -8,6 +8,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
 from PIL import Image
@@ -127,6 +128,18 @@ def test_resume_continues_exactly(
     assert read_result(tmp_path / "parts" / "0")["last_step"] == 9
     environment = json.loads((tmp_path / "parts" / "0" / "environment.json").read_text())
     assert len(environment["resumed"]) == 1
+
+
+def test_a_schedule_and_what_is_restored_go_on(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The learning rate, the new exposures and their noise are those of a run that was never stopped."""
+    options = [*tiny(sice, "logger=csv"), "experiment=adaptive", "every_n_steps=2", "data.size=16"]
+    assert run_here(monkeypatch, tmp_path, *options, "trainer.max_steps=6", "hydra.run.dir=whole/0") == 0
+    with monkeypatch.context() as patch:
+        # As if the first part were stopped: the schedule's end is that of the whole run.
+        patch.setattr(L.Trainer, "estimated_stepping_batches", 6)
+        assert run_here(patch, tmp_path, *options, "trainer.max_steps=3", "hydra.run.dir=parts/0") == 0
+    assert run_here(monkeypatch, tmp_path, "resume=parts/0", "trainer.max_steps=6") == 0
+    assert_same_losses(tmp_path / "parts" / "0", tmp_path / "whole" / "0")
 
 
 def test_resume_refuses_other_data(

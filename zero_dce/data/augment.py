@@ -27,6 +27,8 @@ class Augmentation:
         flip_vertical: mirror top and bottom with probability 1/2.
         exposure_ev: change the exposure by a random EV between minus and plus this number, range [0, 4]: in linear
             light, clipped and rounded to 8 bits as a camera does.
+        restore: train on well exposed frames alone, each darkened or over-exposed, with the frame as it was beside it,
+            see :func:`zero_dce.data.reexposure.expose_again`.
 
     Raises:
         ValueError: if a number is out of its range.
@@ -36,6 +38,7 @@ class Augmentation:
     flip: bool = False
     flip_vertical: bool = False
     exposure_ev: float = 0.0
+    restore: bool = False
 
     def __post_init__(self) -> None:
         for field in fields(self):

@@ -19,6 +19,7 @@ from zero_dce.data.loader import EpochSampler, ResumableDataLoader
 from zero_dce.data.report import check_split_sides, describe_counts, left_out, notes, report_unusual
 from zero_dce.data.split import Split, make_split
 from zero_dce.data.survey import brightness_of
+from zero_dce.exposure import LEAST_WELL, MOST_WELL
 from zero_dce.signals import outlive_first_signal
 
 log = logging.getLogger(__name__)
@@ -28,7 +29,8 @@ CHECKED = ("layout", "cache", "cache_fallback", "on_bad", "size", "batch_size", 
 class ExposureDataModule(L.LightningDataModule):
     """Exposure sequences for training without references.
 
-    Batches are mappings with ``image`` (float32, B x 3 x size x size, [0, 1]) and ``path``; in validation, where the
+    Batches are mappings with ``image`` (float32, B x 3 x size x size, [0, 1]) and ``path``; in training with
+    ``augment.restore`` also ``clean`` (like ``image``), what is to be restored; in validation, where the
     data set has references, also ``reference`` and ``has_reference``.
 
     Args:
@@ -115,6 +117,8 @@ class ExposureDataModule(L.LightningDataModule):
     def train_dataloader(self) -> ResumableDataLoader:
         """Return batches of the training side, shuffled by (seed, epoch)."""
         paths, seed = cast(Split, self.split).train, self.hparams["seed"]
+        if self.augmentation.restore:
+            paths = self._well_exposed(paths)
         dataset = PictureDataset(self._pictures(), paths, self.fit.size, None, self.augmentation, seed)
         return self._loader(dataset, shuffle=True)
 
@@ -129,9 +133,26 @@ class ExposureDataModule(L.LightningDataModule):
     def on_after_batch_transfer(self, batch: dict[str, Any], dataloader_idx: int) -> dict[str, Any]:
         """Convert bytes to floats in [0, 1] on the device, so that only a quarter of the bytes is moved there."""
         # Sums over a picture depend on its memory layout in their last digit: make it plane by plane, always.
-        for key in {"image", "reference"} & batch.keys():
+        for key in {"image", "clean", "reference"} & batch.keys():
             batch[key] = batch[key].contiguous().float() / 255
         return batch
+
+    def _well_exposed(self, paths: list[str]) -> list[str]:
+        """Return the images that are exposed well, by their brightness alone.
+
+        Raises:
+            ValueError: if they do not fill a batch.
+        """
+        found = [path for path in paths if LEAST_WELL <= self.brightness[path] <= MOST_WELL]
+        least = self.hparams["batch_size"] * (self.trainer.world_size if self.trainer else 1)
+        if len(found) < least:
+            raise ValueError(
+                f"data.augment.restore needs well exposed frames, with a mean of {LEAST_WELL} to {MOST_WELL}: "
+                f"{len(found)} of {len(paths)} training images are, and a batch takes {least}. Use a smaller "
+                "data.batch_size, other data, or data/augment=none"
+            )
+        log.info("Data: trained on the %d of %d training images that are exposed well", len(found), len(paths))
+        return found
 
     def _find_root(self) -> Path:
         """Return the data set's folder; the embedded sample is rendered first where it is not there yet."""

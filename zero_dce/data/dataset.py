@@ -16,6 +16,8 @@ from zero_dce.images.decode import Decoded, decode, scale_sides
 
 # Crops refuse longer pictures: most of their pixels would be kept in memory only to be cut away.
 LONGEST = 8
+# Part of the seed of a new exposure, so that it does not follow the draws of flips and crops.
+REEXPOSED = 1
 
 
 @dataclass(frozen=True)
@@ -68,6 +70,7 @@ class PictureDataset(Dataset[dict[str, Any]]):
     """Whole batches of square images, with their references where asked for.
 
     A batch is a mapping with ``image`` (uint8, B x 3 x size x size) and ``path`` (B strings, relative to the root);
+    where the augmentation restores also ``clean``, the image before it was exposed anew;
     with ``references`` given also ``reference`` (like ``image``, black where there is none) and ``has_reference``
     (B booleans).
 
@@ -105,6 +108,12 @@ class PictureDataset(Dataset[dict[str, Any]]):
         paths = [self.paths[index] for _, index in draws]
         images = self._images(draws)
         batch = {"image": _planes(images), "path": paths}
+        if self.augmentation is not None and self.augmentation.restore:
+            # Imported here because most runs do not need it.
+            from zero_dce.data.reexposure import expose_again
+
+            seeds = [(self.seed, *draw, REEXPOSED) for draw in draws]
+            batch |= {"image": _planes(expose_again(images, seeds)), "clean": _planes(images)}
         if self.references is not None:
             batch["has_reference"] = torch.tensor([path in self.references for path in paths])
             # Images without a reference get a black one, on the image's device.
