@@ -20,7 +20,7 @@ GAMMAS = np.arange(5, 301) / 100
 
 
 # Of the gamma that brings one picture to a mean, this range is searched by bisection, on a logarithmic scale.
-LEAST_GAMMA, MOST_GAMMA, BISECTED = 0.02, 20.0, 20
+SEARCHED_GAMMAS, GAMMA_BISECTIONS = (0.02, 20.0), 20
 
 
 def gamma_to_mean(image: Tensor, mean: float) -> Tensor:
@@ -30,10 +30,10 @@ def gamma_to_mean(image: Tensor, mean: float) -> Tensor:
         image: expected shape B x 3 x H x W, range [0, 1].
         mean: range [0, 1].
     """
-    middle = math.log(LEAST_GAMMA * MOST_GAMMA) / 2
-    exponent = torch.full((len(image), 1, 1, 1), middle, device=image.device)
-    step = math.log(MOST_GAMMA / LEAST_GAMMA) / 2
-    for _ in range(BISECTED):
+    least, most = map(math.log, SEARCHED_GAMMAS)
+    exponent = torch.full((len(image), 1, 1, 1), (least + most) / 2, device=image.device)
+    step = (most - least) / 2
+    for _ in range(GAMMA_BISECTIONS):
         step /= 2
         too_bright = (image ** exponent.exp()).mean(dim=(1, 2, 3), keepdim=True) > mean
         exponent += torch.where(too_bright, step, -step)
