@@ -65,8 +65,8 @@ class ZeroDCE(L.LightningModule):
         schedule: of the learning rate: ``constant``, as published, or ``one_cycle``, which rises to it during the first
             part of the steps and falls to almost 0 at the end, see :func:`one_cycle`.
         exposure: the mean, in [0.05, 0.95], at which the losses see each enhanced picture, see
-            :func:`zero_dce.exposure.enhance_at_mean`; what is to be restored is seen at its own. ``None``, as published, is the
-            brightness that the network gives.
+            :func:`zero_dce.exposure.enhance_at_mean`; what is to be restored is seen at its own mean. ``None``, as
+            published, is the brightness that the network gives.
         weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
 
     Raises:

@@ -13,8 +13,8 @@ from torch import Tensor
 
 # Exposures are drawn evenly between these, in EV.
 LEAST_EV, MOST_EV = -4.0, 1.2
-# An exponent that is near enough to sRGB's curve, and the level at which a sensor's well counts as full.
-DISPLAY_GAMMA, FULL_WELL = 2.2, 0.996
+# An exponent that is near enough to sRGB's curve, and the brightest value: white itself would stay white at any exposure.
+DISPLAY_GAMMA, WHITEST = 2.2, 0.996
 # The variance of noise in linear light is shot x light + read^2; both are drawn evenly from 0 to these.
 MOST_SHOT, MOST_READ = 0.004, 0.002
 
@@ -40,8 +40,8 @@ def _expose_again(picture: Tensor, seed: tuple[int, ...]) -> Tensor:
     draw = np.random.default_rng(seed)
     ev, shot, read = draw.uniform((LEAST_EV, 0, 0), (MOST_EV, MOST_SHOT, MOST_READ)).tolist()
     generator = torch.Generator(picture.device).manual_seed(int(draw.integers(2**32)))
-    response = 1 - (1 - (picture.float() / 255).clamp_max(FULL_WELL)) ** 2 ** (ev / DISPLAY_GAMMA)
+    response: Tensor = 1 - (1 - (picture.float() / 255).clamp_max(WHITEST)) ** 2 ** (ev / DISPLAY_GAMMA)
     light = response**DISPLAY_GAMMA
     noise = torch.randn(light.shape, generator=generator, device=light.device)
-    exposed = (light + noise * (shot * light + read**2).sqrt()).clamp(0, 1) ** (1 / DISPLAY_GAMMA)
+    exposed: Tensor = (light + noise * (shot * light + read**2).sqrt()).clamp(0, 1) ** (1 / DISPLAY_GAMMA)
     return (exposed * 255).round().to(torch.uint8)
