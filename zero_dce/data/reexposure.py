@@ -13,7 +13,7 @@ from torch import Tensor
 
 # Exposures are drawn evenly between these, in EV.
 LEAST_EV, MOST_EV = -4.0, 1.2
-# An exponent that is near enough to sRGB's curve, and the brightest value: white itself would stay white at any exposure.
+# An exponent near enough to sRGB's curve, and the brightest value: white itself would stay white at any exposure.
 DISPLAY_GAMMA, WHITEST = 2.2, 0.996
 # The variance of noise in linear light is shot x light + read^2; both are drawn evenly from 0 to these.
 MOST_SHOT, MOST_READ = 0.004, 0.002
