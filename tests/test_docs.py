@@ -21,6 +21,7 @@ from omegaconf import OmegaConf
 from tests.helpers.paths import ROOT
 from tests.train.test_configuration import CONF, composed
 from zero_dce.cli import COMMANDS
+from zero_dce.train.command_line import expand_arguments
 from zero_dce.train.configuration import register_plugins
 
 PAGES = [
@@ -184,7 +185,8 @@ def test_command_lines_of_training_compose(page: Path) -> None:
         if "resume=SWEEP_DIR" in overrides and any(word.startswith("hydra.sweeper.") for word in overrides):
             # The sweep's own command line comes first.
             overrides = ["+sweep=optuna", *overrides]
-        compose_line(*overrides)
+        # As the command line takes them: with ~ expanded.
+        compose_line(*expand_arguments(overrides))
 
 
 @cache

@@ -12,7 +12,7 @@ from zero_dce.sweep.plan import command_line, new_jobs, number_jobs, plan_jobs, 
 
 def test_places_of_jobs(tmp_path: Path) -> None:
     jobs = [["a=1", "b=2"], ["a=2", "b=2"], ["a=1", "b=2"]]
-    write_json(tmp_path / "sweep.json", {"jobs": jobs})
+    write_json(tmp_path / "sweep.json", {"jobs": jobs, "swept": ["a", "b"]})
     assert number_jobs(tmp_path, jobs[::-1], 0, new=True) == [0, 1, 2], "a new sweep takes over the real order"
     assert read_json(tmp_path / "sweep.json")["jobs"] == jobs[::-1]
     assert number_jobs(tmp_path, [["b=2", "a=2"], ["a=1", "b=2"], ["a=1", "b=2"]], 0, new=False) == [1, 0, 2]
