@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from zero_dce.checks import check_option
-from zero_dce.exposure import enhance_at_mean
 from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
 from zero_dce.metrics.means import (
     COMPARISONS,
@@ -115,6 +114,9 @@ class ZeroDCE(L.LightningModule):
         if mean is None:
             enhanced, curve_maps = self.network(image)
         else:
+            # Imported here because most runs do not need it.
+            from zero_dce.exposure import enhance_at_mean
+
             curve_maps = self.network.estimate_curves(image)
             enhanced = enhance_at_mean(image, curve_maps, mean)
         return enhanced, curve_maps

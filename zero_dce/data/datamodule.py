@@ -19,7 +19,6 @@ from zero_dce.data.loader import EpochSampler, ResumableDataLoader
 from zero_dce.data.report import check_split_sides, describe_counts, left_out, notes, report_unusual
 from zero_dce.data.split import Split, make_split
 from zero_dce.data.survey import brightness_of
-from zero_dce.exposure import LEAST_WELL, MOST_WELL
 from zero_dce.signals import outlive_first_signal
 
 log = logging.getLogger(__name__)
@@ -143,6 +142,9 @@ class ExposureDataModule(L.LightningDataModule):
         Raises:
             ValueError: if they do not fill a batch.
         """
+        # Imported here because most runs do not need it.
+        from zero_dce.exposure import LEAST_WELL, MOST_WELL
+
         found = [path for path in paths if LEAST_WELL <= self.brightness[path] <= MOST_WELL]
         least = self.hparams["batch_size"] * (self.trainer.world_size if self.trainer else 1)
         if len(found) < least:
