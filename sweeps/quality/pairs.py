@@ -1,10 +1,10 @@
 """Write what the study measures: pairs of a frame and its scene's reference, of scenes that no training sees.
 
-python sweeps/quality/pairs.py ROOT FOLDER
+python sweeps/quality/pairs.py ROOT FOLDER [EVERY]
 
 ROOT holds Dataset_Part1 and a pairs.csv. FOLDER gets ``dark.csv``, the pairs of pairs.csv, and ``bright.csv``, the
 frames whose mean is above 0.55 with the same references; both for ``zero_dce.evaluate --pairs``. The scenes are the
-test side of ``data/split=scene data.split.test_fraction=0.2``.
+test side of ``data/split=scene data.split.test_fraction=0.2``. EVERY=3 takes every third pair.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ BRIGHT = 0.55
 MEASURED_SIDE = 64
 
 
-def main(root: Path, folder: Path) -> None:
+def main(root: Path, folder: Path, every: int = 1) -> None:
     """Write both files."""
     index = find_sice(root)
     references = index.pairs
@@ -39,8 +39,8 @@ def main(root: Path, folder: Path) -> None:
         elif reference and reference != path and mean_of(root / path) > BRIGHT:
             bright[path] = reference
     folder.mkdir(parents=True, exist_ok=True)
-    write(folder / "dark.csv", dark)
-    write(folder / "bright.csv", bright)
+    for name, pairs in (("dark", dark), ("bright", bright)):
+        write(folder / f"{name}.csv", dict(list(pairs.items())[::every]))
 
 
 def mean_of(file: Path) -> float:
@@ -58,6 +58,6 @@ def write(file: Path, pairs: Mapping[str, str]) -> None:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 3:
+    if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))
