@@ -111,6 +111,19 @@ def test_a_dark_room_with_a_window_is_brightened_until_the_window_would_clip() -
     assert kept.mean() > 1.5 * image.mean()
 
 
+def test_a_burnt_picture_is_darkened_until_it_would_be_crushed() -> None:
+    """Half of it is white, and some of what is left is so dark already that the target would need it black."""
+    image = torch.full((1, 3, 20, 20), 0.7)
+    image[..., :10, :] = 1.0
+    image[..., 10:12, :] = torch.linspace(0.03, 0.1, 20)
+    maps = torch.zeros(1, 24, 20, 20)
+    free, held = exposure_level(image, maps, suited_target(image)), level_for("auto", image, maps)
+    crushed, kept = (apply_curves(image, shift_exposure(maps, level)) < 0.02 for level in (free, held))
+    assert free < held < 0
+    assert crushed.float().mean() > 1.4 * MOST_NEWLY_CLIPPED
+    assert 0.4 * MOST_NEWLY_CLIPPED < kept.float().mean() <= MOST_NEWLY_CLIPPED
+
+
 def test_a_picture_that_was_exposed_too_short_is_no_night() -> None:
     image = pictures(0.01)
     assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN)

@@ -13,6 +13,7 @@ All functions take tensors of PyTorch or arrays of NumPy, and return what they w
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any
 
 from zero_dce.checks import check_number
@@ -28,9 +29,9 @@ GRID = 64
 EXPOSED_MEAN, LEAST_WELL, MOST_WELL = 0.44, 0.36, 0.56
 # The change of the mean with the level is measured over twice this step, and taken for no less than this.
 NUDGE, LEAST_RISE = 0.02, 0.05
-# A value above this counts as clipped: what it shows can no longer be told from white.
-NEAR_WHITE = 0.98
-# Brightening newly clips at most this share of a picture's values.
+# Values outside count as clipped: what they show can no longer be told from white or black.
+NEAR_WHITE, NEAR_BLACK = 0.98, 0.02
+# A level newly clips at most this share of a picture's values at either end.
 MOST_NEWLY_CLIPPED = 0.01
 # How far below and above the range a picture's aim changes over, and the shares of clipped values between which a
 # bright picture changes from one of snow to an over-exposed one.
@@ -64,22 +65,38 @@ def exposure_level(image: Any, curve_maps: Any, target: Any, most_newly_clipped:
         image: expected shape B x 3 x H x W, range [0, 1].
         curve_maps: expected shape B x 3n x H x W, range [-1, 1], see :func:`zero_dce.curves.apply_curves`.
         target: the mean, a number or B x 1 x 1 x 1, range [0, 1].
-        most_newly_clipped: the largest share of values, in [0, 1], that may rise above :data:`NEAR_WHITE`; where the
-            target would need more, the picture stays darker.
+        most_newly_clipped: the largest share of values, in [0, 1], that may rise above :data:`NEAR_WHITE`, and that may
+            fall below :data:`NEAR_BLACK`; where the target would need more, the picture stays darker, or brighter.
 
     Returns:
         B x 1 x 1 x 1, range [-2, 2], for :func:`shift_exposure`. No gradient flows through the search. Where the target
         cannot be reached, as from a black picture, the level is the nearest end of the range.
     """
     image, curve_maps = _sample(_detach(image)), _sample(_detach(curve_maps))
-    below_white = image <= NEAR_WHITE
+    below_white, above_black = image <= NEAR_WHITE, image >= NEAR_BLACK
+
+    def is_too_bright(enhanced: Any) -> Any:
+        burnt = _mean(1.0 * ((enhanced > NEAR_WHITE) & below_white))
+        return (_mean(enhanced) > target) | (burnt > most_newly_clipped)
+
+    def is_not_crushed(enhanced: Any) -> Any:
+        return _mean(1.0 * ((enhanced < NEAR_BLACK) & above_black)) <= most_newly_clipped
+
+    level = _highest_level(image, curve_maps, is_too_bright)
+    if most_newly_clipped >= 1:
+        return level
+    # A darker picture than this one would be crushed.
+    least = _highest_level(image, curve_maps, is_not_crushed)
+    return level + (least - level).clip(0)
+
+
+def _highest_level(image: Any, curve_maps: Any, is_above: Callable[[Any], Any]) -> Any:
+    """Find the level above which ``is_above`` holds of each enhanced picture."""
     level, step = 0 * image[:, :1, :1, :1], MOST_LEVEL
     for _ in range(BISECTIONS):
         step /= 2
         enhanced = apply_curves(image, shift_exposure(curve_maps, level))
-        newly_clipped = _mean(1.0 * ((enhanced > NEAR_WHITE) & below_white))
-        too_bright = (_mean(enhanced) > target) | (newly_clipped > most_newly_clipped)
-        level = level + step * (1.0 - 2.0 * too_bright)
+        level = level + step * (1.0 - 2.0 * is_above(enhanced))
     return level
 
 

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from zero_dce.checks import check_option
+from zero_dce.curves import apply_curves
 from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
 from zero_dce.metrics.means import (
     COMPARISONS,
@@ -63,9 +64,10 @@ class ZeroDCE(L.LightningModule):
         weight_decay: of Adam; the released code's 1e-4.
         schedule: of the learning rate: ``constant``, as published, or ``one_cycle``, which rises to it during the first
             part of the steps and falls to almost 0 at the end, see :func:`one_cycle`.
-        exposure: the mean, in [0.05, 0.95], at which the losses see each enhanced picture, see
-            :func:`zero_dce.exposure.enhance_at_mean`; what is to be restored is seen at its own mean. ``None``, as
-            published, is the brightness that the network gives.
+        exposure: the mean, in [0.05, 0.95], at which the losses see each enhanced picture in training, see
+            :func:`zero_dce.exposure.enhance_at_mean`; what is to be restored is seen at its own mean. Validation and
+            sample pictures are then at what suits each one. ``None``, as published, is the brightness that the network
+            gives, everywhere.
         weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
 
     Raises:
@@ -105,21 +107,31 @@ class ZeroDCE(L.LightningModule):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1]).
 
-        The image is at ``exposure``; the maps are the network's own.
+        The maps are the network's own. With ``exposure``, the image is at what suits it, as :mod:`zero_dce.enhance`
+        writes it: that is what a checkpoint is chosen by.
         """
-        return self._enhance(image, self.hparams["exposure"])
-
-    def _enhance(self, image: Tensor, mean: float | Tensor | None) -> tuple[Tensor, Tensor]:
         image = image.contiguous(memory_format=torch.channels_last)
-        if mean is None:
+        if self.hparams["exposure"] is None:
             enhanced, curve_maps = self.network(image)
-        else:
-            # Imported here because most runs do not need it.
-            from zero_dce.exposure import enhance_at_mean
+            return enhanced, curve_maps
+        # Imported here because most runs do not need it.
+        from zero_dce.exposure import level_for, shift_exposure
 
-            curve_maps = self.network.estimate_curves(image)
-            enhanced = enhance_at_mean(image, curve_maps, mean)
-        return enhanced, curve_maps
+        curve_maps = self.network.estimate_curves(image)
+        return apply_curves(image, shift_exposure(curve_maps, level_for("auto", image, curve_maps))), curve_maps
+
+    def _train(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """Enhance a batch as :meth:`forward` does, but with ``exposure`` at that mean, or at that of what it was."""
+        mean = self.hparams["exposure"]
+        if mean is None:
+            return self(batch["image"])  # type: ignore[no-any-return]
+        from zero_dce.exposure import enhance_at_mean
+
+        image = batch["image"].contiguous(memory_format=torch.channels_last)
+        curve_maps = self.network.estimate_curves(image)
+        if "clean" in batch:
+            mean = batch["clean"].mean(dim=(1, 2, 3), keepdim=True)
+        return enhance_at_mean(image, curve_maps, mean), curve_maps
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make the Trainer log at multiples of optimizer steps, where its own count would differ.
@@ -179,11 +191,8 @@ class ZeroDCE(L.LightningModule):
         return one_cycle(step / max(1, self.trainer.estimated_stepping_batches))
 
     def _shared_step(self, batch: Batch) -> tuple[Tensor, LossTerms]:
-        clean, mean = batch.get("clean"), self.hparams["exposure"]
-        if clean is not None and mean is not None:
-            mean = clean.mean(dim=(1, 2, 3), keepdim=True)
-        enhanced, curve_maps = self._enhance(batch["image"], mean)
-        losses: LossTerms = self.loss(batch["image"], enhanced, curve_maps, clean)
+        enhanced, curve_maps = self._train(batch) if self.training else self(batch["image"])
+        losses: LossTerms = self.loss(batch["image"], enhanced, curve_maps, batch.get("clean"))
         if not self._everywhere(torch.isfinite(losses.total)):
             raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
         return enhanced, losses
