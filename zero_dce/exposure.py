@@ -85,9 +85,10 @@ def exposure_level(image: Any, curve_maps: Any, target: Any, most_newly_clipped:
     level = _highest_level(image, curve_maps, is_too_bright)
     if most_newly_clipped >= 1:
         return level
-    # A darker picture than this one would be crushed.
-    least = _highest_level(image, curve_maps, is_not_crushed)
-    return level + (least - level).clip(0)
+    # What was found may lie on either side of the true level by so much, of which only one keeps to the share.
+    margin = MOST_LEVEL / 2**BISECTIONS
+    least = _highest_level(image, curve_maps, is_not_crushed) + margin
+    return level - margin + (least - level + margin).clip(0)
 
 
 def _highest_level(image: Any, curve_maps: Any, is_above: Callable[[Any], Any]) -> Any:
