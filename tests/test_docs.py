@@ -196,6 +196,7 @@ def known_keys() -> set[str]:
         ["data=sice", "logger=wandb_online", "hydra/launcher=slurm"],
         ["data=folder", "data/split=file", "hydra/launcher=local"],
         ["data=sample", "+sweep=optuna"],
+        ["data=sample", "experiment=adaptive"],
     ]
     keys = set()
     for overrides in files:
