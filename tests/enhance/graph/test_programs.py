@@ -29,6 +29,7 @@ def build_all(o: Operations, inputs: Sequence[Any]) -> list[Any]:
         o.average(image, 2, 2),
         calculated.clamp(0.2, 0.9),
         o.concatenate(o.mean([red, green, blue]), o.tanh(red * 1.0)),
+        o.shift(image * 3.0, o.constant(np.full((1, 1, 1, 1), 1.5))),
         o.curve(image, o.constant(np.full((1, 1, 1, 1), -0.5))),
         (image + image * -2.0).relu().reshape(1, 1, 8, 18),
     ]
@@ -45,6 +46,7 @@ def test_operations_by_hand(name: str) -> None:
         IMAGE.reshape(3, 2, 4, 2, 3).mean((1, 3)),
         (root + planes / 4).clip(0.2, 0.9).transpose(1, 2, 0),
         np.stack((IMAGE.mean(2), np.tanh(IMAGE[..., 0])), axis=2),
+        (IMAGE * 3 - 1.5).clip(-1, 1),
         IMAGE - (IMAGE**2 - IMAGE) / 2,
         np.zeros((8, 18, 1)),
     ]

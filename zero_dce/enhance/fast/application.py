@@ -29,7 +29,7 @@ def application_program(network: str, strength: float, size: int, rows: int, col
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
         o, (image, statistics, level, *regression) = operations, inputs
         maps = _predict(o, statistics, regression, rows + 2, columns + 2, MAPS[network])
-        maps = adjust_curves(maps, level, strength)
+        maps = adjust_curves(o, maps, level, strength)
         parts = [maps] if MAPS[network] == 3 else o.split(maps, ITERATIONS)
         down_, across_ = o.constant(down), o.constant(across.T)
 

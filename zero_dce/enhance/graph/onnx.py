@@ -108,6 +108,10 @@ class OnnxGraph:
         """Add a hyperbolic tangent."""
         return self.node("Tanh", x)
 
+    def shift(self, maps: GraphValue, level: GraphValue) -> GraphValue:
+        """Add a shift and a clamp."""
+        return (maps - level).clamp(-1.0, 1.0)
+
     def split(self, maps: GraphValue, parts: int) -> list[GraphValue]:
         """Cut channels."""
         return self._add("Split", [maps], parts, axis=1)

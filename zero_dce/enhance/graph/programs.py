@@ -34,6 +34,9 @@ class Operations(Protocol):
     def tanh(self, x: Any) -> Any:
         """Return the hyperbolic tangent, in float32; ``x`` may be overwritten."""
 
+    def shift(self, maps: Any, level: Any) -> Any:
+        """Return ``maps - level``, brought into [-1, 1]; the maps may be overwritten."""
+
     def split(self, maps: Any, parts: int) -> Sequence[Any]:
         """Cut the channels into equal parts."""
 
@@ -81,7 +84,7 @@ def enhancement(strength: float, with_map: bool = False) -> Program:
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
         image, level = inputs
-        maps = separate_maps(operations, adjust_curves(estimate_curves(operations, image), level, strength))
+        maps = separate_maps(operations, adjust_curves(operations, estimate_curves(operations, image), level, strength))
         enhanced = iterate_curve(operations, image, maps)
         return [enhanced, operations.mean(maps)] if with_map else [enhanced]
 
@@ -120,9 +123,9 @@ def estimate_curves(operations: Operations, image: Any) -> Any:
     return operations.tanh(layer(7, operations.concatenate(x1, x6), relu=False))
 
 
-def adjust_curves(curve_maps: Any, level: Any, strength: float) -> Any:
+def adjust_curves(operations: Operations, curve_maps: Any, level: Any, strength: float) -> Any:
     """Shift curve maps by a level, see :func:`zero_dce.exposure.shift_exposure`, then scale them by ``strength``."""
-    shifted = (curve_maps - level).clamp(-1.0, 1.0)
+    shifted = operations.shift(curve_maps, level)
     return shifted if strength == 1 else shifted * strength
 
 
