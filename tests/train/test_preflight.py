@@ -36,7 +36,7 @@ def wrong(allowed: Number | OneOf | Flag) -> object:
 
 @pytest.mark.parametrize("name", OPTION_VALUES)
 def test_every_option_is_checked(name: str) -> None:
-    config = composed("data=folder", "data.root=.", "logger=wandb_online")
+    config = composed("data=folder", "data.root=.", "logger=wandb_online", "loss=adaptive")
     check_configuration(config, [])
     assert OmegaConf.select(config, name, default="absent") != "absent" or name == "data.split.seed", "it exists"
     OmegaConf.update(config, name, wrong(OPTION_VALUES[name]), force_add=True)
