@@ -68,10 +68,12 @@ def measure(picture: Path, reference: Path, weights: Path, mode: str, backend: s
         run, synchronise = ours(weights, pixels, mode, backend, precision)
     # A 12-megapixel run of the published recipe takes as much as its warm-up.
     warm = pixels.shape[0] * pixels.shape[1] < 4e6 or mode != "published"
-    output = run() if warm else None
-    prepared = time.perf_counter() - begin
-    seconds = repeat(run, synchronise) if warm else None
-    if seconds is None:
+    if warm:
+        output = run()
+        prepared = time.perf_counter() - begin
+        seconds = repeat(run, synchronise)
+    else:
+        prepared = time.perf_counter() - begin
         begin = time.perf_counter()
         output = run()
         synchronise()
@@ -99,7 +101,8 @@ def published(weights: Path, pixels: np.ndarray) -> tuple[Callable[[], np.ndarra
     def run() -> np.ndarray:
         with torch.inference_mode():
             enhanced = network(image)[0]
-        return (enhanced[0] * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+        levels: np.ndarray = (enhanced[0] * 255).round().clamp(0, 255).byte().permute(1, 2, 0).cpu().numpy()
+        return levels
 
     return run, torch.cuda.synchronize if device == "cuda" else int
 

@@ -154,6 +154,7 @@ def measure_wait(root: Path, way: str, full: bool) -> dict[str, Any]:
         if number >= WARM_UP:
             waits.append(waited)
             steps.append(time.perf_counter() - started)
+    assert batch is not None
     return {"share": sum(waits) / sum(steps), "step_s": statistics.median(steps), "images": str(batch.device)}
 
 

@@ -251,7 +251,7 @@ def measure_submission(folder: Path, config: DictConfig, count: int) -> dict[str
     settings: Any = {key: value for key, value in config.hydra.launcher.items() if key != "submitit_folder"}
     settings = {**settings, "submitit_folder": f"{logs}/%j", "name": "sweep"}
     runs = [SweepRun(number, (f"loss.weights.exp={number}",), folder / str(number)) for number in range(count)]
-    arguments = [(run.number, list(run.overrides), str(run.folder), []) for run in runs]
+    arguments: list[tuple[Any, ...]] = [(run.number, list(run.overrides), str(run.folder), []) for run in runs]
     executor = make_executor(settings, Resources(1, 1, 1))
     try:
         taken = seconds(lambda: executor.map_array(RunTask(), *zip(*arguments, strict=True)))

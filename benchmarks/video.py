@@ -94,7 +94,7 @@ def compare_frames(clip: Path, weights: Path, found: dict[str, Any]) -> None:
     """Enhance each frame in all ways; at no time is more than a frame of each in memory."""
     exact, fast = (Enhancer(read_weights(weights), mode=mode) for mode in ("exact", "fast"))
     mode = fast.fast_for(8)
-    ways = {f"smoothing {value:g}": SteadyCurves(mode, value) for value in SMOOTHINGS}
+    ways = {f"smoothing {value:g}": SteadyCurves(mode, fast.level_of, value) for value in SMOOTHINGS}
     meters: dict[str, list[Flicker]] = {name: [] for name in ("clip", "exact", *ways)}
     errors: dict[str, list[float]] = {name: [] for name in ways}
     cells = None
@@ -157,7 +157,8 @@ def main() -> None:
             clips[0].symlink_to(options.clip.resolve())
         else:
             for clip in clips:
-                make_clip(clip, *map(int, clip.stem.split("x")), options.frames)
+                width, height = map(int, clip.stem.split("x"))
+                make_clip(clip, width, height, options.frames)
         rows = [measure_clip(clip, options.weights) for clip in clips]
     text = f"{hardware['processor']}, {hardware['cores']} cores, load {load:.1f} before.\n\n{table(rows)}\n"
     publish(text, options.output, environment, {"load": load, "clips": rows})

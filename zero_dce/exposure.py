@@ -202,6 +202,11 @@ def _rise(value: Any, start: float, end: float) -> Any:
     return ((value - start) / (end - start)).clip(0, 1)
 
 
+def enhance_at(exposure: str | float, image: Any, curve_maps: Any) -> Any:
+    """Return the enhanced pictures at ``exposure``, B x 3 x H x W in [0, 1]; arguments as of :func:`level_for`."""
+    return apply_curves(image, shift_exposure(curve_maps, level_for(exposure, image, curve_maps)))
+
+
 def _detach(values: Any) -> Any:
     return values.detach() if hasattr(values, "detach") else values
 

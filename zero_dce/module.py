@@ -11,7 +11,6 @@ import torch
 from torch import Tensor
 
 from zero_dce.checks import check_option
-from zero_dce.curves import apply_curves
 from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
 from zero_dce.metrics.means import (
     COMPARISONS,
@@ -115,10 +114,10 @@ class ZeroDCE(L.LightningModule):
             enhanced, curve_maps = self.network(image)
             return enhanced, curve_maps
         # Imported here because most runs do not need it.
-        from zero_dce.exposure import level_for, shift_exposure
+        from zero_dce.exposure import enhance_at
 
         curve_maps = self.network.estimate_curves(image)
-        return apply_curves(image, shift_exposure(curve_maps, level_for("auto", image, curve_maps))), curve_maps
+        return enhance_at("auto", image, curve_maps), curve_maps
 
     def _train(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Enhance a batch as :meth:`forward` does, but with ``exposure`` at that mean, or at that of what it was."""

@@ -13,11 +13,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from zero_dce.curves import apply_curves
 from zero_dce.evaluate.bootstrap import bootstrap_interval
 from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma, gamma_to_mean
 from zero_dce.evaluate.pictures import Pair, PictureSet
-from zero_dce.exposure import EXPOSED_MEAN, exposure_level, level_for, shift_exposure
+from zero_dce.exposure import EXPOSED_MEAN, enhance_at
 from zero_dce.hardware import is_out_of_memory
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import to_image
@@ -176,7 +175,7 @@ def _gamma_method(name: str, gamma: float) -> Method:
 def _one_curve(image: Tensor) -> Tensor:
     """Apply the curve with one number for all pixels and iterations: what exposure alone does, without a network."""
     flat = torch.zeros_like(image)
-    enhanced: Tensor = apply_curves(image, shift_exposure(flat, exposure_level(image, flat, EXPOSED_MEAN)))
+    enhanced: Tensor = enhance_at(EXPOSED_MEAN, image, flat)
     return enhanced
 
 
@@ -190,6 +189,5 @@ def _network_method(name: str, network: CurveNet, exposure: str | float, device:
 
 def _enhance(network: CurveNet, exposure: str | float, image: Tensor) -> Tensor:
     image = image.contiguous(memory_format=torch.channels_last)
-    curve_maps = network.estimate_curves(image)
-    enhanced: Tensor = apply_curves(image, shift_exposure(curve_maps, level_for(exposure, image, curve_maps)))
+    enhanced: Tensor = enhance_at(exposure, image, network.estimate_curves(image))
     return enhanced
