@@ -26,7 +26,7 @@ import numpy as np
 from PIL import Image
 from publishing import publish
 
-from zero_dce.data.sample import PHOTOGRAPHS, expose
+from zero_dce.data.sample import PHOTOGRAPHS, photograph
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.trained import TRAINED
 from zero_dce.enhance.video.clip import ClipFrame, open_clip
@@ -58,7 +58,7 @@ def make_clip(file: Path, width: int, height: int, frames: int = FRAMES) -> None
         for index in range(frames):
             left = round(index * PAN * width / 1920) if index < half else 0
             view = views[index >= half][:, left : left + width]
-            frame = av.VideoFrame.from_ndarray(expose(view, EXPOSURE_EV, np.random.default_rng(index)))
+            frame = av.VideoFrame.from_ndarray(photograph(view, EXPOSURE_EV, np.random.default_rng(index)))
             frame.pts, frame.time_base = index, Fraction(1, RATE)
             container.mux(video.encode(frame))
         container.mux(video.encode(None))
@@ -94,7 +94,7 @@ def compare_frames(clip: Path, weights: Path, found: dict[str, Any]) -> None:
     """Enhance each frame in all ways; at no time is more than a frame of each in memory."""
     exact, fast = (Enhancer(read_weights(weights), mode=mode) for mode in ("exact", "fast"))
     mode = fast.fast_for(8)
-    ways = {f"smoothing {value:g}": SteadyCurves(mode, fast.level_of, value) for value in SMOOTHINGS}
+    ways = {f"smoothing {value:g}": SteadyCurves(mode, fast.ev_of, value) for value in SMOOTHINGS}
     meters: dict[str, list[Flicker]] = {name: [] for name in ("clip", "exact", *ways)}
     errors: dict[str, list[float]] = {name: [] for name in ways}
     cells = None

@@ -1,4 +1,4 @@
-"""The level that brings an enhanced picture to a brightness, in PyTorch and in NumPy."""
+"""The exposure that brings an enhanced picture to a brightness, in PyTorch and in NumPy."""
 
 from __future__ import annotations
 
@@ -15,13 +15,15 @@ from zero_dce.curves import apply_curves
 from zero_dce.exposure import (
     EXPOSED_MEAN,
     GRID,
+    MOST_EV,
     MOST_NEWLY_CLIPPED,
     NEAR_WHITE,
     check_exposure,
-    enhance_at_mean,
-    exposure_level,
-    level_for,
-    shift_exposure,
+    enhance_at,
+    ev_for,
+    ev_to_reach,
+    expose,
+    expose_to_mean,
     suited_target,
 )
 
@@ -42,59 +44,82 @@ def means_of(values: Any) -> list[float]:
     return [float(value) for value in values.reshape(len(values), -1).mean(1)]
 
 
-@pytest.mark.parametrize("channels", [3, 24])
 @pytest.mark.parametrize("as_array", [torch.as_tensor, np.asarray])
-def test_the_mean_is_the_target(channels: int, as_array: Any) -> None:
+def test_the_mean_is_the_target(as_array: Any) -> None:
     """Of each picture for itself: darkened as well as brightened."""
     image = as_array(pictures(0.02, 0.2, 0.7))
-    maps = as_array(maps_of(torch.as_tensor(image), channels))
     for target in (0.3, 0.44, 0.6):
-        enhanced = apply_curves(image, shift_exposure(maps, exposure_level(image, maps, target)))
-        assert type(enhanced) is type(image)
-        assert means_of(enhanced) == pytest.approx([target] * 3, abs=2e-4)
+        exposed = expose(image, ev_to_reach(image, target))
+        assert type(exposed) is type(image)
+        assert exposed.dtype == image.dtype
+        assert means_of(exposed) == pytest.approx([target] * 3, abs=2e-4)
+
+
+@pytest.mark.parametrize(
+    ("value", "ev", "expected"),
+    [
+        # light = -log(1 - sqrt(0.998039 v)), to (1 - exp(-light 2^ev))^2 / 0.998039
+        (0.5, 1.0, 0.83668),
+        (0.5, -1.0, 0.21033),
+        (0.05, 3.0, 0.75434),
+        (0.0, 6.0, 0.0),
+        (1.0, 3.0, 1.0),
+        (1.0, -1.0, 0.94019),
+    ],
+)
+def test_a_response_with_toe_and_shoulder(value: float, ev: float, expected: float) -> None:
+    for image in (torch.full((1, 3, 1, 1), value), np.full((1, 3, 1, 1), value, np.float32)):
+        assert means_of(expose(image, ev)) == pytest.approx([expected], abs=2e-5)
+
+
+def test_white_is_what_lies_within_half_a_step_of_8_bits() -> None:
+    """Boundless light would stay white however short the exposure, and cut a burnt sky in two."""
+    near, white = (expose(np.full((1, 3, 1, 1), value, np.float32), -3.0).max() for value in (254 / 255, 1.0))
+    assert 0.25 < near < white < 0.35
 
 
 @settings(deadline=None, max_examples=30)
-@given(st.floats(-0.5, 0.5), st.floats(0.01, 0.5))
-def test_a_higher_level_darkens_no_pixel(level: float, more: float) -> None:
-    image = pictures(0.1, 0.5, 0.9, side=6)
-    maps = maps_of(image)
-    shifted = [shift_exposure(maps, value) for value in (level, level + more)]
-    assert all(one.abs().max() <= 1 for one in shifted)
-    lower, higher = (apply_curves(image, one) for one in shifted)
-    assert (higher >= lower - 1e-6).all()
-    assert (higher > lower).any()
+@given(st.floats(-4, 4), st.floats(0.01, 4))
+def test_a_longer_exposure_darkens_no_pixel_and_keeps_their_order(ev: float, more: float) -> None:
+    image = torch.linspace(0, 1, 256).expand(1, 3, 1, 256)
+    shorter, longer = expose(image, ev), expose(image, ev + more)
+    assert ((shorter >= 0) & (longer <= 1)).all()
+    assert (longer >= shorter - 1e-6).all()
+    assert (longer > shorter).any()
+    assert (shorter.diff() >= -1e-6).all()
+
+
+@settings(deadline=None, max_examples=30)
+@given(st.floats(-3, 3), st.floats(-3, 0))
+def test_exposures_add_up(first: float, second: float) -> None:
+    image = torch.linspace(0.02, 0.9, 64).double().expand(1, 3, 1, 64)
+    assert torch.allclose(expose(expose(image, second), first), expose(image, first + second), atol=1e-6)
 
 
 def test_a_picture_that_is_there_already_stays() -> None:
     image = pictures(0.3, 0.6)
-    maps = maps_of(image)
-    there = apply_curves(image, maps).mean((1, 2, 3), keepdim=True)
-    assert exposure_level(image, maps, there).abs().max() <= 2e-4
-    assert torch.equal(shift_exposure(maps, 0.0), maps)
+    assert ev_to_reach(image, image.mean((1, 2, 3), keepdim=True)).abs().max() <= 5e-4
+    assert torch.allclose(expose(image, 0.0), image, atol=1e-6)
 
 
 def test_a_black_picture_stays_black() -> None:
     image = torch.zeros(1, 3, 8, 8)
-    level = exposure_level(image, maps_of(image), 0.44)
-    assert level.item() == pytest.approx(2, abs=1e-3)
-    assert torch.equal(apply_curves(image, shift_exposure(maps_of(image), level)), image)
+    ev = ev_to_reach(image, 0.44)
+    assert ev.item() == pytest.approx(MOST_EV, abs=1e-3)
+    assert expose(image, ev).max() < 0.5 / 255
 
 
 def test_a_large_picture_is_measured_on_a_grid() -> None:
     image = pictures(0.1, side=4 * GRID + 3)
-    maps = maps_of(image)
-    enhanced = apply_curves(image, shift_exposure(maps, exposure_level(image, maps, 0.44)))
-    assert means_of(enhanced) == pytest.approx([0.44], abs=0.005)
+    assert means_of(expose(image, ev_to_reach(image, 0.44))) == pytest.approx([0.44], abs=0.005)
 
 
 def test_lights_in_a_black_sky_are_not_blown() -> None:
     """A tenth of the picture is lit: the target would need all of it to be white."""
     image = torch.full((1, 3, 20, 20), 0.01)
     image[..., :4, :10] = 0.6 + 0.3 * torch.rand(1, 3, 4, 10, generator=torch.Generator().manual_seed(0))
-    maps = torch.zeros(1, 24, 20, 20)
-    free, held = exposure_level(image, maps, EXPOSED_MEAN), level_for("auto", image, maps)
-    blown, kept = (apply_curves(image, shift_exposure(maps, level)) for level in (free, held))
+    blown = expose(image, ev_to_reach(image, EXPOSED_MEAN))
+    kept = expose(image, ev_for("auto", image, image))
     assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN - 0.3 * 0.9)
     assert (blown > NEAR_WHITE).float().mean() > 0.09
     assert (kept > NEAR_WHITE).float().mean() <= MOST_NEWLY_CLIPPED
@@ -104,8 +129,7 @@ def test_lights_in_a_black_sky_are_not_blown() -> None:
 def test_a_dark_room_with_a_window_is_brightened_until_the_window_would_clip() -> None:
     image = torch.full((1, 3, 20, 20), 0.06)
     image[..., :4, :10] = 0.6 + 0.3 * torch.rand(1, 3, 4, 10, generator=torch.Generator().manual_seed(0))
-    maps = torch.zeros(1, 24, 20, 20)
-    kept = apply_curves(image, shift_exposure(maps, level_for("auto", image, maps)))
+    kept = expose(image, ev_for("auto", image, image))
     assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN)
     assert 0.5 * MOST_NEWLY_CLIPPED < (kept > NEAR_WHITE).float().mean() <= MOST_NEWLY_CLIPPED
     assert kept.mean() > 1.5 * image.mean()
@@ -115,13 +139,21 @@ def test_a_burnt_picture_is_darkened_until_it_would_be_crushed() -> None:
     """Half of it is white, and some of what is left is so dark already that the target would need it black."""
     image = torch.full((1, 3, 20, 20), 0.7)
     image[..., :10, :] = 1.0
-    image[..., 10:12, :] = torch.linspace(0.03, 0.1, 20)
-    maps = torch.zeros(1, 24, 20, 20)
-    free, held = exposure_level(image, maps, suited_target(image)), level_for("auto", image, maps)
-    crushed, kept = (apply_curves(image, shift_exposure(maps, level)) < 0.02 for level in (free, held))
+    image[..., 10:12, :] = torch.linspace(0.021, 0.04, 20)
+    free, held = ev_to_reach(image, suited_target(image)), ev_for("auto", image, image)
+    crushed, kept = (expose(image, ev) < 0.02 for ev in (free, held))
     assert free < held < 0
     assert crushed.float().mean() > 1.4 * MOST_NEWLY_CLIPPED
     assert 0.4 * MOST_NEWLY_CLIPPED < kept.float().mean() <= MOST_NEWLY_CLIPPED
+
+
+def test_what_the_enhancement_clips_counts_as_newly_clipped() -> None:
+    image = pictures(0.2)
+    enhanced = (image * 4).clamp(0, 1)
+    assert (enhanced > NEAR_WHITE).float().mean() > 0.05
+    ev = ev_to_reach(enhanced, 0.9, image, MOST_NEWLY_CLIPPED)
+    assert (expose(enhanced, ev) > NEAR_WHITE).float().mean() <= MOST_NEWLY_CLIPPED
+    assert ev < ev_to_reach(enhanced, 0.9, enhanced, MOST_NEWLY_CLIPPED)
 
 
 def test_a_picture_that_was_exposed_too_short_is_no_night() -> None:
@@ -132,9 +164,8 @@ def test_a_picture_that_was_exposed_too_short_is_no_night() -> None:
 def test_what_was_white_before_may_stay_so() -> None:
     image = pictures(0.05)
     image[..., :4, :] = 1.0
-    level = level_for("auto", image, 0 * maps_of(image))
-    assert level > 0.1
-    assert apply_curves(image, shift_exposure(0 * maps_of(image), level)).mean() == pytest.approx(0.44, abs=0.02)
+    exposed = expose(image, ev_for("auto", image, image))
+    assert exposed.mean() == pytest.approx(0.44, abs=0.02)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +178,7 @@ def test_what_was_white_before_may_stay_so() -> None:
         (0.45, 0.0, 0.45),
         (0.56, 0.2, 0.56),
         (0.8, 0.0, 0.8),  # snow
-        (0.8, 0.3, 0.3 + 0.7 * 0.44),  # over-exposed: what is clipped stays
+        (0.8, 0.3, 0.3 * 0.7 + 0.7 * 0.44),  # over-exposed: what is clipped stays pale
     ],
 )
 def test_what_suits_a_picture(mean: float, white: float, target: float) -> None:
@@ -157,46 +188,60 @@ def test_what_suits_a_picture(mean: float, white: float, target: float) -> None:
     assert suited_target(image.numpy()).item() == pytest.approx(target, abs=1e-4)
 
 
-def test_the_gradient_knows_that_the_level_follows_the_maps(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Shifting all maps changes nothing, so no loss has a gradient along it; one number of a map has its own."""
+def test_the_gradient_knows_that_the_exposure_follows_the_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Exposing all of a picture anew changes nothing, so no loss has a gradient along it; one value has its own."""
     # As exact as the numeric derivative that it is compared with.
     monkeypatch.setattr(exposure, "BISECTIONS", 50)
     monkeypatch.setattr(exposure, "NUDGE", 1e-5)
-    image = pictures(0.1, 0.3, side=8).double()
-    maps = (0.5 * maps_of(image.float())).double().requires_grad_()
+    image = pictures(0.2, 0.3, side=8).double()
+    ev = torch.zeros(2, 1, 1, 1).double().requires_grad_()
     wanted = torch.rand(2, 3, 8, 8, generator=torch.Generator().manual_seed(3)).double()
     target = torch.tensor([0.3, 0.5]).double().view(2, 1, 1, 1)
 
-    def loss(curve_maps: torch.Tensor) -> torch.Tensor:
-        return (enhance_at_mean(image, curve_maps, target) - wanted).square().mean()
+    def loss(enhanced: torch.Tensor) -> torch.Tensor:
+        return (expose_to_mean(enhanced, target) - wanted).square().mean()
 
-    assert means_of(enhance_at_mean(image, maps, target).detach()) == pytest.approx([0.3, 0.5], abs=1e-7)
-    loss(maps).backward()
-    assert maps.grad is not None
-    assert (maps.grad.sum((1, 2, 3)).abs() < 1e-6 * maps.grad.abs().sum((1, 2, 3))).all()
-    for place in ((0, 5, 2, 3), (1, 20, 7, 0)):
-        more, less = maps.detach().clone(), maps.detach().clone()
+    assert means_of(expose_to_mean(image, target)) == pytest.approx([0.3, 0.5], abs=1e-7)
+    enhanced = expose(image, ev)
+    enhanced.retain_grad()
+    loss(enhanced).backward()
+    assert ev.grad is not None
+    assert enhanced.grad is not None
+    assert (ev.grad.abs() < 1e-6).all()
+    for place in ((0, 0, 2, 3), (1, 2, 7, 0)):
+        more, less = enhanced.detach().clone(), enhanced.detach().clone()
         more[place] += 1e-4
         less[place] -= 1e-4
-        assert ((loss(more) - loss(less)) / 2e-4).item() == pytest.approx(maps.grad[place].item(), rel=1e-3)
+        assert ((loss(more) - loss(less)) / 2e-4).item() == pytest.approx(enhanced.grad[place].item(), rel=1e-3)
+
+
+def test_gradients_are_finite_at_black_and_white() -> None:
+    image = torch.tensor([0.0, 1e-12, 0.4, 1.0]).expand(1, 3, 4, 4).clone().requires_grad_()
+    expose_to_mean(image, 0.3).square().sum().backward()
+    assert image.grad is not None
+    assert image.grad.isfinite().all()
+    assert (image.grad[..., 2] != 0).all()
 
 
 def test_no_gradient_flows_through_the_search() -> None:
-    image = pictures(0.1)
-    maps = maps_of(image).requires_grad_()
-    level = exposure_level(image, maps, 0.44)
-    assert not level.requires_grad
-    shift_exposure(maps, level).sum().backward()
-    assert maps.grad is not None
-    assert maps.grad.unique().tolist() in ([0.0, 1.0], [1.0]), "of what is not clamped"
+    image = pictures(0.1).requires_grad_()
+    assert not ev_to_reach(image, 0.44).requires_grad
 
 
 @pytest.mark.parametrize("value", ["auto", "off", 0.05, 0.95])
 def test_exposures(value: str | float) -> None:
     check_exposure("--exposure", value)
     image = pictures(0.1)
-    assert level_for(value, image, maps_of(image)).shape == (1, 1, 1, 1)
-    assert (level_for(value, image, maps_of(image)) == 0).all() == (value == "off")
+    assert ev_for(value, image, image).shape == (1, 1, 1, 1)
+    assert (ev_for(value, image, image) == 0).all() == (value == "off")
+    assert torch.equal(enhance_at(value, image, 0 * maps_of(image)), image) == (value == "off")
+
+
+def test_enhancing_at_an_exposure() -> None:
+    image = pictures(0.1, 0.3)
+    maps = maps_of(image)
+    assert torch.equal(enhance_at("off", image, maps), apply_curves(image, maps))
+    assert means_of(enhance_at(0.5, image, maps)) == pytest.approx([0.5, 0.5], abs=2e-4)
 
 
 @pytest.mark.parametrize("value", ["", "automatic", "0,4", 0.0, 1.0, float("nan"), True, None])

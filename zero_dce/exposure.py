@@ -1,11 +1,8 @@
-"""The exposure of an enhanced picture: one level, added to all of its curve maps, that brings it to a brightness.
+"""The exposure of a picture: so many stops more or less, through a camera's response, bring it to a brightness.
 
 The networks see 15 x 15 pixels around each one, so they cannot know how bright the whole picture is: a checkpoint that
 brightens dark pictures well washes bright ones out. What they do know is what each place needs beside the others. So
-the level is found for each picture, by bisection, and the network decides the rest.
-
-A level is monotone: a higher one brightens every pixel or leaves it. Scaling the maps instead is not, where some of
-them darken.
+the exposure is found for each enhanced picture, by bisection, and the network decides the rest.
 
 All functions take tensors of PyTorch or arrays of NumPy, and return what they were given.
 """
@@ -19,24 +16,31 @@ from typing import Any
 from zero_dce.checks import check_number
 from zero_dce.curves import apply_curves
 
-# Curve maps are in [-1, 1], so this level replaces all of them by one end of the range.
-MOST_LEVEL = 2.0
-# The level is found to within MOST_LEVEL / 2^BISECTIONS, which moves the mean by a small part of a grey level.
-BISECTIONS = 14
+# White in 8 bits is all that is brighter than half a step below it. Taken for that, it darkens along with what is next
+# to it; taken for boundless light, it would stay white, and cut a burnt sky in two.
+WHITEST = 1 - 0.5 / 255
+# The square root has no gradient at 0. This is far below a step of 16 bits, at any exposure.
+BLACKEST = 1e-9
+# At its ends, nothing but black and white is left of 8 bits.
+MOST_EV = 8.0
+# The exposure is found to within MOST_EV / 2^BISECTIONS, which moves the mean by a small part of a grey level.
+BISECTIONS = 15
 # Means are taken over a grid of at most so many pixels along each side.
 GRID = 64
 # The mean of a photograph that is exposed well, and the range in which such means lie.
 EXPOSED_MEAN, LEAST_WELL, MOST_WELL = 0.44, 0.36, 0.56
-# The change of the mean with the level is measured over twice this step, and taken for no less than this.
-NUDGE, LEAST_RISE = 0.02, 0.05
+# The change of the mean with the exposure is measured over twice this step, and taken for no less than this.
+NUDGE, LEAST_RISE = 0.05, 0.02
 # Values outside count as clipped: what they show can no longer be told from white or black.
 NEAR_WHITE, NEAR_BLACK = 0.98, 0.02
-# A level newly clips at most this share of a picture's values at either end.
+# `auto` newly clips at most this share of a picture's values at either end.
 MOST_NEWLY_CLIPPED = 0.01
 # How far below and above the range a picture's aim changes over, and the shares of clipped values between which a
 # bright picture changes from one of snow to an over-exposed one.
 BELOW, ABOVE = 0.1, 0.05
-LEAST_BURNT, MOST_BURNT = 0.005, 0.03
+LEAST_BURNT, MOST_BURNT = 0.002, 0.015
+# What is clipped in an over-exposed picture becomes this bright: a sky may be pale, but no grey wall.
+BURNT_MEAN = 0.7
 # Most of a night's pixels are black and some of them are lit: so many, and so bright, both as means over RGB. A picture
 # that is only exposed too short has no lit ones. A wholly black night stays this much below the target.
 BLACK, LIT = 0.05, 0.5
@@ -44,88 +48,88 @@ LEAST_BLACK, MOST_BLACK, ENOUGH_LIT = 0.6, 0.8, 0.005
 NIGHT = 0.3
 
 
-def shift_exposure(curve_maps: Any, level: Any) -> Any:
-    """Brighten (positive levels) or darken all curve maps by a level.
+def expose(image: Any, ev: Any) -> Any:
+    """Return a picture as if it had been exposed ``ev`` stops longer: 1 doubles the light.
+
+    The response is ``(1 - exp(-light))^2``: a sensor that saturates slowly, shown with a gamma of 2. Of its kind, it is
+    nearest to real exposure series (``sweeps/quality``). A gain ``g`` of the light makes ``(1 - (1 - sqrt(x))^g)^2`` of
+    ``x``. So exposures add up, and one takes another back: ``expose(expose(x, a), b) = expose(x, a + b)``, until white
+    is reached. No pixel changes places with a brighter one.
 
     Args:
-        curve_maps: expected shape B x 3n x H x W, range [-1, 1], in the sign of
-            :func:`zero_dce.curves.apply_curves`, where negative brightens.
-        level: a number, or B x 1 x 1 x 1, range [-2, 2].
+        image: B x 3 x H x W, range [0, 1].
+        ev: a number, or B x 1 x 1 x 1, range [-8, 8].
 
     Returns:
-        Curve maps of the same shape and range.
+        B x 3 x H x W, range [0, 1].
     """
-    return (curve_maps - level).clip(-1, 1)
+    root = 1 - (1 - (image * WHITEST).clip(BLACKEST, WHITEST) ** 0.5) ** 2.0**ev
+    return (root * root * (1 / WHITEST)).clip(0, 1)
 
 
-def exposure_level(image: Any, curve_maps: Any, target: Any, most_newly_clipped: float = 1.0) -> Any:
-    """Find the level at which the mean of each enhanced picture is its target, by bisection.
+def ev_to_reach(image: Any, target: Any, before: Any = None, most_newly_clipped: float = 1.0) -> Any:
+    """Find the exposure that brings the mean of each picture to its target, by bisection.
 
     Args:
-        image: expected shape B x 3 x H x W, range [0, 1].
-        curve_maps: expected shape B x 3n x H x W, range [-1, 1], see :func:`zero_dce.curves.apply_curves`.
+        image: B x 3 x H x W, range [0, 1].
         target: the mean, a number or B x 1 x 1 x 1, range [0, 1].
+        before: with ``most_newly_clipped``, the picture before it was enhanced; what was clipped there may stay so.
         most_newly_clipped: the largest share of values, in [0, 1], that may rise above :data:`NEAR_WHITE`, and that may
             fall below :data:`NEAR_BLACK`; where the target would need more, the picture stays darker, or brighter.
 
     Returns:
-        B x 1 x 1 x 1, range [-2, 2], for :func:`shift_exposure`. No gradient flows through the search. Where the target
-        cannot be reached, as from a black picture, the level is the nearest end of the range.
+        B x 1 x 1 x 1, range [-8, 8], for :func:`expose`. No gradient flows through the search. Where the target cannot
+        be reached, as from a black picture, it is the nearest end of the range.
     """
-    image, curve_maps = _sample(_detach(image)), _sample(_detach(curve_maps))
-    below_white, above_black = image <= NEAR_WHITE, image >= NEAR_BLACK
+    image = _sample(_detach(image))
+    before = image if before is None else _sample(_detach(before))
+    below_white, above_black = before <= NEAR_WHITE, before >= NEAR_BLACK
 
-    def is_too_bright(enhanced: Any) -> Any:
-        burnt = _mean(1.0 * ((enhanced > NEAR_WHITE) & below_white))
-        return (_mean(enhanced) > target) | (burnt > most_newly_clipped)
+    def is_too_bright(exposed: Any) -> Any:
+        burnt = _mean(1.0 * ((exposed > NEAR_WHITE) & below_white))
+        return (_mean(exposed) > target) | (burnt > most_newly_clipped)
 
-    def is_not_crushed(enhanced: Any) -> Any:
-        return _mean(1.0 * ((enhanced < NEAR_BLACK) & above_black)) <= most_newly_clipped
+    def is_not_crushed(exposed: Any) -> Any:
+        return _mean(1.0 * ((exposed < NEAR_BLACK) & above_black)) <= most_newly_clipped
 
-    level = _highest_level(image, curve_maps, is_too_bright)
+    ev = _highest_ev(image, is_too_bright)
     if most_newly_clipped >= 1:
-        return level
-    # What was found may lie on either side of the true level by so much, of which only one keeps to the share.
-    margin = MOST_LEVEL / 2**BISECTIONS
-    least = _highest_level(image, curve_maps, is_not_crushed) + margin
-    return level - margin + (least - level + margin).clip(0)
+        return ev
+    # What was found may lie on either side of the true exposure by so much, of which only one keeps to the share.
+    margin = MOST_EV / 2**BISECTIONS
+    least = _highest_ev(image, is_not_crushed) + margin
+    return ev - margin + (least - ev + margin).clip(0)
 
 
-def _highest_level(image: Any, curve_maps: Any, is_above: Callable[[Any], Any]) -> Any:
-    """Find the level above which ``is_above`` holds of each enhanced picture."""
-    level, step = 0 * image[:, :1, :1, :1], MOST_LEVEL
+def _highest_ev(image: Any, is_above: Callable[[Any], Any]) -> Any:
+    """Find the exposure above which ``is_above`` holds of each exposed picture."""
+    ev, step = 0 * image[:, :1, :1, :1], MOST_EV
     for _ in range(BISECTIONS):
         step /= 2
-        enhanced = apply_curves(image, shift_exposure(curve_maps, level))
-        level = level + step * (1.0 - 2.0 * is_above(enhanced))
-    return level
+        # Added to zeros of the picture's type, in which NumPy would not keep a truth value otherwise.
+        ev = ev + step * (1 - 2 * (0 * ev + is_above(expose(image, ev))))
+    return ev
 
 
-def enhance_at_mean(image: Any, curve_maps: Any, target: Any) -> Any:
-    """Enhance pictures of PyTorch at the level at which each has its target as mean, for training.
+def expose_to_mean(image: Any, target: Any) -> Any:
+    """Expose pictures of PyTorch so that each has its target as mean, for training.
 
-    The level is a function of the maps, so the gradient flows through it, by the implicit function theorem: with the
-    mean held at the target, ``dlevel = -dmean / (dmean/dlevel)``. A gradient that took it for a constant would move the
-    level of the maps without any effect on the picture, until they saturate.
+    The exposure is a function of the picture, so the gradient flows through it, by the implicit function theorem: with
+    the mean held at the target, ``dev = -dmean / (dmean/dev)``. A gradient that took it for a constant would move the
+    brightness of what the network gives without any effect on the loss, until the maps saturate.
 
     Args:
-        image: expected shape B x 3 x H x W, range [0, 1].
-        curve_maps: expected shape B x 3n x H x W, range [-1, 1].
+        image: B x 3 x H x W, range [0, 1], as the network enhanced it.
         target: a number or B x 1 x 1 x 1, range [0, 1].
 
     Returns:
         B x 3 x H x W, range [0, 1].
     """
-    level = exposure_level(image, curve_maps, target)
-    few, few_maps = _sample(image), _sample(curve_maps)
-
-    def mean_at(shift: Any) -> Any:
-        return _mean(apply_curves(few, shift_exposure(few_maps, shift)))
-
-    mean = mean_at(level)
-    rise = (_detach(mean_at(level + NUDGE)) - _detach(mean_at(level - NUDGE))) / (2 * NUDGE)
-    level = level + (_detach(mean) - mean) / rise.clip(LEAST_RISE)
-    return apply_curves(image, shift_exposure(curve_maps, level))
+    ev = ev_to_reach(image, target)
+    few = _sample(image)
+    mean = _mean(expose(few, ev))
+    rise = _detach(_mean(expose(few, ev + NUDGE)) - _mean(expose(few, ev - NUDGE))) / (2 * NUDGE)
+    return expose(image, ev + (_detach(mean) - mean) / rise.clip(LEAST_RISE))
 
 
 def suited_target(image: Any) -> Any:
@@ -134,7 +138,7 @@ def suited_target(image: Any) -> Any:
     - A dark picture is brought to :data:`EXPOSED_MEAN`; a night, which is black with lights in it, stays darker.
     - One that is exposed well, with a mean between :data:`LEAST_WELL` and :data:`MOST_WELL`, keeps its mean.
     - A brighter one keeps its mean too, as of snow, unless much of it is clipped: then it is over-exposed, and what is
-      not clipped is darkened to :data:`EXPOSED_MEAN`.
+      not clipped is darkened to :data:`EXPOSED_MEAN`, and what is to :data:`BURNT_MEAN`.
 
     In between, the aim changes gradually. These rules were drawn from photographs by eye, not fitted to references.
 
@@ -148,7 +152,7 @@ def suited_target(image: Any) -> Any:
     dark = _rise(-mean, -LEAST_WELL, BELOW - LEAST_WELL)
     over = _rise(mean, MOST_WELL, MOST_WELL + ABOVE) * _rise(burnt, LEAST_BURNT, MOST_BURNT)
     to_dark = EXPOSED_MEAN - NIGHT * _night(image) - mean
-    to_over = burnt + (1 - burnt) * EXPOSED_MEAN - mean
+    to_over = burnt * BURNT_MEAN + (1 - burnt) * EXPOSED_MEAN - mean
     return mean + dark * to_dark + over * to_over
 
 
@@ -169,16 +173,16 @@ def check_exposure(name: str, value: object) -> None:
     check_number(name, value, least=0.05, most=0.95)
 
 
-def level_for(exposure: str | float, image: Any, curve_maps: Any) -> Any:
-    """Return the level of each picture for ``exposure``: ``auto``, ``off``, or the mean to reach.
+def ev_for(exposure: str | float, image: Any, enhanced: Any) -> Any:
+    """Return by how many stops each enhanced picture is to be exposed for ``exposure``.
 
     With ``auto``, the target is :func:`suited_target`, and no more than :data:`MOST_NEWLY_CLIPPED` is newly clipped. A
     number is reached whatever it clips.
 
     Args:
-        exposure: see :func:`check_exposure`.
-        image: expected shape B x 3 x H x W, range [0, 1].
-        curve_maps: expected shape B x 3n x H x W, range [-1, 1].
+        exposure: ``auto``, ``off``, or the mean to reach, see :func:`check_exposure`.
+        image: B x 3 x H x W, range [0, 1].
+        enhanced: the same pictures, as a network enhances them.
 
     Returns:
         B x 1 x 1 x 1, 0 for ``off``.
@@ -186,8 +190,23 @@ def level_for(exposure: str | float, image: Any, curve_maps: Any) -> Any:
     if exposure == "off":
         return 0 * image[:, :1, :1, :1]
     if exposure == "auto":
-        return exposure_level(image, curve_maps, suited_target(image), MOST_NEWLY_CLIPPED)
-    return exposure_level(image, curve_maps, exposure)
+        return ev_to_reach(enhanced, suited_target(image), image, MOST_NEWLY_CLIPPED)
+    return ev_to_reach(enhanced, exposure)
+
+
+def enhance_at(exposure: str | float, image: Any, curve_maps: Any) -> Any:
+    """Return pictures enhanced by their curve maps, at ``exposure``, see :func:`ev_for`.
+
+    Args:
+        exposure: ``auto``, ``off``, or the mean to reach.
+        image: B x 3 x H x W, range [0, 1].
+        curve_maps: B x 3n x H x W, range [-1, 1], see :func:`zero_dce.curves.apply_curves`.
+
+    Returns:
+        B x 3 x H x W, range [0, 1].
+    """
+    enhanced = apply_curves(image, curve_maps)
+    return enhanced if exposure == "off" else expose(enhanced, ev_for(exposure, image, enhanced))
 
 
 def _night(image: Any) -> Any:
@@ -200,11 +219,6 @@ def _night(image: Any) -> Any:
 def _rise(value: Any, start: float, end: float) -> Any:
     """Return 0 below the start, 1 above the end, and a share in between."""
     return ((value - start) / (end - start)).clip(0, 1)
-
-
-def enhance_at(exposure: str | float, image: Any, curve_maps: Any) -> Any:
-    """Return the enhanced pictures at ``exposure``, B x 3 x H x W in [0, 1]; arguments as of :func:`level_for`."""
-    return apply_curves(image, shift_exposure(curve_maps, level_for(exposure, image, curve_maps)))
 
 
 def _detach(values: Any) -> Any:

@@ -64,7 +64,7 @@ class ZeroDCE(L.LightningModule):
         schedule: of the learning rate: ``constant``, as published, or ``one_cycle``, which rises to it during the first
             part of the steps and falls to almost 0 at the end, see :func:`one_cycle`.
         exposure: the mean, in [0.05, 0.95], at which the losses see each enhanced picture in training, see
-            :func:`zero_dce.exposure.enhance_at_mean`; what is to be restored is seen at its own mean. Validation and
+            :func:`zero_dce.exposure.expose_to_mean`; what is to be restored is seen at its own mean. Validation and
             sample pictures are then at what suits each one. ``None``, as published, is the brightness that the network
             gives, everywhere.
         weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
@@ -124,13 +124,12 @@ class ZeroDCE(L.LightningModule):
         mean = self.hparams["exposure"]
         if mean is None:
             return self(batch["image"])  # type: ignore[no-any-return]
-        from zero_dce.exposure import enhance_at_mean
+        from zero_dce.exposure import expose_to_mean
 
-        image = batch["image"].contiguous(memory_format=torch.channels_last)
-        curve_maps = self.network.estimate_curves(image)
+        enhanced, curve_maps = self.network(batch["image"].contiguous(memory_format=torch.channels_last))
         if "clean" in batch:
             mean = batch["clean"].mean(dim=(1, 2, 3), keepdim=True)
-        return enhance_at_mean(image, curve_maps, mean), curve_maps
+        return expose_to_mean(enhanced, mean), curve_maps
 
     def on_train_batch_start(self, batch: Batch, batch_idx: int) -> None:
         """Make the Trainer log at multiples of optimizer steps, where its own count would differ.

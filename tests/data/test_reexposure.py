@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 import torch
 
 from zero_dce.data import reexposure
 from zero_dce.data.reexposure import expose_again
+from zero_dce.exposure import expose
 
 PICTURES = torch.randint(0, 256, (4, 12, 10, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
+
+
+@pytest.fixture
+def at(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Return a function that fixes the exposure, and the powers of ten of shot and read noise."""
+
+    def fix(ev: float, shot: float = -20.0, read: float = -20.0) -> None:
+        monkeypatch.setattr(reexposure, "EVS", (ev, ev))
+        monkeypatch.setattr(reexposure, "SHOT", (shot, shot))
+        monkeypatch.setattr(reexposure, "READ", (read, read))
+
+    return fix
 
 
 def test_a_new_exposure_is_a_function_of_its_seed() -> None:
@@ -20,37 +35,29 @@ def test_a_new_exposure_is_a_function_of_its_seed() -> None:
     assert not torch.equal(exposed, expose_again(PICTURES, [(1, *seed[1:]) for seed in seeds]))
 
 
-@pytest.mark.parametrize(
-    ("ev", "value", "expected"),
-    [
-        (-2.2, 128, 75),  # half the exposure: 1 - sqrt(1 - 128/255) = 0.2943
-        (2.2, 128, 191),  # twice: 1 - (1 - 128/255)^2 = 0.7520 of 255, rounded down
-        (-2.2, 0, 0),
-        (-2.2, 255, 239),  # 1 - sqrt(0.004) = 0.9368
-        (0.0, 200, 200),
-    ],
-)
-def test_a_response_with_a_shoulder(ev: float, value: int, expected: int, monkeypatch: pytest.MonkeyPatch) -> None:
-    for name, number in (("LEAST_EV", ev), ("MOST_EV", ev), ("MOST_SHOT", 0), ("MOST_READ", 0)):
-        monkeypatch.setattr(reexposure, name, number)
-    grey = torch.full((1, 2, 2, 3), value, dtype=torch.uint8)
-    assert (expose_again(grey, [(0,)]).int() - expected).abs().max() <= 1
+@pytest.mark.parametrize("ev", [-4.0, -1.0, 0.0, 1.0, 2.0])
+def test_without_noise_it_is_exposing(ev: float, at: Callable[..., None]) -> None:
+    at(ev)
+    expected = (expose(PICTURES.float() / 255, ev) * 255).round()
+    assert (expose_again(PICTURES, [(number,) for number in range(4)]) - expected).abs().max() <= 1
+    if not ev:
+        assert torch.equal(expose_again(PICTURES, [(number,) for number in range(4)]), PICTURES)
 
 
-def test_noise_grows_with_light(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In linear light: its variance is the shot noise's part of the light."""
-    for name in ("LEAST_EV", "MOST_EV"):
-        monkeypatch.setattr(reexposure, name, 0.0)
-    monkeypatch.setattr(reexposure, "MOST_READ", 0.0)
+@pytest.mark.parametrize(("shot", "read"), [(-3.0, -20.0), (-20.0, -2.0)])
+def test_the_variance_of_noise_in_light(shot: float, read: float, at: Callable[..., None]) -> None:
+    at(0.0, shot, read)
     grey = torch.full((1, 200, 200, 3), 128, dtype=torch.uint8)
-    light = (expose_again(grey, [(0,)]).double() / 255) ** 2.2
-    shot = light.var().item() / light.mean().item()
-    assert light.mean().item() == pytest.approx((128 / 255) ** 2.2, rel=0.02)
-    assert 0.0001 < shot < 0.0042
+    light = -torch.log1p(-((expose_again(grey, [(0,)]).double() / 255 * reexposure.WHITEST).sqrt()))
+    mean = light.mean().item()
+    assert light.var().item() == pytest.approx(10**shot * mean + 100**read, rel=0.1)
 
 
-def test_exposures_reach_both_ends() -> None:
-    grey = torch.full((200, 4, 4, 3), 128, dtype=torch.uint8)
-    means = expose_again(grey, [(number,) for number in range(200)]).float().mean((1, 2, 3)) / 255
-    assert means.min() < 0.2
-    assert means.max() > 0.6
+def test_exposures_and_noise_reach_both_ends() -> None:
+    grey = torch.full((200, 8, 8, 3), 128, dtype=torch.uint8)
+    exposed = expose_again(grey, [(number,) for number in range(200)]).float() / 255
+    means, noise = exposed.mean((1, 2, 3)), exposed.std((1, 2, 3))
+    assert means.min() < 0.06
+    assert means.max() > 0.9
+    assert noise.min() < 0.002
+    assert noise.max() > 0.02

@@ -69,14 +69,14 @@ def test_every_photograph_states_its_licence() -> None:
 def test_camera_model() -> None:
     grey = np.full((200, 200, 3), 0.2)
     generator = np.random.default_rng(0)
-    dark, bright = (srgb_to_linear(sample.expose(grey, ev, generator)) for ev in (-2, 1))
+    dark, bright = (srgb_to_linear(sample.photograph(grey, ev, generator)) for ev in (-2, 1))
     assert dark.mean() == pytest.approx(0.05, rel=0.01)
     assert bright.mean() == pytest.approx(0.4, rel=0.01)
     # Shot noise: the variance of a photon count is its mean; read noise adds its own.
     expected = np.sqrt(0.4 * sample.FULL_WELL + sample.READ_NOISE**2) / sample.FULL_WELL
     assert bright.std() == pytest.approx(expected, rel=0.1)
     assert dark.std() / dark.mean() > bright.std() / bright.mean(), "dark frames are noisier"
-    assert sample.expose(grey, 5, generator).min() == 255, "highlights clip"
+    assert sample.photograph(grey, 5, generator).min() == 255, "highlights clip"
 
 
 def test_rendering_is_deterministic(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,7 +12,7 @@ from tests.helpers.networks import make_weights
 from zero_dce.curves import apply_curves
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.graph import BACKENDS, choose_backend
-from zero_dce.exposure import level_for, shift_exposure
+from zero_dce.exposure import ev_for, expose
 from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.images.formats import read_photograph
 from zero_dce.networks import make_network
@@ -34,8 +34,11 @@ def whole(
     with torch.no_grad():
         inputs = torch.from_numpy(image).permute(2, 0, 1)[None]
         maps = make_network(weights).estimate_curves(inputs)
-        maps = shift_exposure(maps, level_for(exposure, inputs, maps)) * strength
+        ev = ev_for(exposure, inputs, apply_curves(inputs, maps))
+        maps = maps * strength
         enhanced = apply_curves(inputs, maps)
+        if exposure != "off":
+            enhanced = expose(enhanced, strength * ev)
         mean = maps.reshape(1, -1, 3, *maps.shape[2:]).mean(1)
     return enhanced[0].permute(1, 2, 0).numpy(), mean[0].permute(1, 2, 0).numpy()
 
@@ -107,8 +110,8 @@ def test_strength_scales_the_curves(backend: str) -> None:
 @pytest.mark.parametrize("backend", BACKENDS)
 @pytest.mark.parametrize("network", NETWORKS)
 @pytest.mark.parametrize("exposure", ["auto", 0.3])
-def test_one_level_for_all_tiles(backend: str, network: str, exposure: str | float) -> None:
-    """That of the whole picture; its strength scales the curves once they are shifted."""
+def test_one_exposure_for_all_tiles(backend: str, network: str, exposure: str | float) -> None:
+    """That of the whole picture; the strength scales it as it scales the curves."""
     image = random_image(64, 48) / 4
     options = {"backend": backend, "precision": "float32", "tile": 20, "exposure": exposure}
     for strength in (1.0, 0.5):

@@ -48,7 +48,8 @@ def test_folders_with_references(
         "gamma 0.4",
         "gamma best",
         "gamma to 0.44",
-        "curve to 0.44",
+        "exposure 0.44 alone",
+        "exposure 0.5 alone",
         str(weights),
         str(weights),
     ]
@@ -64,10 +65,10 @@ def test_folders_with_references(
         str(weights): lambda image: network(image)[0].detach(),
     }
     for row in content["rows"]:
-        if row["name"] in ("gamma to 0.44", "curve to 0.44"):
+        if row["name"] in ("gamma to 0.44", "exposure 0.44 alone"):
             assert row["values"]["brightness"] == pytest.approx([0.44] * 3, abs=0.005)
             continue
-        if row.get("exposure") == 0.5:
+        if row["name"] == "exposure 0.5 alone" or row.get("exposure") == 0.5:
             assert row["values"]["brightness"] == pytest.approx([0.5] * 3, abs=0.005)
             continue
         for index, name in enumerate(names):
@@ -98,7 +99,7 @@ def test_images_without_references(
     out = run(capsys, "--weights", weights, "--images", folders[0], "--longest", 40)
     assert "3 pictures without references, at most 40 pixels long" in out
     assert "no row 'gamma best': without references" in out
-    assert list(table_rows(out))[1:] == ["input", "gamma 0.4", "gamma to 0.44", "curve to 0.44", str(weights)]
+    assert list(table_rows(out))[1:] == ["input", "gamma 0.4", "gamma to 0.44", "exposure 0.44 alone", str(weights)]
     assert "PSNR" not in out
     assert "LOE" in out
 

@@ -11,20 +11,20 @@ import numpy as np
 import torch
 from torch import Tensor
 
-# Exposures are drawn evenly between these, in EV.
-LEAST_EV, MOST_EV = -4.0, 1.2
-# An exponent near enough to sRGB's curve, and the brightest value: white itself would stay white at any exposure.
-DISPLAY_GAMMA, WHITEST = 2.2, 0.996
-# The variance of noise in linear light is shot x light + read^2; both are drawn evenly from 0 to these.
-MOST_SHOT, MOST_READ = 0.004, 0.002
+from zero_dce.exposure import WHITEST
+
+# Exposures are drawn evenly between these, in stops.
+EVS = (-4.0, 2.0)
+# The variance of noise is shot x light + read^2. Both are drawn evenly between these powers of ten: pictures made
+# smaller have next to no noise, and a network that has only seen noisy ones blurs them.
+SHOT, READ = (-7.0, -2.4), (-5.0, -2.7)
 
 
 def expose_again(pictures: Tensor, seeds: Sequence[tuple[int, ...]]) -> Tensor:
     """Return pictures as taken with another exposure, with the noise of a sensor, rounded to 8 bits.
 
-    A camera's response has a shoulder: highlights approach white slowly. With the response ``1 - exp(-e)`` of the
-    exposure ``e``, a gain ``g`` makes ``1 - (1 - y)^g`` of a value ``y``. A plain gain in linear light, which clips,
-    teaches a network to brighten in a way that real exposure series contradict (``sweeps/quality``).
+    The response is that of :func:`zero_dce.exposure.expose`. A gain that clips, as is usual, teaches a network to
+    brighten in a way that real exposure series contradict (``sweeps/quality``).
 
     Args:
         pictures: uint8, B x H x W x 3.
@@ -38,10 +38,10 @@ def expose_again(pictures: Tensor, seeds: Sequence[tuple[int, ...]]) -> Tensor:
 
 def _expose_again(picture: Tensor, seed: tuple[int, ...]) -> Tensor:
     draw = np.random.default_rng(seed)
-    ev, shot, read = draw.uniform((LEAST_EV, 0, 0), (MOST_EV, MOST_SHOT, MOST_READ)).tolist()
+    ev, shot, read = (draw.uniform(*ends) for ends in (EVS, SHOT, READ))
     generator = torch.Generator(picture.device).manual_seed(int(draw.integers(2**32)))
-    response: Tensor = 1 - (1 - (picture.float() / 255).clamp_max(WHITEST)) ** 2 ** (ev / DISPLAY_GAMMA)
-    light = response**DISPLAY_GAMMA
+    light = -torch.log1p(-(picture.float() * (WHITEST / 255)).sqrt()) * 2**ev
     noise = torch.randn(light.shape, generator=generator, device=light.device)
-    exposed: Tensor = (light + noise * (shot * light + read**2).sqrt()).clamp(0, 1) ** (1 / DISPLAY_GAMMA)
-    return (exposed * 255).round().to(torch.uint8)
+    light = (light + noise * (10**shot * light + 100**read).sqrt()).clamp_min(0)
+    exposed = torch.expm1(-light).square() / WHITEST
+    return (exposed * 255).round().clamp_max(255).to(torch.uint8)

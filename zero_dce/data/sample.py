@@ -43,7 +43,7 @@ JPEG_QUALITY = 95
 RENDERING = 1
 
 
-def expose(light: Linear, ev: float, generator: np.random.Generator) -> Pixels:
+def photograph(light: Linear, ev: float, generator: np.random.Generator) -> Pixels:
     """Photograph a scene: exposure, shot and read noise, clipping, sRGB, 8 bits.
 
     Args:
@@ -118,7 +118,7 @@ def _render_scene(root: Path, scene: int, crop: Pixels) -> list[str]:
     light = srgb_to_linear(crop)
     paths = []
     for number, ev in enumerate(EXPOSURES_EV, start=1):
-        frame = expose(light, ev, np.random.default_rng((scene, number)))
+        frame = photograph(light, ev, np.random.default_rng((scene, number)))
         file = folder / f"{number}.JPG"
         save_picture(Image.fromarray(frame), file, quality=JPEG_QUALITY, subsampling=0)
         paths.append(file.relative_to(root).as_posix())

@@ -8,7 +8,7 @@ from zero_dce.checks import check_number
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import Backend, choose_backend
 from zero_dce.enhance.graph.programs import as_input, enhancement, estimation
-from zero_dce.enhance.level import find_level
+from zero_dce.enhance.metering import find_ev
 from zero_dce.enhance.pixels import map_pixels
 from zero_dce.enhance.threads import in_threads
 from zero_dce.enhance.tiles import Tile, plan_tiles
@@ -32,8 +32,8 @@ class Enhancer:
         precision: of the convolutions, ``bfloat16`` or ``float32``; ``auto`` is the quickest for 8-bit pictures, whose
             result it changes by one step at most, and ``float32`` for all others.
         exposure: ``auto``, ``off``, or the mean that pictures are brought to, in [0.05, 0.95], see
-            :func:`zero_dce.exposure.level_for`.
-        strength: the factor that scales the curve maps, in [0, 1], once they are shifted; 0 changes nothing.
+            :func:`zero_dce.exposure.ev_for`.
+        strength: the factor that scales the curve maps and the exposure, in [0, 1]; 0 changes nothing.
         tile: the side of a tile of exact mode in pixels; ``None`` is the backend's own choice.
         factor: the side of a block of fast mode in pixels: a larger one is quicker and less like the exact result.
 
@@ -68,7 +68,9 @@ class Enhancer:
         self.mode, self._exposure, self._strength, self._factor = mode, exposure, strength, factor
         self._backends: dict[str, Backend] = {}
         self._fast: dict[int, FastMode] = {}
-        self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
+        self._exposed = exposure != "off"
+        self._plain = enhancement(strength, exposed=self._exposed)
+        self._with_map = enhancement(strength, with_map=True, exposed=self._exposed)
         self._estimate = estimation(any_size=True)
         # A wrong backend or precision is reported here, before any picture is read.
         self.backend_for(8)
@@ -89,7 +91,7 @@ class Enhancer:
         picture: AnyCanvas,
         map_canvas: Canvas | None = None,
         progress: Callable[[int], object] = int,
-        level: float | None = None,
+        ev: float | None = None,
     ) -> AnyCanvas:
         """Enhance a picture.
 
@@ -98,37 +100,37 @@ class Enhancer:
             map_canvas: an 8-bit picture of the same size that takes the mean of the curve maps, see
                 :func:`map_pixels`.
             progress: is called with the number of pixels that were enhanced since the last call.
-            level: of exposure, where it is known already; ``None`` finds it.
+            ev: the exposure, where it is known already; ``None`` finds it, see :meth:`ev_of`.
 
         Returns:
             The enhanced picture, of the same kind.
         """
         output = picture.blank()
-        level = self.level_of(picture) if level is None else level
+        ev = self.ev_of(picture) if ev is None else ev
         if self.mode == "fast" and FastMode.suits(picture):
             fast = self.fast_for(picture.bits)
-            fast.apply(picture, fast.estimate(picture, level), output, map_canvas, progress)
+            fast.apply(picture, fast.estimate(picture, ev), output, map_canvas, progress)
         else:
-            self._enhance_exactly(picture, level, output, map_canvas, progress)
+            self._enhance_exactly(picture, ev, output, map_canvas, progress)
         return output
 
-    def level_of(self, picture: Canvas) -> float:
-        """Return the level of exposure that suits a picture, see :func:`zero_dce.enhance.level.find_level`."""
-        return find_level(picture, self._exposure, self.backend_for(picture.bits), self._estimate)
+    def ev_of(self, picture: Canvas) -> float:
+        """Return by how many stops a picture is to be exposed, see :func:`zero_dce.enhance.metering.find_ev`."""
+        return self._strength * find_ev(picture, self._exposure, self.backend_for(picture.bits), self._estimate)
 
     def _enhance_exactly(
         self,
         picture: Canvas,
-        level: float,
+        ev: float,
         output: Canvas,
         map_canvas: Canvas | None,
         progress: Callable[[int], object],
     ) -> None:
-        backend, level_input = self.backend_for(picture.bits), as_input(level)
+        backend, exposure = self.backend_for(picture.bits), [as_input(ev)] if self._exposed else []
         program = self._plain if map_canvas is None else self._with_map
 
         def work(tile: Tile) -> int:
-            enhanced, *maps = backend.run(program, picture.read(tile.window), level_input)
+            enhanced, *maps = backend.run(program, picture.read(tile.window), *exposure)
             output.write(tile.keep, enhanced[tile.crop()])
             if map_canvas is not None:
                 map_canvas.write(tile.keep, map_pixels(maps[0][tile.crop()]))
@@ -146,5 +148,6 @@ class Enhancer:
             if backend.precision != "float32":
                 # Only the network tolerates a lower precision.
                 precise = choose_backend(self._backend, self._weights, "float32")
-            self._fast[bits] = FastMode(self._weights.network, self._factor, self._strength, backend, precise)
+            options = (self._weights.network, self._factor, self._strength, self._exposed)
+            self._fast[bits] = FastMode(*options, backend, precise)
         return self._fast[bits]

@@ -50,8 +50,8 @@ def enhance(
         mode: ``exact``, or ``fast``, see :class:`zero_dce.enhance.engine.Enhancer`.
         exposure: ``auto`` brings a dark or over-exposed picture to a brightness that suits it, and leaves that of
             others; ``off`` takes the network's curves as they are; a number in [0.05, 0.95] is the mean to reach. See
-            :func:`zero_dce.exposure.level_for`.
-        strength: the factor that scales the curve maps, in [0, 1], once they are shifted to the exposure.
+            :func:`zero_dce.exposure.ev_for`.
+        strength: the factor that scales the curve maps and the exposure, in [0, 1].
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
         precision: of the convolutions, ``auto``, ``bfloat16`` or ``float32``.
 

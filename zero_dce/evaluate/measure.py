@@ -16,7 +16,7 @@ from torch import Tensor
 from zero_dce.evaluate.bootstrap import bootstrap_interval
 from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma, gamma_to_mean
 from zero_dce.evaluate.pictures import Pair, PictureSet
-from zero_dce.exposure import EXPOSED_MEAN, enhance_at
+from zero_dce.exposure import EXPOSED_MEAN, enhance_at, ev_for, expose
 from zero_dce.hardware import is_out_of_memory
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import to_image
@@ -106,7 +106,7 @@ def measure_methods(
 ) -> list[Method]:
     """Measure what needs no network and networks, by their names in the table, on all pictures, in float32.
 
-    Each network is measured at each exposure, see :func:`zero_dce.exposure.level_for`. Pictures that cannot be used are
+    Each network is measured at each exposure, see :func:`zero_dce.exposure.ev_for`. Pictures that cannot be used are
     left out of ``pictures``; ``longest`` is that of :func:`zero_dce.evaluate.pictures.read_pair`.
 
     Raises:
@@ -117,7 +117,10 @@ def measure_methods(
     if pictures.has_references():
         methods.append(_gamma_method("gamma best", _find_gamma(pictures, longest)))
     methods.append(Method(f"gamma to {EXPOSED_MEAN}", partial(gamma_to_mean, mean=EXPOSED_MEAN)))
-    methods.append(Method(f"curve to {EXPOSED_MEAN}", _one_curve))
+    # What the exposure alone does, without a network.
+    for exposure in dict.fromkeys((EXPOSED_MEAN, *exposures)):
+        if exposure != "off":
+            methods.append(Method(f"exposure {exposure} alone", partial(_expose, exposure)))
     for name, network in networks.items():
         for exposure in exposures:
             methods.append(_network_method(name, network, exposure, device))
@@ -172,11 +175,9 @@ def _gamma_method(name: str, gamma: float) -> Method:
     return Method(name, lambda image: image**gamma, {"gamma": gamma})
 
 
-def _one_curve(image: Tensor) -> Tensor:
-    """Apply the curve with one number for all pixels and iterations: what exposure alone does, without a network."""
-    flat = torch.zeros_like(image)
-    enhanced: Tensor = enhance_at(EXPOSED_MEAN, image, flat)
-    return enhanced
+def _expose(exposure: str | float, image: Tensor) -> Tensor:
+    exposed: Tensor = expose(image, ev_for(exposure, image, image))
+    return exposed
 
 
 def _network_method(name: str, network: CurveNet, exposure: str | float, device: torch.device) -> Method:

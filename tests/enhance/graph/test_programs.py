@@ -10,8 +10,10 @@ import pytest
 import torch
 
 from tests.helpers.networks import make_weights
+from zero_dce.curves import apply_curves
 from zero_dce.enhance.graph import BACKENDS, choose_backend
 from zero_dce.enhance.graph.programs import Operations, Program, as_input, enhancement, estimation, groups_of
+from zero_dce.exposure import expose
 from zero_dce.networks import make_network
 
 WEIGHTS = {name: make_weights(name) for name in ("zero_dce", "zero_dce_pp")}
@@ -27,9 +29,9 @@ def build_all(o: Operations, inputs: Sequence[Any]) -> list[Any]:
     return [
         inner,
         o.average(image, 2, 2),
-        calculated.clamp(0.2, 0.9),
+        calculated.clip(0.2, 0.9),
         o.concatenate(o.mean([red, green, blue]), o.tanh(red * 1.0)),
-        o.shift(image * 3.0, o.constant(np.full((1, 1, 1, 1), 1.5))),
+        1 - image ** o.constant(np.full((1, 1, 1, 1), 1.5)) - image**0.5 * 2.0**image,
         o.curve(image, o.constant(np.full((1, 1, 1, 1), -0.5))),
         (image + image * -2.0).relu().reshape(1, 1, 8, 18),
     ]
@@ -46,7 +48,7 @@ def test_operations_by_hand(name: str) -> None:
         IMAGE.reshape(3, 2, 4, 2, 3).mean((1, 3)),
         (root + planes / 4).clip(0.2, 0.9).transpose(1, 2, 0),
         np.stack((IMAGE.mean(2), np.tanh(IMAGE[..., 0])), axis=2),
-        (IMAGE * 3 - 1.5).clip(-1, 1),
+        1 - IMAGE**1.5 - IMAGE**0.5 * 2**IMAGE,
         IMAGE - (IMAGE**2 - IMAGE) / 2,
         np.zeros((8, 18, 1)),
     ]
@@ -62,13 +64,15 @@ def test_networks_are_the_modules(name: str, network: str) -> None:
     with torch.no_grad():
         outputs = make_network(WEIGHTS[network])(torch.from_numpy(IMAGE).permute(2, 0, 1)[None])
     enhanced, maps = (output[0].permute(1, 2, 0).numpy() for output in outputs)
-    found, mean = backend.run(enhancement(1.0, with_map=True), IMAGE, as_input(0.0))
+    found, mean = backend.run(enhancement(1.0, with_map=True), IMAGE)
     assert np.abs(found - enhanced).max() <= 1e-6
     assert np.abs(mean - maps.reshape(6, 8, -1, 3).mean(2)).max() <= 1e-6
     (estimated,) = backend.run(estimation(), IMAGE)
     assert np.abs(estimated - maps).max() <= 1e-6
-    _, shifted = backend.run(enhancement(0.5, with_map=True), IMAGE, as_input(0.4))
-    assert np.abs(shifted - ((maps - 0.4).clip(-1, 1) / 2).reshape(6, 8, -1, 3).mean(2)).max() <= 1e-6
+    exposed, half = backend.run(enhancement(0.5, with_map=True, exposed=True), IMAGE, as_input(0.4))
+    planes, half_maps = (values.transpose(2, 0, 1)[None] for values in (IMAGE, maps / 2))
+    assert np.abs(exposed - expose(apply_curves(planes, half_maps), 0.4)[0].transpose(1, 2, 0)).max() <= 2e-6
+    assert np.abs(half - (maps / 2).reshape(6, 8, -1, 3).mean(2)).max() <= 1e-6
 
 
 def test_groups() -> None:

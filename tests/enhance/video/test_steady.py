@@ -15,7 +15,7 @@ from zero_dce.enhance.fast.calibration import Regression
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.video import steady
 from zero_dce.enhance.video.flicker import flicker
-from zero_dce.enhance.video.steady import SteadyCurves, SteadyLevel, cells_of, is_cut, smooth
+from zero_dce.enhance.video.steady import SteadyCurves, SteadyExposure, cells_of, is_cut, smooth
 from zero_dce.images.canvas import ArrayCanvas
 
 
@@ -29,7 +29,7 @@ def steadily(
 ) -> np.ndarray:
     """Enhance frames with steady curves, without a file; or a picture with the curves of each frame in turn."""
     mode = enhancer.fast_for(8)
-    curves = SteadyCurves(mode, enhancer.level_of, smoothing)
+    curves = SteadyCurves(mode, enhancer.ev_of, smoothing)
     outputs = []
     for frame in frames:
         canvas = ArrayCanvas(frame)
@@ -92,20 +92,20 @@ def test_calibrations_are_renewed_gradually(monkeypatch: pytest.MonkeyPatch) -> 
     found = [field.regression for field in fields]
     expected = [1] * 6 + [1.25, 1.5, 1.75, 2, 2, 2] + [2.25, 2.5]
     assert [float(regression.bias[0, 0]) for regression in found] == pytest.approx(expected)
-    assert [field.level * 10 for field in fields] == pytest.approx(expected), "the level fades with them"
+    assert [field.ev * 10 for field in fields] == pytest.approx(expected), "the exposure fades with them"
     assert [len(regression.hidden) for regression in found[5:10]] == [1, 2, 2, 2, 1]
     assert found[7].high[0, 0] == 2
 
 
-def test_the_level_of_frames_that_are_enhanced_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_exposure_of_frames_that_are_enhanced_each_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     """It is held for some frames, then moves on step by step, and is new at once after a cut."""
     monkeypatch.setattr(steady, "RENEW", 3)
     monkeypatch.setattr(steady, "FADE", 2)
     found = iter([0.4, 0.8, -1.0])
-    level = SteadyLevel(lambda _: next(found))
+    exposure = SteadyExposure(lambda _: next(found))
     frame = ArrayCanvas(still_frames(1)[0])
-    levels = [level.next(frame, new_shot=number == 5) for number in range(6)]
-    assert levels == pytest.approx([0.4, 0.4, 0.4, 0.6, 0.7, -1.0])
+    evs = [exposure.next(frame, new_shot=number == 5) for number in range(6)]
+    assert evs == pytest.approx([0.4, 0.4, 0.4, 0.6, 0.7, -1.0])
 
 
 def test_smoothing_lowers_flicker(fast: Enhancer) -> None:

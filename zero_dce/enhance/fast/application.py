@@ -9,27 +9,33 @@ import numpy as np
 
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.fast.statistics import STATISTICS
-from zero_dce.enhance.graph.programs import Operations, Program, adjust_curves
+from zero_dce.enhance.graph.programs import Operations, Program, scale
 from zero_dce.enhance.pixels import FloatArray
+from zero_dce.exposure import expose
 from zero_dce.weights import MAPS
 
 # A part needs the statistics of the blocks around it: one block for enlarging maps, one more for means over 3 x 3.
 AROUND = 2
+# See zero_dce.enhance.fast.calibration.Regression.
+REGRESSION_ARRAYS = 7
 
 
-def application_program(network: str, strength: float, size: int, rows: int, columns: int, with_map: bool) -> Program:
+def application_program(
+    network: str, strength: float, exposed: bool, size: int, rows: int, columns: int, with_map: bool
+) -> Program:
     """Enhance ``rows`` x ``columns`` blocks of ``size`` pixels.
 
-    Inputs: their pixels; statistics of the blocks and of two more on each side; the picture's level; the regression's
-    matrices.
+    Inputs: their pixels; statistics of the blocks and of two more on each side; the regression's matrices; and, where
+    the enhanced picture is ``exposed``, by how many stops.
     Outputs: the enhanced pixels and, ``with_map``, the mean of their curve maps.
     """
     down, across = _enlargement(rows, size), _enlargement(columns, size)
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
-        o, (image, statistics, level, *regression) = operations, inputs
+        o, (image, statistics, *others) = operations, inputs
+        regression, ev = others[:REGRESSION_ARRAYS], others[REGRESSION_ARRAYS:]
         maps = _predict(o, statistics, regression, rows + 2, columns + 2, MAPS[network])
-        maps = adjust_curves(o, maps, level, strength)
+        maps = scale(maps, strength)
         parts = [maps] if MAPS[network] == 3 else o.split(maps, ITERATIONS)
         down_, across_ = o.constant(down), o.constant(across.T)
 
@@ -43,6 +49,8 @@ def application_program(network: str, strength: float, size: int, rows: int, col
             if index and len(parts) > 1:
                 full = enlarge(parts[index])
             enhanced = o.curve(enhanced, full)
+        if exposed:
+            enhanced = expose(enhanced, *ev)
         return [enhanced, enlarge(o.mean(parts))] if with_map else [enhanced]
 
     return Program("apply", build, pictures=2)
@@ -51,10 +59,10 @@ def application_program(network: str, strength: float, size: int, rows: int, col
 def _predict(o: Operations, statistics: Any, regression: Sequence[Any], rows: int, columns: int, maps: int) -> Any:
     low, high, hidden, hidden_bias, output, direct, bias = regression
     features = o.concatenate(o.crop(statistics, 1, 1, 1, 1), o.average(statistics, 3, 1))
-    features = features.reshape(1, 2 * STATISTICS, rows * columns).clamp(low, high)
+    features = features.reshape(1, 2 * STATISTICS, rows * columns).clip(low, high)
     units = (hidden @ features + hidden_bias).relu()
     result = output @ units + direct @ features + bias
-    return result.clamp(-1.0, 1.0).reshape(1, maps, rows, columns)
+    return result.clip(-1.0, 1.0).reshape(1, maps, rows, columns)
 
 
 def _enlargement(blocks: int, size: int) -> FloatArray:

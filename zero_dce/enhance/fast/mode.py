@@ -28,13 +28,13 @@ class Field:
         grid: the picture's blocks.
         statistics: of the blocks, rows x columns x 9.
         regression: from statistics to curve maps.
-        level: by which the maps are shifted, see :func:`zero_dce.exposure.shift_exposure`.
+        ev: by how many stops the enhanced picture is exposed, see :func:`zero_dce.exposure.expose`.
     """
 
     grid: BlockGrid
     statistics: FloatArray
     regression: Regression
-    level: float = 0.0
+    ev: float = 0.0
 
 
 class FastMode:
@@ -43,13 +43,16 @@ class FastMode:
     Args:
         network: ``zero_dce`` or ``zero_dce_pp``.
         size: the side of a block in pixels.
-        strength: the factor that scales the curve maps, once they are shifted by the level.
+        strength: the factor that scales the curve maps.
+        exposed: whether enhanced pictures are exposed too, by their field's ``ev``.
         network_backend: runs the network.
         backend: runs everything else, in float32.
     """
 
-    def __init__(self, network: str, size: int, strength: float, network_backend: Backend, backend: Backend) -> None:
-        self._network, self._size, self._strength = network, size, strength
+    def __init__(
+        self, network: str, size: int, strength: float, exposed: bool, network_backend: Backend, backend: Backend
+    ) -> None:
+        self._network, self._size, self._strength, self._exposed = network, size, strength, exposed
         self._network_backend, self._backend = network_backend, backend
         self._statistics, self._estimate = statistics_program(size), estimation()
         self._application = lru_cache(maxsize=16)(application_program)
@@ -59,10 +62,10 @@ class FastMode:
         """Return whether a picture is large enough for fast mode to save time."""
         return canvas.width * canvas.height >= LEAST_PIXELS and min(canvas.width, canvas.height) >= LEAST_SIDE
 
-    def estimate(self, canvas: Canvas, level: float) -> Field:
+    def estimate(self, canvas: Canvas, ev: float) -> Field:
         """Measure a picture's blocks, and learn how the network's curve maps depend on them."""
         grid, statistics = self.measure(canvas)
-        return Field(grid, statistics, self.calibrate(canvas, grid, statistics), level)
+        return Field(grid, statistics, self.calibrate(canvas, grid, statistics), ev)
 
     def measure(self, canvas: Canvas) -> tuple[BlockGrid, FloatArray]:
         """Return a picture's blocks and their statistics, rows x columns x 9."""
@@ -98,8 +101,9 @@ class FastMode:
         pixels = read_blocks(canvas, field.grid, *part)
         around = with_surroundings(field.statistics, part, AROUND)
         rows, columns = (span.stop - span.start for span in part)
-        program = self._application(self._network, self._strength, self._size, rows, columns, with_map)
-        return self._backend.run(program, pixels, around, as_input(field.level), *field.regression.arrays())
+        options = (self._network, self._strength, self._exposed, self._size, rows, columns, with_map)
+        ev = [as_input(field.ev)] if self._exposed else []
+        return self._backend.run(self._application(*options), pixels, around, *field.regression.arrays(), *ev)
 
 
 def _write(canvas: Canvas, grid: BlockGrid, part: Part, pixels: FloatArray) -> None:

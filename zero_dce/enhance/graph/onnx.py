@@ -33,8 +33,20 @@ class GraphValue:
     def __sub__(self, other: GraphValue) -> GraphValue:
         return self.graph.node("Sub", self, other)
 
+    def __rsub__(self, other: float) -> GraphValue:
+        return self.graph.node("Sub", other, self)
+
     def __mul__(self, other: GraphValue | float) -> GraphValue:
         return self.graph.node("Mul", self, other)
+
+    def __pow__(self, exponent: GraphValue | float) -> GraphValue:
+        """Raise values of at least 0; OpenVINO computes powers one by one, but logarithms many at once."""
+        if exponent == 0.5:
+            return self.sqrt()
+        return self.graph.node("Exp", self.graph.node("Log", self) * exponent)
+
+    def __rpow__(self, other: float) -> GraphValue:
+        return self.graph.node("Pow", other, self)
 
     def __matmul__(self, other: GraphValue) -> GraphValue:
         return self.graph.node("MatMul", self, other)
@@ -51,7 +63,7 @@ class GraphValue:
         """Return the absolute value."""
         return self.graph.node("Abs", self)
 
-    def clamp(self, low: GraphValue | float, high: GraphValue | float) -> GraphValue:
+    def clip(self, low: GraphValue | float, high: GraphValue | float) -> GraphValue:
         """Bring every element to the nearest in a range."""
         return self.graph.node("Min", self.graph.node("Max", self, low), high)
 
@@ -107,10 +119,6 @@ class OnnxGraph:
     def tanh(self, x: GraphValue) -> GraphValue:
         """Add a hyperbolic tangent."""
         return self.node("Tanh", x)
-
-    def shift(self, maps: GraphValue, level: GraphValue) -> GraphValue:
-        """Add a shift and a clamp."""
-        return (maps - level).clamp(-1.0, 1.0)
 
     def split(self, maps: GraphValue, parts: int) -> list[GraphValue]:
         """Cut channels."""

@@ -13,6 +13,7 @@ import numpy as np
 
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.pixels import FloatArray
+from zero_dce.exposure import expose
 from zero_dce.weights import DCE_NET_PP, Weights
 
 
@@ -20,7 +21,7 @@ class Operations(Protocol):
     """What programs are written in: PyTorch carries it out at once, :mod:`zero_dce.enhance.graph.onnx` records it.
 
     All pictures and maps are B x C x H x W, float32. They are PyTorch's tensors or have the same operators
-    (``+ - * @``) and methods (``relu``, ``sqrt``, ``abs``, ``clamp``, ``reshape``).
+    (``+ - * @ **``) and methods (``relu``, ``sqrt``, ``abs``, ``clip``, ``reshape``).
     """
 
     weights: Weights
@@ -33,9 +34,6 @@ class Operations(Protocol):
 
     def tanh(self, x: Any) -> Any:
         """Return the hyperbolic tangent, in float32; ``x`` may be overwritten."""
-
-    def shift(self, maps: Any, level: Any) -> Any:
-        """Return ``maps - level``, brought into [-1, 1]; the maps may be overwritten."""
 
     def split(self, maps: Any, parts: int) -> Sequence[Any]:
         """Cut the channels into equal parts."""
@@ -76,16 +74,19 @@ class Program:
     any_size: bool = False
 
 
-def enhancement(strength: float, with_map: bool = False) -> Program:
-    """From a picture and its level, 1 x 1 x 1 x 1, to the enhanced one and, ``with_map``, the mean of its curve maps.
+def enhancement(strength: float, with_map: bool = False, exposed: bool = False) -> Program:
+    """From a picture to the enhanced one and, ``with_map``, the mean of its curve maps.
 
-    See :func:`adjust_curves`.
+    With ``exposed``, a second input is the number of stops by which the enhanced picture is exposed, 1 x 1 x 1 x 1, see
+    :func:`zero_dce.exposure.expose`.
     """
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
-        image, level = inputs
-        maps = separate_maps(operations, adjust_curves(operations, estimate_curves(operations, image), level, strength))
+        image, *ev = inputs
+        maps = separate_maps(operations, scale(estimate_curves(operations, image), strength))
         enhanced = iterate_curve(operations, image, maps)
+        if exposed:
+            enhanced = expose(enhanced, *ev)
         return [enhanced, operations.mean(maps)] if with_map else [enhanced]
 
     return Program("enhance", build)
@@ -123,15 +124,14 @@ def estimate_curves(operations: Operations, image: Any) -> Any:
     return operations.tanh(layer(7, operations.concatenate(x1, x6), relu=False))
 
 
-def adjust_curves(operations: Operations, curve_maps: Any, level: Any, strength: float) -> Any:
-    """Shift curve maps by a level, see :func:`zero_dce.exposure.shift_exposure`, then scale them by ``strength``."""
-    shifted = operations.shift(curve_maps, level)
-    return shifted if strength == 1 else shifted * strength
+def scale(curve_maps: Any, strength: float) -> Any:
+    """Scale curve maps by ``strength``."""
+    return curve_maps if strength == 1 else curve_maps * strength
 
 
-def as_input(level: float) -> FloatArray:
-    """Return a level as programs take it, 1 x 1 x 1 x 1."""
-    return np.full((1, 1, 1, 1), level, np.float32)
+def as_input(ev: float) -> FloatArray:
+    """Return an exposure as programs take it, 1 x 1 x 1 x 1."""
+    return np.full((1, 1, 1, 1), ev, np.float32)
 
 
 def separate_maps(operations: Operations, curve_maps: Any) -> Sequence[Any]:

@@ -112,10 +112,6 @@ class PyTorchOperations:
         """Return the hyperbolic tangent, in float32: bfloat16 near 1 has steps of 1/128."""
         return x.float().tanh_()
 
-    def shift(self, maps: Tensor, level: Tensor) -> Tensor:
-        """Shift and clamp in place: these are the largest values of a tile."""
-        return maps.sub_(level).clamp_(-1, 1)
-
     def split(self, maps: Tensor, parts: int) -> Sequence[Tensor]:
         """Cut channels, without a copy."""
         return maps.chunk(parts, dim=1)

@@ -20,7 +20,7 @@ from zero_dce.enhance.pixels import FloatArray
 from zero_dce.enhance.video import UNSUITED, conversion
 from zero_dce.enhance.video.clip import ClipFrame, Item, open_clip
 from zero_dce.enhance.video.flicker import Flicker
-from zero_dce.enhance.video.steady import Curves, SteadyCurves, SteadyLevel, cells_of, is_cut
+from zero_dce.enhance.video.steady import Curves, SteadyCurves, SteadyExposure, cells_of, is_cut
 from zero_dce.enhance.video.writer import open_writer
 from zero_dce.files import atomic
 from zero_dce.images.canvas import ArrayCanvas, PixelArray
@@ -127,18 +127,18 @@ def enhance_clip(
 
 
 class _Exact:
-    """Enhances every frame by itself with the network, at a level that is held steady."""
+    """Enhances every frame by itself with the network, at an exposure that is held steady."""
 
     def __init__(self, enhancer: Enhancer, summary: ClipSummary) -> None:
         self._enhancer, self._summary = enhancer, summary
         self._cells: FloatArray | None = None
-        self._level = SteadyLevel(enhancer.level_of)
+        self._exposure = SteadyExposure(enhancer.ev_of)
 
     def enhance(self, pixels: PixelArray) -> PixelArray:
         before, self._cells = self._cells, cells_of(pixels)
         new_shot = is_cut(before, self._cells)
         frame = ArrayCanvas(pixels)
-        enhanced = self._enhancer.enhance(frame, level=self._level.next(frame, new_shot)).pixels
+        enhanced = self._enhancer.enhance(frame, ev=self._exposure.next(frame, new_shot)).pixels
         self._summary.before.add(pixels, new_shot)
         self._summary.after.add(enhanced, new_shot)
         return enhanced
@@ -149,7 +149,7 @@ class _Steady:
 
     def __init__(self, enhancer: Enhancer, smoothing: float, summary: ClipSummary) -> None:
         self._fast, self._summary = enhancer.fast_for(8), summary
-        self._curves = SteadyCurves(self._fast, enhancer.level_of, smoothing)
+        self._curves = SteadyCurves(self._fast, enhancer.ev_of, smoothing)
 
     def enhance(self, pixels: PixelArray) -> PixelArray:
         canvas = ArrayCanvas(pixels)

@@ -48,18 +48,18 @@ class SteadyCurves:
     block and its neighbours from its average, in 255ths: where something moves, the new statistics count at once, and
     nothing trails behind it. Only the curves are averaged, never the pixels.
 
-    The regression from statistics to maps, and the level of exposure, are kept for :data:`RENEW` frames and then fade
+    The regression from statistics to maps, and the exposure, are kept for :data:`RENEW` frames and then fade
     into new ones; new ones for every frame would flicker, and take longer than everything else. After a cut all start
     anew.
 
     Args:
         fast: estimates and applies the curves.
-        level_of: finds the level of a frame.
+        ev_of: finds the exposure of a frame, in stops.
         smoothing: 0 to 1. 0 takes every frame's own statistics; 1 follows only changes that exceed noise.
     """
 
-    def __init__(self, fast: FastMode, level_of: Callable[[Canvas], float], smoothing: float) -> None:
-        self._fast, self._level_of, self._smoothing = fast, level_of, smoothing
+    def __init__(self, fast: FastMode, ev_of: Callable[[Canvas], float], smoothing: float) -> None:
+        self._fast, self._ev_of, self._smoothing = fast, ev_of, smoothing
         self._average: FloatArray | None = None
         self._cells: FloatArray | None = None
         self._age = 0
@@ -83,40 +83,40 @@ class SteadyCurves:
         return Curves(field, replace(field, statistics=statistics), new_shot)
 
     def _calibrate(self, frame: Canvas, grid: BlockGrid, statistics: FloatArray) -> _Calibration:
-        return self._fast.calibrate(frame, grid, statistics), self._level_of(frame)
+        return self._fast.calibrate(frame, grid, statistics), self._ev_of(frame)
 
     def _faded(self) -> _Calibration:
         share = (self._age + 1) / (FADE + 1)
         if self._before is self._now or share >= 1:
             return self._now
-        (regression, level), (new_regression, new_level) = self._before, self._now
-        return blend(regression, new_regression, share), (1 - share) * level + share * new_level
+        (regression, ev), (new_regression, new_ev) = self._before, self._now
+        return blend(regression, new_regression, share), (1 - share) * ev + share * new_ev
 
 
-class SteadyLevel:
-    """The level of exposure of frames that are enhanced each by itself.
+class SteadyExposure:
+    """The exposure of frames that are enhanced each by itself.
 
     It is found at a cut and every :data:`RENEW` frames, and in between moves towards what was found.
 
     Args:
-        level_of: finds the level of a frame.
+        ev_of: finds the exposure of a frame, in stops.
     """
 
-    def __init__(self, level_of: Callable[[Canvas], float]) -> None:
-        self._level_of = level_of
+    def __init__(self, ev_of: Callable[[Canvas], float]) -> None:
+        self._ev_of = ev_of
         self._frames = 0
-        self._level = self._aim = 0.0
+        self._ev = self._aim = 0.0
 
     def next(self, frame: Canvas, new_shot: bool) -> float:
-        """Return the level of the next frame; ``new_shot`` says that a cut lies before it."""
+        """Return the exposure of the next frame; ``new_shot`` says that a cut lies before it."""
         if new_shot or self._frames == 0:
-            self._level = self._aim = self._level_of(frame)
+            self._ev = self._aim = self._ev_of(frame)
             self._frames = 0
         elif self._frames % RENEW == 0:
-            self._aim = self._level_of(frame)
+            self._aim = self._ev_of(frame)
         self._frames += 1
-        self._level += (self._aim - self._level) / FADE
-        return self._level
+        self._ev += (self._aim - self._ev) / FADE
+        return self._ev
 
 
 def cells_of(levels: FloatArray) -> FloatArray:

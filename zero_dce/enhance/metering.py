@@ -1,22 +1,23 @@
-"""The level of exposure of a picture that is enhanced tile by tile, found on a small copy of it."""
+"""The exposure of a picture that is enhanced tile by tile, found on a small copy of it."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from zero_dce.curves import apply_curves
 from zero_dce.enhance.graph import Backend
 from zero_dce.enhance.graph.programs import Program
 from zero_dce.enhance.reduce import reduced_pixels
-from zero_dce.exposure import level_for
+from zero_dce.exposure import ev_for
 from zero_dce.images.canvas import Canvas
 
 # The network runs on a copy whose longer side has at most so many pixels. A larger picture is averaged to that, which
-# changes its maps by little, and so their level by less.
+# changes its maps by little, and its mean by less.
 LONGEST_COPY = 512
 
 
-def find_level(canvas: Canvas, exposure: str | float, backend: Backend, estimate: Program) -> float:
-    """Return the level of a picture, see :func:`zero_dce.exposure.level_for`.
+def find_ev(canvas: Canvas, exposure: str | float, backend: Backend, estimate: Program) -> float:
+    """Return by how many stops a picture is to be exposed once it is enhanced, see :func:`zero_dce.exposure.ev_for`.
 
     Args:
         canvas: the picture; it is only read.
@@ -29,4 +30,4 @@ def find_level(canvas: Canvas, exposure: str | float, backend: Backend, estimate
     pixels = reduced_pixels(canvas, LONGEST_COPY)
     (maps,) = backend.run(estimate, pixels)
     image, curve_maps = (np.moveaxis(values, 2, 0)[None] for values in (pixels, maps))
-    return float(level_for(exposure, image, curve_maps).item())
+    return float(ev_for(exposure, image, apply_curves(image, curve_maps)).item())

@@ -1,4 +1,4 @@
-"""The level of a picture that is larger than what the network sees at once."""
+"""The exposure of a picture that is larger than what the network sees at once."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ import torch
 from tests.helpers.networks import make_weights
 from zero_dce.enhance.graph import choose_backend
 from zero_dce.enhance.graph.programs import estimation
-from zero_dce.enhance.level import LONGEST_COPY, find_level
-from zero_dce.exposure import exposure_level
+from zero_dce.enhance.metering import LONGEST_COPY, find_ev
+from zero_dce.exposure import ev_to_reach
 from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.networks import make_network
 
@@ -20,30 +20,30 @@ WEIGHTS = make_weights()
 
 
 def found(image: np.ndarray, exposure: str | float) -> float:
-    return find_level(ArrayCanvas(image), exposure, choose_backend("torch", WEIGHTS, "float32"), estimation())
+    return find_ev(ArrayCanvas(image), exposure, choose_backend("torch", WEIGHTS, "float32"), estimation())
 
 
 def test_a_small_picture_is_taken_as_it_is() -> None:
     image = np.random.default_rng(0).random((30, 50, 3), np.float32) / 3
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None]
     with torch.no_grad():
-        expected = exposure_level(pixels, make_network(WEIGHTS).estimate_curves(pixels), 0.4)
-    assert found(image, 0.4) == pytest.approx(expected.item(), abs=1e-6)
+        expected = ev_to_reach(make_network(WEIGHTS)(pixels)[0], 0.4)
+    assert found(image, 0.4) == pytest.approx(expected.item(), abs=1e-3)
 
 
 def test_a_large_one_is_that_of_its_small_copy() -> None:
     small = np.random.default_rng(0).random((40, LONGEST_COPY // 2, 3), np.float32) / 3
     large = small.repeat(4, axis=0).repeat(4, axis=1)
-    assert found(large, 0.4) == pytest.approx(found(small.repeat(2, axis=0).repeat(2, axis=1), 0.4), abs=1e-6)
+    assert found(large, 0.4) == pytest.approx(found(small.repeat(2, axis=0).repeat(2, axis=1), 0.4), abs=1e-3)
 
 
 def test_dark_8_bit_pictures_are_not_rounded_when_they_are_made_smaller() -> None:
     """Where levels 0 and 1 alternate, the small copy is half a level."""
     image = np.zeros((2 * LONGEST_COPY, 2 * LONGEST_COPY, 3), np.uint8)
     image[::2] = 1
-    assert found(image, 0.3) == pytest.approx(found(np.full((512, 512, 3), 0.5 / 255, np.float32), 0.3), abs=1e-6)
+    assert found(image, 0.3) == pytest.approx(found(np.full((512, 512, 3), 0.5 / 255, np.float32), 0.3), abs=1e-3)
 
 
 def test_off_computes_nothing() -> None:
     nothing = cast(Any, None)
-    assert find_level(nothing, "off", nothing, nothing) == 0.0
+    assert find_ev(nothing, "off", nothing, nothing) == 0.0
