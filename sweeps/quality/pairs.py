@@ -2,8 +2,9 @@
 
 python sweeps/quality/pairs.py ROOT FOLDER [EVERY]
 
-ROOT holds Dataset_Part1 and a pairs.csv. FOLDER gets ``dark.csv``, the pairs of pairs.csv, and ``bright.csv``, the
-frames whose mean is above 0.55 with the same references; both for ``zero_dce.evaluate --pairs``. The scenes are the
+ROOT holds Dataset_Part1 and a pairs.csv. FOLDER gets ``dark.csv``, the pairs of pairs.csv, ``bright.csv``, the frames
+whose mean is above 0.55 with the same references, and ``well.csv``, the well exposed frames, each its own reference;
+all for ``zero_dce.evaluate --pairs``. The scenes are the
 test side of ``data/split=scene data.split.test_fraction=0.2``. EVERY=3 takes every third pair.
 """
 
@@ -16,6 +17,7 @@ from pathlib import Path
 
 from zero_dce.data.index import find_sice
 from zero_dce.data.split import make_split
+from zero_dce.exposure import LEAST_WELL, MOST_WELL
 from zero_dce.images.decode import decode
 
 BRIGHT = 0.55
@@ -24,7 +26,7 @@ MEASURED_SIDE = 64
 
 
 def main(root: Path, folder: Path, every: int = 1) -> None:
-    """Write both files."""
+    """Write the files."""
     index = find_sice(root)
     references = index.pairs
     split = make_split(index.entries, root, 0.1, "scene", test_fraction=0.2)
@@ -32,14 +34,19 @@ def main(root: Path, folder: Path, every: int = 1) -> None:
     reference_of = {scene_of[low]: reference for low, reference in references.items()}
     dark: dict[str, str] = {}
     bright: dict[str, str] = {}
+    well: dict[str, str] = {}
     for path in split.test:
         reference = reference_of.get(scene_of[path])
         if path in references:
             dark[path] = references[path]
-        elif reference and reference != path and mean_of(root / path) > BRIGHT:
+            continue
+        mean = mean_of(root / path)
+        if LEAST_WELL <= mean <= MOST_WELL:
+            well[path] = path
+        if reference and reference != path and mean > BRIGHT:
             bright[path] = reference
     folder.mkdir(parents=True, exist_ok=True)
-    for name, pairs in (("dark", dark), ("bright", bright)):
+    for name, pairs in (("dark", dark), ("bright", bright), ("well", well)):
         write(folder / f"{name}.csv", dict(list(pairs.items())[::every]))
 
 

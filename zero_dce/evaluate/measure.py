@@ -59,6 +59,7 @@ OF_COMPARISON: dict[str, Measure] = {
     "mae": absolute_error,
     "mae_rgb_sum": summed_absolute_error,
     "delta_e": colour_error,
+    "saturation_to_reference": lambda output, reference: saturation_ratio(reference, output),
 }
 # Smaller pictures have no PIQE or SSIM. They are left out, so that all measures are means over the same pictures.
 LEAST_MEASURED_SIDE = max(BLOCK_SIDE, WINDOW)

@@ -20,6 +20,7 @@ GROUPS = {
         "mae": "MAE",
         "mae_rgb_sum": "MAE, sum over RGB of 255",
         "delta_e": "colour error CIEDE2000",
+        "saturation_to_reference": "saturation / reference's",
     },
     "of the picture": {
         "brightness": "brightness",
