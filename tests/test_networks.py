@@ -10,7 +10,7 @@ from torch.nn import functional as F
 
 from zero_dce.curves import apply_curves
 from zero_dce.module import ZeroDCE
-from zero_dce.networks import CurveNet, DCENet, DCENetPP, load_weights, save_weights
+from zero_dce.networks import CurveNet, DCENet, DCENetPP, load_weights, save_weights, start_from_identity
 from zero_dce.weights import read_weights
 
 BOTH = pytest.mark.parametrize("network", [DCENet, DCENetPP])
@@ -206,3 +206,20 @@ def test_saved_weights_load_again(network: type[CurveNet], tmp_path: Path) -> No
         torch.testing.assert_close(one, other)
     for name, value in before.state_dict().items():
         assert torch.equal(after.state_dict()[name], value)
+
+
+@BOTH
+def test_starting_from_the_identity(network: type[CurveNet]) -> None:
+    """Nothing changes, and all of the network learns after the first step, where its last layer is no longer 0."""
+    started = network()
+    start_from_identity(started)
+    image = torch.rand(2, 3, 24, 24, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(started(image)[0], image)
+    optimizer = torch.optim.SGD(started.parameters(), lr=0.1)
+    for _ in range(2):
+        optimizer.zero_grad()
+        (started(image)[0] - 0.5).square().mean().backward()
+        optimizer.step()
+    for name, parameter in started.named_parameters():
+        assert parameter.grad is not None
+        assert parameter.grad.abs().max() > 1e-6, name

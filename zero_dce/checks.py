@@ -77,6 +77,7 @@ OPTION_VALUES: Mapping[str, Number | OneOf | Flag] = {
     "model.network": OneOf(("zero_dce", "zero_dce_pp")),
     "model.learning_rate": Number(open_=True),
     "model.weight_decay": Number(),
+    "model.init": OneOf(("published", "identity")),
     "model.schedule": OneOf(("constant", "one_cycle")),
     "model.exposure": Number(0.05, 0.95, or_null=True),
     "loss.weights.spa": Number(),

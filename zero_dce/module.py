@@ -22,7 +22,7 @@ from zero_dce.metrics.means import (
     with_saturation_ratio,
 )
 from zero_dce.metrics.reference import PSNRGain
-from zero_dce.networks import NETWORKS, CurveNet, load_weights
+from zero_dce.networks import NETWORKS, CurveNet, load_weights, start_from_identity
 from zero_dce.weights import TITLES
 
 Batch = Mapping[str, Any]
@@ -61,6 +61,7 @@ class ZeroDCE(L.LightningModule):
         loss: the arguments of :class:`zero_dce.losses.CompositeLoss`; ``None`` is the released code's loss.
         learning_rate: of Adam; the paper's 1e-4.
         weight_decay: of Adam; the released code's 1e-4.
+        init: of untrained weights: ``published``, or ``identity``, see :func:`zero_dce.networks.start_from_identity`.
         schedule: of the learning rate: ``constant``, as published, or ``one_cycle``, which rises to it during the first
             part of the steps and falls to almost 0 at the end, see :func:`one_cycle`.
         exposure: the mean, in [0.05, 0.95], at which the losses see each enhanced picture in training, see
@@ -81,6 +82,7 @@ class ZeroDCE(L.LightningModule):
         loss: Mapping[str, Any] | None = None,
         learning_rate: float = 1e-4,
         weight_decay: float = 1e-4,
+        init: str = "published",
         schedule: str = "constant",
         exposure: float | None = None,
         weights: str | None = None,
@@ -89,6 +91,7 @@ class ZeroDCE(L.LightningModule):
         check_option("model.network", network)
         check_option("model.learning_rate", learning_rate)
         check_option("model.weight_decay", weight_decay)
+        check_option("model.init", init)
         check_option("model.schedule", schedule)
         check_option("model.exposure", exposure)
         # The loggers get the whole composed configuration instead, from zero_dce.train. The weights are not saved, as a
@@ -96,6 +99,8 @@ class ZeroDCE(L.LightningModule):
         self.save_hyperparameters(ignore=["weights"], logger=False)
         # Convolutions are fastest in the layout channels_last, on the CPU and on GPUs.
         self.network = NETWORKS[network]() if weights is None else _load(weights, network)
+        if init == "identity" and weights is None:
+            start_from_identity(self.network)
         self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
         self.loss = CompositeLoss(**(loss or {}))
         self.val_means = weighted_means((*CompositeLoss.NAMES, *MEASURE_NAMES))
