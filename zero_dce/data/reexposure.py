@@ -11,13 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zero_dce.exposure import WHITEST
+from zero_dce.exposure import expose
 
 # Exposures are drawn evenly between these, in stops.
 EVS = (-4.0, 2.0)
-# The variance of noise is shot x light + read^2. Both are drawn evenly between these powers of ten: pictures made
-# smaller have next to no noise, and a network that has only seen noisy ones blurs them.
-SHOT, READ = (-7.0, -2.4), (-5.0, -2.7)
+# An exponent near enough to sRGB's curve, to linear light.
+DISPLAY_GAMMA = 2.2
+# The variance of noise in linear light is shot x light + read^2. Both are drawn evenly between these powers of ten:
+# pictures made smaller have next to no noise, and a network that has only seen noisy ones blurs them.
+SHOT, READ = (-7.6, -3.0), (-5.3, -3.0)
 
 
 def expose_again(pictures: Tensor, seeds: Sequence[tuple[int, ...]]) -> Tensor:
@@ -40,8 +42,7 @@ def _expose_again(picture: Tensor, seed: tuple[int, ...]) -> Tensor:
     draw = np.random.default_rng(seed)
     ev, shot, read = (draw.uniform(*ends) for ends in (EVS, SHOT, READ))
     generator = torch.Generator(picture.device).manual_seed(int(draw.integers(2**32)))
-    light = -torch.log1p(-(picture.float() * (WHITEST / 255)).sqrt()) * 2**ev
+    light = expose(picture.float() / 255, ev) ** DISPLAY_GAMMA
     noise = torch.randn(light.shape, generator=generator, device=light.device)
-    light = (light + noise * (10**shot * light + 100**read).sqrt()).clamp_min(0)
-    exposed = torch.expm1(-light).square() / WHITEST
-    return (exposed * 255).round().clamp_max(255).to(torch.uint8)
+    noisy: Tensor = light + noise * (10**shot * light + 100**read).sqrt()
+    return (noisy.clamp(0, 1) ** (1 / DISPLAY_GAMMA) * 255).round().to(torch.uint8)
