@@ -45,6 +45,7 @@ OF_SEVERAL = {
     "review.judge": "the page in Chromium",
     "review.large": "the page in Chromium",
     "review.page": "the page in Chromium",
+    "review.page_exposure": "the page in Chromium",
     "review.page_pareto": "the page in Chromium",
     "structure": "this file",
     "sweep.plugins": "hydra_plugins",

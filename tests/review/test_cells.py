@@ -5,9 +5,11 @@ import io
 from pathlib import Path
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from tests.helpers.sweeps import SweepMaker, make_pictures
+from zero_dce.exposure import EXPOSED_MEAN, expose
 from zero_dce.review.cells import Cell, CellReader
 from zero_dce.review.collect import collect
 
@@ -25,6 +27,20 @@ def test_what_a_cell_holds(tmp_path: Path) -> None:
     content = cells[0, 10, "01"].content
     assert (content["size"], content["name"]) == ([48, 32], "scene/1.JPG")
     assert content["sides"] == ["input", "output", "curves"]
+
+
+def test_the_exposure_that_makes_outputs_equal(tmp_path: Path) -> None:
+    maker = SweepMaker(tmp_path, [{"exp": 3}], make_pictures(3))
+    run = maker.run(0, [0, 20])
+    Image.new("RGB", (48, 32)).save(run / "samples/step-000020/02_output.png")
+    cells = read_cells(tmp_path)
+    evs = [cells[0, 20, number].content["ev"] for number in ("00", "01")]
+    for ev, number in zip(evs, ("00", "01"), strict=True):
+        with Image.open(run / f"samples/step-000020/{number}_output.png") as output:
+            exposed = expose(np.asarray(output) / 255, ev)
+        assert exposed.mean() == pytest.approx(EXPOSED_MEAN, abs=0.004)
+    assert evs[0] > evs[1], "the darker one is exposed longer"
+    assert cells[0, 20, "02"].content["ev"] == 8, "black: the end of the range"
 
 
 def test_thumbnails_are_the_outputs_pixels(tmp_path: Path) -> None:

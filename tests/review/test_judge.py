@@ -51,7 +51,7 @@ def test_two_checkpoints_are_shown_without_their_names(report: Path, open_page: 
     for side in ("left", "right"):
         assert page.evaluate(f"document.getElementById('judge-{side}-picture').decode().then(() => true)")
     above = page.locator("#judge > .bar, #judge-pictures").all_inner_texts()
-    assert not any(word in text for text in above for word in ("run 0", "run 1", "run 2", "exp", "step"))
+    assert not any(word in text for text in above for word in ("run 0", "run 1", "run 2", "exp=", "step"))
     boxes = [page.locator(f"#judge-{side}-picture").bounding_box() for side in ("left", "right")]
     assert boxes[0]
     assert boxes[1]

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
+from zero_dce.exposure import EXPOSED_MEAN, ev_to_reach
 from zero_dce.images.capacity import check_capacity
 from zero_dce.images.decode import Pixels
 from zero_dce.records.run import CAPTION
@@ -26,6 +27,8 @@ THUMBNAIL_SIDE = 192
 THUMBNAIL_QUALITY = 80
 # WebP's effort, 0 to 6: with 3 it takes twice as long for files that are 4 % smaller.
 THUMBNAIL_EFFORT = 2
+# The page makes a filter for each exposure that occurs. Half a step moves no value by more than one level of 255.
+EV_STEP = 0.02
 # Pillow raises these for a file that is still being written, or damaged.
 UNREADABLE = (OSError, SyntaxError, ValueError)
 
@@ -75,6 +78,7 @@ class CellReader:
         cell.content = {
             "size": [width, height],
             "name": _picture_name(output.caption),
+            "ev": equal_ev(output.pixels),
             "flags": self._flags(picture, output, run.target),
             "sides": list(picture.files),
         }
@@ -117,6 +121,20 @@ class SavedPicture:
         stream = io.BytesIO()
         small.save(stream, "WEBP", quality=THUMBNAIL_QUALITY, method=THUMBNAIL_EFFORT)
         return base64.b64encode(stream.getvalue()).decode("ascii")
+
+
+def equal_ev(pixels: Pixels) -> float:
+    """Return by how many stops to expose a picture so that its mean is ``EXPOSED_MEAN``, to within half ``EV_STEP``.
+
+    Args:
+        pixels: uint8, H x W x 3.
+
+    Returns:
+        The range is [-8, 8]; its end where the mean cannot be reached, as from a black picture, which stays black.
+    """
+    image = np.float32(pixels.transpose(2, 0, 1)[None]) / 255
+    ev = ev_to_reach(image, EXPOSED_MEAN).item()
+    return round(round(ev / EV_STEP) * EV_STEP, 2)
 
 
 def _picture_name(caption: str) -> str:

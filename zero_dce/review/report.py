@@ -21,6 +21,7 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
+from zero_dce.exposure import EXPOSED_MEAN
 from zero_dce.files import finite, write_file
 from zero_dce.losses import CompositeLoss
 from zero_dce.records.run import Rows
@@ -101,6 +102,7 @@ def page_content(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any
         "numbers": sweep.numbers,
         "losses": PLOTTED_LOSSES,
         "objectives": sweep.objectives,
+        "exposed_mean": EXPOSED_MEAN,
         "flags": describe_flags({run.target for run in sweep.runs}),
         "choices": VOTE_SHARES,
         "verdicts": VERDICTS,

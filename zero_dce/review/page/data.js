@@ -35,6 +35,15 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// Some browsers keep nothing for a page that was opened as a file; then all is as at first next time.
+export function withStorage(act) {
+  try {
+    return act(localStorage);
+  } catch {
+    return null;
+  }
+}
+
 // The thumbnails of one picture by "run/step". Those of the others stay unparsed until they are chosen.
 let parsed = { number: null, thumbnails: {} };
 

@@ -4,6 +4,7 @@ import {
   byId, canPick, cellOf, copy, data, element, fileOf, flagElements, nameOf, pickCommand, pickParts, runs, sayMissing,
   short, SIDES, state, thumbnail,
 } from "./data.js";
+import { setExposure } from "./exposure.js";
 import { objectives, valueAt } from "./fields.js";
 import { frontBadge, objectiveValues } from "./pareto.js";
 import { pin, point, rowOf } from "./pointing.js";
@@ -139,6 +140,7 @@ function pictureOf(run, step, content) {
   // The element has the picture's shape before it is decoded, so that nothing moves.
   const image = element("img", { alt: "", width, height, decoding: "async", "data-source": source });
   image.style.width = `calc(var(--cell) * ${Math.min(1, width / height)})`;
+  setExposure(image, run, step, state.side);
   image.onerror = () => {
     sayMissing();
     image.replaceWith(`${SIDES[state.side]} is missing`);

@@ -1,12 +1,13 @@
 // Two outputs of one picture side by side, without names: which is better? The answers rank the marked checkpoints.
 
 import { byId, cellOf, data, element, fileOf, missingText, nameOf, runs, say, sayMissing, state } from "./data.js";
+import { isEqual, setExposure, toggleExposure } from "./exposure.js";
 import { cellElement, focusCell, pickButtons } from "./grid.js";
 import { rankVotes } from "./ranking.js";
 
 export const judging = byId("judge");
 const candidates = []; // [run, step]
-const votes = []; // { left, right, picture, choice }, left and right are places in candidates
+const votes = []; // { left, right, picture, choice, equal_exposure }, left and right are places in candidates
 let pair = null; // what is shown: { left, right, picture }
 let unsaved = false; // there are votes that no file has
 let asked = false; // whether they are to be discarded
@@ -111,6 +112,7 @@ function showPair(shown) {
       sayTrouble(missingText([file]));
     };
     image.src = file;
+    setExposure(image, run, step, "output", shown.picture);
   }
 }
 
@@ -127,7 +129,7 @@ function changed(now) {
 
 function vote(choice) {
   if (!pair || !byId("judge-missing").hidden) return;
-  votes.push({ ...pair, choice });
+  votes.push({ ...pair, choice, equal_exposure: isEqual() });
   changed(true);
   nextPair();
 }
@@ -208,7 +210,7 @@ addEventListener("beforeunload", (event) => unsaved && event.preventDefault());
 
 export const JUDGE_KEYS = {
   ArrowLeft: () => vote("left"), ArrowRight: () => vote("right"),
-  ArrowDown: () => vote("equal"), "=": () => vote("equal"), Backspace: undoVote,
+  ArrowDown: () => vote("equal"), "=": () => vote("equal"), Backspace: undoVote, e: toggleExposure,
 };
 
 for (const choice of ["left", "right", "equal"]) byId(`judge-${choice}`).onclick = () => vote(choice);

@@ -1,8 +1,9 @@
 // Puts the parts together: what is chosen above the grid, the keys, and the start.
 
 import {
-  byId, canPick, choice, copy, data, element, fileOf, mark, pickCommand, runs, say, sayMissing, SIDES, state,
+  byId, canPick, choice, copy, data, element, fileOf, mark, pickCommand, runs, say, sayMissing, SIDES, state, withStorage,
 } from "./data.js";
+import { toggleExposure } from "./exposure.js";
 import { numericFields } from "./fields.js";
 import { applyFilter } from "./filter.js";
 import { buildGrid, fillCells, focusCell, grid, lastStep, moveTo, neighbour, showCommand, showRows } from "./grid.js";
@@ -11,15 +12,6 @@ import { explainFront } from "./pareto.js";
 import { buildPlotChoices, drawPlots } from "./plots.js";
 import { point } from "./pointing.js";
 import { moveSlider, openViewer, showPicture, showSide, slider, toggleCompare, view, viewer, zoom } from "./viewer.js";
-
-// Some browsers keep nothing for a page that was opened as a file; then the theme is dark again next time.
-function withStorage(act) {
-  try {
-    return act(localStorage);
-  } catch {
-    return null;
-  }
-}
 
 function choosePicture(number) {
   state.number = number;
@@ -156,7 +148,7 @@ const ARROWS = { ArrowLeft: "left", ArrowRight: "right", ArrowUp: "up", ArrowDow
 const SIDE_KEYS = { i: "input", o: "output", c: "curves" };
 const KEYS = {
   "[": () => stepPicture(-1), "]": () => stepPicture(1),
-  k: () => toggleCandidate(state.run, state.step), p: copyCommand,
+  e: toggleExposure, k: () => toggleCandidate(state.run, state.step), p: copyCommand,
 };
 const GRID_KEYS = {
   Enter: () => state.run && openViewer(state.run, state.step), g: togglePlots,

@@ -3,6 +3,7 @@
 import {
   byId, cellOf, fileOf, flagElements, mark, missingText, nameOf, sayMissing, short, SIDES, state,
 } from "./data.js";
+import { setExposure } from "./exposure.js";
 import { valueAt } from "./fields.js";
 import { fillCommand, focusCell, moveTo, neighbour } from "./grid.js";
 
@@ -31,8 +32,8 @@ export async function showPicture() {
   const loading = [load(run, step, view.side), beside ? load(run, step, "input") : null];
   const [shown, before] = await Promise.all(loading);
   if (request !== view.request) return;
-  showImage("shown", shown);
-  showImage("before", before);
+  showImage("shown", shown, view.side);
+  showImage("before", before, "input");
   handle.hidden = !before || !shown;
   slider.disabled = handle.hidden;
   byId("slider-label").style.visibility = handle.hidden ? "hidden" : "";
@@ -57,12 +58,13 @@ async function load(run, step, side) {
   }
 }
 
-function showImage(name, loaded) {
+function showImage(name, loaded, side) {
   const image = byId(name);
   image.hidden = !loaded;
   if (!loaded) return image.removeAttribute("src");
   image.src = loaded.src;
-  image.alt = `${name === "before" ? "input" : view.side}, ${nameOf(state.run)}, step ${state.step}`;
+  image.alt = `${side}, ${nameOf(state.run)}, step ${state.step}`;
+  setExposure(image, state.run, state.step, side);
 }
 
 function sayWhatLacks(run, step, lacking) {
