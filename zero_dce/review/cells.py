@@ -133,7 +133,7 @@ def equal_ev(pixels: Pixels) -> float:
         The range is [-8, 8]; its end where the mean cannot be reached, as from a black picture, which stays black.
     """
     image = np.float32(pixels.transpose(2, 0, 1)[None]) / 255
-    ev = ev_to_reach(image, EXPOSED_MEAN).item()
+    ev = float(ev_to_reach(image, EXPOSED_MEAN).item())
     return round(round(ev / EV_STEP) * EV_STEP, 2)
 
 
