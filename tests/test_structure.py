@@ -41,6 +41,7 @@ OF_SEVERAL = {
     "enhance.graph.graph": "the room itself, which chooses a backend",
     "imports": "what commands load",
     "notebooks": "notebooks",
+    "photographs": "sweeps/quality/photographs.py",
     "repository": "committed files",
     "review.judge": "the page in Chromium",
     "review.large": "the page in Chromium",
