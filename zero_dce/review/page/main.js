@@ -1,7 +1,21 @@
 // Puts the parts together: what is chosen above the grid, the keys, and the start.
 
 import {
-  byId, canPick, choice, copy, data, element, fileOf, mark, pickCommand, runs, say, sayMissing, SIDES, state, withStorage,
+  byId,
+  canPick,
+  choice,
+  copy,
+  data,
+  element,
+  fileOf,
+  mark,
+  pickCommand,
+  runs,
+  say,
+  sayMissing,
+  SIDES,
+  state,
+  withStorage,
 } from "./data.js";
 import { toggleExposure } from "./exposure.js";
 import { numericFields } from "./fields.js";
