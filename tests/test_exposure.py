@@ -114,6 +114,13 @@ def test_a_large_picture_is_measured_on_a_grid() -> None:
     assert means_of(expose(image, ev_to_reach(image, 0.44))) == pytest.approx([0.44], abs=0.005)
 
 
+def test_a_picture_that_keeps_its_mean_is_not_brightened_by_what_the_grid_leaves_out() -> None:
+    """On the grid's pixels it is darker than elsewhere."""
+    image = pictures(0.7, side=2 * GRID, spread=0.3)
+    image[..., 1::2, 1::2] -= 0.05
+    assert ev_for("auto", image, image).abs().max() <= 1e-3
+
+
 def test_lights_in_a_black_sky_are_not_blown() -> None:
     """A tenth of the picture is lit: the target would need all of it to be white."""
     image = torch.full((1, 3, 20, 20), 0.01)

@@ -192,7 +192,8 @@ def ev_for(exposure: str | float, image: Any, enhanced: Any) -> Any:
     if exposure == "off":
         return 0 * image[:, :1, :1, :1]
     if exposure == "auto":
-        return ev_to_reach(enhanced, suited_target(image), image, MOST_NEWLY_CLIPPED)
+        # From the same pixels: a picture that is to keep its mean is not to change by what a grid leaves out.
+        return ev_to_reach(enhanced, suited_target(_sample(_detach(image))), image, MOST_NEWLY_CLIPPED)
     return ev_to_reach(enhanced, exposure)
 
 
