@@ -77,7 +77,7 @@ def ev_to_reach(image: Any, target: Any, before: Any = None, most_newly_clipped:
         target: the mean, a number or B x 1 x 1 x 1, range [0, 1].
         before: with ``most_newly_clipped``, the picture before it was enhanced; what was clipped there may stay so.
         most_newly_clipped: the largest share of values, in [0, 1], that may rise above :data:`ALL_BUT_WHITE`, and
-            that may fall below :data:`CRUSHED`; where the target would need more, the picture stays darker, or brighter.
+            that may fall below :data:`CRUSHED`; where the target would need more, the picture stays darker or brighter.
 
     Returns:
         B x 1 x 1 x 1, range [-8, 8], for :func:`expose`. No gradient flows through the search. Where the target cannot
