@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 from zero_dce import exposure
 from zero_dce.curves import apply_curves
 from zero_dce.exposure import (
-    ALL_BUT_WHITE,
     EXPOSED_MEAN,
     GRID,
     MOST_EV,
     MOST_NEWLY_CLIPPED,
+    WHITEST,
     check_exposure,
     enhance_at,
     ev_for,
@@ -128,8 +128,8 @@ def test_lights_in_a_black_sky_are_not_blown() -> None:
     blown = expose(image, ev_to_reach(image, EXPOSED_MEAN))
     kept = expose(image, ev_for("auto", image, image))
     assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN - 0.3 * 0.9)
-    assert (blown > ALL_BUT_WHITE).float().mean() > 0.09
-    assert (kept > ALL_BUT_WHITE).float().mean() <= MOST_NEWLY_CLIPPED
+    assert (blown > WHITEST).float().mean() > 0.09
+    assert (kept > WHITEST).float().mean() <= MOST_NEWLY_CLIPPED
     assert image.mean() < kept.mean() < 0.2, "night stays night"
 
 
@@ -138,7 +138,7 @@ def test_a_dark_room_with_a_window_is_brightened_until_the_window_would_clip() -
     image[..., :4, :10] = 0.6 + 0.3 * torch.rand(1, 3, 4, 10, generator=torch.Generator().manual_seed(0))
     kept = expose(image, ev_for("auto", image, image))
     assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN)
-    assert 0.5 * MOST_NEWLY_CLIPPED < (kept > ALL_BUT_WHITE).float().mean() <= MOST_NEWLY_CLIPPED
+    assert 0.5 * MOST_NEWLY_CLIPPED < (kept > WHITEST).float().mean() <= MOST_NEWLY_CLIPPED
     assert kept.mean() > 1.5 * image.mean()
 
 
@@ -157,9 +157,9 @@ def test_a_burnt_picture_is_darkened_until_it_would_be_crushed() -> None:
 def test_what_the_enhancement_clips_counts_as_newly_clipped() -> None:
     image = pictures(0.2)
     enhanced = (image * 5).clamp(0, 1)
-    assert (enhanced > ALL_BUT_WHITE).float().mean() > 0.05
+    assert (enhanced > WHITEST).float().mean() > 0.05
     ev = ev_to_reach(enhanced, 0.97, image, MOST_NEWLY_CLIPPED)
-    assert (expose(enhanced, ev) > ALL_BUT_WHITE).float().mean() <= MOST_NEWLY_CLIPPED
+    assert (expose(enhanced, ev) > WHITEST).float().mean() <= MOST_NEWLY_CLIPPED
     assert ev < ev_to_reach(enhanced, 0.97, enhanced, MOST_NEWLY_CLIPPED)
 
 

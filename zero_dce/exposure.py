@@ -33,8 +33,8 @@ EXPOSED_MEAN, LEAST_WELL, MOST_WELL = 0.44, 0.36, 0.56
 NUDGE, LEAST_RISE = 0.05, 0.02
 # A photograph's values above count as burnt: of what was there, a JPEG keeps no more than traces.
 NEAR_WHITE = 0.98
-# What an exposure clips: values that become white in 8 bits, and those that can no longer be told from black.
-ALL_BUT_WHITE, CRUSHED = 1 - 0.5 / 255, 0.02
+# An exposure clips what it brings above WHITEST, and what can no longer be told from black.
+CRUSHED = 0.02
 # `auto` newly clips at most this share of a picture's values at either end.
 MOST_NEWLY_CLIPPED = 0.01
 # How far below and above the range a picture's aim changes over, and the shares of clipped values between which a
@@ -76,7 +76,7 @@ def ev_to_reach(image: Any, target: Any, before: Any = None, most_newly_clipped:
         image: B x 3 x H x W, range [0, 1].
         target: the mean, a number or B x 1 x 1 x 1, range [0, 1].
         before: with ``most_newly_clipped``, the picture before it was enhanced; what was clipped there may stay so.
-        most_newly_clipped: the largest share of values, in [0, 1], that may rise above :data:`ALL_BUT_WHITE`, and
+        most_newly_clipped: the largest share of values, in [0, 1], that may rise above :data:`WHITEST`, and
             that may fall below :data:`CRUSHED`; where the target would need more, the picture stays darker or brighter.
 
     Returns:
@@ -85,10 +85,10 @@ def ev_to_reach(image: Any, target: Any, before: Any = None, most_newly_clipped:
     """
     image = _sample(_detach(image))
     before = image if before is None else _sample(_detach(before))
-    below_white, above_black = before <= ALL_BUT_WHITE, before >= CRUSHED
+    below_white, above_black = before <= WHITEST, before >= CRUSHED
 
     def is_too_bright(exposed: Any) -> Any:
-        burnt = _mean(1.0 * ((exposed > ALL_BUT_WHITE) & below_white))
+        burnt = _mean(1.0 * ((exposed > WHITEST) & below_white))
         return (_mean(exposed) > target) | (burnt > most_newly_clipped)
 
     def is_not_crushed(exposed: Any) -> Any:

@@ -4,8 +4,8 @@ python sweeps/quality/pairs.py ROOT FOLDER [EVERY]
 
 ROOT holds Dataset_Part1 and a pairs.csv. FOLDER gets ``dark.csv``, the pairs of pairs.csv, ``bright.csv``, the frames
 whose mean is above 0.55 with the same references, and ``well.csv``, the well exposed frames, each its own reference;
-all for ``zero_dce.evaluate --pairs``. The scenes are the
-test side of ``data/split=scene data.split.test_fraction=0.2``. EVERY=3 takes every third pair.
+all for ``zero_dce.evaluate --pairs``. The scenes are the test side of ``data/split=scene
+data.split.test_fraction=0.2``. EVERY=3 takes every third pair.
 """
 
 from __future__ import annotations

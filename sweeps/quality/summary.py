@@ -53,21 +53,21 @@ def label(row: dict[str, Any]) -> str:
     """Return a method's name without its seed, and its exposure."""
     path = Path(row["name"])
     name = f"{path.parent.name}, all seeds" if path.name.isdigit() else path.name
-    if "gamma" in row and row["name"] == "gamma best":
+    if name == "gamma best":
         name = f"{name} ({row['gamma']:.2f})"
     return f"{name}, {row['exposure']}" if "exposure" in row else name
 
 
 def cell(seeds: list[dict[str, Any]], measure: str) -> str:
     """Return the mean over seeds with its range; of one run, with the PSNR's bootstrap interval over pictures."""
-    found = [means.get(measure) for means in seeds]
-    if not all(found):
+    found = [means[measure] for means in seeds if means.get(measure)]
+    if len(found) < len(seeds):
         return "-"
-    values, form = [one["mean"] for one in found if one], HEADINGS[measure][1]
+    values, form = [one["mean"] for one in found], HEADINGS[measure][1]
     text = format(statistics.fmean(values), form)
     if len(values) > 1:
         return f"{text} [{min(values):{form}}, {max(values):{form}}]"
-    if measure == "psnr" and found[0]:
+    if measure == "psnr":
         low, high = found[0]["interval"]
         return f"{text} [{low:{form}}, {high:{form}}]"
     return text

@@ -69,8 +69,7 @@ class Enhancer:
         self._backends: dict[str, Backend] = {}
         self._fast: dict[int, FastMode] = {}
         self._exposed = exposure != "off"
-        self._plain = enhancement(strength, exposed=self._exposed)
-        self._with_map = enhancement(strength, with_map=True, exposed=self._exposed)
+        self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
         self._estimate = estimation(any_size=True)
         # A wrong backend or precision is reported here, before any picture is read.
         self.backend_for(8)

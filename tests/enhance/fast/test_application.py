@@ -26,7 +26,7 @@ def test_application_by_hand(backend: str, network: str) -> None:
     matrices = [-limits, limits, zeros["hidden"], np.zeros((256, 1), np.float32), zeros["output"], direct]
     bias = np.full((maps, 1), -0.1, np.float32)
     tool = choose_backend(backend, make_weights(network), "float32")
-    program = application_program(network, 0.5, True, 4, 5, 7, with_map=True)
+    program = application_program(network, 0.5, 4, 5, 7, with_map=True)
     enhanced, mean_map = tool.run(program, image, statistics, *matrices, bias, as_input(-0.5))
     columns = np.interp((np.arange(28) + 0.5) / 4 - 0.5, np.arange(-2, 9), np.linspace(0, 0.5, 11))
     expected_map = np.broadcast_to((-0.1 - columns[:, None]) / 2, (20, 28, 3))

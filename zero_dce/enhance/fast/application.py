@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from zero_dce.curves import ITERATIONS
+from zero_dce.enhance.fast.calibration import Regression
 from zero_dce.enhance.fast.statistics import STATISTICS
 from zero_dce.enhance.graph.programs import Operations, Program, scale
 from zero_dce.enhance.pixels import FloatArray
@@ -16,17 +18,14 @@ from zero_dce.weights import MAPS
 
 # A part needs the statistics of the blocks around it: one block for enlarging maps, one more for means over 3 x 3.
 AROUND = 2
-# See zero_dce.enhance.fast.calibration.Regression.
-REGRESSION_ARRAYS = 7
+REGRESSION_ARRAYS = len(fields(Regression))
 
 
-def application_program(
-    network: str, strength: float, exposed: bool, size: int, rows: int, columns: int, with_map: bool
-) -> Program:
+def application_program(network: str, strength: float, size: int, rows: int, columns: int, with_map: bool) -> Program:
     """Enhance ``rows`` x ``columns`` blocks of ``size`` pixels.
 
-    Inputs: their pixels; statistics of the blocks and of two more on each side; the regression's matrices; and, where
-    the enhanced picture is ``exposed``, by how many stops.
+    Inputs: their pixels; statistics of the blocks and of two more on each side; the regression's matrices; and, if the
+    enhanced picture is to be exposed, by how many stops.
     Outputs: the enhanced pixels and, ``with_map``, the mean of their curve maps.
     """
     down, across = _enlargement(rows, size), _enlargement(columns, size)
@@ -49,7 +48,7 @@ def application_program(
             if index and len(parts) > 1:
                 full = enlarge(parts[index])
             enhanced = o.curve(enhanced, full)
-        if exposed:
+        if ev:
             enhanced = expose(enhanced, *ev)
         return [enhanced, enlarge(o.mean(parts))] if with_map else [enhanced]
 

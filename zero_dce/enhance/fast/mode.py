@@ -101,9 +101,9 @@ class FastMode:
         pixels = read_blocks(canvas, field.grid, *part)
         around = with_surroundings(field.statistics, part, AROUND)
         rows, columns = (span.stop - span.start for span in part)
-        options = (self._network, self._strength, self._exposed, self._size, rows, columns, with_map)
+        program = self._application(self._network, self._strength, self._size, rows, columns, with_map)
         ev = [as_input(field.ev)] if self._exposed else []
-        return self._backend.run(self._application(*options), pixels, around, *field.regression.arrays(), *ev)
+        return self._backend.run(program, pixels, around, *field.regression.arrays(), *ev)
 
 
 def _write(canvas: Canvas, grid: BlockGrid, part: Part, pixels: FloatArray) -> None:

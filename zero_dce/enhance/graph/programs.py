@@ -74,18 +74,17 @@ class Program:
     any_size: bool = False
 
 
-def enhancement(strength: float, with_map: bool = False, exposed: bool = False) -> Program:
+def enhancement(strength: float, with_map: bool = False) -> Program:
     """From a picture to the enhanced one and, ``with_map``, the mean of its curve maps.
 
-    With ``exposed``, a second input is the number of stops by which the enhanced picture is exposed, 1 x 1 x 1 x 1, see
-    :func:`zero_dce.exposure.expose`.
+    Where there is a second input, the enhanced picture is exposed by so many stops, see :func:`as_input`.
     """
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
         image, *ev = inputs
         maps = separate_maps(operations, scale(estimate_curves(operations, image), strength))
         enhanced = iterate_curve(operations, image, maps)
-        if exposed:
+        if ev:
             enhanced = expose(enhanced, *ev)
         return [enhanced, operations.mean(maps)] if with_map else [enhanced]
 
@@ -130,7 +129,7 @@ def scale(curve_maps: Any, strength: float) -> Any:
 
 
 def as_input(ev: float) -> FloatArray:
-    """Return an exposure as programs take it, 1 x 1 x 1 x 1."""
+    """Return an exposure, in stops, as programs take it for :func:`zero_dce.exposure.expose`: 1 x 1 x 1 x 1."""
     return np.full((1, 1, 1, 1), ev, np.float32)
 
 

@@ -1,20 +1,7 @@
 // Puts the parts together: what is chosen above the grid, the keys, and the start.
 
 import {
-  byId,
-  canPick,
-  choice,
-  copy,
-  data,
-  element,
-  fileOf,
-  mark,
-  pickCommand,
-  runs,
-  say,
-  sayMissing,
-  SIDES,
-  state,
+  byId, canPick, choice, copy, data, element, fileOf, mark, pickCommand, runs, say, sayMissing, SIDES, state,
   withStorage,
 } from "./data.js";
 import { toggleExposure } from "./exposure.js";
