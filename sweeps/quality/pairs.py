@@ -19,6 +19,7 @@ from zero_dce.data.index import find_sice
 from zero_dce.data.split import make_split
 from zero_dce.exposure import LEAST_WELL, MOST_WELL
 from zero_dce.images.decode import decode
+from zero_dce.terminal import errors_as_messages
 
 BRIGHT = 0.55
 # The mean of a picture does not need all of its pixels.
@@ -67,4 +68,5 @@ def write(file: Path, pairs: Mapping[str, str]) -> None:
 if __name__ == "__main__":
     if len(sys.argv) not in (3, 4):
         sys.exit(__doc__)
-    main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))
+    with errors_as_messages():
+        main(Path(sys.argv[1]), Path(sys.argv[2]), *map(int, sys.argv[3:]))

@@ -14,6 +14,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from zero_dce.terminal import errors_as_messages
+
 HEADINGS = {
     "psnr": ("PSNR dB", ".2f"),
     "psnr_equal_mean": ("at equal mean", ".2f"),
@@ -76,4 +78,5 @@ def cell(seeds: list[dict[str, Any]], measure: str) -> str:
 if __name__ == "__main__":
     if len(sys.argv) < 2:
         sys.exit(__doc__)
-    main(sys.argv[1:])
+    with errors_as_messages():
+        main(sys.argv[1:])
