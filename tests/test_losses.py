@@ -160,10 +160,12 @@ def self_dace(image: np.ndarray, enhanced: np.ndarray, maps: np.ndarray) -> dict
 
     def pooled(pixels: np.ndarray) -> np.ndarray:
         batch, _, height, width = pixels.shape
-        return pixels.reshape(batch, 3, height // 4, 4, width // 4, 4).mean(axis=(3, 5))
+        means: np.ndarray = pixels.reshape(batch, 3, height // 4, 4, width // 4, 4).mean(axis=(3, 5))
+        return means
 
     def shares(means: np.ndarray, least: float) -> np.ndarray:
-        return means / (means.sum(axis=1, keepdims=True) + least)
+        share: np.ndarray = means / (means.sum(axis=1, keepdims=True) + least)
+        return share
 
     before, after = pooled(image), pooled(enhanced)
     colour = np.sqrt(((shares(before, 1e-10) - 1 / 3) ** 2).sum(axis=1))

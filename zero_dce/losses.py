@@ -114,7 +114,7 @@ def exposure_control_loss(
     intensity = _regions(enhanced, region)
     if colour_aware:
         shares = _colour_shares(_pool(_input(image, "loss.exp.colour_aware"), region), 1e-10)
-        colourfulness = torch.linalg.vector_norm(shares - 1 / 3, dim=1, keepdim=True)
+        colourfulness: Tensor = torch.linalg.vector_norm(shares - 1 / 3, dim=1, keepdim=True)
         gap = intensity - target * (1 - colourfulness)
     else:
         gap = intensity - target
