@@ -17,12 +17,13 @@ from zero_dce.losses import (
     colour_constancy_loss,
     exposure_control_loss,
     illumination_smoothness_loss,
+    local_colour_loss,
     restoration_loss,
     spatial_consistency_loss,
 )
 from zero_dce.train.configuration import config_folder
 
-PRESETS = ("official", "paper", "report", "report_code", "plusplus")
+PRESETS = ("official", "paper", "report", "report_code", "plusplus", "self_dace")
 
 
 def preset(name: str) -> dict[str, Any]:
@@ -104,11 +105,88 @@ def test_exposure_by_hand(distance: Any, expected: float) -> None:
         ({"power": 2, "root": False}, 0.01 + 0.09 + 0.04),
         ({"power": 2, "root": True}, math.sqrt(0.01 + 0.09 + 0.04)),
         ({"power": 4, "root": True}, math.sqrt(1e-4 + 81e-4 + 16e-4)),
+        # The shares are the same values, 0.2, 0.3 and 0.5.
+        ({"power": 2, "root": False, "compare": "shares"}, (2 / 15) ** 2 + (1 / 30) ** 2 + (1 / 6) ** 2),
     ],
 )
 def test_colour_by_hand(options: dict[str, Any], expected: float) -> None:
     image = torch.tensor([0.2, 0.3, 0.5]).view(1, 3, 1, 1).expand(2, 3, 4, 4)
     assert colour_constancy_loss(image, **options).item() == pytest.approx(expected, rel=1e-5)
+    if "compare" in options:
+        darker = colour_constancy_loss(image / 10, **options)
+        assert darker.item() == pytest.approx(expected, rel=1e-5), "shares do not depend on the brightness"
+
+
+@pytest.mark.parametrize(
+    ("colour", "target"),
+    [
+        ((0.2, 0.2, 0.2), 0.5),
+        # One primary is at sqrt(2/3) from grey, two are at sqrt(1/6).
+        ((0.3, 0.0, 0.0), 0.5 * (1 - math.sqrt(2 / 3))),
+        ((0.0, 0.4, 0.4), 0.5 * (1 - math.sqrt(1 / 6))),
+        # Black has the shares 0, which are at sqrt(1/3).
+        ((0.0, 0.0, 0.0), 0.5 * (1 - math.sqrt(1 / 3))),
+    ],
+)
+@pytest.mark.parametrize("distance", ["squared", "absolute"])
+def test_colour_aware_exposure_by_hand(colour: tuple[float, ...], target: float, distance: Any) -> None:
+    image = torch.tensor(colour).view(1, 3, 1, 1).expand(2, 3, 8, 8)
+    options = {"target": 0.5, "region": 4, "distance": distance, "colour_aware": True}
+    at_target = torch.full((2, 3, 8, 8), target)
+    assert exposure_control_loss(at_target, image, **options).item() == pytest.approx(0, abs=1e-6)
+    above = exposure_control_loss(at_target + 0.1, image, **options)
+    assert above.item() == pytest.approx(0.01 if distance == "squared" else 0.1, rel=1e-4)
+
+
+def test_local_colour_by_hand() -> None:
+    image, enhanced = torch.zeros(2, 2, 3, 4, 8).unbind()
+    # One of four regions goes from (1/2, 1/4, 1/4) to (1/4, 1/2, 1/4); one is only brighter, and two stay black.
+    image[0, :, :, :4] = torch.tensor([0.4, 0.2, 0.2]).view(3, 1, 1)
+    enhanced[0, :, :, :4] = torch.tensor([0.2, 0.4, 0.2]).view(3, 1, 1)
+    image[0, :, :, 4:], enhanced[0, :, :, 4:] = 0.25, 0.75
+    expected = 2 * 0.25**2 / 4
+    assert local_colour_loss(image, enhanced).item() == pytest.approx(expected, rel=1e-3)
+    cast = colour_constancy_loss(enhanced)
+    both = colour_constancy_loss(enhanced, image, local=10.0)
+    torch.testing.assert_close(both, cast + 10 * local_colour_loss(image, enhanced))
+    # Black is noise of a few grey levels: 1e-4 halves the shares of a sum that is as small.
+    assert local_colour_loss(torch.zeros(1, 3, 4, 4), torch.full((1, 3, 4, 4), 1e-4 / 3)).item() == pytest.approx(
+        1 / 12
+    )
+
+
+def self_dace(image: np.ndarray, enhanced: np.ndarray, maps: np.ndarray) -> dict[str, float]:
+    """The weighted losses of Self-DACE's first stage by its formulas, over sums of RGB: an independent computation."""
+
+    def pooled(pixels: np.ndarray) -> np.ndarray:
+        batch, _, height, width = pixels.shape
+        means: np.ndarray = pixels.reshape(batch, 3, height // 4, 4, width // 4, 4).mean(axis=(3, 5))
+        return means
+
+    def shares(means: np.ndarray, least: float) -> np.ndarray:
+        share: np.ndarray = means / (means.sum(axis=1, keepdims=True) + least)
+        return share
+
+    before, after = pooled(image), pooled(enhanced)
+    colour = np.sqrt(((shares(before, 1e-10) - 1 / 3) ** 2).sum(axis=1))
+    exposure = ((after.sum(axis=1) - 0.8 * 3 * (1 - colour)) ** 2).mean()
+    local = ((shares(before, 1e-4) - shares(after, 1e-4)) ** 2).sum(axis=1).mean()
+    cast = ((shares(enhanced.mean(axis=(2, 3)), 1e-10) - 1 / 3) ** 2).sum(axis=1).mean()
+    smoothness = (np.diff(maps, axis=2) ** 2).mean() + (np.diff(maps, axis=3) ** 2).mean()
+    return {"spa": 0.0, "exp": 5 * exposure, "col": 20000 * local + 50 * cast, "tv": 5000 * smoothness}
+
+
+@pytest.mark.parametrize("maps_of", [24, 3])
+def test_self_dace_by_its_formulas(maps_of: int) -> None:
+    generator = np.random.default_rng(3)
+    image, enhanced = generator.random((2, 2, 3, 16, 24))
+    image[1, :, :8] = 0  # a part of a picture is black
+    maps = generator.uniform(-1, 1, (2, maps_of, 16, 24))
+    losses = CompositeLoss(**preset("self_dace"))(*map(torch.from_numpy, (image, enhanced, maps)))
+    weighted = {name: losses.weights[name] * term.item() for name, term in losses.terms.items()}
+    expected = self_dace(image, enhanced, maps)
+    assert weighted == pytest.approx(expected, rel=1e-9)
+    assert losses.total.item() == pytest.approx(sum(expected.values()), rel=1e-9)
 
 
 @pytest.mark.parametrize(
@@ -116,6 +194,7 @@ def test_colour_by_hand(options: dict[str, Any], expected: float) -> None:
     [
         # One map of 24 has the pixels 0 1 / 3 6: dx = 1 and 3, dy = 3 and 5.
         ("per_direction", 2 * ((1 + 9) / 2 + (9 + 25) / 2)),
+        ("mean", ((1 + 9) / 2 + (9 + 25) / 2) / 24),
         ("squared", (1 + 9) / 8),
         ("absolute", (1 + 3) ** 2 / 8),
     ],
@@ -129,7 +208,7 @@ def test_smoothness_by_hand(gradient: Any, expected: float) -> None:
 
 
 @pytest.mark.parametrize("shape", [(1, 24, 1, 1), (1, 24, 1, 5), (1, 24, 5, 1)])
-@pytest.mark.parametrize("gradient", ["per_direction", "squared", "absolute"])
+@pytest.mark.parametrize("gradient", ["per_direction", "mean", "squared", "absolute"])
 def test_smoothness_of_thin_maps_is_finite(shape: tuple[int, ...], gradient: Any) -> None:
     assert torch.isfinite(illumination_smoothness_loss(torch.rand(shape), gradient=gradient))
 
@@ -212,7 +291,10 @@ def test_plusplus_differs_from_official_in_smoothness_weight_alone() -> None:
         ({"spa": {"directions": ["north"]}}, r"spa\.directions is 'north'"),
         ({"exp": {"distance": "cubed"}}, r"exp\.distance is 'cubed'"),
         ({"exp": {"region": 0}}, r"loss\.exp\.region is 0"),
+        ({"exp": {"colour_aware": 1}}, r"exp\.colour_aware is 1; expected true or false"),
         ({"col": {"power": 3}}, r"col\.power is 3"),
+        ({"col": {"compare": "hues"}}, r"col\.compare is 'hues'; expected one of means, shares"),
+        ({"col": {"local": -1}}, r"col\.local is -1; expected a finite number of at least 0"),
         ({"tv": {"gradient": "sobel"}}, r"tv\.gradient is 'sobel'"),
     ],
 )
@@ -224,6 +306,18 @@ def test_wrong_options_are_refused_when_the_loss_is_made(options: dict[str, Any]
 def test_a_picture_smaller_than_a_region_is_refused() -> None:
     with pytest.raises(ValueError, match=r"the image is 20x8 pixels, a region of the loss 16x16"):
         exposure_control_loss(torch.rand(1, 3, 8, 20))
+    with pytest.raises(ValueError, match=r"the image is 1x1 pixels, a region of the loss 4x4"):
+        local_colour_loss(torch.rand(1, 3, 1, 1), torch.rand(1, 3, 1, 1))
+    # The regions of the other terms may be smaller than that of the colours.
+    CompositeLoss(spa={"region": 1}, exp={"region": 1}, col={"local": 1.0})
+
+
+def test_what_compares_with_the_input_asks_for_it() -> None:
+    enhanced = torch.rand(1, 3, 16, 16)
+    with pytest.raises(ValueError, match=r"loss\.exp\.colour_aware compares .* as the argument image"):
+        exposure_control_loss(enhanced, colour_aware=True)
+    with pytest.raises(ValueError, match=r"loss\.col\.local compares .* as the argument image"):
+        colour_constancy_loss(enhanced, local=1.0)
 
 
 def test_restoration_by_hand() -> None:
