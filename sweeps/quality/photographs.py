@@ -1,21 +1,21 @@
 """Fetch freely licensed photographs for training, each with its author and licence, from Debian packages.
 
-python sweeps/quality/photographs.py FOLDER
+python sweeps/quality/photographs.py FOLDER [--no-share-alike]
 
-photographs.csv beside this file lists them; its column ``share_alike`` tells apart those under CC BY-SA. FOLDER gets
-the pictures as they are in the packages, and an ATTRIBUTION.md. What is there already is kept, so that a run that was
-cut short goes on. It takes apt-get and dpkg-deb of Debian 12 on amd64, whose packages have the versions of the table.
+photographs.csv beside this file lists them; ``--no-share-alike`` leaves out those under CC BY-SA. FOLDER gets the
+pictures as they are in the packages, and an ATTRIBUTION.md. What is there already is kept, so that a run that was cut
+short goes on. It takes apt-get and dpkg-deb of Debian 12 on amd64, whose packages have the versions of the table.
 """
 
 from __future__ import annotations
 
+import argparse
 import csv
 import hashlib
 import io
 import re
 import struct
 import subprocess
-import sys
 import tarfile
 import zlib
 from collections import defaultdict
@@ -62,9 +62,9 @@ class Photograph(NamedTuple):
         return f"{self.package}_{name.stem}_{self.picture_sha256[:8]}{name.suffix}"
 
 
-def main(folder: Path) -> None:
-    """Fetch what is not there yet."""
-    photographs = read_table(TABLE)
+def main(folder: Path, share_alike: bool = True) -> None:
+    """Fetch what is not there yet, with ``share_alike`` also what is under a licence that asks for its like."""
+    photographs = [photograph for photograph in read_table(TABLE) if share_alike or photograph.share_alike == "no"]
     folder.mkdir(parents=True, exist_ok=True)
     by_package = defaultdict(list)
     for photograph in photographs:
@@ -244,7 +244,9 @@ def attribution(photographs: Iterable[Photograph]) -> str:
 
 
 if __name__ == "__main__":
-    if len(sys.argv) != 2:
-        sys.exit(__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    parser.add_argument("--share-alike", action=argparse.BooleanOptionalAction, default=True)
+    arguments = parser.parse_args()
     with errors_as_messages():
-        main(Path(sys.argv[1]))
+        main(arguments.folder, arguments.share_alike)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -11,9 +12,11 @@ from hypothesis import strategies as st
 from tests.helpers.networks import make_weights
 from zero_dce.curves import apply_curves
 from zero_dce.enhance.engine import Enhancer
+from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import BACKENDS, choose_backend
 from zero_dce.exposure import ev_for, expose
 from zero_dce.images.canvas import ArrayCanvas
+from zero_dce.images.denoise import LEVELS, denoise_whole
 from zero_dce.images.formats import read_photograph
 from zero_dce.networks import make_network
 from zero_dce.weights import Weights, read_weights
@@ -38,7 +41,7 @@ def whole(
         maps = maps * strength
         enhanced = apply_curves(inputs, maps)
         if exposure != "off":
-            enhanced = expose(enhanced, strength * ev)
+            enhanced = denoise_whole(inputs, expose(enhanced, strength * ev))
         mean = maps.reshape(1, -1, 3, *maps.shape[2:]).mean(1)
     return enhanced[0].permute(1, 2, 0).numpy(), mean[0].permute(1, 2, 0).numpy()
 
@@ -121,6 +124,27 @@ def test_one_exposure_for_all_tiles(backend: str, network: str, exposure: str | 
     assert np.abs(nothing - image).max() <= 1e-6
 
 
+@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("mode", ["exact", "fast"])
+def test_the_noise_of_8_bits_is_smoothed(backend: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In both modes alike, where pictures are exposed or noise is given, and nowhere else."""
+    monkeypatch.setattr(FastMode, "suits", lambda canvas: True)
+    dark = ArrayCanvas((random_image(130, 120) * 40).astype(np.uint8))
+
+    def enhanced(**options: Any) -> np.ndarray:
+        tool = Enhancer(NETWORKS["zero_dce"], mode=mode, backend=backend, precision="float32", tile=50, **options)
+        return tool.enhance(dark).pixels
+
+    before = torch.from_numpy(dark.pixels).permute(2, 0, 1)[None] / 255
+    for options, levels in (({"exposure": 0.4}, LEVELS), ({"exposure": 0.6, "denoise": 3.0}, 3.0)):
+        noisy = enhanced(**{**options, "denoise": 0})
+        smooth = denoise_whole(before, torch.from_numpy(noisy).permute(2, 0, 1)[None] / 255, levels)
+        found = enhanced(**options)
+        assert np.abs(found - smooth[0].permute(1, 2, 0).numpy() * 255).max() <= 0.51
+        assert np.abs(found.astype(float) - noisy).mean() > 1
+    assert np.array_equal(enhanced(exposure="off"), enhanced(exposure="off", denoise=0))
+
+
 def test_more_than_8_bits_are_computed_in_float32() -> None:
     tool = Enhancer(NETWORKS["zero_dce"])
     assert tool.backend_for(16).precision == tool.backend_for(32).precision == "float32"
@@ -155,6 +179,8 @@ def test_an_error_in_a_tile_ends_the_picture() -> None:
         ({"tile": 0}, "--tile is 0"),
         ({"exposure": "bright"}, "--exposure is 'bright'; expected auto, off or the mean to reach"),
         ({"exposure": 1.0}, "--exposure is 1.0"),
+        ({"denoise": -1}, "--denoise is -1"),
+        ({"denoise": 9}, "--denoise is 9"),
         ({"backend": "fast"}, "--backend is 'fast'; expected auto or one of openvino, onnxruntime, torch"),
         ({"precision": "int8"}, "--precision is 'int8'; .* has auto, "),
         ({"backend": "onnxruntime", "precision": "bfloat16"}, "onnxruntime on this machine has auto, float32"),

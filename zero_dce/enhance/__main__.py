@@ -107,6 +107,7 @@ def _enhance_all(pairs: Sequence[FilePair], extras: Extras, options: argparse.Na
             backend=options.backend,
             precision=options.precision,
             exposure=options.exposure,
+            denoise=options.denoise,
             strength=options.strength,
             tile=options.tile,
             factor=options.factor,
@@ -167,6 +168,12 @@ def _parser() -> argparse.ArgumentParser:
         default="auto",
         metavar="auto|off|0.05..0.95",
         help="auto: the brightness that suits each picture (default); off: as the network has it; or the mean to reach",
+    )
+    parser.add_argument(
+        "--denoise",
+        type=float,
+        metavar="0..8",
+        help="noise, in grey levels, that is smoothed where a picture is brightened; default: 1, 0 with --exposure off",
     )
     parser.add_argument("--strength", type=float, default=1.0, metavar="0..1", help="scales the curves; default: 1")
     parser.add_argument(

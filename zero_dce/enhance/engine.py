@@ -5,15 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from zero_dce.checks import check_number
+from zero_dce.enhance.denoising import denoise_picture
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import Backend, choose_backend
-from zero_dce.enhance.graph.programs import as_input, enhancement, estimation
+from zero_dce.enhance.graph.programs import as_input, denoising, enhancement, estimation
 from zero_dce.enhance.metering import find_ev
 from zero_dce.enhance.pixels import map_pixels
 from zero_dce.enhance.threads import in_threads
 from zero_dce.enhance.tiles import Tile, plan_tiles
 from zero_dce.exposure import check_exposure
 from zero_dce.images.canvas import AnyCanvas, Canvas
+from zero_dce.images.denoise import MOST_LEVELS, levels_for
 from zero_dce.weights import Weights
 
 ENHANCER_MODES = ("exact", "fast")
@@ -33,6 +35,8 @@ class Enhancer:
             result it changes by one step at most, and ``float32`` for all others.
         exposure: ``auto``, ``off``, or the mean that pictures are brought to, in [0.05, 0.95], see
             :func:`zero_dce.exposure.ev_for`.
+        denoise: the noise that is smoothed where a picture was brightened, in 255ths, in [0, 8]; 0 smooths nothing.
+            ``None`` is :func:`zero_dce.images.denoise.levels_for` this exposure.
         strength: the factor that scales the curve maps and the exposure, in [0, 1]; 0 changes nothing.
         tile: the side of a tile of exact mode in pixels; ``None`` is the backend's own choice.
         factor: the side of a block of fast mode in pixels: a larger one is quicker and less like the exact result.
@@ -53,6 +57,7 @@ class Enhancer:
         backend: str = "auto",
         precision: str = "auto",
         exposure: str | float = "off",
+        denoise: float | None = None,
         strength: float = 1.0,
         tile: int | None = None,
         factor: int = 4,
@@ -62,15 +67,19 @@ class Enhancer:
         check_number("--factor", factor, least=1, most=32, whole=True)
         check_number("--strength", strength, most=1)
         check_exposure("--exposure", exposure)
+        levels = levels_for(exposure) if denoise is None else denoise
+        check_number("--denoise", levels, most=MOST_LEVELS)
         if tile is not None:
             check_number("--tile", tile, least=1, whole=True)
         self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile
         self.mode, self._exposure, self._strength, self._factor = mode, exposure, strength, factor
         self._backends: dict[str, Backend] = {}
+        self._precise: Backend | None = None
         self._fast: dict[int, FastMode] = {}
         self._exposed = exposure != "off"
         self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
         self._estimate = estimation(any_size=True)
+        self._denoise = denoising(levels) if levels else None
         # A wrong backend or precision is reported here, before any picture is read.
         self.backend_for(8)
 
@@ -111,7 +120,13 @@ class Enhancer:
             fast.apply(picture, fast.estimate(picture, ev), output, map_canvas, progress)
         else:
             self._enhance_exactly(picture, ev, output, map_canvas, progress)
-        return output
+        return self.denoised(picture, output)
+
+    def denoised(self, picture: AnyCanvas, enhanced: AnyCanvas) -> AnyCanvas:
+        """Return an enhanced picture without the noise that was brightened with it, as far as the enhancer is to."""
+        if self._denoise is None:
+            return enhanced
+        return denoise_picture(picture, enhanced, self._denoise, self._precise_backend_for(picture.bits))
 
     def ev_of(self, picture: Canvas) -> float:
         """Return by how many stops a picture is to be exposed, see :func:`zero_dce.enhance.metering.find_ev`."""
@@ -142,11 +157,15 @@ class Enhancer:
     def fast_for(self, bits: int) -> FastMode:
         """Return fast mode for pictures with this many bits per channel, whichever mode the enhancer is in."""
         if bits not in self._fast:
-            backend = self.backend_for(bits)
-            precise = backend
-            if backend.precision != "float32":
-                # Only the network tolerates a lower precision.
-                precise = choose_backend(self._backend, self._weights, "float32")
             options = (self._weights.network, self._factor, self._strength, self._exposed)
-            self._fast[bits] = FastMode(*options, backend, precise)
+            self._fast[bits] = FastMode(*options, self.backend_for(bits), self._precise_backend_for(bits))
         return self._fast[bits]
+
+    def _precise_backend_for(self, bits: int) -> Backend:
+        """Return the backend for all but the network, which alone tolerates a lower precision than float32."""
+        backend = self.backend_for(bits)
+        if backend.precision == "float32":
+            return backend
+        if self._precise is None:
+            self._precise = choose_backend(self._backend, self._weights, "float32")
+        return self._precise

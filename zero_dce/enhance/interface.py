@@ -29,6 +29,7 @@ def enhance(
     *,
     mode: str = "exact",
     exposure: str | float = "auto",
+    denoise: float | None = None,
     strength: float = 1.0,
     backend: str = "auto",
     precision: str = "auto",
@@ -51,6 +52,8 @@ def enhance(
         exposure: ``auto`` brings a dark or over-exposed picture to a brightness that suits it, and leaves that of
             others; ``off`` takes the network's curves as they are; a number in [0.05, 0.95] is the mean to reach. See
             :func:`zero_dce.exposure.ev_for`.
+        denoise: the noise that is smoothed where a picture was brightened, in 255ths, in [0, 8]; by default 1, and 0
+            with ``exposure="off"``. See :func:`zero_dce.images.denoise.denoise`.
         strength: the factor that scales the curve maps and the exposure, in [0, 1].
         backend: ``auto``, ``openvino``, ``onnxruntime`` or ``torch``.
         precision: of the convolutions, ``auto``, ``bfloat16`` or ``float32``.
@@ -69,7 +72,8 @@ def enhance(
     file = find_file(Path(weights or TRAINED)).resolve()
     # A run that is still training writes the same file again.
     state = file.stat()
-    enhancer = _prepare(file, (state.st_mtime_ns, state.st_size), mode, exposure, float(strength), backend, precision)
+    options = (mode, exposure, denoise, float(strength), backend, precision)
+    enhancer = _prepare(file, (state.st_mtime_ns, state.st_size), *options)
     if isinstance(image, Image.Image):
         return _enhance_image(enhancer, image)  # type: ignore[return-value]
     if isinstance(image, np.ndarray):
@@ -87,12 +91,19 @@ def _prepare(
     _state: tuple[int, int],
     mode: str,
     exposure: str | float,
+    denoise: float | None,
     strength: float,
     backend: str,
     precision: str,
 ) -> Enhancer:
     return Enhancer(
-        read_weights(file), mode=mode, exposure=exposure, strength=strength, backend=backend, precision=precision
+        read_weights(file),
+        mode=mode,
+        exposure=exposure,
+        denoise=denoise,
+        strength=strength,
+        backend=backend,
+        precision=precision,
     )
 
 

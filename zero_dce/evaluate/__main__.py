@@ -24,6 +24,7 @@ from zero_dce.checks import check_number
 from zero_dce.evaluate.pairing import match_folders
 from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
 from zero_dce.exposure import check_exposure, parse_exposure
+from zero_dce.images.denoise import MOST_LEVELS
 from zero_dce.terminal import errors_as_messages
 
 
@@ -38,13 +39,23 @@ def main(arguments: Sequence[str] | None = None) -> None:
         check_number("--scale-factor", options.scale_factor, least=1, whole=True)
         for exposure in options.exposure:
             check_exposure("--exposure", exposure)
+        if options.denoise is not None:
+            check_number("--denoise", options.denoise, most=MOST_LEVELS)
         if pictures.paired_by is not None:
             first = pictures.pairs[0]
             print(f"paired by {pictures.paired_by}; the first are {first.name} and {first.reference_name}")
         # Importing torch takes seconds, and neither the help nor most mistakes need it.
         from zero_dce.evaluate.compare import compare
 
-        compare(options.weights, pictures, options.longest, options.json, options.scale_factor, options.exposure)
+        compare(
+            options.weights,
+            pictures,
+            options.longest,
+            options.json,
+            options.scale_factor,
+            options.exposure,
+            options.denoise,
+        )
     if pictures.left_out:
         for picture in pictures.left_out:
             print(f"left out: {picture}", file=sys.stderr)
@@ -78,6 +89,12 @@ def _parser() -> argparse.ArgumentParser:
         default=["off"],
         metavar="off|auto|0.05..0.95",
         help="as the network has it (default), at what suits each picture, or at a mean; several give a row each",
+    )
+    parser.add_argument(
+        "--denoise",
+        type=float,
+        metavar="0..8",
+        help="of exposed rows: noise, in grey levels, that is smoothed where a picture is brightened; default: 1",
     )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the values of each picture")
     return parser

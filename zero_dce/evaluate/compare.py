@@ -26,6 +26,7 @@ def compare(
     json: Path | None,
     scale_factor: int = 1,
     exposures: Sequence[str | float] = ("off",),
+    denoise: float | None = None,
 ) -> None:
     """Measure pictures; print the tables, and write each picture's values to JSON.
 
@@ -42,7 +43,7 @@ def compare(
     networks = load_networks(weights, scale_factor)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     use_exact_float32()
-    methods = measure_methods(networks, pictures, longest, device, exposures)
+    methods = measure_methods(networks, pictures, longest, device, exposures, denoise)
     print(describe_measurement(pictures, longest, device))
     print(format_tables(methods))
     if json is not None:

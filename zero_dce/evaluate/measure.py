@@ -19,6 +19,7 @@ from zero_dce.evaluate.pictures import Pair, PictureSet
 from zero_dce.exposure import EXPOSED_MEAN, enhance_at, ev_for, expose
 from zero_dce.hardware import is_out_of_memory
 from zero_dce.images.decode import Pixels
+from zero_dce.images.denoise import denoise_whole, levels_for
 from zero_dce.images.sheets import to_image
 from zero_dce.metrics.colour import colour_error
 from zero_dce.metrics.means import Measure
@@ -104,11 +105,13 @@ def measure_methods(
     longest: int | None,
     device: torch.device,
     exposures: Sequence[str | float] = ("off",),
+    denoise: float | None = None,
 ) -> list[Method]:
     """Measure what needs no network and networks, by their names in the table, on all pictures, in float32.
 
-    Each network is measured at each exposure, see :func:`zero_dce.exposure.ev_for`. Pictures that cannot be used are
-    left out of ``pictures``; ``longest`` is that of :func:`zero_dce.evaluate.pictures.read_pair`.
+    Each network is measured at each exposure, see :func:`zero_dce.exposure.ev_for`, and what is exposed is smoothed by
+    ``denoise`` levels, see :func:`zero_dce.images.denoise.levels_for`. Pictures that cannot be used are left out of
+    ``pictures``; ``longest`` is that of :func:`zero_dce.evaluate.pictures.read_pair`.
 
     Raises:
         ValueError: if no picture can be used.
@@ -121,10 +124,13 @@ def measure_methods(
     # What the exposure alone does, without a network.
     for exposure in dict.fromkeys((EXPOSED_MEAN, *exposures)):
         if exposure != "off":
-            methods.append(Method(f"exposure {exposure} alone", partial(_expose, exposure)))
+            levels = _levels(exposure, denoise)
+            methods.append(
+                Method(f"exposure {exposure} alone", partial(_expose, exposure, levels), {"denoise": levels})
+            )
     for name, network in networks.items():
         for exposure in exposures:
-            methods.append(_network_method(name, network, exposure, device))
+            methods.append(_network_method(name, network, exposure, _levels(exposure, denoise), device))
     with torch.inference_mode():
         for pair, pixels, reference in pictures.read(longest, LEAST_MEASURED_SIDE, "measuring"):
             with _explain_out_of_memory(pair, max(pixels.shape[:2]), device):
@@ -176,20 +182,28 @@ def _gamma_method(name: str, gamma: float) -> Method:
     return Method(name, lambda image: image**gamma, {"gamma": gamma})
 
 
-def _expose(exposure: str | float, image: Tensor) -> Tensor:
-    exposed: Tensor = expose(image, ev_for(exposure, image, image))
-    return exposed
+def _levels(exposure: str | float, denoise: float | None) -> float:
+    """Return the noise to smooth; nothing is smoothed in what a network makes of a picture unexposed."""
+    return levels_for(exposure) if denoise is None or exposure == "off" else denoise
 
 
-def _network_method(name: str, network: CurveNet, exposure: str | float, device: torch.device) -> Method:
+def _expose(exposure: str | float, levels: float, image: Tensor) -> Tensor:
+    return _denoise(image, expose(image, ev_for(exposure, image, image)), levels)
+
+
+def _denoise(image: Tensor, enhanced: Tensor, levels: float) -> Tensor:
+    return denoise_whole(image, enhanced, levels) if levels else enhanced
+
+
+def _network_method(name: str, network: CurveNet, exposure: str | float, levels: float, device: torch.device) -> Method:
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    details = {"network": network.NAME, "weights_sha256": weights_hash(network), "exposure": exposure}
+    details = {"network": network.NAME, "weights_sha256": weights_hash(network)}
+    details |= {"exposure": exposure, "denoise": levels}
     if isinstance(network, DCENetPP):
         details["scale_factor"] = network.scale_factor
-    return Method(name, partial(_enhance, network, exposure), details)
+    return Method(name, partial(_enhance, network, exposure, levels), details)
 
 
-def _enhance(network: CurveNet, exposure: str | float, image: Tensor) -> Tensor:
+def _enhance(network: CurveNet, exposure: str | float, levels: float, image: Tensor) -> Tensor:
     image = image.contiguous(memory_format=torch.channels_last)
-    enhanced: Tensor = enhance_at(exposure, image, network.estimate_curves(image))
-    return enhanced
+    return _denoise(image, enhance_at(exposure, image, network.estimate_curves(image)), levels)

@@ -27,10 +27,10 @@ class GraphValue:
     graph: OnnxGraph
     name: str
 
-    def __add__(self, other: GraphValue) -> GraphValue:
+    def __add__(self, other: GraphValue | float) -> GraphValue:
         return self.graph.node("Add", self, other)
 
-    def __sub__(self, other: GraphValue) -> GraphValue:
+    def __sub__(self, other: GraphValue | float) -> GraphValue:
         return self.graph.node("Sub", self, other)
 
     def __rsub__(self, other: float) -> GraphValue:
@@ -38,6 +38,9 @@ class GraphValue:
 
     def __mul__(self, other: GraphValue | float) -> GraphValue:
         return self.graph.node("Mul", self, other)
+
+    def __truediv__(self, other: GraphValue) -> GraphValue:
+        return self.graph.node("Div", self, other)
 
     def __pow__(self, exponent: GraphValue | float) -> GraphValue:
         """Raise values of at least 0; OpenVINO computes powers one by one, but logarithms many at once."""

@@ -14,6 +14,7 @@ import numpy as np
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.exposure import expose
+from zero_dce.images.denoise import denoise
 from zero_dce.weights import DCE_NET_PP, Weights
 
 
@@ -21,7 +22,7 @@ class Operations(Protocol):
     """What programs are written in: PyTorch carries it out at once, :mod:`zero_dce.enhance.graph.onnx` records it.
 
     All pictures and maps are B x C x H x W, float32. They are PyTorch's tensors or have the same operators
-    (``+ - * @ **``) and methods (``relu``, ``sqrt``, ``abs``, ``clip``, ``reshape``).
+    (``+ - * / @ **``) and methods (``relu``, ``sqrt``, ``abs``, ``clip``, ``reshape``).
     """
 
     weights: Weights
@@ -99,6 +100,19 @@ def estimation(any_size: bool = False) -> Program:
         return [estimate_curves(operations, image)]
 
     return Program("estimate", build, picture_out=False, any_size=any_size)
+
+
+def denoising(levels: float) -> Program:
+    """From a picture and the enhanced one to the latter without the noise that was brightened with it.
+
+    Both inputs have :data:`zero_dce.images.denoise.REACH` pixels more on each side than the output.
+    """
+
+    def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
+        image, enhanced = inputs
+        return [denoise(operations, image, enhanced, levels)]
+
+    return Program("denoise", build, pictures=2)
 
 
 def estimate_curves(operations: Operations, image: Any) -> Any:

@@ -149,12 +149,13 @@ class _Steady:
 
     def __init__(self, enhancer: Enhancer, smoothing: float, summary: ClipSummary) -> None:
         self._fast, self._summary = enhancer.fast_for(8), summary
-        self._curves = SteadyCurves(self._fast, enhancer.ev_of, smoothing)
+        self._curves, self._denoised = SteadyCurves(self._fast, enhancer.ev_of, smoothing), enhancer.denoised
 
     def enhance(self, pixels: PixelArray) -> PixelArray:
         canvas = ArrayCanvas(pixels)
         curves, output = self._curves.estimate(canvas), canvas.blank()
         self._fast.apply(canvas, curves.field, output, None, int)
+        output = self._denoised(canvas, output)
         self._measure(canvas, output, curves)
         return output.pixels
 

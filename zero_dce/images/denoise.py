@@ -1,0 +1,104 @@
+"""Noise that enhancing has made visible: rounding to 8 bits, blocks of JPEG, the sensor's, smoothed along edges.
+
+What is brightened by four stops has steps of 16 grey levels and more, and no curve takes them away: it sees one pixel,
+and black stays black.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+# A photograph's noise, as a standard deviation in 255ths, and how far around a pixel is looked for others like it.
+LEVELS, MOST_LEVELS, RADIUS = 1.0, 8.0, 3
+# Each of two averages sees this far: pixels further inside than both do not depend on what lies outside.
+REACH = 2 * RADIUS
+# Neither black nor noise of 0 is divided by; these are far below what 8 bits tell apart.
+BLACKEST, LEAST_VARIANCE = 0.5 / 255, 1e-6
+
+
+def levels_for(exposure: str | float) -> float:
+    """Return the noise to smooth where nobody said how much: none where the network's own result is asked for."""
+    return 0.0 if exposure == "off" else LEVELS
+
+
+class Averaging(Protocol):
+    """The operations of :class:`zero_dce.enhance.graph.programs.Operations` that smoothing needs."""
+
+    def split(self, maps: Any, parts: int) -> Sequence[Any]:
+        """Cut the channels into equal parts."""
+
+    def mean(self, parts: Sequence[Any]) -> Any:
+        """Average, element by element."""
+
+    def average(self, x: Any, size: int, stride: int) -> Any:
+        """Average over windows of ``size`` x ``size`` that lie wholly inside."""
+
+    def crop(self, x: Any, top: int, left: int, bottom: int, right: int) -> Any:
+        """Cut off so many rows and columns."""
+
+
+def denoise(operations: Averaging, image: Any, enhanced: Any, levels: float = LEVELS) -> Any:
+    """Smooth an enhanced picture by as much as it was brightened, and keep its edges.
+
+    A guided filter (He, Sun and Tang, "Guided Image Filtering", ECCV 2010) whose guide is the mean over RGB of the
+    enhanced picture. Its threshold follows the noise: where a region was brightened ``g`` times, ``levels`` have become
+    ``g`` times as many. So what was not brightened stays as it is, at any exposure and with any network.
+
+    Args:
+        operations: of PyTorch or of a graph.
+        image: the picture before it was enhanced, B x 3 x H x W, range [0, 1].
+        enhanced: the same picture enhanced, as large.
+        levels: the standard deviation of the picture's noise in 255ths; 0 leaves it as it is.
+
+    Returns:
+        B x 3 x (H - 2 REACH) x (W - 2 REACH), range [0, 1]: what does not depend on pixels outside.
+    """
+
+    def around(x: Any) -> Any:
+        return operations.average(x, 2 * RADIUS + 1, 1)
+
+    def inside(x: Any, margin: int) -> Any:
+        return operations.crop(x, margin, margin, margin, margin)
+
+    guide = operations.mean(operations.split(enhanced, 3))
+    mean_guide, mean = around(guide), around(enhanced)
+    before = around(operations.mean(operations.split(image, 3)))
+    # By how many times its own brightness a region has become brighter.
+    gain = ((mean_guide + BLACKEST) / (before + BLACKEST) - 1.0).relu()
+    noise = gain * (levels / 255)
+    variance = around(guide * guide) - mean_guide * mean_guide
+    covariance = around(guide * enhanced) - mean_guide * mean
+    slope = covariance / (variance.relu() + noise * noise + LEAST_VARIANCE)
+    offset = mean - slope * mean_guide
+    smooth = around(slope) * inside(guide, REACH) + around(offset)
+    result = inside(enhanced, REACH)
+    share = inside(gain, RADIUS).clip(0.0, 1.0)
+    return (result + share * (smooth - result)).clip(0.0, 1.0)
+
+
+class _Tensors:
+    """The operations on PyTorch's tensors."""
+
+    def split(self, maps: Any, parts: int) -> Sequence[Any]:
+        chunks: Sequence[Any] = maps.chunk(parts, dim=1)
+        return chunks
+
+    def mean(self, parts: Sequence[Any]) -> Any:
+        return sum(parts) / len(parts)
+
+    def average(self, x: Any, size: int, stride: int) -> Any:
+        from torch.nn import functional as F
+
+        return F.avg_pool2d(x, size, stride)
+
+    def crop(self, x: Any, top: int, left: int, bottom: int, right: int) -> Any:
+        return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
+
+
+def denoise_whole(image: Any, enhanced: Any, levels: float = LEVELS) -> Any:
+    """Return :func:`denoise` of whole pictures of PyTorch, as large as they are: their edges are continued outwards."""
+    from torch.nn import functional as F
+
+    image, enhanced = (F.pad(x, [REACH] * 4, mode="replicate") for x in (image, enhanced))
+    return denoise(_Tensors(), image, enhanced, levels)
