@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zero_dce.files import atomic
-from zero_dce.losses import CompositeLoss
+from zero_dce.losses import RESTORATION, CompositeLoss
 from zero_dce.records.sweep import RunRow
 from zero_dce.terminal import align
 
@@ -87,7 +87,9 @@ def write_csv(file: Path, rows: Sequence[RunRow]) -> None:
 def _weights(row: RunRow) -> str:
     if not row["weights"]:
         return "-"
-    return "/".join(str(row["weights"][name]).removesuffix(".0") for name in CompositeLoss.NAMES)
+    published = "/".join(str(row["weights"][name]).removesuffix(".0") for name in CompositeLoss.NAMES)
+    restoration = row["weights"].get(RESTORATION)
+    return f"{published} {RESTORATION} {restoration:g}" if restoration else published
 
 
 def _cell(value: float | None, spread: float | None) -> str:
