@@ -75,11 +75,13 @@ def format_table(rows: Sequence[RunRow]) -> str:
 def write_csv(file: Path, rows: Sequence[RunRow]) -> None:
     """Write rows of :func:`read_sweep` with all their measures."""
     measures = sorted({name for row in rows for name in row["measures"]})
+    restore = any((row["weights"] or {}).get(RESTORATION) for row in rows)
+    terms = (*CompositeLoss.NAMES, RESTORATION) if restore else CompositeLoss.NAMES
     with atomic(file) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["run", "point", "state", "step", *CompositeLoss.NAMES, *measures])
+        writer.writerow(["run", "point", "state", "step", *terms, *measures])
         for row in rows:
-            weights = [(row["weights"] or {}).get(name) for name in CompositeLoss.NAMES]
+            weights = [(row["weights"] or {}).get(name) for name in terms]
             values = [row["measures"].get(name) for name in measures]
             writer.writerow([row["run"], row["point"], row["state"], row["step"], *weights, *values])
 

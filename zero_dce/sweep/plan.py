@@ -22,8 +22,8 @@ CONFIG_NAME = "config"
 # The default of hydra.sweep.subdir.
 NUMBERED = "${hydra.job.num}"
 FURTHER_RUNS = (
-    "a list with the own values of each run that the grid does not hold, as in "
-    "'hydra.sweeper.also=[{experiment:adaptive},{loss.weights.exp:100,loss.weights.tv:50}]', or null for none"
+    "a list with the own values of each run that the grid does not hold, or null for none, as in hydra/sweeper=grid "
+    "'hydra.sweeper.also=[{experiment:adaptive},{loss.weights.exp:100,loss.weights.tv:50}]'"
 )
 
 

@@ -24,6 +24,7 @@ from zero_dce.files import write_json
         ("hydra.sweeper.n_trials=0", "n_trials is 0; expected a whole number of at least 1"),
         ("hydra.sweeper.batch_size=0.5", "batch_size is 0.5; expected a whole number"),
         ("hydra.sweeper.seed=-1", "seed is -1; expected"),
+        ("++hydra.sweeper.also=[{seed:1}]", "expected hydra.sweeper.also=null with a search"),
         ("hydra.sweeper.storage=study.db", "'study.db'; expected null"),
         ("hydra.sweeper.storage=nosql:///x", "hydra.sweeper.storage=nosql:///x cannot be opened"),
     ],
