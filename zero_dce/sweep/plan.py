@@ -37,7 +37,7 @@ def plan_jobs(config: DictConfig) -> list[list[str]]:
     parser = OverridesParser.create(make_loader(config))
     given = _given_texts(config)
     jobs = _combine(parser, _param_texts(config) + given)
-    for own in further_runs(config):
+    for own in _further_runs(config):
         jobs += _combine(parser, _outside_grid(config, given) + own)
     return jobs
 
@@ -56,10 +56,14 @@ def _combine(parser: OverridesParser, texts: list[str]) -> list[list[str]]:
 def _outside_grid(config: DictConfig, given: Sequence[str]) -> list[str]:
     """Return the given overrides but for those that give other values to a key of the grid's ``params``."""
     keys = _sweeper_options(config)["params"] or {}
-    return [text for text in given if text.partition("=")[0].lstrip("+") not in keys]
+    return [text for text in given if _key(text) not in keys]
 
 
-def further_runs(config: DictConfig) -> list[list[str]]:
+def _key(text: str) -> str:
+    return text.partition("=")[0].lstrip("+")
+
+
+def _further_runs(config: DictConfig) -> list[list[str]]:
     """Return the own overrides of each run that ``hydra.sweeper.also`` puts beside the grid.
 
     Raises:
@@ -87,9 +91,9 @@ def swept_keys(config: DictConfig) -> list[str]:
     for override in parser.parse_overrides(_param_texts(config) + _given_texts(config)):
         last[str(override.key_or_group)] = override
     keys = [key for key, override in last.items() if override.is_sweep_override()]
-    for own in further_runs(config):
+    for own in _further_runs(config):
         for job in _combine(parser, own):
-            keys += [text for text in job if text not in keys and text.partition("=")[0] not in keys]
+            keys += [text for text in job if text not in keys and _key(text) not in keys]
     return keys
 
 
