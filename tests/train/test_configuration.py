@@ -87,8 +87,9 @@ def test_the_demo_ends_with_training_by_restoration_at_its_size() -> None:
     *grid, last = plan_jobs(composed("+sweep=demo", hydra_settings=True))
     expected = plan_jobs(composed("+sweep=loss_weights", hydra_settings=True))
     assert [job[:2] for job in grid] == [job[:2] for job in expected]
-    assert last == ["+sweep=demo", "experiment=demo_adaptive"]
+    assert last == ["+sweep=demo", "experiment=adaptive"]
     base, adaptive = composed("+sweep=demo"), composed(*last)
+    assert base == composed("+sweep=loss_weights", "data=sample", "experiment=demo")
     for key in ("data.size", "data.source", "data.batch_size", "trainer.max_steps", "every_n_steps"):
         assert OmegaConf.select(adaptive, key) == OmegaConf.select(base, key), key
     own = composed("experiment=adaptive")
