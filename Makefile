@@ -16,8 +16,8 @@ $(READY): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[dev]"
 	touch $@
 
-demo: $(READY)  ## the main job on the embedded sample: six runs, a table, a contact sheet
-	env -u SICE_ROOT $(BIN)/python -m zero_dce.train +sweep=loss_weights data=sample experiment=demo
+demo: $(READY)  ## the main job on the embedded sample: seven runs, a table, a contact sheet, a page
+	env -u SICE_ROOT $(BIN)/python -m zero_dce.train +sweep=demo
 
 test: $(READY)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.helpers.results import result
+from zero_dce.files import write_json
 from zero_dce.records.sweep import read_sweep
 from zero_dce.records.table import format_table, group_seeds, write_csv
 
@@ -47,3 +49,15 @@ def test_csv_has_all_measures(folder: Path) -> None:
     }
     assert [row["state"] for row in rows] == ["finished", "finished", "failed", "unfinished", "not started"]
     assert rows[4]["val/exp"] == rows[4]["tv"] == ""
+
+
+def test_the_weight_of_restoration_is_shown_where_there_is_one(folder: Path) -> None:
+    restored = {"spa": 0.0, "exp": 0.0, "col": 0.0, "tv": 0.05, "rec": 10.0}
+    write_json(folder / "1" / "result.json", {**result(), "weights": restored})
+    lines = format_table(read_sweep(folder)).splitlines()
+    assert " 1/3/5/200 " in lines[1]
+    assert " 0/0/0/0.05 rec 10 " in lines[2]
+    write_csv(folder / "table.csv", read_sweep(folder))
+    with (folder / "table.csv").open(newline="") as stream:
+        rows = list(csv.DictReader(stream))
+    assert [row["rec"] for row in rows[:2]] == ["", "10.0"]

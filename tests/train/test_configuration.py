@@ -19,7 +19,7 @@ CONF = config_folder()
 GROUPS = ("data", "model", "loss", "trainer", "logger", "callbacks", "experiment")
 CHOICES = [f"{group}={file.stem}" for group in GROUPS for file in sorted((CONF / group).glob("*.yaml"))]
 # A search has no plan: tests/test_optuna.py has its own tests.
-SWEEPS = sorted(file.stem for file in (CONF / "sweep").glob("*.yaml") if file.stem != "optuna")
+SWEEPS = sorted(file.stem for file in (CONF / "sweep").glob("*.yaml") if not file.stem.startswith("optuna"))
 
 
 def composed(*overrides: str, hydra_settings: bool = False) -> DictConfig:
@@ -80,6 +80,22 @@ def test_loss_weights_holds_the_reports_good_choice() -> None:
     grid = weights_of("loss_weights")
     assert len(grid) >= 6
     assert {"spa": 1.0, "exp": 10, "col": 5.0, "tv": 200} in grid
+
+
+def test_the_demo_ends_with_training_by_restoration_at_its_size() -> None:
+    """The other runs are those of ``loss_weights``."""
+    *grid, last = plan_jobs(composed("+sweep=demo", hydra_settings=True))
+    expected = plan_jobs(composed("+sweep=loss_weights", hydra_settings=True))
+    assert [job[:2] for job in grid] == [job[:2] for job in expected]
+    assert last == ["+sweep=demo", "experiment=adaptive"]
+    base, adaptive = composed("+sweep=demo"), composed(*last)
+    assert base == composed("+sweep=loss_weights", "data=sample", "experiment=demo")
+    for key in ("data.size", "data.source", "data.batch_size", "trainer.max_steps", "every_n_steps"):
+        assert OmegaConf.select(adaptive, key) == OmegaConf.select(base, key), key
+    own = composed("experiment=adaptive")
+    assert adaptive.loss == own.loss
+    assert adaptive.data.augment == own.data.augment
+    assert {**adaptive.model, "loss": None} == {**own.model, "loss": None}
 
 
 def test_report_figure_1_is_the_reports() -> None:

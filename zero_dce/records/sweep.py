@@ -29,7 +29,9 @@ STARTED: Needed = {**POINTS, "overrides": list, "hydra": list}
 
 
 def read_plan(folder: Path, needed: Needed = POINTS) -> dict[str, Any]:
-    """Return the plan of a sweep: ``jobs`` (the overrides of each run), ``swept`` (keys), and how it was started.
+    """Return the plan of a sweep: ``jobs`` (the overrides of each run), ``swept``, and how it was started.
+
+    ``swept`` is what runs are named by: keys, and ``key=value`` where another value of the key names no run.
 
     Raises:
         FileNotFoundError: if the folder is not a sweep's.
@@ -85,7 +87,7 @@ def runs_folder(run: Path) -> Path:
 
 
 def point_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
-    """Name a run by its swept values: ``exp=10 tv=200``."""
+    """Name a run by its swept values: ``exp=10 tv=200``; ``swept`` is that of :func:`read_plan`."""
     return " ".join(f"{name}={value}" for name, value in point_values(overrides, swept).items())
 
 
@@ -94,7 +96,7 @@ def point_values(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, An
     values: dict[str, Any] = {}
     for override in OverridesParser.create().parse_overrides(list(overrides)):
         key, value = str(override.key_or_group), override.value()
-        if key not in swept:
+        if key not in swept and override.input_line not in swept:
             continue
         if isinstance(value, dict):
             values |= value

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zero_dce.files import atomic
-from zero_dce.losses import CompositeLoss
+from zero_dce.losses import RESTORATION, CompositeLoss
 from zero_dce.records.sweep import RunRow
 from zero_dce.terminal import align
 
@@ -75,11 +75,13 @@ def format_table(rows: Sequence[RunRow]) -> str:
 def write_csv(file: Path, rows: Sequence[RunRow]) -> None:
     """Write rows of :func:`read_sweep` with all their measures."""
     measures = sorted({name for row in rows for name in row["measures"]})
+    restore = any((row["weights"] or {}).get(RESTORATION) for row in rows)
+    terms = (*CompositeLoss.NAMES, RESTORATION) if restore else CompositeLoss.NAMES
     with atomic(file) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["run", "point", "state", "step", *CompositeLoss.NAMES, *measures])
+        writer.writerow(["run", "point", "state", "step", *terms, *measures])
         for row in rows:
-            weights = [(row["weights"] or {}).get(name) for name in CompositeLoss.NAMES]
+            weights = [(row["weights"] or {}).get(name) for name in terms]
             values = [row["measures"].get(name) for name in measures]
             writer.writerow([row["run"], row["point"], row["state"], row["step"], *weights, *values])
 
@@ -87,7 +89,9 @@ def write_csv(file: Path, rows: Sequence[RunRow]) -> None:
 def _weights(row: RunRow) -> str:
     if not row["weights"]:
         return "-"
-    return "/".join(str(row["weights"][name]).removesuffix(".0") for name in CompositeLoss.NAMES)
+    published = "/".join(str(row["weights"][name]).removesuffix(".0") for name in CompositeLoss.NAMES)
+    restoration = row["weights"].get(RESTORATION)
+    return f"{published} {RESTORATION} {restoration:g}" if restoration else published
 
 
 def _cell(value: float | None, spread: float | None) -> str:

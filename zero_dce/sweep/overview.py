@@ -106,7 +106,10 @@ def _continue_grid(config: DictConfig, folder: Path, jobs: list[list[str]]) -> i
         )
     if added:
         folders = run_folders(config, dict(enumerate(added, start=len(planned))), plan.get("folders", {}))
-        write_json(folder / PLAN, {**plan, "jobs": planned + added, **({"folders": folders} if folders else {})})
+        # The new points may differ by keys that had one value before.
+        swept = [*dict.fromkeys([*plan["swept"], *swept_keys(config)])]
+        extended = {**plan, "jobs": planned + added, "swept": swept}
+        write_json(folder / PLAN, {**extended, "folders": folders} if folders else extended)
     states = [run_state(run_folder(folder, plan, number)) for number in range(len(planned))]
     counts = ", ".join(f"{count} {state}" for state, count in sorted(Counter(states).items()))
     say(f"Continuing the sweep in {folder}: {counts}.")

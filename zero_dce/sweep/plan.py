@@ -12,6 +12,7 @@ from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
 from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from zero_dce.files import write_json
@@ -20,21 +21,80 @@ from zero_dce.records.sweep import PLAN, read_plan
 CONFIG_NAME = "config"
 # The default of hydra.sweep.subdir.
 NUMBERED = "${hydra.job.num}"
+FURTHER_RUNS = (
+    "a list with the own values of each run that the grid does not hold, or null for none, as in hydra/sweeper=grid "
+    "'hydra.sweeper.also=[{experiment:adaptive},{loss.weights.exp:100,loss.weights.tv:50}]'"
+)
 
 
 def plan_jobs(config: DictConfig) -> list[list[str]]:
-    """Return the overrides of each run, in the order that Hydra's sweeper runs them."""
+    """Return the overrides of each run in their order: those of the grid, then the further ones of ``also``.
+
+    Raises:
+        ValueError: if the values of a key cannot be read, or ``hydra.sweeper.also`` does not hold further runs.
+    """
     # The parser needs the loader for glob(), which asks it for the files of a group.
-    overrides = OverridesParser.create(make_loader(config)).parse_overrides(_override_texts(config))
-    return [list(job) for job in BasicSweeper.split_arguments(overrides, None)[0]]
+    parser = OverridesParser.create(make_loader(config))
+    given = _given_texts(config)
+    jobs = _combine(parser, _param_texts(config) + given)
+    for own in _further_runs(config):
+        jobs += _combine(parser, _outside_grid(config, given) + own)
+    return jobs
+
+
+def _combine(parser: OverridesParser, texts: list[str]) -> list[list[str]]:
+    """Return all combinations of the values of some keys; the last override of a key counts."""
+    try:
+        return [list(job) for job in BasicSweeper.split_arguments(parser.parse_overrides(texts), None)[0]]
+    except HydraException as error:
+        raise ValueError(
+            f"cannot make a grid of {' '.join(texts)}: {error}. Expected values by name, as in 3,10,30 or range(1,9); "
+            "hydra/sweeper=optuna searches an interval"
+        ) from error
+
+
+def _outside_grid(config: DictConfig, given: Sequence[str]) -> list[str]:
+    """Return the given overrides but for those that give other values to a key of the grid's ``params``."""
+    keys = _sweeper_options(config)["params"] or {}
+    return [text for text in given if _key(text) not in keys]
+
+
+def _key(text: str) -> str:
+    return text.partition("=")[0].lstrip("+")
+
+
+def _further_runs(config: DictConfig) -> list[list[str]]:
+    """Return the own overrides of each run that ``hydra.sweeper.also`` puts beside the grid.
+
+    Raises:
+        ValueError: if it is no list of keys with values, or gives one that belongs to the whole sweep.
+    """
+    also = _sweeper_options(config).get("also") or []
+    if not isinstance(also, list):
+        raise ValueError(f"hydra.sweeper.also is {also!r}; expected {FURTHER_RUNS}")
+    for own in also:
+        if not isinstance(own, dict) or not own:
+            raise ValueError(f"hydra.sweeper.also has {own!r}; expected {FURTHER_RUNS}")
+        for key in own:
+            if str(key).startswith(("hydra.", "hydra/")):
+                raise ValueError(f"hydra.sweeper.also has {key}, which is one for the whole sweep: give it outside")
+    return [_texts(own) for own in also]
 
 
 def swept_keys(config: DictConfig) -> list[str]:
-    """Return the keys that a sweep gives several values."""
-    last = {}
-    for override in OverridesParser.create().parse_overrides(_override_texts(config)):
+    """Return what the runs of a sweep are named by.
+
+    That are the keys which the grid gives several values, and, as ``key=value``, the own overrides of further runs: the
+    grid's runs, which may have another value of that key in common, are not named by it.
+    """
+    parser, last = OverridesParser.create(), {}
+    for override in parser.parse_overrides(_param_texts(config) + _given_texts(config)):
         last[str(override.key_or_group)] = override
-    return [key for key, override in last.items() if override.is_sweep_override()]
+    keys = [key for key, override in last.items() if override.is_sweep_override()]
+    for own in _further_runs(config):
+        for job in _combine(parser, own):
+            keys += [text for text in job if text not in keys and _key(text) not in keys]
+    return keys
 
 
 def names_by_number(config: DictConfig) -> bool:
@@ -93,10 +153,21 @@ def make_loader(config: DictConfig) -> ConfigLoaderImpl:
     return ConfigLoaderImpl(search)
 
 
-def _override_texts(config: DictConfig) -> list[str]:
-    parameters: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
-    configured = [f"{key}={value}" for key, value in (parameters["params"] or {}).items()]
-    return configured + without_resume(config.hydra.overrides.task)
+def _sweeper_options(config: DictConfig) -> dict[str, Any]:
+    options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
+    return options  # type: ignore[no-any-return]
+
+
+def _param_texts(config: DictConfig) -> list[str]:
+    return _texts(_sweeper_options(config)["params"] or {})
+
+
+def _texts(values: Mapping[str, Any]) -> list[str]:
+    return [f"{key}={'null' if value is None else value}" for key, value in values.items()]
+
+
+def _given_texts(config: DictConfig) -> list[str]:
+    return without_resume(config.hydra.overrides.task)
 
 
 def without_resume(overrides: Iterable[str]) -> list[str]:

@@ -13,6 +13,7 @@ from typing import Any
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
+from hydra_plugins.zero_dce.grid_sweeper import GridSweeper
 from hydra_plugins.zero_dce.local_launcher import LocalLauncher
 from hydra_plugins.zero_dce.optuna_sweeper import OptunaSweeper
 from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
@@ -53,11 +54,11 @@ def register_resolvers() -> None:
 
 
 def register_plugins() -> None:
-    """Make this package's launchers and sweeper known to Hydra; must come before it composes.
+    """Make this package's launchers and sweepers known to Hydra; must come before it composes.
 
     Hydra looks for plugins by listing folders, and finds none of a package that is installed to be edited.
     """
-    for plugin in (LocalLauncher, SlurmLauncher, OptunaSweeper):
+    for plugin in (LocalLauncher, SlurmLauncher, GridSweeper, OptunaSweeper):
         Plugins.instance().register(plugin)
 
 

@@ -132,8 +132,9 @@ def test_a_cluster_that_does_not_start_leaves_nothing(monkeypatch: pytest.Monkey
 def test_a_sweep_with_a_failing_run(
     cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    # The second learning rate is more than a float holds: an error in the first step.
-    code = run_here(monkeypatch, tmp_path, *tiny(sice, *ON_SLURM, "model.learning_rate=1e-4,1e300,2e-4"))
+    # The second learning rate is more than a float holds: an error in the first step. The third is beside the grid.
+    beside = ("model.learning_rate=1e-4,1e300", "hydra/sweeper=grid", "hydra.sweeper.also=[{model.learning_rate:2e-4}]")
+    code = run_here(monkeypatch, tmp_path, *tiny(sice, *ON_SLURM, *beside))
     printed = capsys.readouterr()
     assert code == 1, printed
     sweep = tmp_path / "sweep"

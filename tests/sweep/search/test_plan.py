@@ -6,10 +6,15 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
+from omegaconf import OmegaConf
 
 from tests.helpers.runs import run_here
 from tests.helpers.searches import search
+from tests.train.test_configuration import composed
 from zero_dce.files import write_json
+from zero_dce.sweep.search.plan import read_search
+from zero_dce.train.preflight import check_configuration
 
 
 @pytest.mark.parametrize(
@@ -24,6 +29,7 @@ from zero_dce.files import write_json
         ("hydra.sweeper.n_trials=0", "n_trials is 0; expected a whole number of at least 1"),
         ("hydra.sweeper.batch_size=0.5", "batch_size is 0.5; expected a whole number"),
         ("hydra.sweeper.seed=-1", "seed is -1; expected"),
+        ("++hydra.sweeper.also=[{seed:1}]", "expected hydra.sweeper.also=null with a search"),
         ("hydra.sweeper.storage=study.db", "'study.db'; expected null"),
         ("hydra.sweeper.storage=nosql:///x", "hydra.sweeper.storage=nosql:///x cannot be opened"),
     ],
@@ -41,6 +47,28 @@ def test_what_is_wrong_is_said_before_the_first_run(
     assert not (tmp_path / "study" / "0").exists()
     if "nosql" not in override:
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["optuna", "optuna_adaptive"])
+def test_the_searches_of_conf_can_be_run(name: str) -> None:
+    found = read_search(composed(f"+sweep={name}", hydra_settings=True))
+    assert len(found.objectives) == 2
+    for corner in found.space.corners():
+        config = composed(*corner)
+        for override in corner[: len(found.space.swept)]:
+            key, _, value = override.partition("=")
+            assert OmegaConf.select(config, key) == yaml.safe_load(value), override
+        check_configuration(config, corner)
+
+
+def test_the_search_for_restoration_leaves_validation_as_it_is() -> None:
+    """A run that cut other squares out of the frames could not be compared."""
+    found = read_search(composed("+sweep=optuna_adaptive", hydra_settings=True))
+    adaptive = composed("experiment=adaptive")
+    for corner in found.space.corners():
+        config = composed(*corner)
+        assert config.loss.weights.rec == adaptive.loss.weights.rec
+        assert (config.data.size, config.data.augment.crop) == (adaptive.data.size, adaptive.data.augment.crop)
 
 
 def test_a_grids_folder_is_refused(

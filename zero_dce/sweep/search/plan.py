@@ -67,6 +67,8 @@ def read_search(config: DictConfig) -> Search:
         raise ModuleNotFoundError("hydra/sweeper=optuna needs Optuna: pip install -e '.[optuna]'") from error
     options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     del options["_target_"]
+    if options.pop("also", None):
+        raise ValueError("hydra.sweeper.also adds runs to a grid; expected hydra.sweeper.also=null with a search")
     # A grid has no objectives, and their names come from modules that take seconds to import.
     from zero_dce.sweep.search.objectives import check_objectives
 
