@@ -33,8 +33,8 @@ PANELS = (
     ("brightness_out", "brightness of the output"),
     ("psnr", "PSNR of dark frames, dB"),
 )
-# Training rows are single batches: shown as the mean over this many.
-WINDOW = 25
+# Training rows are single batches: shown as the mean over this share of the run.
+WINDOW = 1 / 40
 # What a row of the table is called, and the values in it; None is what a run could not measure.
 Row = tuple[str, Mapping[str, float | None]]
 
@@ -66,8 +66,9 @@ def series(rows: Rows, name: str) -> tuple[list[int], list[float]]:
 
 
 def smooth(values: list[float]) -> list[float]:
-    """Return the mean over the last ``WINDOW`` values at each place."""
-    parts = [values[max(0, end - WINDOW) : end] for end in range(1, len(values) + 1)]
+    """Return the mean over the last values at each place, which are ``WINDOW`` of all."""
+    count = max(1, round(WINDOW * len(values)))
+    parts = [values[max(0, end - count) : end] for end in range(1, len(values) + 1)]
     return [sum(part) / len(part) for part in parts]
 
 

@@ -30,7 +30,7 @@ OF_OUTPUT = {
     "brightness_out": "brightness {:.2f}",
     "psnr": "PSNR {:.1f} dB",
 }
-CURVES = "its curve maps: mid grey leaves the picture as it is, lighter brightens, darker darkens, tints tint"
+CURVES = "its curve maps: mid grey leaves a pixel as it is, lighter brightens it, darker darkens it"
 Rows = list[tuple[str, list[Pixels]]]
 
 
