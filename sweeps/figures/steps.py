@@ -30,7 +30,7 @@ OF_OUTPUT = {
     "brightness_out": "brightness {:.2f}",
     "psnr": "PSNR {:.1f} dB",
 }
-CURVES = "its curve maps: mid grey leaves a pixel as it is, lighter brightens it, darker darkens it"
+CURVES = "the network's own curves, before any exposure found for the picture: lighter than mid grey brightens"
 Rows = list[tuple[str, list[Pixels]]]
 
 
@@ -43,8 +43,7 @@ def write_sheet(picture: Path, folders: Sequence[Path], curves: bool) -> None:
     """
     if picture.suffix.lower() not in FORMATS:
         raise ValueError(f"{picture} must end in {' or '.join(FORMATS)}: give the picture another name")
-    # JPEG's quality; PNG takes no notice of it.
-    save_picture(contact_sheet(sheet_rows(folders, curves), CELL), picture, quality=85)
+    save_picture(contact_sheet(sheet_rows(folders, curves), CELL), picture)
     print(picture)
 
 
