@@ -4,10 +4,10 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo test test-fast lint clean
+.PHONY: help setup demo figures test test-fast lint clean
 
 help:  ## list the targets
-	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
 
 setup: $(READY)  ## make the virtual environment .venv with pinned packages
 
@@ -18,6 +18,10 @@ $(READY): pyproject.toml constraints.txt
 
 demo: $(READY)  ## the main job on the embedded sample: seven runs, a table, a contact sheet, a page
 	env -u SICE_ROOT $(BIN)/python -m zero_dce.train +sweep=demo
+
+figures: figure1 figure2 figure3 figure4 figure5  ## a course report's Figures 1 to 5 on the embedded sample, or on SICE: SICE_ROOT=DIR
+
+include sweeps/figures/figures.mk
 
 test: $(READY)  ## all tests
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal

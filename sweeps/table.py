@@ -5,12 +5,14 @@ python sweeps/table.py SWEEP_DIR ...
 
 from __future__ import annotations
 
-import sys
+import argparse
+from collections.abc import Sequence
 from pathlib import Path
 
 from zero_dce.losses import CompositeLoss
 from zero_dce.records.sweep import RunRow, read_sweep
 from zero_dce.records.table import group_seeds
+from zero_dce.terminal import errors_as_messages
 
 # Heading, measure, and how it is written.
 COLUMNS = (
@@ -42,13 +44,22 @@ def line(row: RunRow) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def main() -> None:
-    """Print the table."""
+def print_table(sweeps: Sequence[Path]) -> None:
+    """Print all sweeps in one table, or nothing if one of them cannot be read."""
+    rows = [row for sweep in sweeps for row in group_seeds(read_sweep(sweep))]
     heading = ["spa / exp / col / tv", "point", "seeds", *(name for name, _, _ in COLUMNS)]
     print(f"| {' | '.join(heading)} |\n|{' --- |' * len(heading)}")
-    for folder in sys.argv[1:]:
-        for row in group_seeds(read_sweep(Path(folder))):
-            print(line(row))
+    for row in rows:
+        print(line(row))
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("sweeps", type=Path, nargs="+", metavar="SWEEP_DIR")
+    options = parser.parse_args(arguments)
+    with errors_as_messages():
+        print_table(options.sweeps)
 
 
 if __name__ == "__main__":

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import ast
+import os
 import re
 import shlex
+import shutil
+import subprocess
 import tomllib
 from collections.abc import Iterator
 from functools import cache
@@ -108,7 +111,8 @@ def test_commands_are_found() -> None:
 
 @every_page
 def test_commands_exist(page: Path) -> None:
-    targets = re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    rules = [file.read_text(encoding="utf-8") for file in (ROOT / "Makefile", *(ROOT / "sweeps").rglob("*.mk"))]
+    targets = re.findall(r"^([a-z0-9-]+):", "\n".join(rules), re.MULTILINE)
     for name, _ in module_commands(page):
         assert find_spec(name), name
     for words in commands(page):
@@ -235,6 +239,19 @@ def test_what_does_not_exist_is_noticed() -> None:
     assert is_known("data.cache=disk")
     assert not is_known("loss=unofficial")
     assert not is_known("data.cash=disk")
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("data", [[], ["SICE_ROOT=/data/SICE"]], ids=["sample", "SICE"])
+def test_command_lines_of_make_figures_compose(data: list[str]) -> None:
+    # Another folder than the checkout's own, in which they may have been trained.
+    command = ["make", "--dry-run", "figures", "READY=", "FIGURES=runs/elsewhere", *data]
+    environment = {name: value for name, value in os.environ.items() if name != "SICE_ROOT"}
+    done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=True)
+    lines = [shlex.split(line) for line in done.stdout.splitlines() if "zero_dce.train" in line]
+    assert len(lines) == 3
+    for words in lines:
+        compose_line(*words[words.index("zero_dce.train") + 1 : words.index("&&")])
 
 
 def test_paths_of_the_project_exist() -> None:

@@ -49,6 +49,7 @@ OF_SEVERAL = {
     "review.page_exposure": "the page in Chromium",
     "review.page_pareto": "the page in Chromium",
     "structure": "this file",
+    "studies": "scripts in sweeps/",
     "sweep.plugins": "hydra_plugins",
     "version_before": "what an earlier version has written",
     "zero_dce_pp": "training and enhancing with Zero-DCE++",
