@@ -2,8 +2,8 @@
 
 python sweeps/default_weights/before_after.py OUTPUT.jpg
 
-Frames are rendered from the embedded photographs as the embedded sample is, and enhanced as ``zero_dce.enhance`` does by
-default. The package's own weights were trained on other photographs.
+Frames are rendered from the embedded photographs as the embedded sample is, and enhanced as ``zero_dce.enhance`` does
+by default. The package's own weights were trained on other photographs.
 """
 
 from __future__ import annotations

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +11,10 @@ from hypothesis import strategies as st
 from tests.helpers.networks import make_weights
 from zero_dce.curves import apply_curves
 from zero_dce.enhance.engine import Enhancer
-from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import BACKENDS, choose_backend
 from zero_dce.exposure import ev_for, expose
 from zero_dce.images.canvas import ArrayCanvas
-from zero_dce.images.denoise import LEVELS, denoise_whole
+from zero_dce.images.denoise import denoise_whole
 from zero_dce.images.formats import read_photograph
 from zero_dce.networks import make_network
 from zero_dce.weights import Weights, read_weights
@@ -122,27 +120,6 @@ def test_one_exposure_for_all_tiles(backend: str, network: str, exposure: str | 
         assert np.abs(output - whole(NETWORKS[network], image, strength, exposure)[0]).max() <= 1e-5
     nothing = Enhancer(NETWORKS[network], strength=0, **options).enhance(ArrayCanvas(image)).pixels
     assert np.abs(nothing - image).max() <= 1e-6
-
-
-@pytest.mark.parametrize("backend", BACKENDS)
-@pytest.mark.parametrize("mode", ["exact", "fast"])
-def test_the_noise_of_8_bits_is_smoothed(backend: str, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """In both modes alike, where pictures are exposed or noise is given, and nowhere else."""
-    monkeypatch.setattr(FastMode, "suits", lambda canvas: True)
-    dark = ArrayCanvas((random_image(130, 120) * 40).astype(np.uint8))
-
-    def enhanced(**options: Any) -> np.ndarray:
-        tool = Enhancer(NETWORKS["zero_dce"], mode=mode, backend=backend, precision="float32", tile=50, **options)
-        return tool.enhance(dark).pixels
-
-    before = torch.from_numpy(dark.pixels).permute(2, 0, 1)[None] / 255
-    for options, levels in (({"exposure": 0.4}, LEVELS), ({"exposure": 0.6, "denoise": 3.0}, 3.0)):
-        noisy = enhanced(**{**options, "denoise": 0})
-        smooth = denoise_whole(before, torch.from_numpy(noisy).permute(2, 0, 1)[None] / 255, levels)
-        found = enhanced(**options)
-        assert np.abs(found - smooth[0].permute(1, 2, 0).numpy() * 255).max() <= 0.51
-        assert np.abs(found.astype(float) - noisy).mean() > 1
-    assert np.array_equal(enhanced(exposure="off"), enhanced(exposure="off", denoise=0))
 
 
 def test_more_than_8_bits_are_computed_in_float32() -> None:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from zero_dce.exposure import expose
-from zero_dce.images.denoise import LEVELS, RADIUS, REACH, denoise_whole, levels_for
+from zero_dce.images.denoise import NOISE_LEVELS, RADIUS, REACH, denoise_whole, levels_for
 
 SIDE = 48
 
@@ -105,4 +105,4 @@ def test_pictures_of_one_value_and_of_any_size_are_finite(value: float, size: tu
 
 
 def test_what_a_network_gives_unexposed_is_left_alone() -> None:
-    assert [levels_for(exposure) for exposure in ("off", "auto", 0.44)] == [0, LEVELS, LEVELS]
+    assert [levels_for(exposure) for exposure in ("off", "auto", 0.44)] == [0, NOISE_LEVELS, NOISE_LEVELS]

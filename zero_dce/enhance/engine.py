@@ -15,7 +15,7 @@ from zero_dce.enhance.threads import in_threads
 from zero_dce.enhance.tiles import Tile, plan_tiles
 from zero_dce.exposure import check_exposure
 from zero_dce.images.canvas import AnyCanvas, Canvas
-from zero_dce.images.denoise import MOST_LEVELS, levels_for
+from zero_dce.images.denoise import MOST_NOISE_LEVELS, levels_for
 from zero_dce.weights import Weights
 
 ENHANCER_MODES = ("exact", "fast")
@@ -68,7 +68,7 @@ class Enhancer:
         check_number("--strength", strength, most=1)
         check_exposure("--exposure", exposure)
         levels = levels_for(exposure) if denoise is None else denoise
-        check_number("--denoise", levels, most=MOST_LEVELS)
+        check_number("--denoise", levels, most=MOST_NOISE_LEVELS)
         if tile is not None:
             check_number("--tile", tile, least=1, whole=True)
         self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile

@@ -24,7 +24,7 @@ from zero_dce.checks import check_number
 from zero_dce.evaluate.pairing import match_folders
 from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
 from zero_dce.exposure import check_exposure, parse_exposure
-from zero_dce.images.denoise import MOST_LEVELS
+from zero_dce.images.denoise import MOST_NOISE_LEVELS
 from zero_dce.terminal import errors_as_messages
 
 
@@ -40,7 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for exposure in options.exposure:
             check_exposure("--exposure", exposure)
         if options.denoise is not None:
-            check_number("--denoise", options.denoise, most=MOST_LEVELS)
+            check_number("--denoise", options.denoise, most=MOST_NOISE_LEVELS)
         if pictures.paired_by is not None:
             first = pictures.pairs[0]
             print(f"paired by {pictures.paired_by}; the first are {first.name} and {first.reference_name}")

@@ -10,16 +10,16 @@ from collections.abc import Sequence
 from typing import Any, Protocol
 
 # A photograph's noise, as a standard deviation in 255ths, and how far around a pixel is looked for others like it.
-LEVELS, MOST_LEVELS, RADIUS = 1.0, 8.0, 3
+NOISE_LEVELS, MOST_NOISE_LEVELS, RADIUS = 1.0, 8.0, 3
 # Each of two averages sees this far: pixels further inside than both do not depend on what lies outside.
 REACH = 2 * RADIUS
 # Neither black nor noise of 0 is divided by; these are far below what 8 bits tell apart.
-BLACKEST, LEAST_VARIANCE = 0.5 / 255, 1e-6
+BARELY_LIT, LEAST_VARIANCE = 0.5 / 255, 1e-6
 
 
 def levels_for(exposure: str | float) -> float:
     """Return the noise to smooth where nobody said how much: none where the network's own result is asked for."""
-    return 0.0 if exposure == "off" else LEVELS
+    return 0.0 if exposure == "off" else NOISE_LEVELS
 
 
 class Averaging(Protocol):
@@ -38,7 +38,7 @@ class Averaging(Protocol):
         """Cut off so many rows and columns."""
 
 
-def denoise(operations: Averaging, image: Any, enhanced: Any, levels: float = LEVELS) -> Any:
+def denoise(operations: Averaging, image: Any, enhanced: Any, levels: float = NOISE_LEVELS) -> Any:
     """Smooth an enhanced picture by as much as it was brightened, and keep its edges.
 
     A guided filter (He, Sun and Tang, "Guided Image Filtering", ECCV 2010) whose guide is the mean over RGB of the
@@ -65,7 +65,7 @@ def denoise(operations: Averaging, image: Any, enhanced: Any, levels: float = LE
     mean_guide, mean = around(guide), around(enhanced)
     before = around(operations.mean(operations.split(image, 3)))
     # By how many times its own brightness a region has become brighter.
-    gain = ((mean_guide + BLACKEST) / (before + BLACKEST) - 1.0).relu()
+    gain = ((mean_guide + BARELY_LIT) / (before + BARELY_LIT) - 1.0).relu()
     noise = gain * (levels / 255)
     variance = around(guide * guide) - mean_guide * mean_guide
     covariance = around(guide * enhanced) - mean_guide * mean
@@ -96,7 +96,7 @@ class _Tensors:
         return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
 
 
-def denoise_whole(image: Any, enhanced: Any, levels: float = LEVELS) -> Any:
+def denoise_whole(image: Any, enhanced: Any, levels: float = NOISE_LEVELS) -> Any:
     """Return :func:`denoise` of whole pictures of PyTorch, as large as they are: their edges are continued outwards."""
     from torch.nn import functional as F
 
