@@ -21,7 +21,7 @@ from zero_dce.images.sheets import BACKGROUND, GAP, save_picture
 from zero_dce.terminal import errors_as_messages
 
 # Each photograph with its exposure in stops: two dark ones, one much too dark, one well exposed and one over-exposed.
-FRAMES = (("peaks.jpg", -3.0), ("coffee.jpg", -4.0), ("pagoda.jpg", -2.0), ("cat.jpg", 0.0), ("meadow.jpg", 1.5))
+FRAMES = (("peaks.jpg", -3.0), ("coffee.jpg", -4.0), ("pagoda.jpg", -3.5), ("cat.jpg", 0.0), ("meadow.jpg", 1.0))
 CELL = (300, 225)
 
 
