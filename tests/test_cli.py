@@ -98,6 +98,7 @@ def test_sample_and_configuration_ship_in_the_wheel(wheel: Path) -> None:
     assert "zero_dce/data/photographs/attribution.csv" in names
     assert sum(name.endswith(".jpg") for name in names) == 15
     assert any(name.endswith("LICENSE") for name in names)
+    assert {"zero_dce/enhance/trained.safetensors", "zero_dce/enhance/trained.md"} <= set(names)
 
 
 @pytest.mark.slow

@@ -11,6 +11,7 @@ import struct
 import subprocess
 import sys
 import zlib
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
@@ -19,6 +20,9 @@ from typing import Any
 import pytest
 
 from tests.helpers.paths import ROOT
+from zero_dce.enhance.trained import TRAINED
+from zero_dce.networks import make_network, weights_hash
+from zero_dce.weights import read_weights
 
 SCRIPT = ROOT / "sweeps" / "quality" / "photographs.py"
 LICENCES = {"CC0-1.0", "LicenseRef-public-domain", "CC-BY-2.0", "CC-BY-3.0", "CC-BY-SA-3.0", "CC-BY-SA-4.0"}
@@ -120,6 +124,21 @@ def test_the_table_lists_each_picture_once_under_a_free_licence(script: ModuleTy
     assert len(archives) == len({photograph.package for photograph in photographs})
 
 
+def test_the_card_of_the_weights_says_what_they_were_trained_on(script: ModuleType) -> None:
+    card = TRAINED.with_suffix(".md").read_text(encoding="utf-8")
+    assert weights_hash(make_network(read_weights(TRAINED))) in card
+    used = [photograph for photograph in script.read_table(script.TABLE) if photograph.share_alike == "no"]
+    kinds = Counter(photograph.licence.split("-")[0] for photograph in used)
+    public, free, attributed = kinds["LicenseRef"], kinds["CC0"], kinds["CC"]
+    assert (
+        f"{len(used)} photographs from packages of Debian 12: {public} in the public domain, {free} under CC0, "
+        f"{attributed} under CC BY"
+    ) in card
+    for photograph in used:
+        if photograph.licence.startswith("CC-BY"):
+            assert f"by {photograph.author} (" in card
+
+
 @needs_dpkg
 def test_only_listed_pictures_are_extracted(script: ModuleType, archive: Path, tmp_path: Path) -> None:
     package = sha256(archive.read_bytes())
@@ -202,7 +221,14 @@ def test_a_second_run_fetches_what_is_missing_and_refuses_what_is_different(
     package = sha256(archive.read_bytes())
     photographs = [
         row(script, package),
-        row(script, package, path=f"{RESOURCES}!cats/night.webp", picture_sha256=sha256(COMPRESSED)),
+        row(
+            script,
+            package,
+            path=f"{RESOURCES}!cats/night.webp",
+            picture_sha256=sha256(COMPRESSED),
+            licence="CC-BY-SA-3.0",
+            share_alike="yes",
+        ),
     ]
     asked = []
 
@@ -213,8 +239,11 @@ def test_a_second_run_fetches_what_is_missing_and_refuses_what_is_different(
     monkeypatch.setattr(script, "read_table", lambda file: photographs)
     monkeypatch.setattr(script, "download", download)
     folder = tmp_path / "out"
-    script.main(folder)
+    script.main(folder, share_alike=False)
     assert asked == ["usr/share/cat.jpg"]
+    assert not (folder / photographs[1].file_name).exists()
+    script.main(folder)
+    assert asked.pop() == photographs[1].path
     assert "| Cat \\| day | Abelard | CC0-1.0 |" in (folder / "ATTRIBUTION.md").read_text(encoding="utf-8")
     script.main(folder)
     assert len(asked) == 1

@@ -156,7 +156,7 @@ def _parser() -> argparse.ArgumentParser:
         type=Path,
         default=TRAINED,
         metavar="FILE_OR_DIR",
-        help="a checkpoint, a .safetensors file, a picked or a run's folder; default: trained on the embedded sample",
+        help="a checkpoint, a .safetensors file, a picked or a run's folder; default: the package's own",
     )
     parser.add_argument(
         "--mode", choices=ENHANCER_MODES, help="fast: curves learned from some tiles; default: exact, for video fast"

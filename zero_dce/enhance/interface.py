@@ -46,8 +46,8 @@ def enhance(
             - a PyTorch tensor, 3 x H x W or B x 3 x H x W, uint8 or floating-point in [0, 1].
 
             Arrays and tensors are taken as sRGB.
-        weights: what :func:`zero_dce.weights.read_weights` takes; ``None`` is the network trained on the embedded
-            sample that comes with this package.
+        weights: what :func:`zero_dce.weights.read_weights` takes; ``None`` is the network that comes with
+            this package, trained on freely licensed photographs.
         mode: ``exact``, or ``fast``, see :class:`zero_dce.enhance.engine.Enhancer`.
         exposure: ``auto`` brings a dark or over-exposed picture to a brightness that suits it, and leaves that of
             others; ``off`` takes the network's curves as they are; a number in [0.05, 0.95] is the mean to reach. See

@@ -4,5 +4,5 @@ from __future__ import annotations
 
 from pathlib import Path
 
-# This DCE-Net was trained on the embedded sample, as sweeps/default_weights describes.
+# A DCE-Net, trained on freely licensed photographs; trained.md beside it is its model card.
 TRAINED = Path(__file__).with_name("trained.safetensors")
