@@ -7,6 +7,7 @@ and black stays black.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 from typing import Any, Protocol
 
 # A photograph's noise, as a standard deviation in 255ths, and how far around a pixel is looked for others like it.
@@ -27,6 +28,9 @@ class Averaging(Protocol):
 
     def split(self, maps: Any, parts: int) -> Sequence[Any]:
         """Cut the channels into equal parts."""
+
+    def concatenate(self, first: Any, second: Any) -> Any:
+        """Join the channels of two values."""
 
     def mean(self, parts: Sequence[Any]) -> Any:
         """Average, element by element."""
@@ -55,24 +59,26 @@ def denoise(operations: Averaging, image: Any, enhanced: Any, levels: float = NO
         B x 3 x (H - 2 REACH) x (W - 2 REACH), range [0, 1]: what does not depend on pixels outside.
     """
 
-    def around(x: Any) -> Any:
-        return operations.average(x, 2 * RADIUS + 1, 1)
+    def around(*parts: Any) -> Sequence[Any]:
+        # One average over all of them takes OpenVINO much less time than one for each.
+        joined = reduce(operations.concatenate, parts)
+        return operations.split(operations.average(joined, 2 * RADIUS + 1, 1), len(parts))
 
     def inside(x: Any, margin: int) -> Any:
         return operations.crop(x, margin, margin, margin, margin)
 
-    guide = operations.mean(operations.split(enhanced, 3))
-    mean_guide, mean = around(guide), around(enhanced)
-    before = around(operations.mean(operations.split(image, 3)))
+    guide, before = (operations.mean(operations.split(picture, 3)) for picture in (enhanced, image))
+    single = operations.concatenate(operations.concatenate(guide, guide * guide), before)
+    mean, product, singles = around(enhanced, guide * enhanced, single)
+    mean_guide, square, mean_before = operations.split(singles, 3)
     # By how many times its own brightness a region has become brighter.
-    gain = ((mean_guide + BARELY_LIT) / (before + BARELY_LIT) - 1.0).relu()
+    gain = ((mean_guide + BARELY_LIT) / (mean_before + BARELY_LIT) - 1.0).relu()
     noise = gain * (levels / 255)
-    variance = around(guide * guide) - mean_guide * mean_guide
-    covariance = around(guide * enhanced) - mean_guide * mean
-    slope = covariance / (variance.relu() + noise * noise + LEAST_VARIANCE)
-    offset = mean - slope * mean_guide
-    smooth = around(slope) * inside(guide, REACH) + around(offset)
+    variance = (square - mean_guide * mean_guide).relu()
+    slope = (product - mean_guide * mean) / (variance + noise * noise + LEAST_VARIANCE)
+    slope, offset = around(slope, mean - slope * mean_guide)
     result = inside(enhanced, REACH)
+    smooth = slope * inside(guide, REACH) + offset
     share = inside(gain, RADIUS).clip(0.0, 1.0)
     return (result + share * (smooth - result)).clip(0.0, 1.0)
 
@@ -83,6 +89,11 @@ class _Tensors:
     def split(self, maps: Any, parts: int) -> Sequence[Any]:
         chunks: Sequence[Any] = maps.chunk(parts, dim=1)
         return chunks
+
+    def concatenate(self, first: Any, second: Any) -> Any:
+        import torch
+
+        return torch.cat((first, second), dim=1)
 
     def mean(self, parts: Sequence[Any]) -> Any:
         return sum(parts) / len(parts)
