@@ -125,3 +125,21 @@ def test_incomplete_arguments(arguments: list[str], weights: Path, capsys: pytes
         main(["--weights", str(weights), *arguments])
     assert stop.value.code == 2
     assert "give one of: --pairs CSV --root DIR" in capsys.readouterr().err
+
+
+def test_noise_is_smoothed_in_exposed_rows(
+    capsys: pytest.CaptureFixture[str], weights: Path, folders: tuple[Path, Path], tmp_path: Path
+) -> None:
+    low, high = folders
+    options = ["--weights", weights, "--low", low, "--high", high, "--exposure", "off", "0.5"]
+    found = {}
+    for levels in (0, 4):
+        file = tmp_path / f"{levels}.json"
+        run(capsys, *options, "--denoise", str(levels), "--json", file)
+        content = json.loads(file.read_text())
+        found[levels] = {(row["name"], row.get("exposure")): row for row in content["rows"]}
+    for name, row in found[0].items():
+        same = row["values"]["ssim"] == found[4][name]["values"]["ssim"]
+        exposed = name[0].startswith("exposure") or name[1] == 0.5
+        assert same != exposed, name
+        assert found[4][name].get("denoise", 0) == (4 if exposed else 0)

@@ -197,7 +197,7 @@ def _denoise(image: Tensor, enhanced: Tensor, levels: float) -> Tensor:
 
 def _network_method(name: str, network: CurveNet, exposure: str | float, levels: float, device: torch.device) -> Method:
     network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
-    details = {"network": network.NAME, "weights_sha256": weights_hash(network)}
+    details: dict[str, Any] = {"network": network.NAME, "weights_sha256": weights_hash(network)}
     details |= {"exposure": exposure, "denoise": levels}
     if isinstance(network, DCENetPP):
         details["scale_factor"] = network.scale_factor
