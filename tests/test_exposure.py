@@ -19,11 +19,14 @@ from zero_dce.exposure import (
     MOST_NEWLY_CLIPPED,
     WHITEST,
     check_exposure,
+    develop,
     enhance_at,
-    ev_for,
     ev_to_reach,
     expose,
     expose_to_mean,
+    lift,
+    lift_to_reach,
+    stops_for,
     suited_target,
 )
 
@@ -102,6 +105,26 @@ def test_a_picture_that_is_there_already_stays() -> None:
     assert torch.allclose(expose(image, 0.0), image, atol=1e-6)
 
 
+@pytest.mark.parametrize("stops", [0.0, 0.5, 2.0, 8.0])
+def test_lifting_keeps_the_order_and_both_ends(stops: float) -> None:
+    levels = torch.linspace(0, 1, 256).double().view(1, 1, 1, 256)
+    lifted = lift(levels, stops)
+    assert (lifted.diff() > 0).all()
+    assert lifted[..., 0] == 0
+    assert ((lifted > WHITEST) == (levels > WHITEST)).all(), "what was not white does not become it"
+    assert (lifted[..., :-1] >= levels[..., :-1] - 1e-12).all()
+    assert lift(torch.tensor(1e-9).double(), stops).item() == pytest.approx(2**stops * 1e-9, rel=1e-5)
+    torch.testing.assert_close(lift(levels, 0.0), levels)
+
+
+def test_lifting_reaches_a_mean_and_never_darkens() -> None:
+    image = pictures(0.1, 0.3, 0.6)
+    stops = lift_to_reach(image, 0.44)
+    assert means_of(lift(image, stops)) == pytest.approx([0.44, 0.44, image[2].mean().item()], abs=2e-4)
+    assert stops[2] == 0
+    assert np.allclose(lift_to_reach(image.numpy(), 0.44), stops, atol=1e-3)
+
+
 def test_a_black_picture_stays_black() -> None:
     image = torch.zeros(1, 3, 8, 8)
     ev = ev_to_reach(image, 0.44)
@@ -118,7 +141,7 @@ def test_a_picture_that_keeps_its_mean_is_not_brightened_by_what_the_grid_leaves
     """On the grid's pixels it is darker than elsewhere."""
     image = pictures(0.7, side=2 * GRID, spread=0.3)
     image[..., 1::2, 1::2] -= 0.05
-    assert ev_for("auto", image, image).abs().max() <= 1e-3
+    assert stops_for("auto", image, image).abs().max() <= 1e-3
 
 
 def test_lights_in_a_black_sky_are_not_blown() -> None:
@@ -126,20 +149,25 @@ def test_lights_in_a_black_sky_are_not_blown() -> None:
     image = torch.full((1, 3, 20, 20), 0.01)
     image[..., :4, :10] = 0.6 + 0.3 * torch.rand(1, 3, 4, 10, generator=torch.Generator().manual_seed(0))
     blown = expose(image, ev_to_reach(image, EXPOSED_MEAN))
-    kept = expose(image, ev_for("auto", image, image))
+    kept = develop(image, stops_for("auto", image, image))
     assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN - 0.3 * 0.9)
     assert (blown > WHITEST).float().mean() > 0.09
     assert (kept > WHITEST).float().mean() <= MOST_NEWLY_CLIPPED
     assert image.mean() < kept.mean() < 0.2, "night stays night"
+    assert stops_for("auto", image, image)[0, 1] == 0, "and its sky is not lifted"
 
 
-def test_a_dark_room_with_a_window_is_brightened_until_the_window_would_clip() -> None:
+def test_a_dark_room_is_exposed_until_its_window_would_clip_and_lifted_from_there() -> None:
     image = torch.full((1, 3, 20, 20), 0.06)
     image[..., :4, :10] = 0.6 + 0.3 * torch.rand(1, 3, 4, 10, generator=torch.Generator().manual_seed(0))
-    kept = expose(image, ev_for("auto", image, image))
+    kept = develop(image, stops_for("auto", image, image))
     assert suited_target(image).item() == pytest.approx(EXPOSED_MEAN)
     assert 0.5 * MOST_NEWLY_CLIPPED < (kept > WHITEST).float().mean() <= MOST_NEWLY_CLIPPED
-    assert kept.mean() > 1.5 * image.mean()
+    assert kept.mean() == pytest.approx(EXPOSED_MEAN, abs=0.002)
+    exposed, lifted = stops_for("auto", image, image).flatten().tolist()
+    assert 0.2 < exposed < ev_to_reach(image, EXPOSED_MEAN).item() - 0.5
+    assert lifted > 0.5
+    assert stops_for(0.44, image, image)[0, 1] == 0, "what is asked for is reached by exposing"
 
 
 def test_a_burnt_picture_is_darkened_until_it_would_be_crushed() -> None:
@@ -147,7 +175,7 @@ def test_a_burnt_picture_is_darkened_until_it_would_be_crushed() -> None:
     image = torch.full((1, 3, 20, 20), 0.7)
     image[..., :10, :] = 1.0
     image[..., 10:12, :] = torch.linspace(0.021, 0.04, 20)
-    free, held = ev_to_reach(image, suited_target(image)), ev_for("auto", image, image)
+    free, held = ev_to_reach(image, suited_target(image)), stops_for("auto", image, image)[:, :1]
     crushed, kept = (expose(image, ev) < 0.02 for ev in (free, held))
     assert free < held < 0
     assert crushed.float().mean() > 1.4 * MOST_NEWLY_CLIPPED
@@ -171,7 +199,7 @@ def test_a_picture_that_was_exposed_too_short_is_no_night() -> None:
 def test_what_was_white_before_may_stay_so() -> None:
     image = pictures(0.05)
     image[..., :4, :] = 1.0
-    exposed = expose(image, ev_for("auto", image, image))
+    exposed = develop(image, stops_for("auto", image, image))
     assert exposed.mean() == pytest.approx(0.44, abs=0.02)
 
 
@@ -239,8 +267,8 @@ def test_no_gradient_flows_through_the_search() -> None:
 def test_exposures(value: str | float) -> None:
     check_exposure("--exposure", value)
     image = pictures(0.1)
-    assert ev_for(value, image, image).shape == (1, 1, 1, 1)
-    assert (ev_for(value, image, image) == 0).all() == (value == "off")
+    assert stops_for(value, image, image).shape == (1, 2, 1, 1)
+    assert (stops_for(value, image, image) == 0).all() == (value == "off")
     assert torch.equal(enhance_at(value, image, 0 * maps_of(image)), image) == (value == "off")
 
 

@@ -48,6 +48,8 @@ BURNT_MEAN = 0.7
 BLACK, LIT = 0.05, 0.5
 LEAST_BLACK, MOST_BLACK, ENOUGH_LIT = 0.6, 0.8, 0.005
 NIGHT = 0.3
+# A picture that is a night by this much, of 1, is not lifted any more: its sky would turn grey and grainy.
+MOST_LIFTED_NIGHT = 0.3
 
 
 def expose(image: Any, ev: Any) -> Any:
@@ -67,6 +69,37 @@ def expose(image: Any, ev: Any) -> Any:
     """
     root = 1 - (1 - (image * WHITEST).clip(BLACKEST, WHITEST) ** 0.5) ** 2.0**ev
     return (root * root * (1 / WHITEST)).clip(0, 1)
+
+
+def lift(image: Any, stops: Any) -> Any:
+    """Return a picture with its shadows lifted: black by ``stops``, brighter values by less, and white by none.
+
+    With ``g = 2^stops``, ``x`` becomes ``g x / (1 + (g - 1) x)``, where :data:`WHITEST` counts as 1: nothing below it
+    rises above. The gain at black is ``g``. The method's own curve with one number for all pixels is much like it, in
+    eight steps.
+
+    Args:
+        image: B x 3 x H x W, range [0, 1].
+        stops: a number, or B x 1 x 1 x 1, at least 0.
+
+    Returns:
+        B x 3 x H x W, range [0, 1].
+    """
+    gain, scaled = 2.0**stops, image * (1 / WHITEST)
+    return (scaled * gain / (scaled * (gain - 1.0) + 1.0) * WHITEST).clip(0, 1)
+
+
+def develop(image: Any, stops: Any) -> Any:
+    """Expose pictures, and lift their shadows, as :func:`stops_for` says.
+
+    Args:
+        image: B x 3 x H x W, range [0, 1].
+        stops: B x 2 x 1 x 1: for :func:`expose`, and for :func:`lift`.
+
+    Returns:
+        B x 3 x H x W, range [0, 1].
+    """
+    return lift(expose(image, stops[:, :1]), stops[:, 1:])
 
 
 def ev_to_reach(image: Any, target: Any, before: Any = None, most_newly_clipped: float = 1.0) -> Any:
@@ -94,22 +127,37 @@ def ev_to_reach(image: Any, target: Any, before: Any = None, most_newly_clipped:
     def is_not_crushed(exposed: Any) -> Any:
         return _mean(1.0 * ((exposed < CRUSHED) & above_black)) <= most_newly_clipped
 
-    ev = _highest_ev(image, is_too_bright)
+    ev = _highest(expose, image, is_too_bright)
     if most_newly_clipped >= 1:
         return ev
     # What was found may lie on either side of the true exposure by so much, of which only one keeps to the share.
     margin = MOST_EV / 2**BISECTIONS
-    least = _highest_ev(image, is_not_crushed) + margin
+    least = _highest(expose, image, is_not_crushed) + margin
     return ev - margin + (least - ev + margin).clip(0)
 
 
-def _highest_ev(image: Any, is_above: Callable[[Any], Any]) -> Any:
-    """Find the exposure above which ``is_above`` holds of each exposed picture."""
+def lift_to_reach(image: Any, target: Any) -> Any:
+    """Find by how many stops lifting brings the mean of each picture up to its target, by bisection.
+
+    Args:
+        image: B x 3 x H x W, range [0, 1].
+        target: the mean, a number or B x 1 x 1 x 1, range [0, 1].
+
+    Returns:
+        B x 1 x 1 x 1, range [0, 8], for :func:`lift`; 0 where the picture is as bright already.
+    """
+    image = _sample(_detach(image))
+    stops = _highest(lift, image, lambda lifted: _mean(lifted) > target)
+    return (stops - MOST_EV / 2**BISECTIONS).clip(0)
+
+
+def _highest(response: Callable[[Any, Any], Any], image: Any, is_above: Callable[[Any], Any]) -> Any:
+    """Find the stops above which ``is_above`` holds of what a response makes of each picture."""
     ev, step = 0 * image[:, :1, :1, :1], MOST_EV
     for _ in range(BISECTIONS):
         step /= 2
         # Added to zeros of the picture's type, in which NumPy would not keep a truth value otherwise.
-        ev = ev + step * (1 - 2 * (0 * ev + is_above(expose(image, ev))))
+        ev = ev + step * (1 - 2 * (0 * ev + is_above(response(image, ev))))
     return ev
 
 
@@ -175,11 +223,13 @@ def check_exposure(name: str, value: object) -> None:
     check_number(name, value, least=0.05, most=0.95)
 
 
-def ev_for(exposure: str | float, image: Any, enhanced: Any) -> Any:
-    """Return by how many stops each enhanced picture is to be exposed for ``exposure``.
+def stops_for(exposure: str | float, image: Any, enhanced: Any) -> Any:
+    """Return by how many stops each enhanced picture is to be exposed, and then lifted, for ``exposure``.
 
-    With ``auto``, the target is :func:`suited_target`, and no more than :data:`MOST_NEWLY_CLIPPED` is newly clipped. A
-    number is reached whatever it clips.
+    With ``auto``, the target is :func:`suited_target`, and exposing newly clips no more than
+    :data:`MOST_NEWLY_CLIPPED`. Where it stops short of the target, as in a dark room whose window would turn white,
+    lifting does the rest; not at night, whose lights may stand in the dark. A number is reached by exposing alone,
+    whatever it clips.
 
     Args:
         exposure: ``auto``, ``off``, or the mean to reach, see :func:`check_exposure`.
@@ -187,18 +237,25 @@ def ev_for(exposure: str | float, image: Any, enhanced: Any) -> Any:
         enhanced: the same pictures, as a network enhances them.
 
     Returns:
-        B x 1 x 1 x 1, 0 for ``off``.
+        B x 2 x 1 x 1, for :func:`develop`; 0 for ``off``.
     """
-    if exposure == "off":
-        return 0 * image[:, :1, :1, :1]
+    stops = 0 * _detach(image)[:, :2, :1, :1]
     if exposure == "auto":
         # From the same pixels: a picture that is to keep its mean is not to change by what a grid leaves out.
-        return ev_to_reach(enhanced, suited_target(_sample(_detach(image))), image, MOST_NEWLY_CLIPPED)
-    return ev_to_reach(enhanced, exposure)
+        image, enhanced = _sample(_detach(image)), _sample(_detach(enhanced))
+        target = suited_target(image)
+        stops[:, :1] = ev_to_reach(enhanced, target, image, MOST_NEWLY_CLIPPED)
+        exposed = expose(enhanced, stops[:, :1])
+        mean = _mean(exposed)
+        share = 1 - _rise(_night(image), 0, MOST_LIFTED_NIGHT)
+        stops[:, 1:] = lift_to_reach(exposed, mean + share * (target - mean))
+    elif exposure != "off":
+        stops[:, :1] = ev_to_reach(enhanced, exposure)
+    return stops
 
 
 def enhance_at(exposure: str | float, image: Any, curve_maps: Any) -> Any:
-    """Return pictures enhanced by their curve maps, at ``exposure``, see :func:`ev_for`.
+    """Return pictures enhanced by their curve maps, at ``exposure``, see :func:`stops_for`.
 
     Args:
         exposure: ``auto``, ``off``, or the mean to reach.
@@ -209,7 +266,7 @@ def enhance_at(exposure: str | float, image: Any, curve_maps: Any) -> Any:
         B x 3 x H x W, range [0, 1].
     """
     enhanced = apply_curves(image, curve_maps)
-    return enhanced if exposure == "off" else expose(enhanced, ev_for(exposure, image, enhanced))
+    return enhanced if exposure == "off" else develop(enhanced, stops_for(exposure, image, enhanced))
 
 
 def _night(image: Any) -> Any:

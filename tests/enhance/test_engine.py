@@ -12,7 +12,7 @@ from tests.helpers.networks import make_weights
 from zero_dce.curves import apply_curves
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.graph import BACKENDS, choose_backend
-from zero_dce.exposure import ev_for, expose
+from zero_dce.exposure import develop, stops_for
 from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.images.denoise import denoise_whole
 from zero_dce.images.formats import read_photograph
@@ -35,11 +35,11 @@ def whole(
     with torch.no_grad():
         inputs = torch.from_numpy(image).permute(2, 0, 1)[None]
         maps = make_network(weights).estimate_curves(inputs)
-        ev = ev_for(exposure, inputs, apply_curves(inputs, maps))
+        stops = stops_for(exposure, inputs, apply_curves(inputs, maps))
         maps = maps * strength
         enhanced = apply_curves(inputs, maps)
         if exposure != "off":
-            enhanced = denoise_whole(inputs, expose(enhanced, strength * ev))
+            enhanced = denoise_whole(inputs, develop(enhanced, strength * stops))
         mean = maps.reshape(1, -1, 3, *maps.shape[2:]).mean(1)
     return enhanced[0].permute(1, 2, 0).numpy(), mean[0].permute(1, 2, 0).numpy()
 

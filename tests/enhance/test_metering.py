@@ -11,7 +11,7 @@ import torch
 from tests.helpers.networks import make_weights
 from zero_dce.enhance.graph import choose_backend
 from zero_dce.enhance.graph.programs import estimation
-from zero_dce.enhance.metering import LONGEST_COPY, find_ev
+from zero_dce.enhance.metering import LONGEST_COPY, find_stops
 from zero_dce.exposure import ev_to_reach
 from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.networks import make_network
@@ -19,8 +19,10 @@ from zero_dce.networks import make_network
 WEIGHTS = make_weights()
 
 
-def found(image: np.ndarray, exposure: str | float) -> float:
-    return find_ev(ArrayCanvas(image), exposure, choose_backend("torch", WEIGHTS, "float32"), estimation())
+def found(image: np.ndarray, exposure: str | float) -> list[float]:
+    stops = find_stops(ArrayCanvas(image), exposure, choose_backend("torch", WEIGHTS, "float32"), estimation())
+    assert stops.shape == (2,)
+    return [float(value) for value in stops]
 
 
 def test_a_small_picture_is_taken_as_it_is() -> None:
@@ -28,7 +30,7 @@ def test_a_small_picture_is_taken_as_it_is() -> None:
     pixels = torch.from_numpy(image).permute(2, 0, 1)[None]
     with torch.no_grad():
         expected = ev_to_reach(make_network(WEIGHTS)(pixels)[0], 0.4)
-    assert found(image, 0.4) == pytest.approx(expected.item(), abs=1e-3)
+    assert found(image, 0.4) == pytest.approx([expected.item(), 0], abs=1e-3)
 
 
 def test_a_large_one_is_that_of_its_small_copy() -> None:
@@ -46,4 +48,4 @@ def test_dark_8_bit_pictures_are_not_rounded_when_they_are_made_smaller() -> Non
 
 def test_off_computes_nothing() -> None:
     nothing = cast(Any, None)
-    assert find_ev(nothing, "off", nothing, nothing) == 0.0
+    assert find_stops(nothing, "off", nothing, nothing).tolist() == [0, 0]

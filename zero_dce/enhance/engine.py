@@ -9,8 +9,8 @@ from zero_dce.enhance.denoising import denoise_picture
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import Backend, choose_backend
 from zero_dce.enhance.graph.programs import as_input, denoising, enhancement, estimation
-from zero_dce.enhance.metering import find_ev
-from zero_dce.enhance.pixels import map_pixels
+from zero_dce.enhance.metering import find_stops
+from zero_dce.enhance.pixels import FloatArray, map_pixels
 from zero_dce.enhance.threads import in_threads
 from zero_dce.enhance.tiles import Tile, plan_tiles
 from zero_dce.exposure import check_exposure
@@ -34,7 +34,7 @@ class Enhancer:
         precision: of the convolutions, ``bfloat16`` or ``float32``; ``auto`` is the quickest for 8-bit pictures, whose
             result it changes by one step at most, and ``float32`` for all others.
         exposure: ``auto``, ``off``, or the mean that pictures are brought to, in [0.05, 0.95], see
-            :func:`zero_dce.exposure.ev_for`.
+            :func:`zero_dce.exposure.stops_for`.
         denoise: the noise that is smoothed where a picture was brightened, in 255ths, in [0, 8]; 0 smooths nothing.
             ``None`` is :func:`zero_dce.images.denoise.levels_for` this exposure.
         strength: the factor that scales the curve maps and the exposure, in [0, 1]; 0 changes nothing.
@@ -99,7 +99,7 @@ class Enhancer:
         picture: AnyCanvas,
         map_canvas: Canvas | None = None,
         progress: Callable[[int], object] = int,
-        ev: float | None = None,
+        stops: FloatArray | None = None,
     ) -> AnyCanvas:
         """Enhance a picture.
 
@@ -108,18 +108,18 @@ class Enhancer:
             map_canvas: an 8-bit picture of the same size that takes the mean of the curve maps, see
                 :func:`map_pixels`.
             progress: is called with the number of pixels that were enhanced since the last call.
-            ev: the exposure, where it is known already; ``None`` finds it, see :meth:`ev_of`.
+            stops: the exposure, where it is known already; ``None`` finds it, see :meth:`stops_of`.
 
         Returns:
             The enhanced picture, of the same kind.
         """
         output = picture.blank()
-        ev = self.ev_of(picture) if ev is None else ev
+        stops = self.stops_of(picture) if stops is None else stops
         if self.mode == "fast" and FastMode.suits(picture):
             fast = self.fast_for(picture.bits)
-            fast.apply(picture, fast.estimate(picture, ev), output, map_canvas, progress)
+            fast.apply(picture, fast.estimate(picture, stops), output, map_canvas, progress)
         else:
-            self._enhance_exactly(picture, ev, output, map_canvas, progress)
+            self._enhance_exactly(picture, stops, output, map_canvas, progress)
         return self.denoised(picture, output)
 
     def denoised(self, picture: AnyCanvas, enhanced: AnyCanvas) -> AnyCanvas:
@@ -128,19 +128,19 @@ class Enhancer:
             return enhanced
         return denoise_picture(picture, enhanced, self._denoise, self._precise_backend_for(picture.bits))
 
-    def ev_of(self, picture: Canvas) -> float:
-        """Return by how many stops a picture is to be exposed, see :func:`zero_dce.enhance.metering.find_ev`."""
-        return self._strength * find_ev(picture, self._exposure, self.backend_for(picture.bits), self._estimate)
+    def stops_of(self, picture: Canvas) -> FloatArray:
+        """Return by how many stops a picture is to be exposed, and lifted: two numbers."""
+        return self._strength * find_stops(picture, self._exposure, self.backend_for(picture.bits), self._estimate)
 
     def _enhance_exactly(
         self,
         picture: Canvas,
-        ev: float,
+        stops: FloatArray,
         output: Canvas,
         map_canvas: Canvas | None,
         progress: Callable[[int], object],
     ) -> None:
-        backend, exposure = self.backend_for(picture.bits), [as_input(ev)] if self._exposed else []
+        backend, exposure = self.backend_for(picture.bits), [as_input(stops)] if self._exposed else []
         program = self._plain if map_canvas is None else self._with_map
 
         def work(tile: Tile) -> int:

@@ -16,7 +16,7 @@ from torch import Tensor
 from zero_dce.evaluate.bootstrap import bootstrap_interval
 from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma, gamma_to_mean
 from zero_dce.evaluate.pictures import Pair, PictureSet
-from zero_dce.exposure import EXPOSED_MEAN, enhance_at, ev_for, expose
+from zero_dce.exposure import EXPOSED_MEAN, develop, enhance_at, stops_for
 from zero_dce.hardware import is_out_of_memory
 from zero_dce.images.decode import Pixels
 from zero_dce.images.denoise import denoise_whole, levels_for
@@ -109,8 +109,8 @@ def measure_methods(
 ) -> list[Method]:
     """Measure what needs no network and networks, by their names in the table, on all pictures, in float32.
 
-    Each network is measured at each exposure, see :func:`zero_dce.exposure.ev_for`, and what is exposed is smoothed by
-    ``denoise`` levels, see :func:`zero_dce.images.denoise.levels_for`. Pictures that cannot be used are left out of
+    Each network is measured at each exposure, see :func:`zero_dce.exposure.stops_for`, and what is exposed is smoothed
+    by ``denoise`` levels, see :func:`zero_dce.images.denoise.levels_for`. Pictures that cannot be used are left out of
     ``pictures``; ``longest`` is that of :func:`zero_dce.evaluate.pictures.read_pair`.
 
     Raises:
@@ -188,7 +188,7 @@ def _levels(exposure: str | float, denoise: float | None) -> float:
 
 
 def _expose(exposure: str | float, levels: float, image: Tensor) -> Tensor:
-    return _denoise(image, expose(image, ev_for(exposure, image, image)), levels)
+    return _denoise(image, develop(image, stops_for(exposure, image, image)), levels)
 
 
 def _denoise(image: Tensor, enhanced: Tensor, levels: float) -> Tensor:

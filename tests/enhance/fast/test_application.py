@@ -8,7 +8,7 @@ from tests.helpers.pictures import smooth_picture
 from zero_dce.enhance.fast.application import application_program
 from zero_dce.enhance.graph import BACKENDS, choose_backend
 from zero_dce.enhance.graph.programs import as_input
-from zero_dce.exposure import expose
+from zero_dce.exposure import expose, lift
 
 
 @pytest.mark.parametrize("backend", BACKENDS)
@@ -27,12 +27,12 @@ def test_application_by_hand(backend: str, network: str) -> None:
     bias = np.full((maps, 1), -0.1, np.float32)
     tool = choose_backend(backend, make_weights(network), "float32")
     program = application_program(network, 0.5, 4, 5, 7, with_map=True)
-    enhanced, mean_map = tool.run(program, image, statistics, *matrices, bias, as_input(-0.5))
+    enhanced, mean_map = tool.run(program, image, statistics, *matrices, bias, as_input((-0.5, 0.3)))
     columns = np.interp((np.arange(28) + 0.5) / 4 - 0.5, np.arange(-2, 9), np.linspace(0, 0.5, 11))
     expected_map = np.broadcast_to((-0.1 - columns[:, None]) / 2, (20, 28, 3))
     assert np.abs(mean_map - expected_map).max() <= 1e-6
     expected = image
     for _ in range(8):
         expected = expected + expected_map * (expected * expected - expected)
-    expected = np.moveaxis(expose(np.moveaxis(expected, 2, 0)[None], -0.5)[0], 0, 2)
+    expected = np.moveaxis(lift(expose(np.moveaxis(expected, 2, 0)[None], -0.5), 0.3)[0], 0, 2)
     assert np.abs(enhanced - expected).max() <= 2e-6

@@ -31,10 +31,10 @@ def test_a_network_has_named_ends_of_free_sizes(network: str, maps: int) -> None
 
 def test_a_program_takes_stored_pixels_of_any_size() -> None:
     image = np.zeros((2, 3, 3), np.uint8)
-    graph = program_model(make_weights(), enhancement(1.0, with_map=True), [image, as_input(0.0)]).graph
+    graph = program_model(make_weights(), enhancement(1.0, with_map=True), [image, as_input((0.0, 0.0))]).graph
     assert declared(graph.input) == {
         "input_0": (onnx.TensorProto.UINT8, [1, "height_input_0", "width_input_0", 3]),
-        "input_1": (onnx.TensorProto.FLOAT, [1, 1, 1, 1]),
+        "input_1": (onnx.TensorProto.FLOAT, [1, 2, 1, 1]),
     }
     types = [kind for kind, _ in declared(graph.output).values()]
     assert types == [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT], "the map is no stored picture"

@@ -13,7 +13,7 @@ from tests.helpers.networks import make_weights
 from zero_dce.curves import apply_curves
 from zero_dce.enhance.graph import BACKENDS, choose_backend
 from zero_dce.enhance.graph.programs import Operations, Program, as_input, enhancement, estimation, groups_of
-from zero_dce.exposure import expose
+from zero_dce.exposure import expose, lift
 from zero_dce.networks import make_network
 
 WEIGHTS = {name: make_weights(name) for name in ("zero_dce", "zero_dce_pp")}
@@ -69,9 +69,9 @@ def test_networks_are_the_modules(name: str, network: str) -> None:
     assert np.abs(mean - maps.reshape(6, 8, -1, 3).mean(2)).max() <= 1e-6
     (estimated,) = backend.run(estimation(), IMAGE)
     assert np.abs(estimated - maps).max() <= 1e-6
-    exposed, half = backend.run(enhancement(0.5, with_map=True), IMAGE, as_input(0.4))
+    exposed, half = backend.run(enhancement(0.5, with_map=True), IMAGE, as_input((0.4, 0.7)))
     planes, half_maps = (values.transpose(2, 0, 1)[None] for values in (IMAGE, maps / 2))
-    assert np.abs(exposed - expose(apply_curves(planes, half_maps), 0.4)[0].transpose(1, 2, 0)).max() <= 2e-6
+    assert np.abs(exposed - lift(expose(apply_curves(planes, half_maps), 0.4), 0.7)[0].transpose(1, 2, 0)).max() <= 2e-6
     assert np.abs(half - (maps / 2).reshape(6, 8, -1, 3).mean(2)).max() <= 1e-6
 
 

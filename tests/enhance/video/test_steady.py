@@ -29,7 +29,7 @@ def steadily(
 ) -> np.ndarray:
     """Enhance frames with steady curves, without a file; or a picture with the curves of each frame in turn."""
     mode = enhancer.fast_for(8)
-    curves = SteadyCurves(mode, enhancer.ev_of, smoothing)
+    curves = SteadyCurves(mode, enhancer.stops_of, smoothing)
     outputs = []
     for frame in frames:
         canvas = ArrayCanvas(frame)
@@ -86,13 +86,13 @@ def test_calibrations_are_renewed_gradually(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(steady, "RENEW", 6)
     monkeypatch.setattr(steady, "FADE", 3)
     counting = _Counting()
-    curves = SteadyCurves(cast(FastMode, counting), lambda _: counting.calibrations / 10, 0.9)
+    curves = SteadyCurves(cast(FastMode, counting), lambda _: np.full(2, counting.calibrations / 10), 0.9)
     frame = ArrayCanvas(still_frames(1)[0])
     fields = [curves.estimate(frame).field for _ in range(14)]
     found = [field.regression for field in fields]
     expected = [1] * 6 + [1.25, 1.5, 1.75, 2, 2, 2] + [2.25, 2.5]
     assert [float(regression.bias[0, 0]) for regression in found] == pytest.approx(expected)
-    assert [field.ev * 10 for field in fields] == pytest.approx(expected), "the exposure fades with them"
+    assert [field.stops[1] * 10 for field in fields] == pytest.approx(expected), "the exposure fades with them"
     assert [len(regression.hidden) for regression in found[5:10]] == [1, 2, 2, 2, 1]
     assert found[7].high[0, 0] == 2
 
@@ -102,10 +102,10 @@ def test_the_exposure_of_frames_that_are_enhanced_each_by_itself(monkeypatch: py
     monkeypatch.setattr(steady, "RENEW", 3)
     monkeypatch.setattr(steady, "FADE", 2)
     found = iter([0.4, 0.8, -1.0])
-    exposure = SteadyExposure(lambda _: next(found))
+    exposure = SteadyExposure(lambda _: np.array([next(found), 0.0]))
     frame = ArrayCanvas(still_frames(1)[0])
-    evs = [exposure.next(frame, new_shot=number == 5) for number in range(6)]
-    assert evs == pytest.approx([0.4, 0.4, 0.4, 0.6, 0.7, -1.0])
+    stops = [exposure.next(frame, new_shot=number == 5)[0] for number in range(6)]
+    assert stops == pytest.approx([0.4, 0.4, 0.4, 0.6, 0.7, -1.0])
 
 
 def test_smoothing_lowers_flicker(fast: Enhancer) -> None:

@@ -11,9 +11,8 @@ import numpy as np
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.fast.calibration import Regression
 from zero_dce.enhance.fast.statistics import STATISTICS
-from zero_dce.enhance.graph.programs import Operations, Program, scale
+from zero_dce.enhance.graph.programs import Operations, Program, develop_by, scale
 from zero_dce.enhance.pixels import FloatArray
-from zero_dce.exposure import expose
 from zero_dce.weights import MAPS
 
 # A part needs the statistics of the blocks around it: one block for enlarging maps, one more for means over 3 x 3.
@@ -25,14 +24,14 @@ def application_program(network: str, strength: float, size: int, rows: int, col
     """Enhance ``rows`` x ``columns`` blocks of ``size`` pixels.
 
     Inputs: their pixels; statistics of the blocks and of two more on each side; the regression's matrices; and, if the
-    enhanced picture is to be exposed, by how many stops.
+    enhanced picture is to be exposed and lifted, by how many stops.
     Outputs: the enhanced pixels and, ``with_map``, the mean of their curve maps.
     """
     down, across = _enlargement(rows, size), _enlargement(columns, size)
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
         o, (image, statistics, *others) = operations, inputs
-        regression, ev = others[:REGRESSION_ARRAYS], others[REGRESSION_ARRAYS:]
+        regression, stops = others[:REGRESSION_ARRAYS], others[REGRESSION_ARRAYS:]
         maps = _predict(o, statistics, regression, rows + 2, columns + 2, MAPS[network])
         maps = scale(maps, strength)
         parts = [maps] if MAPS[network] == 3 else o.split(maps, ITERATIONS)
@@ -48,8 +47,8 @@ def application_program(network: str, strength: float, size: int, rows: int, col
             if index and len(parts) > 1:
                 full = enlarge(parts[index])
             enhanced = o.curve(enhanced, full)
-        if ev:
-            enhanced = expose(enhanced, *ev)
+        if stops:
+            enhanced = develop_by(o, enhanced, *stops)
         return [enhanced, enlarge(o.mean(parts))] if with_map else [enhanced]
 
     return Program("apply", build, pictures=2)

@@ -28,13 +28,13 @@ class Field:
         grid: the picture's blocks.
         statistics: of the blocks, rows x columns x 9.
         regression: from statistics to curve maps.
-        ev: by how many stops the enhanced picture is exposed, see :func:`zero_dce.exposure.expose`.
+        stops: by how many the enhanced picture is exposed, and lifted, see :func:`zero_dce.exposure.develop`.
     """
 
     grid: BlockGrid
     statistics: FloatArray
     regression: Regression
-    ev: float = 0.0
+    stops: FloatArray
 
 
 class FastMode:
@@ -44,7 +44,7 @@ class FastMode:
         network: ``zero_dce`` or ``zero_dce_pp``.
         size: the side of a block in pixels.
         strength: the factor that scales the curve maps.
-        exposed: whether enhanced pictures are exposed too, by their field's ``ev``.
+        exposed: whether enhanced pictures are exposed too, by their field's ``stops``.
         network_backend: runs the network.
         backend: runs everything else, in float32.
     """
@@ -62,10 +62,10 @@ class FastMode:
         """Return whether a picture is large enough for fast mode to save time."""
         return canvas.width * canvas.height >= LEAST_PIXELS and min(canvas.width, canvas.height) >= LEAST_SIDE
 
-    def estimate(self, canvas: Canvas, ev: float) -> Field:
+    def estimate(self, canvas: Canvas, stops: FloatArray) -> Field:
         """Measure a picture's blocks, and learn how the network's curve maps depend on them."""
         grid, statistics = self.measure(canvas)
-        return Field(grid, statistics, self.calibrate(canvas, grid, statistics), ev)
+        return Field(grid, statistics, self.calibrate(canvas, grid, statistics), stops)
 
     def measure(self, canvas: Canvas) -> tuple[BlockGrid, FloatArray]:
         """Return a picture's blocks and their statistics, rows x columns x 9."""
@@ -102,8 +102,8 @@ class FastMode:
         around = with_surroundings(field.statistics, part, AROUND)
         rows, columns = (span.stop - span.start for span in part)
         program = self._application(self._network, self._strength, self._size, rows, columns, with_map)
-        ev = [as_input(field.ev)] if self._exposed else []
-        return self._backend.run(program, pixels, around, *field.regression.arrays(), *ev)
+        stops = [as_input(field.stops)] if self._exposed else []
+        return self._backend.run(program, pixels, around, *field.regression.arrays(), *stops)
 
 
 def _write(canvas: Canvas, grid: BlockGrid, part: Part, pixels: FloatArray) -> None:

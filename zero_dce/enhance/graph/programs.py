@@ -13,7 +13,7 @@ import numpy as np
 
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.pixels import FloatArray
-from zero_dce.exposure import expose
+from zero_dce.exposure import expose, lift
 from zero_dce.images.denoise import denoise
 from zero_dce.weights import DCE_NET_PP, Weights
 
@@ -78,15 +78,15 @@ class Program:
 def enhancement(strength: float, with_map: bool = False) -> Program:
     """From a picture to the enhanced one and, ``with_map``, the mean of its curve maps.
 
-    Where there is a second input, the enhanced picture is exposed by so many stops, see :func:`as_input`.
+    Where there is a second input, the enhanced picture is exposed and lifted by so many stops, see :func:`as_input`.
     """
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
-        image, *ev = inputs
+        image, *stops = inputs
         maps = separate_maps(operations, scale(estimate_curves(operations, image), strength))
         enhanced = iterate_curve(operations, image, maps)
-        if ev:
-            enhanced = expose(enhanced, *ev)
+        if stops:
+            enhanced = develop_by(operations, enhanced, *stops)
         return [enhanced, operations.mean(maps)] if with_map else [enhanced]
 
     return Program("enhance", build)
@@ -142,9 +142,15 @@ def scale(curve_maps: Any, strength: float) -> Any:
     return curve_maps if strength == 1 else curve_maps * strength
 
 
-def as_input(ev: float) -> FloatArray:
-    """Return an exposure, in stops, as programs take it for :func:`zero_dce.exposure.expose`: 1 x 1 x 1 x 1."""
-    return np.full((1, 1, 1, 1), ev, np.float32)
+def as_input(stops: Sequence[float] | FloatArray) -> FloatArray:
+    """Return two numbers of stops, to expose and to lift by, as programs take them: 1 x 2 x 1 x 1."""
+    return np.array(stops, np.float32).reshape(1, 2, 1, 1)
+
+
+def develop_by(operations: Operations, image: Any, stops: Any) -> Any:
+    """Do what :func:`zero_dce.exposure.develop` does, in a graph."""
+    exposed, lifted = operations.split(stops, 2)
+    return lift(expose(image, exposed), lifted)
 
 
 def separate_maps(operations: Operations, curve_maps: Any) -> Sequence[Any]:

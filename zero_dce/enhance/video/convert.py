@@ -132,13 +132,13 @@ class _Exact:
     def __init__(self, enhancer: Enhancer, summary: ClipSummary) -> None:
         self._enhancer, self._summary = enhancer, summary
         self._cells: FloatArray | None = None
-        self._exposure = SteadyExposure(enhancer.ev_of)
+        self._exposure = SteadyExposure(enhancer.stops_of)
 
     def enhance(self, pixels: PixelArray) -> PixelArray:
         before, self._cells = self._cells, cells_of(pixels)
         new_shot = is_cut(before, self._cells)
         frame = ArrayCanvas(pixels)
-        enhanced = self._enhancer.enhance(frame, ev=self._exposure.next(frame, new_shot)).pixels
+        enhanced = self._enhancer.enhance(frame, stops=self._exposure.next(frame, new_shot)).pixels
         self._summary.before.add(pixels, new_shot)
         self._summary.after.add(enhanced, new_shot)
         return enhanced
@@ -149,7 +149,7 @@ class _Steady:
 
     def __init__(self, enhancer: Enhancer, smoothing: float, summary: ClipSummary) -> None:
         self._fast, self._summary = enhancer.fast_for(8), summary
-        self._curves, self._denoised = SteadyCurves(self._fast, enhancer.ev_of, smoothing), enhancer.denoised
+        self._curves, self._denoised = SteadyCurves(self._fast, enhancer.stops_of, smoothing), enhancer.denoised
 
     def enhance(self, pixels: PixelArray) -> PixelArray:
         canvas = ArrayCanvas(pixels)

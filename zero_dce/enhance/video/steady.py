@@ -21,7 +21,7 @@ CUT = 0.25
 CELLS = 16
 # A block and its neighbours have moved, rather than got noise, if their mean changes by more than this, of 1.
 NOISE = 2 / 255
-_Calibration = tuple[Regression, float]
+_Calibration = tuple[Regression, FloatArray]
 
 
 @dataclass(frozen=True)
@@ -54,12 +54,12 @@ class SteadyCurves:
 
     Args:
         fast: estimates and applies the curves.
-        ev_of: finds the exposure of a frame, in stops.
+        stops_of: finds the exposure of a frame: by how many stops it is exposed, and lifted.
         smoothing: 0 to 1. 0 takes every frame's own statistics; 1 follows only changes that exceed noise.
     """
 
-    def __init__(self, fast: FastMode, ev_of: Callable[[Canvas], float], smoothing: float) -> None:
-        self._fast, self._ev_of, self._smoothing = fast, ev_of, smoothing
+    def __init__(self, fast: FastMode, stops_of: Callable[[Canvas], FloatArray], smoothing: float) -> None:
+        self._fast, self._stops_of, self._smoothing = fast, stops_of, smoothing
         self._average: FloatArray | None = None
         self._cells: FloatArray | None = None
         self._age = 0
@@ -83,14 +83,14 @@ class SteadyCurves:
         return Curves(field, replace(field, statistics=statistics), new_shot)
 
     def _calibrate(self, frame: Canvas, grid: BlockGrid, statistics: FloatArray) -> _Calibration:
-        return self._fast.calibrate(frame, grid, statistics), self._ev_of(frame)
+        return self._fast.calibrate(frame, grid, statistics), self._stops_of(frame)
 
     def _faded(self) -> _Calibration:
         share = (self._age + 1) / (FADE + 1)
         if self._before is self._now or share >= 1:
             return self._now
-        (regression, ev), (new_regression, new_ev) = self._before, self._now
-        return blend(regression, new_regression, share), (1 - share) * ev + share * new_ev
+        (regression, stops), (new_regression, new_stops) = self._before, self._now
+        return blend(regression, new_regression, share), (1 - share) * stops + share * new_stops
 
 
 class SteadyExposure:
@@ -99,24 +99,24 @@ class SteadyExposure:
     It is found at a cut and every :data:`RENEW` frames, and in between moves towards what was found.
 
     Args:
-        ev_of: finds the exposure of a frame, in stops.
+        stops_of: finds the exposure of a frame: by how many stops it is exposed, and lifted.
     """
 
-    def __init__(self, ev_of: Callable[[Canvas], float]) -> None:
-        self._ev_of = ev_of
+    def __init__(self, stops_of: Callable[[Canvas], FloatArray]) -> None:
+        self._stops_of = stops_of
         self._frames = 0
-        self._ev = self._aim = 0.0
+        self._stops = self._aim = np.zeros(2, np.float32)
 
-    def next(self, frame: Canvas, new_shot: bool) -> float:
+    def next(self, frame: Canvas, new_shot: bool) -> FloatArray:
         """Return the exposure of the next frame; ``new_shot`` says that a cut lies before it."""
         if new_shot or self._frames == 0:
-            self._ev = self._aim = self._ev_of(frame)
+            self._stops = self._aim = self._stops_of(frame)
             self._frames = 0
         elif self._frames % RENEW == 0:
-            self._aim = self._ev_of(frame)
+            self._aim = self._stops_of(frame)
         self._frames += 1
-        self._ev += (self._aim - self._ev) / FADE
-        return self._ev
+        self._stops = self._stops + (self._aim - self._stops) / FADE
+        return self._stops
 
 
 def cells_of(levels: FloatArray) -> FloatArray:
