@@ -81,6 +81,19 @@ def test_keys_choose_and_the_votes_are_saved(report: Path, open_page: Open, tmp_
     assert table[1].split("\t")[2] == f"{behind:.2f} ± {ranking.error(second, ranking.order()[0]):.2f}"
 
 
+def test_each_saved_vote_names_its_photograph(report: Path, open_page: Open, tmp_path: Path) -> None:
+    page = open_page(report)
+    open_judge(page)
+    for key in ("ArrowDown", "ArrowLeft", "Backspace", "ArrowRight", "ArrowDown"):
+        page.keyboard.press(key)
+    save(page, tmp_path / "votes.json")
+    votes = json.loads((tmp_path / "votes.json").read_text())["votes"]
+    assert [vote["choice"] for vote in votes] == ["equal", "right", "equal"]
+    names = {"00": "scene/0.JPG", "01": "scene/1.JPG"}
+    assert [vote["photograph"] for vote in votes] == [names[vote["picture"]] for vote in votes]
+    assert len({vote["photograph"] for vote in votes}) == 2, "the picture that was seen least comes next"
+
+
 def test_equal_undo_and_discard(report: Path, open_page: Open) -> None:
     page = open_page(report)
     open_judge(page)

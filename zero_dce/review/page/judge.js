@@ -7,7 +7,9 @@ import { rankVotes } from "./ranking.js";
 
 export const judging = byId("judge");
 const candidates = []; // [run, step]
-const votes = []; // { left, right, picture, choice, equal_exposure }, left and right are places in candidates
+// { left, right, picture, photograph, choice, equal_exposure }: left and right are places in candidates, and photograph
+// is the name, which still says what was judged where the pictures are no longer at hand.
+const votes = [];
 let pair = null; // what is shown: { left, right, picture }
 let unsaved = false; // there are votes that no file has
 let asked = false; // whether they are to be discarded
@@ -129,7 +131,8 @@ function changed(now) {
 
 function vote(choice) {
   if (!pair || !byId("judge-missing").hidden) return;
-  votes.push({ ...pair, choice, equal_exposure: isEqual() });
+  const [run, step] = candidates[pair.left];
+  votes.push({ ...pair, photograph: cellOf(run, step, pair.picture).name, choice, equal_exposure: isEqual() });
   changed(true);
   nextPair();
 }
