@@ -105,7 +105,8 @@ class SteadyExposure:
     def __init__(self, stops_of: Callable[[Canvas], FloatArray]) -> None:
         self._stops_of = stops_of
         self._frames = 0
-        self._stops = self._aim = np.zeros(2, np.float32)
+        self._stops: FloatArray = np.zeros(2, np.float32)
+        self._aim = self._stops
 
     def next(self, frame: Canvas, new_shot: bool) -> FloatArray:
         """Return the exposure of the next frame; ``new_shot`` says that a cut lies before it."""
