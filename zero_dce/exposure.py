@@ -48,6 +48,8 @@ BURNT_MEAN = 0.7
 BLACK, LIT = 0.05, 0.5
 LEAST_BLACK, MOST_BLACK, ENOUGH_LIT = 0.6, 0.8, 0.005
 NIGHT = 0.3
+# Nothing is lifted by more: lifting clips nothing, but it bleaches what is bright.
+MOST_LIFT = 1.0
 # A picture that is a night by this much, of 1, is not lifted any more: its sky would turn grey and grainy.
 MOST_LIFTED_NIGHT = 0.3
 
@@ -228,8 +230,8 @@ def stops_for(exposure: str | float, image: Any, enhanced: Any) -> Any:
 
     With ``auto``, the target is :func:`suited_target`, and exposing newly clips no more than
     :data:`MOST_NEWLY_CLIPPED`. Where it stops short of the target, as in a dark room whose window would turn white,
-    lifting does the rest; not at night, whose lights may stand in the dark. A number is reached by exposing alone,
-    whatever it clips.
+    lifting does the rest, by :data:`MOST_LIFT` at most; not at night, whose lights may stand in the dark. A number is
+    reached by exposing alone, whatever it clips.
 
     Args:
         exposure: ``auto``, ``off``, or the mean to reach, see :func:`check_exposure`.
@@ -248,7 +250,7 @@ def stops_for(exposure: str | float, image: Any, enhanced: Any) -> Any:
         exposed = expose(enhanced, stops[:, :1])
         mean = _mean(exposed)
         share = 1 - _rise(_night(image), 0, MOST_LIFTED_NIGHT)
-        stops[:, 1:] = lift_to_reach(exposed, mean + share * (target - mean))
+        stops[:, 1:] = lift_to_reach(exposed, mean + share * (target - mean)).clip(0, MOST_LIFT)
     elif exposure != "off":
         stops[:, :1] = ev_to_reach(enhanced, exposure)
     return stops
