@@ -8,7 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import reduce
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 # A photograph's noise, as a standard deviation in 255ths, and how far around a pixel is looked for others like it.
 NOISE_LEVELS, MOST_NOISE_LEVELS, RADIUS = 1.0, 8.0, 3
@@ -83,27 +86,33 @@ def denoise(operations: Averaging, image: Any, enhanced: Any, levels: float = NO
     return (result + share * (smooth - result)).clip(0.0, 1.0)
 
 
-class _Tensors:
-    """The operations on PyTorch's tensors."""
+class TensorOperations:
+    """Those operations on PyTorch's tensors; PyTorch is imported where it is used, as graphs do without it."""
 
-    def split(self, maps: Any, parts: int) -> Sequence[Any]:
-        chunks: Sequence[Any] = maps.chunk(parts, dim=1)
-        return chunks
+    def split(self, maps: Tensor, parts: int) -> Sequence[Tensor]:
+        """Cut channels, without a copy."""
+        return maps.chunk(parts, dim=1)
 
-    def concatenate(self, first: Any, second: Any) -> Any:
+    def concatenate(self, first: Tensor, second: Tensor) -> Tensor:
+        """Join channels."""
         import torch
 
         return torch.cat((first, second), dim=1)
 
-    def mean(self, parts: Sequence[Any]) -> Any:
-        return sum(parts) / len(parts)
+    def mean(self, parts: Sequence[Tensor]) -> Tensor:
+        """Average."""
+        import torch
 
-    def average(self, x: Any, size: int, stride: int) -> Any:
+        return torch.stack(tuple(parts)).mean(0)
+
+    def average(self, x: Tensor, size: int, stride: int) -> Tensor:
+        """Average over windows."""
         from torch.nn import functional as F
 
         return F.avg_pool2d(x, size, stride)
 
-    def crop(self, x: Any, top: int, left: int, bottom: int, right: int) -> Any:
+    def crop(self, x: Tensor, top: int, left: int, bottom: int, right: int) -> Tensor:
+        """Cut off rows and columns, without a copy."""
         return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
 
 
@@ -112,4 +121,4 @@ def denoise_whole(image: Any, enhanced: Any, levels: float = NOISE_LEVELS) -> An
     from torch.nn import functional as F
 
     image, enhanced = (F.pad(x, [REACH] * 4, mode="replicate") for x in (image, enhanced))
-    return denoise(_Tensors(), image, enhanced, levels)
+    return denoise(TensorOperations(), image, enhanced, levels)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from contextlib import nullcontext
 
 import numpy as np
@@ -13,6 +12,7 @@ from torch.nn import functional as F
 from zero_dce.enhance.graph.programs import Program, groups_of
 from zero_dce.enhance.pixels import WHITE, FloatArray
 from zero_dce.hardware import cpu_has_bfloat16
+from zero_dce.images.denoise import TensorOperations
 from zero_dce.weights import Weights
 
 # Sides of tiles in pixels: small enough for a processor's cache, large enough to keep a GPU's cores busy.
@@ -81,7 +81,7 @@ def default_device() -> str:
     return "cuda" if torch.cuda.is_available() else "cpu"
 
 
-class PyTorchOperations:
+class PyTorchOperations(TensorOperations):
     """The network's operations, carried out at once, see :class:`zero_dce.enhance.graph.programs.Operations`.
 
     Channels lie last in memory, as convolutions run fastest, and as pixels are stored.
@@ -104,21 +104,9 @@ class PyTorchOperations:
         y = F.conv2d(x.to(self.dtype), weight, bias, padding=weight.shape[2] // 2, groups=groups)
         return y.relu_() if relu else y
 
-    def concatenate(self, first: Tensor, second: Tensor) -> Tensor:
-        """Join channels."""
-        return torch.cat((first, second), dim=1)
-
     def tanh(self, x: Tensor) -> Tensor:
         """Return the hyperbolic tangent, in float32: bfloat16 near 1 has steps of 1/128."""
         return x.float().tanh_()
-
-    def split(self, maps: Tensor, parts: int) -> Sequence[Tensor]:
-        """Cut channels, without a copy."""
-        return maps.chunk(parts, dim=1)
-
-    def mean(self, parts: Sequence[Tensor]) -> Tensor:
-        """Average."""
-        return torch.stack(tuple(parts)).mean(0)
 
     def curve(self, x: Tensor, curve_map: Tensor) -> Tensor:
         """Apply one step of the curve; a tile stays in the cache from step to step."""
@@ -127,14 +115,6 @@ class PyTorchOperations:
     def constant(self, value: FloatArray) -> Tensor:
         """Return a tensor."""
         return torch.from_numpy(value.astype(np.float32)).to(self.device)
-
-    def average(self, x: Tensor, size: int, stride: int) -> Tensor:
-        """Average over windows."""
-        return F.avg_pool2d(x, size, stride)
-
-    def crop(self, x: Tensor, top: int, left: int, bottom: int, right: int) -> Tensor:
-        """Cut off rows and columns, without a copy."""
-        return x[..., top : x.shape[2] - bottom, left : x.shape[3] - right]
 
 
 def _from_pixels(array: FloatArray, device: torch.device) -> Tensor:
