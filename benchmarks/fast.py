@@ -183,7 +183,7 @@ def fast(pixels: np.ndarray, weights: Weights, factor: int) -> np.ndarray:
     enhancer = Enhancer(weights, mode="fast", factor=factor)
     mode, canvas = enhancer.fast_for(8), ArrayCanvas(pixels)
     output = canvas.blank()
-    mode.apply(canvas, mode.estimate(canvas, np.zeros(2)), output, None, int)
+    mode.apply(canvas, mode.estimate(canvas, enhancer.spread(canvas, enhancer.stops_of(canvas))), output, None, int)
     return output.pixels
 
 

@@ -94,7 +94,7 @@ def compare_frames(clip: Path, weights: Path, found: dict[str, Any]) -> None:
     """Enhance each frame in all ways; at no time is more than a frame of each in memory."""
     exact, fast = (Enhancer(read_weights(weights), mode=mode) for mode in ("exact", "fast"))
     mode = fast.fast_for(8)
-    ways = {f"smoothing {value:g}": SteadyCurves(mode, fast.stops_of, value) for value in SMOOTHINGS}
+    ways = {f"smoothing {value:g}": SteadyCurves(mode, fast, value) for value in SMOOTHINGS}
     meters: dict[str, list[Flicker]] = {name: [] for name in ("clip", "exact", *ways)}
     errors: dict[str, list[float]] = {name: [] for name in ways}
     cells = None

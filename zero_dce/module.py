@@ -65,9 +65,9 @@ class ZeroDCE(L.LightningModule):
         schedule: of the learning rate: ``constant``, as published, or ``one_cycle``, which rises to it during the first
             part of the steps and falls to almost 0 at the end, see :func:`one_cycle`.
         exposure: the mean, in [0.05, 0.95], at which the losses see each enhanced picture in training, see
-            :func:`zero_dce.exposure.expose_to_mean`; what is to be restored is seen at its own mean. Validation and
-            sample pictures are then at what suits each one. ``None``, as published, is the brightness that the network
-            gives, everywhere.
+            :func:`~zero_dce.exposure.search.expose_to_mean`; what is to be restored is seen at its own
+            mean. Validation and sample pictures are then at what suits each one. ``None``, as published, is the
+            brightness that the network gives, everywhere.
         weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
 
     Raises:
@@ -119,7 +119,7 @@ class ZeroDCE(L.LightningModule):
             enhanced, curve_maps = self.network(image)
             return enhanced, curve_maps
         # Imported here because most runs do not need it.
-        from zero_dce.exposure import enhance_at
+        from zero_dce.exposure.setting import enhance_at
 
         curve_maps = self.network.estimate_curves(image)
         return enhance_at("auto", image, curve_maps), curve_maps
@@ -129,7 +129,7 @@ class ZeroDCE(L.LightningModule):
         mean = self.hparams["exposure"]
         if mean is None:
             return self(batch["image"])  # type: ignore[no-any-return]
-        from zero_dce.exposure import expose_to_mean
+        from zero_dce.exposure.search import expose_to_mean
 
         enhanced, curve_maps = self.network(batch["image"].contiguous(memory_format=torch.channels_last))
         if "clean" in batch:

@@ -17,7 +17,7 @@ from pathlib import Path
 
 from zero_dce.data.index import find_sice
 from zero_dce.data.split import make_split
-from zero_dce.exposure import LEAST_WELL, MOST_WELL
+from zero_dce.exposure.suited import LEAST_WELL, MOST_WELL
 from zero_dce.images.decode import decode
 from zero_dce.terminal import errors_as_messages
 

@@ -9,7 +9,7 @@ import torch
 
 from zero_dce.data import reexposure
 from zero_dce.data.reexposure import expose_again
-from zero_dce.exposure import expose
+from zero_dce.exposure.response import expose
 
 PICTURES = torch.randint(0, 256, (4, 12, 10, 3), generator=torch.Generator().manual_seed(0), dtype=torch.uint8)
 

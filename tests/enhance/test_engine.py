@@ -12,7 +12,7 @@ from tests.helpers.networks import make_weights
 from zero_dce.curves import apply_curves
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.graph import BACKENDS, choose_backend
-from zero_dce.exposure import develop, stops_for
+from zero_dce.exposure.setting import develop, stops_for
 from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.images.denoise import denoise_whole
 from zero_dce.images.formats import read_photograph
@@ -120,6 +120,18 @@ def test_one_exposure_for_all_tiles(backend: str, network: str, exposure: str | 
         assert np.abs(output - whole(NETWORKS[network], image, strength, exposure)[0]).max() <= 1e-5
     nothing = Enhancer(NETWORKS[network], strength=0, **options).enhance(ArrayCanvas(image)).pixels
     assert np.abs(nothing - image).max() <= 1e-6
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_a_backlit_picture_is_dodged_alike_in_all_tiles(backend: str) -> None:
+    image = random_image(90, 120) * np.where(np.arange(90) < 50, 0.9, 0.02)[:, None, None].astype(np.float32)
+    for strength in (1.0, 0.5):
+        tool = Enhancer(
+            NETWORKS["zero_dce"], backend=backend, precision="float32", tile=20, exposure="auto", strength=strength
+        )
+        assert tool.stops_of(ArrayCanvas(image))[1] > 0.3 * strength
+        output = tool.enhance(ArrayCanvas(image)).pixels
+        assert np.abs(output - whole(NETWORKS["zero_dce"], image, strength, "auto")[0]).max() <= 2e-5
 
 
 def test_more_than_8_bits_are_computed_in_float32() -> None:

@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from zero_dce.exposure import expose
+from zero_dce.exposure.response import expose
 from zero_dce.images.denoise import NOISE_LEVELS, RADIUS, REACH, denoise_whole, levels_for
 
 SIDE = 48

@@ -9,7 +9,8 @@ import pytest
 from PIL import Image
 
 from tests.helpers.sweeps import SweepMaker, make_pictures
-from zero_dce.exposure import EXPOSED_MEAN, expose
+from zero_dce.exposure.response import expose
+from zero_dce.exposure.suited import EXPOSED_MEAN
 from zero_dce.review.cells import Cell, CellReader
 from zero_dce.review.collect import collect
 

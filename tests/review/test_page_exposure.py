@@ -17,7 +17,8 @@ from tests.helpers.sweeps import SweepMaker, make_photographs
 from tests.review.conftest import Open, wait_until
 from tests.review.test_page import cell, enlarged, picture, wait_for
 from tests.review.test_report import read_page
-from zero_dce.exposure import EXPOSED_MEAN, expose
+from zero_dce.exposure.response import expose
+from zero_dce.exposure.suited import EXPOSED_MEAN
 from zero_dce.review.rank import read_votes
 from zero_dce.review.report import write_report
 

@@ -143,7 +143,7 @@ class ExposureDataModule(L.LightningDataModule):
             ValueError: if they do not fill a batch.
         """
         # Imported here because most runs do not need it.
-        from zero_dce.exposure import LEAST_WELL, MOST_WELL
+        from zero_dce.exposure.suited import LEAST_WELL, MOST_WELL
 
         found = [path for path in paths if LEAST_WELL <= self.brightness[path] <= MOST_WELL]
         least = self.hparams["batch_size"] * (self.trainer.world_size if self.trainer else 1)

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from zero_dce.exposure import expose
+from zero_dce.exposure.response import expose
 
 # Exposures are drawn evenly between these, in stops.
 EVS = (-4.0, 2.0)
@@ -25,8 +25,8 @@ SHOT, READ = (-7.6, -3.0), (-5.3, -3.0)
 def expose_again(pictures: Tensor, seeds: Sequence[tuple[int, ...]]) -> Tensor:
     """Return pictures as taken with another exposure, with the noise of a sensor, rounded to 8 bits.
 
-    The response is that of :func:`zero_dce.exposure.expose`. A gain that clips, as is usual, teaches a network to
-    brighten in a way that real exposure series contradict (``sweeps/quality``).
+    The response is that of :func:`zero_dce.exposure.response.expose`. A gain that clips, as is usual, teaches a
+    network to brighten in a way that real exposure series contradict (``sweeps/quality``).
 
     Args:
         pictures: uint8, B x H x W x 3.

@@ -29,7 +29,7 @@ from zero_dce.enhance.tiles import RECEPTIVE_RADIUS
 from zero_dce.enhance.trained import TRAINED
 from zero_dce.enhance.video import is_clip
 from zero_dce.enhance.video.reel import Reel
-from zero_dce.exposure import parse_exposure
+from zero_dce.exposure.setting import parse_exposure
 from zero_dce.signals import Interrupted, StopSignals
 from zero_dce.terminal import errors_as_messages, progress_bar
 from zero_dce.weights import read_weights

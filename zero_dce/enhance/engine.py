@@ -8,12 +8,12 @@ from zero_dce.checks import check_number
 from zero_dce.enhance.denoising import denoise_picture
 from zero_dce.enhance.fast.mode import FastMode
 from zero_dce.enhance.graph import Backend, choose_backend
-from zero_dce.enhance.graph.programs import as_input, denoising, enhancement, estimation
-from zero_dce.enhance.metering import find_stops
+from zero_dce.enhance.graph.programs import denoising, enhancement, estimation
+from zero_dce.enhance.metering import find_stops, spread_stops, stops_in
 from zero_dce.enhance.pixels import FloatArray, map_pixels
 from zero_dce.enhance.threads import in_threads
 from zero_dce.enhance.tiles import Tile, plan_tiles
-from zero_dce.exposure import check_exposure
+from zero_dce.exposure.setting import check_exposure
 from zero_dce.images.canvas import AnyCanvas, Canvas
 from zero_dce.images.denoise import MOST_NOISE_LEVELS, levels_for
 from zero_dce.weights import Weights
@@ -34,7 +34,7 @@ class Enhancer:
         precision: of the convolutions, ``bfloat16`` or ``float32``; ``auto`` is the quickest for 8-bit pictures, whose
             result it changes by one step at most, and ``float32`` for all others.
         exposure: ``auto``, ``off``, or the mean that pictures are brought to, in [0.05, 0.95], see
-            :func:`zero_dce.exposure.stops_for`.
+            :func:`zero_dce.exposure.setting.stops_for`.
         denoise: the noise that is smoothed where a picture was brightened, in 255ths, in [0, 8]; 0 smooths nothing.
             ``None`` is :func:`zero_dce.images.denoise.levels_for` this exposure.
         strength: the factor that scales the curve maps and the exposure, in [0, 1]; 0 changes nothing.
@@ -114,12 +114,12 @@ class Enhancer:
             The enhanced picture, of the same kind.
         """
         output = picture.blank()
-        stops = self.stops_of(picture) if stops is None else stops
+        local = self.spread(picture, self.stops_of(picture) if stops is None else stops)
         if self.mode == "fast" and FastMode.suits(picture):
             fast = self.fast_for(picture.bits)
-            fast.apply(picture, fast.estimate(picture, stops), output, map_canvas, progress)
+            fast.apply(picture, fast.estimate(picture, local), output, map_canvas, progress)
         else:
-            self._enhance_exactly(picture, stops, output, map_canvas, progress)
+            self._enhance_exactly(picture, local, output, map_canvas, progress)
         return self.denoised(picture, output)
 
     def denoised(self, picture: AnyCanvas, enhanced: AnyCanvas) -> AnyCanvas:
@@ -129,21 +129,26 @@ class Enhancer:
         return denoise_picture(picture, enhanced, self._denoise, self._precise_backend_for(picture.bits))
 
     def stops_of(self, picture: Canvas) -> FloatArray:
-        """Return by how many stops a picture is to be exposed, and lifted: two numbers."""
+        """Return by how many stops a picture is to be exposed, and by how many more its dark places: two numbers."""
         return self._strength * find_stops(picture, self._exposure, self.backend_for(picture.bits), self._estimate)
+
+    def spread(self, picture: Canvas, stops: FloatArray) -> FloatArray:
+        """Return by how many stops each place of a picture is exposed, see :func:`spread_stops`."""
+        return spread_stops(picture, stops, self._strength, self.backend_for(picture.bits), self._estimate)
 
     def _enhance_exactly(
         self,
         picture: Canvas,
-        stops: FloatArray,
+        local: FloatArray,
         output: Canvas,
         map_canvas: Canvas | None,
         progress: Callable[[int], object],
     ) -> None:
-        backend, exposure = self.backend_for(picture.bits), [as_input(stops)] if self._exposed else []
+        backend = self.backend_for(picture.bits)
         program = self._plain if map_canvas is None else self._with_map
 
         def work(tile: Tile) -> int:
+            exposure = [stops_in(local, tile.window, picture)] if self._exposed else []
             enhanced, *maps = backend.run(program, picture.read(tile.window), *exposure)
             output.write(tile.keep, enhanced[tile.crop()])
             if map_canvas is not None:

@@ -23,7 +23,7 @@ from pathlib import Path
 from zero_dce.checks import check_number
 from zero_dce.evaluate.pairing import match_folders
 from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
-from zero_dce.exposure import check_exposure, parse_exposure
+from zero_dce.exposure.setting import check_exposure, parse_exposure
 from zero_dce.images.denoise import MOST_NOISE_LEVELS
 from zero_dce.terminal import errors_as_messages
 

@@ -16,7 +16,8 @@ from torch import Tensor
 from zero_dce.evaluate.bootstrap import bootstrap_interval
 from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma, gamma_to_mean
 from zero_dce.evaluate.pictures import Pair, PictureSet
-from zero_dce.exposure import EXPOSED_MEAN, develop, enhance_at, stops_for
+from zero_dce.exposure.setting import develop, enhance_at, stops_for
+from zero_dce.exposure.suited import EXPOSED_MEAN
 from zero_dce.hardware import is_out_of_memory
 from zero_dce.images.decode import Pixels
 from zero_dce.images.denoise import denoise_whole, levels_for
@@ -109,9 +110,9 @@ def measure_methods(
 ) -> list[Method]:
     """Measure what needs no network and networks, by their names in the table, on all pictures, in float32.
 
-    Each network is measured at each exposure, see :func:`zero_dce.exposure.stops_for`, and what is exposed is smoothed
-    by ``denoise`` levels, see :func:`zero_dce.images.denoise.levels_for`. Pictures that cannot be used are left out of
-    ``pictures``; ``longest`` is that of :func:`zero_dce.evaluate.pictures.read_pair`.
+    Each network is measured at each exposure, see :func:`zero_dce.exposure.setting.stops_for`, and what is exposed
+    is smoothed by ``denoise`` levels, see :func:`zero_dce.images.denoise.levels_for`. Pictures that cannot be used are
+    left out of ``pictures``; ``longest`` is that of :func:`zero_dce.evaluate.pictures.read_pair`.
 
     Raises:
         ValueError: if no picture can be used.

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from zero_dce.exposure import EXPOSED_MEAN, ev_to_reach
+from zero_dce.exposure.search import ev_to_reach
+from zero_dce.exposure.suited import EXPOSED_MEAN
 from zero_dce.images.capacity import check_capacity
 from zero_dce.images.decode import Pixels
 from zero_dce.records.run import CAPTION

@@ -21,7 +21,7 @@ from string import Template
 from typing import Any
 from urllib.parse import quote
 
-from zero_dce.exposure import EXPOSED_MEAN
+from zero_dce.exposure.suited import EXPOSED_MEAN
 from zero_dce.files import finite, write_file
 from zero_dce.losses import CompositeLoss
 from zero_dce.records.run import Rows

@@ -46,6 +46,19 @@ def test_the_same_twice_and_in_the_maps(monkeypatch: pytest.MonkeyPatch) -> None
     assert np.abs(maps.pixels.astype(int) - exact_maps.pixels).mean() <= 4
 
 
+def test_a_backlit_picture_is_dodged_as_in_exact_mode(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The sizes are no multiples of a block, and parts of the fast picture begin where no tile of the exact one does."""
+    monkeypatch.setattr(mode, "LEAST_PIXELS", 1)
+    image = smooth_picture(301, 411) * np.where(np.arange(301) < 170, 0.9, 0.03)[:, None, None].astype(np.float32)
+    options = {"exposure": "auto", "denoise": 0, "precision": "float32"}
+    exact, fast = (Enhancer(WEIGHTS, mode=name, **options) for name in ("exact", "fast"))
+    canvas = ArrayCanvas(image)
+    assert exact.stops_of(canvas)[1] > 0.3
+    results = [tool.enhance(canvas).pixels for tool in (exact, fast)]
+    undodged = exact.enhance(canvas, stops=exact.stops_of(canvas) * [1, 0]).pixels
+    assert psnr(results[1], results[0]) >= psnr(undodged, results[0]) + 10
+
+
 def test_a_small_picture_is_computed_exactly() -> None:
     image = ArrayCanvas((smooth_picture(64, 80) * 255).astype(np.uint8))
     assert np.array_equal(Enhancer(WEIGHTS, mode="fast").enhance(image).pixels, Enhancer(WEIGHTS).enhance(image).pixels)

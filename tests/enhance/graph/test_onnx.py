@@ -7,7 +7,7 @@ import pytest
 from tests.helpers.networks import make_weights
 from zero_dce.enhance.fast.statistics import statistics_program
 from zero_dce.enhance.graph.onnx import feed, network_model, program_model
-from zero_dce.enhance.graph.programs import Program, as_input, enhancement
+from zero_dce.enhance.graph.programs import Program, enhancement
 
 
 def declared(values: list[onnx.ValueInfoProto]) -> dict[str, tuple[int, list[int | str]]]:
@@ -31,10 +31,11 @@ def test_a_network_has_named_ends_of_free_sizes(network: str, maps: int) -> None
 
 def test_a_program_takes_stored_pixels_of_any_size() -> None:
     image = np.zeros((2, 3, 3), np.uint8)
-    graph = program_model(make_weights(), enhancement(1.0, with_map=True), [image, as_input((0.0, 0.0))]).graph
+    local = np.zeros((2, 3, 2), np.float32)
+    graph = program_model(make_weights(), enhancement(1.0, with_map=True), [image, local]).graph
     assert declared(graph.input) == {
         "input_0": (onnx.TensorProto.UINT8, [1, "height_input_0", "width_input_0", 3]),
-        "input_1": (onnx.TensorProto.FLOAT, [1, 2, 1, 1]),
+        "input_1": (onnx.TensorProto.FLOAT, [1, "height_input_1", "width_input_1", 2]),
     }
     types = [kind for kind, _ in declared(graph.output).values()]
     assert types == [onnx.TensorProto.UINT8, onnx.TensorProto.FLOAT], "the map is no stored picture"

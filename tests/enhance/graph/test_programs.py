@@ -12,8 +12,8 @@ import torch
 from tests.helpers.networks import make_weights
 from zero_dce.curves import apply_curves
 from zero_dce.enhance.graph import BACKENDS, choose_backend
-from zero_dce.enhance.graph.programs import Operations, Program, as_input, enhancement, estimation, groups_of
-from zero_dce.exposure import expose, lift
+from zero_dce.enhance.graph.programs import Operations, Program, enhancement, estimation, groups_of
+from zero_dce.exposure.dodging import expose_locally
 from zero_dce.networks import make_network
 
 WEIGHTS = {name: make_weights(name) for name in ("zero_dce", "zero_dce_pp")}
@@ -69,9 +69,11 @@ def test_networks_are_the_modules(name: str, network: str) -> None:
     assert np.abs(mean - maps.reshape(6, 8, -1, 3).mean(2)).max() <= 1e-6
     (estimated,) = backend.run(estimation(), IMAGE)
     assert np.abs(estimated - maps).max() <= 1e-6
-    exposed, half = backend.run(enhancement(0.5, with_map=True), IMAGE, as_input((0.4, 0.7)))
-    planes, half_maps = (values.transpose(2, 0, 1)[None] for values in (IMAGE, maps / 2))
-    assert np.abs(exposed - lift(expose(apply_curves(planes, half_maps), 0.4), 0.7)[0].transpose(1, 2, 0)).max() <= 2e-6
+    local = np.random.default_rng(4).uniform(-1, 1, (*IMAGE.shape[:2], 2)).astype(np.float32)
+    exposed, half = backend.run(enhancement(0.5, with_map=True), IMAGE, local)
+    planes, half_maps, places = (values.transpose(2, 0, 1)[None] for values in (IMAGE, maps / 2, local))
+    expected = expose_locally(apply_curves(planes, half_maps), places)[0].transpose(1, 2, 0)
+    assert np.abs(exposed - expected).max() <= 2e-6
     assert np.abs(half - (maps / 2).reshape(6, 8, -1, 3).mean(2)).max() <= 1e-6
 
 

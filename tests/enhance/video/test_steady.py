@@ -29,7 +29,7 @@ def steadily(
 ) -> np.ndarray:
     """Enhance frames with steady curves, without a file; or a picture with the curves of each frame in turn."""
     mode = enhancer.fast_for(8)
-    curves = SteadyCurves(mode, enhancer.stops_of, smoothing)
+    curves = SteadyCurves(mode, enhancer, smoothing)
     outputs = []
     for frame in frames:
         canvas = ArrayCanvas(frame)
@@ -68,7 +68,10 @@ def test_each_shot_is_for_itself(fast: Enhancer) -> None:
 
 
 class _Counting:
-    """Stands for fast mode; the n-th calibration has a bias of n and sees blocks of up to n."""
+    """Stands for fast mode, and for the enhancer.
+
+    The n-th calibration has a bias of n and sees blocks of up to n, and an exposure of n tenths.
+    """
 
     def __init__(self) -> None:
         self.calibrations = 0
@@ -81,18 +84,24 @@ class _Counting:
         number = np.full((1, 1), self.calibrations, np.float32)
         return Regression(-number, number, number, number, 0 * number, 0 * number, number)
 
+    def stops_of(self, _: ArrayCanvas) -> np.ndarray:
+        return np.full(2, self.calibrations / 10)
+
+    def spread(self, _: ArrayCanvas, stops: np.ndarray) -> np.ndarray:
+        return stops
+
 
 def test_calibrations_are_renewed_gradually(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(steady, "RENEW", 6)
     monkeypatch.setattr(steady, "FADE", 3)
     counting = _Counting()
-    curves = SteadyCurves(cast(FastMode, counting), lambda _: np.full(2, counting.calibrations / 10), 0.9)
+    curves = SteadyCurves(cast(FastMode, counting), cast(Enhancer, counting), 0.9)
     frame = ArrayCanvas(still_frames(1)[0])
     fields = [curves.estimate(frame).field for _ in range(14)]
     found = [field.regression for field in fields]
     expected = [1] * 6 + [1.25, 1.5, 1.75, 2, 2, 2] + [2.25, 2.5]
     assert [float(regression.bias[0, 0]) for regression in found] == pytest.approx(expected)
-    assert [field.stops[1] * 10 for field in fields] == pytest.approx(expected), "the exposure fades with them"
+    assert [field.local[1] * 10 for field in fields] == pytest.approx(expected), "the exposure fades with them"
     assert [len(regression.hidden) for regression in found[5:10]] == [1, 2, 2, 2, 1]
     assert found[7].high[0, 0] == 2
 

@@ -3,35 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields
 from typing import Any
 
 import numpy as np
 
 from zero_dce.curves import ITERATIONS
-from zero_dce.enhance.fast.calibration import Regression
 from zero_dce.enhance.fast.statistics import STATISTICS
-from zero_dce.enhance.graph.programs import Operations, Program, develop_by, scale
+from zero_dce.enhance.graph.programs import Operations, Program, expose_by, scale
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import MAPS
 
 # A part needs the statistics of the blocks around it: one block for enlarging maps, one more for means over 3 x 3.
 AROUND = 2
-REGRESSION_ARRAYS = len(fields(Regression))
 
 
-def application_program(network: str, strength: float, size: int, rows: int, columns: int, with_map: bool) -> Program:
+def application_program(
+    network: str, strength: float, exposed: bool, size: int, rows: int, columns: int, with_map: bool
+) -> Program:
     """Enhance ``rows`` x ``columns`` blocks of ``size`` pixels.
 
-    Inputs: their pixels; statistics of the blocks and of two more on each side; the regression's matrices; and, if the
-    enhanced picture is to be exposed and lifted, by how many stops.
+    Inputs: their pixels; statistics of the blocks and of two more on each side; if the enhanced picture is ``exposed``,
+    slope and offset of each pixel, see :func:`zero_dce.enhance.graph.programs.expose_by`; the regression's matrices.
     Outputs: the enhanced pixels and, ``with_map``, the mean of their curve maps.
     """
     down, across = _enlargement(rows, size), _enlargement(columns, size)
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
-        o, (image, statistics, *others) = operations, inputs
-        regression, stops = others[:REGRESSION_ARRAYS], others[REGRESSION_ARRAYS:]
+        o, (image, statistics, *local) = operations, inputs[: 2 + exposed]
+        regression = inputs[2 + exposed :]
         maps = _predict(o, statistics, regression, rows + 2, columns + 2, MAPS[network])
         maps = scale(maps, strength)
         parts = [maps] if MAPS[network] == 3 else o.split(maps, ITERATIONS)
@@ -47,11 +46,11 @@ def application_program(network: str, strength: float, size: int, rows: int, col
             if index and len(parts) > 1:
                 full = enlarge(parts[index])
             enhanced = o.curve(enhanced, full)
-        if stops:
-            enhanced = develop_by(o, enhanced, *stops)
+        if local:
+            enhanced = expose_by(o, enhanced, *local)
         return [enhanced, enlarge(o.mean(parts))] if with_map else [enhanced]
 
-    return Program("apply", build, pictures=2)
+    return Program("apply", build, pictures=2 + exposed)
 
 
 def _predict(o: Operations, statistics: Any, regression: Sequence[Any], rows: int, columns: int, maps: int) -> Any:

@@ -9,7 +9,7 @@ from math import ceil
 import numpy as np
 
 from zero_dce.enhance.pixels import FloatArray
-from zero_dce.images.canvas import Canvas, PixelArray
+from zero_dce.images.canvas import Box, Canvas, PixelArray
 
 # A part of this side, in pixels, stays in a processor's cache with what is computed from it.
 PART_SIDE = 192
@@ -41,6 +41,11 @@ class BlockGrid:
         """Return the number of columns of blocks."""
         return ceil(self.width / self.size)
 
+    def box(self, part: Part) -> Box:
+        """Return the pixels of a part, which may reach beyond the picture."""
+        rows, columns = part
+        return columns.start * self.size, rows.start * self.size, columns.stop * self.size, rows.stop * self.size
+
     def parts(self, pixels: int = PART_SIDE) -> Iterator[Part]:
         """Yield parts of one shape that cover the grid; the last ones overlap those before them.
 
@@ -58,8 +63,8 @@ def read_blocks(canvas: Canvas, grid: BlockGrid, rows: slice, columns: slice, be
 
     The picture's edge is repeated outside.
     """
-    left, top = columns.start * grid.size - before, rows.start * grid.size - before
-    return read_beyond(canvas, left, top, columns.stop * grid.size, rows.stop * grid.size)
+    left, top, right, bottom = grid.box((rows, columns))
+    return read_beyond(canvas, left - before, top - before, right, bottom)
 
 
 def read_beyond(canvas: Canvas, left: int, top: int, right: int, bottom: int) -> PixelArray:

@@ -11,7 +11,8 @@ from zero_dce.enhance.fast.blocks import BlockGrid, Part, read_blocks, with_surr
 from zero_dce.enhance.fast.calibration import Regression, calibrate
 from zero_dce.enhance.fast.statistics import measure, statistics_program
 from zero_dce.enhance.graph import Backend
-from zero_dce.enhance.graph.programs import as_input, estimation
+from zero_dce.enhance.graph.programs import estimation
+from zero_dce.enhance.metering import stops_in
 from zero_dce.enhance.pixels import FloatArray, map_pixels
 from zero_dce.enhance.threads import in_threads
 from zero_dce.images.canvas import Canvas
@@ -28,13 +29,14 @@ class Field:
         grid: the picture's blocks.
         statistics: of the blocks, rows x columns x 9.
         regression: from statistics to curve maps.
-        stops: by how many the enhanced picture is exposed, and lifted, see :func:`zero_dce.exposure.develop`.
+        local: by how many stops each place of the enhanced picture is exposed, see
+            :func:`zero_dce.enhance.metering.spread_stops`.
     """
 
     grid: BlockGrid
     statistics: FloatArray
     regression: Regression
-    stops: FloatArray
+    local: FloatArray
 
 
 class FastMode:
@@ -44,7 +46,7 @@ class FastMode:
         network: ``zero_dce`` or ``zero_dce_pp``.
         size: the side of a block in pixels.
         strength: the factor that scales the curve maps.
-        exposed: whether enhanced pictures are exposed too, by their field's ``stops``.
+        exposed: whether enhanced pictures are exposed too, by their field's ``local`` stops.
         network_backend: runs the network.
         backend: runs everything else, in float32.
     """
@@ -62,10 +64,10 @@ class FastMode:
         """Return whether a picture is large enough for fast mode to save time."""
         return canvas.width * canvas.height >= LEAST_PIXELS and min(canvas.width, canvas.height) >= LEAST_SIDE
 
-    def estimate(self, canvas: Canvas, stops: FloatArray) -> Field:
+    def estimate(self, canvas: Canvas, local: FloatArray) -> Field:
         """Measure a picture's blocks, and learn how the network's curve maps depend on them."""
         grid, statistics = self.measure(canvas)
-        return Field(grid, statistics, self.calibrate(canvas, grid, statistics), stops)
+        return Field(grid, statistics, self.calibrate(canvas, grid, statistics), local)
 
     def measure(self, canvas: Canvas) -> tuple[BlockGrid, FloatArray]:
         """Return a picture's blocks and their statistics, rows x columns x 9."""
@@ -101,9 +103,9 @@ class FastMode:
         pixels = read_blocks(canvas, field.grid, *part)
         around = with_surroundings(field.statistics, part, AROUND)
         rows, columns = (span.stop - span.start for span in part)
-        program = self._application(self._network, self._strength, self._size, rows, columns, with_map)
-        stops = [as_input(field.stops)] if self._exposed else []
-        return self._backend.run(program, pixels, around, *field.regression.arrays(), *stops)
+        program = self._application(self._network, self._strength, self._exposed, self._size, rows, columns, with_map)
+        local = [stops_in(field.local, field.grid.box(part), canvas)] if self._exposed else []
+        return self._backend.run(program, pixels, around, *local, *field.regression.arrays())
 
 
 def _write(canvas: Canvas, grid: BlockGrid, part: Part, pixels: FloatArray) -> None:

@@ -9,11 +9,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import numpy as np
-
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.pixels import FloatArray
-from zero_dce.exposure import expose, lift
+from zero_dce.exposure.dodging import roots_of
+from zero_dce.exposure.response import expose
 from zero_dce.images.denoise import denoise
 from zero_dce.weights import DCE_NET_PP, Weights
 
@@ -78,18 +77,18 @@ class Program:
 def enhancement(strength: float, with_map: bool = False) -> Program:
     """From a picture to the enhanced one and, ``with_map``, the mean of its curve maps.
 
-    Where there is a second input, the enhanced picture is exposed and lifted by so many stops, see :func:`as_input`.
+    Where there is a second input, the enhanced picture is exposed by it, see :func:`expose_by`.
     """
 
     def build(operations: Operations, inputs: Sequence[Any]) -> list[Any]:
-        image, *stops = inputs
+        image, *local = inputs
         maps = separate_maps(operations, scale(estimate_curves(operations, image), strength))
         enhanced = iterate_curve(operations, image, maps)
-        if stops:
-            enhanced = develop_by(operations, enhanced, *stops)
+        if local:
+            enhanced = expose_by(operations, enhanced, *local)
         return [enhanced, operations.mean(maps)] if with_map else [enhanced]
 
-    return Program("enhance", build)
+    return Program("enhance", build, pictures=2)
 
 
 def estimation(any_size: bool = False) -> Program:
@@ -142,15 +141,11 @@ def scale(curve_maps: Any, strength: float) -> Any:
     return curve_maps if strength == 1 else curve_maps * strength
 
 
-def as_input(stops: Sequence[float] | FloatArray) -> FloatArray:
-    """Return two numbers of stops, to expose and to lift by, as programs take them: 1 x 2 x 1 x 1."""
-    return np.array(stops, np.float32).reshape(1, 2, 1, 1)
-
-
-def develop_by(operations: Operations, image: Any, stops: Any) -> Any:
-    """Do what :func:`zero_dce.exposure.develop` does, in a graph."""
-    exposed, lifted = operations.split(stops, 2)
-    return lift(expose(image, exposed), lifted)
+def expose_by(operations: Operations, enhanced: Any, local: Any) -> Any:
+    """Expose each pixel by its slope and offset, see :func:`zero_dce.exposure.dodging.expose_locally`."""
+    slope, offset = operations.split(local, 2)
+    guide = operations.mean(operations.split(roots_of(enhanced), 3))
+    return expose(enhanced, slope * guide + offset)
 
 
 def separate_maps(operations: Operations, curve_maps: Any) -> Sequence[Any]:

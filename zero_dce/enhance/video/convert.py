@@ -149,7 +149,7 @@ class _Steady:
 
     def __init__(self, enhancer: Enhancer, smoothing: float, summary: ClipSummary) -> None:
         self._fast, self._summary = enhancer.fast_for(8), summary
-        self._curves, self._denoised = SteadyCurves(self._fast, enhancer.stops_of, smoothing), enhancer.denoised
+        self._curves, self._denoised = SteadyCurves(self._fast, enhancer, smoothing), enhancer.denoised
 
     def enhance(self, pixels: PixelArray) -> PixelArray:
         canvas = ArrayCanvas(pixels)

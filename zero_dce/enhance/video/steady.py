@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.fast.blocks import BlockGrid, with_surroundings
 from zero_dce.enhance.fast.calibration import Regression, blend
 from zero_dce.enhance.fast.mode import FastMode, Field
@@ -54,12 +55,12 @@ class SteadyCurves:
 
     Args:
         fast: estimates and applies the curves.
-        stops_of: finds the exposure of a frame: by how many stops it is exposed, and lifted.
+        enhancer: finds the exposure of a frame, and spreads it over the frame's places.
         smoothing: 0 to 1. 0 takes every frame's own statistics; 1 follows only changes that exceed noise.
     """
 
-    def __init__(self, fast: FastMode, stops_of: Callable[[Canvas], FloatArray], smoothing: float) -> None:
-        self._fast, self._stops_of, self._smoothing = fast, stops_of, smoothing
+    def __init__(self, fast: FastMode, enhancer: Enhancer, smoothing: float) -> None:
+        self._fast, self._enhancer, self._smoothing = fast, enhancer, smoothing
         self._average: FloatArray | None = None
         self._cells: FloatArray | None = None
         self._age = 0
@@ -79,11 +80,12 @@ class SteadyCurves:
             if self._age == RENEW:
                 self._before, self._now = self._now, self._calibrate(frame, grid, self._average)
                 self._age = 0
-        field = Field(grid, self._average, *self._faded())
+        regression, stops = self._faded()
+        field = Field(grid, self._average, regression, self._enhancer.spread(frame, stops))
         return Curves(field, replace(field, statistics=statistics), new_shot)
 
     def _calibrate(self, frame: Canvas, grid: BlockGrid, statistics: FloatArray) -> _Calibration:
-        return self._fast.calibrate(frame, grid, statistics), self._stops_of(frame)
+        return self._fast.calibrate(frame, grid, statistics), self._enhancer.stops_of(frame)
 
     def _faded(self) -> _Calibration:
         share = (self._age + 1) / (FADE + 1)
@@ -99,7 +101,7 @@ class SteadyExposure:
     It is found at a cut and every :data:`RENEW` frames, and in between moves towards what was found.
 
     Args:
-        stops_of: finds the exposure of a frame: by how many stops it is exposed, and lifted.
+        stops_of: finds the exposure of a frame: by how many stops it is exposed, and by how many more its dark places.
     """
 
     def __init__(self, stops_of: Callable[[Canvas], FloatArray]) -> None:

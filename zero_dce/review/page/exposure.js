@@ -8,7 +8,7 @@ const STORED = "zero_dce.exposure";
 const root = document.documentElement;
 const buttons = document.querySelectorAll(".equal-exposure");
 
-// As in zero_dce/exposure.py.
+// As in zero_dce/exposure/response.py.
 const WHITEST = 1 - 0.5 / 255;
 const BLACKEST = 1e-9;
 
