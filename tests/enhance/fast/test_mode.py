@@ -47,7 +47,7 @@ def test_the_same_twice_and_in_the_maps(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_a_backlit_picture_is_dodged_as_in_exact_mode(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The sizes are no multiples of a block, and parts of the fast picture begin where no tile of the exact one does."""
+    """The sizes are no multiples of a block, and parts of one picture begin where no tile of the other does."""
     monkeypatch.setattr(mode, "LEAST_PIXELS", 1)
     image = smooth_picture(301, 411) * np.where(np.arange(301) < 170, 0.9, 0.03)[:, None, None].astype(np.float32)
     options = {"exposure": "auto", "denoise": 0, "precision": "float32"}
