@@ -35,8 +35,8 @@ class OpenVINOBackend:
         self.weights = weights
         self.precision = precision
         self._core = openvino.Core()
-        # The first array that OpenVINO is given sets up something in C++ that runs Python. When the first ones came from
-        # two threads at once, one waited for the interpreter, and the other, which had it, for the first: for ever.
+        # The first array that OpenVINO is given sets up something in C++ that runs Python. When the first came from two
+        # threads at once, one waited for the interpreter, and the other one, which had it, for the first: for ever.
         openvino.Tensor(np.zeros(1, np.float32), shared_memory=True)
         self._graphs: OrderedDict[tuple[Any, ...], _CompiledGraph] = OrderedDict()
         self._lock = Lock()
