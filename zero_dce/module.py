@@ -65,9 +65,9 @@ class ZeroDCE(L.LightningModule):
         schedule: of the learning rate: ``constant``, as published, or ``one_cycle``, which rises to it during the first
             part of the steps and falls to almost 0 at the end, see :func:`one_cycle`.
         exposure: the mean, in [0.05, 0.95], at which the losses see each enhanced picture in training, see
-            :func:`~zero_dce.exposure.search.expose_to_mean`; what is to be restored is seen at its own
-            mean. Validation and sample pictures are then at what suits each one. ``None``, as published, is the
-            brightness that the network gives, everywhere.
+            :func:`~zero_dce.exposure.search.expose_to_mean`; what is to be restored is seen at its own mean. Validation
+            and sample pictures are then at what suits each one, and smoothed. ``None``, as published, is the brightness
+            that the network gives, everywhere.
         weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
 
     Raises:
@@ -111,8 +111,8 @@ class ZeroDCE(L.LightningModule):
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1]).
 
-        The maps are the network's own. With ``exposure``, the image is at what suits it, as :mod:`zero_dce.enhance`
-        writes it: that is what a checkpoint is chosen by.
+        The maps are the network's own. With ``exposure``, the image is at what suits it, and without the noise that was
+        brightened, as :mod:`zero_dce.enhance` writes it: that is what a checkpoint is chosen by.
         """
         image = image.contiguous(memory_format=torch.channels_last)
         if self.hparams["exposure"] is None:
@@ -120,9 +120,10 @@ class ZeroDCE(L.LightningModule):
             return enhanced, curve_maps
         # Imported here because most runs do not need it.
         from zero_dce.exposure.setting import enhance_at
+        from zero_dce.images.denoise import denoise_whole
 
         curve_maps = self.network.estimate_curves(image)
-        return enhance_at("auto", image, curve_maps), curve_maps
+        return denoise_whole(image, enhance_at("auto", image, curve_maps)), curve_maps
 
     def _train(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Enhance a batch as :meth:`forward` does, but with ``exposure`` at that mean, or at that of what it was."""
