@@ -9,9 +9,11 @@ from zero_dce import hardware
 from zero_dce.hardware import (
     best_precision,
     describe_hardware,
+    fastest_layout,
     gpu_is_lost,
     is_out_of_memory,
     peak_memory_mb,
+    pictures_at_once,
     release_gpu_memory,
     resolve_accelerator,
     use_exact_float32,
@@ -122,3 +124,33 @@ def test_a_gpu_that_is_lost_is_told_and_left_alone(monkeypatch: pytest.MonkeyPat
     assert gpu_is_lost()
     release_gpu_memory()
     assert len(emptied) == 1, "the driver would repeat its error"
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "precision", "processor", "layout"),
+    [
+        ("cpu", "32-true", "x86_64", "blocked"),
+        ("cpu", "32-true", "AMD64", "blocked"),
+        ("cpu", "32-true", "aarch64", "channels_last"),
+        ("cpu", "bf16-mixed", "x86_64", "channels_last"),
+        ("cuda", "32-true", "x86_64", "channels_last"),
+        ("mps", "32-true", "arm64", "channels_last"),
+    ],
+)
+def test_layouts(
+    accelerator: str, precision: str, processor: str, layout: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("platform.machine", lambda: processor)
+    monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: True)
+    assert fastest_layout(accelerator, precision) == layout
+    monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: False)
+    assert fastest_layout(accelerator, precision) == "channels_last"
+
+
+def test_pictures_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    cpu, gpu = torch.device("cpu"), torch.device("cuda")
+    assert [pictures_at_once(cpu, side * side) for side in (64, 128, 256, 512, 1024)] == [32, 8, 2, 1, 1]
+    monkeypatch.setattr("torch.cuda.mem_get_info", lambda _: (4_000_000_000, 8_000_000_000))
+    assert pictures_at_once(gpu, 256 * 256) == 20
+    assert pictures_at_once(gpu, 4096 * 4096) == 1
+    assert pictures_at_once(torch.device("mps"), 256 * 256) > 1e6

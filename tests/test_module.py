@@ -86,6 +86,38 @@ def test_training_changes_the_loss_downwards(sice: Path, tmp_path: Path) -> None
     assert after < before
 
 
+def test_training_in_parts_learns_the_same(sice: Path, tmp_path: Path) -> None:
+    """Batches of 4, whole and as 3 pictures and 1, with restoring, whose losses need what each picture was."""
+    logged = []
+    for at_once in (3, 4):
+        torch.manual_seed(0)
+        model = ZeroDCE(learning_rate=1e-3, exposure=0.44, pictures_at_once=at_once)
+        trainer = fit(data_on(sice, batch_size=4, augment={"restore": True}), model, tmp_path)
+        logged.append({name: value.item() for name, value in trainer.callback_metrics.items()})
+    assert logged[0] == pytest.approx(logged[1], rel=1e-3, abs=1e-6, nan_ok=True)
+
+
+def test_the_layout_is_that_of_the_device(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for layout in ("blocked", "channels_last"):
+        asked: list[tuple[str, str]] = []
+
+        def choose(*given: str, layout: str = layout, asked: list[tuple[str, ...]] = asked) -> str:  # type: ignore[assignment]
+            asked.append(given)
+            return layout
+
+        monkeypatch.setattr("zero_dce.module.fastest_layout", choose)
+        model = ZeroDCE()
+        fit(data_on(sice, batch_size=100), model, tmp_path)
+        assert asked == [("cpu", "32-true")]
+        assert model.network.blocked == (layout == "blocked")
+
+
+@pytest.mark.parametrize("value", [0, 1.5, "all", None, True])
+def test_wrong_numbers_of_pictures_at_once(value: Any) -> None:
+    with pytest.raises(ValueError, match=r"model\.pictures_at_once is .*; expected"):
+        ZeroDCE(pictures_at_once=value)
+
+
 def test_restoring_at_an_exposure(sice: Path, tmp_path: Path) -> None:
     """The losses see each picture at the mean of what it was; the learning rate goes up and down."""
     weights = {"spa": 0.0, "exp": 0.0, "col": 0.0, "tv": 0.1, "rec": 10.0}

@@ -223,3 +223,21 @@ def test_starting_from_the_identity(network: type[CurveNet]) -> None:
     for name, parameter in started.named_parameters():
         assert parameter.grad is not None
         assert parameter.grad.abs().max() > 1e-6, name
+
+
+def test_layouts_of_features_give_the_same_maps_and_gradients() -> None:
+    """Blocked features are not concatenated; what differs is the order of sums."""
+    torch.manual_seed(0)
+    model, image = ZeroDCE(init="identity"), torch.rand(2, 3, 37, 50)
+    torch.nn.init.normal_(model.network.e_conv7.weight, std=0.05)  # type: ignore[arg-type]
+    parameters = list(model.network.parameters())
+    found = {}
+    for layout in ("channels_last", "contiguous", "blocked"):
+        model.use_layout(layout)
+        maps = model.network.estimate_curves(image)
+        assert not maps.is_mkldnn
+        found[layout] = (maps.detach(), torch.autograd.grad(maps.square().sum(), parameters))
+    for layout in ("contiguous", "blocked"):
+        assert torch.allclose(found[layout][0], found["channels_last"][0], atol=1e-5)
+        for one, other in zip(found[layout][1], found["channels_last"][1], strict=True):
+            assert (one - other).abs().max() <= 1e-3 * other.abs().max()

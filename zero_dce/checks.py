@@ -60,6 +60,18 @@ class OneOf:
 
 
 @dataclass(frozen=True)
+class CountOrAuto:
+    """A whole number of at least 1, or ``auto``."""
+
+    def check(self, name: str, value: object) -> None:
+        """Raise ValueError unless ``value`` is allowed."""
+        if isinstance(value, str) and value != "auto":
+            raise ValueError(f"{name} is {value!r}; expected auto or a whole number of at least 1")
+        if value != "auto":
+            check_number(name, value, least=1, whole=True)
+
+
+@dataclass(frozen=True)
 class Flag:
     """True or false."""
 
@@ -71,7 +83,7 @@ class Flag:
 
 # The options of a run whose values are known before anything is imported that takes seconds. The classes that take
 # them check them by this table too, by check_option.
-OPTION_VALUES: Mapping[str, Number | OneOf | Flag] = {
+OPTION_VALUES: Mapping[str, Number | OneOf | CountOrAuto | Flag] = {
     "seed": Number(whole=True, most=LARGEST_SEED),
     "every_n_steps": Number(1, whole=True),
     "model.network": OneOf(("zero_dce", "zero_dce_pp")),
@@ -80,6 +92,7 @@ OPTION_VALUES: Mapping[str, Number | OneOf | Flag] = {
     "model.init": OneOf(("published", "identity")),
     "model.schedule": OneOf(("constant", "one_cycle")),
     "model.exposure": Number(0.05, 0.95, or_null=True),
+    "model.pictures_at_once": CountOrAuto(),
     "loss.weights.spa": Number(),
     "loss.weights.exp": Number(),
     "loss.weights.col": Number(),

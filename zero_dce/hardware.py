@@ -20,6 +20,13 @@ OUT_OF_MEMORY = (
     *("can't allocate memory", "not enough memory"),
 )
 
+# What a processor computes a gradient for at a time: less keeps cores waiting for each other, and more takes memory
+# anew from the system in each step, page by page (benchmarks/train_step.py).
+CPU_PIXELS = 1 << 17
+# What a pixel saves for the backward pass in float32, and the share of a GPU's free memory that this may take.
+BYTES_PER_PIXEL, FREE_SHARE = 2100, 0.7
+LARGEST_BATCH = 1 << 30
+
 
 def best_precision(accelerator: str = "auto") -> str:
     """Return the Trainer precision that is quickest here without loss: ``bf16-mixed`` or ``32-true``.
@@ -36,6 +43,41 @@ def best_precision(accelerator: str = "auto") -> str:
     else:
         has_bfloat16 = chosen == "cpu" and cpu_has_bfloat16()
     return "bf16-mixed" if has_bfloat16 else "32-true"
+
+
+def fastest_layout(accelerator: str, precision: str) -> str:
+    """Return the layout of features in memory that training is quickest in: ``blocked`` or ``channels_last``.
+
+    ``blocked`` is oneDNN's own layout. It is the quickest on x86 processors in float32, with AVX-512 as well as without
+    (``benchmarks/train_step.py``). With bfloat16 on a processor, ``channels_last`` was; on GPUs it is what cuDNN's
+    kernels for tensor cores take, and was not compared here.
+
+    Args:
+        accelerator: of the Trainer, as :func:`resolve_accelerator` returns it.
+        precision: of the Trainer.
+    """
+    import torch
+
+    is_x86 = platform.machine().lower() in ("x86_64", "amd64")
+    if accelerator == "cpu" and is_x86 and precision.startswith("32") and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+        return "blocked"
+    return "channels_last"
+
+
+def pictures_at_once(device: Any, pixels: int) -> int:
+    """Return for how many pictures at a time a gradient is computed quickest, as far as memory goes.
+
+    Args:
+        device: of PyTorch.
+        pixels: of one picture.
+    """
+    if device.type == "cpu":
+        return max(1, CPU_PIXELS // pixels)
+    if device.type != "cuda":
+        return LARGEST_BATCH
+    import torch
+
+    return max(1, int(FREE_SHARE * torch.cuda.mem_get_info(device)[0] / (BYTES_PER_PIXEL * pixels)))
 
 
 def resolve_accelerator(accelerator: str) -> str:

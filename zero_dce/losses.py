@@ -235,15 +235,22 @@ def restoration_loss(enhanced: Tensor, clean: Tensor) -> Tensor:
 
 @dataclass(frozen=True)
 class LossTerms:
-    """The result of the composite loss: each term unweighted, and the weighted total."""
+    """The result of the composite loss.
+
+    Attributes:
+        terms: each term, unweighted.
+        weights: of the terms.
+        total: the weighted sum, which is minimised. Totals under different weights cannot be compared.
+    """
 
     terms: dict[str, Tensor]
     weights: dict[str, float]
+    total: Tensor
 
-    @property
-    def total(self) -> Tensor:
-        """The weighted sum, which is minimised. Totals under different weights cannot be compared."""
-        return torch.stack([self.weights[name] * term for name, term in self.terms.items()]).sum()
+    @classmethod
+    def weighted(cls, terms: dict[str, Tensor], weights: dict[str, float]) -> LossTerms:
+        """Return terms with their weighted sum."""
+        return cls(terms, weights, torch.stack([weights[name] * term for name, term in terms.items()]).sum())
 
     @property
     def shares(self) -> dict[str, Tensor]:
@@ -301,7 +308,7 @@ class CompositeLoss(nn.Module):
         }
         if clean is not None and self.weights.get(RESTORATION):
             terms[RESTORATION] = restoration_loss(enhanced, clean)
-        return LossTerms(terms, self.weights)
+        return LossTerms.weighted(terms, self.weights)
 
     def _try_options(self) -> None:
         """Find a wrong option when the loss is created, not in the first training step."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Mapping
 from typing import Any
@@ -11,6 +12,7 @@ import torch
 from torch import Tensor
 
 from zero_dce.checks import check_option
+from zero_dce.hardware import fastest_layout, pictures_at_once
 from zero_dce.losses import EXPOSURE_TARGET, CompositeLoss, LossTerms
 from zero_dce.metrics.means import (
     COMPARISONS,
@@ -23,10 +25,11 @@ from zero_dce.metrics.means import (
 )
 from zero_dce.metrics.reference import PSNRGain
 from zero_dce.networks import NETWORKS, CurveNet, load_weights, start_from_identity
-from zero_dce.weights import TITLES
+from zero_dce.parts import in_parts
+from zero_dce.weights import DCE_NET, TITLES
 
 Batch = Mapping[str, Any]
-
+log = logging.getLogger(__name__)
 
 WARM_UP, FIRST_SHARE, LAST_SHARE = 0.15, 1 / 25, 1e-5
 
@@ -68,6 +71,8 @@ class ZeroDCE(L.LightningModule):
             :func:`~zero_dce.exposure.search.expose_to_mean`; what is to be restored is seen at its own mean. Validation
             and sample pictures are then at what suits each one, and smoothed. ``None``, as published, is the brightness
             that the network gives, everywhere.
+        pictures_at_once: for how many pictures of a batch the gradient is computed at a time, see
+            :func:`zero_dce.parts.in_parts`; ``auto`` is what this device is quickest with.
         weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
 
     Raises:
@@ -85,6 +90,7 @@ class ZeroDCE(L.LightningModule):
         init: str = "published",
         schedule: str = "constant",
         exposure: float | None = None,
+        pictures_at_once: str | int = "auto",
         weights: str | None = None,
     ) -> None:
         super().__init__()
@@ -94,19 +100,33 @@ class ZeroDCE(L.LightningModule):
         check_option("model.init", init)
         check_option("model.schedule", schedule)
         check_option("model.exposure", exposure)
+        check_option("model.pictures_at_once", pictures_at_once)
         # The loggers get the whole composed configuration instead, from zero_dce.train. The weights are not saved, as a
         # checkpoint must load also where the file that it started from is gone.
         self.save_hyperparameters(ignore=["weights"], logger=False)
-        # Convolutions are fastest in the layout channels_last, on the CPU and on GPUs.
         self.network = NETWORKS[network]() if weights is None else _load(weights, network)
         if init == "identity" and weights is None:
             start_from_identity(self.network)
-        self.network.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # missing in its stubs
+        self.use_layout("channels_last")
+        self._at_once: dict[int, int] = {}
         self.loss = CompositeLoss(**(loss or {}))
         self.val_means = weighted_means((*CompositeLoss.NAMES, *MEASURE_NAMES))
         self.val_psnr = PSNRGain()
         self.val_changes = picture_means(changes(target=self.loss.options["exp"].get("target", EXPOSURE_TARGET)))
         self.val_comparisons = picture_means(COMPARISONS)
+
+    def use_layout(self, layout: str) -> None:
+        """Compute features in a layout: ``channels_last``, ``contiguous`` (NCHW) or ``blocked`` (DCE-Net on a CPU)."""
+        self._format = torch.channels_last if layout == "channels_last" else torch.contiguous_format
+        self.network.to(memory_format=self._format)  # type: ignore[call-overload]  # missing in its stubs
+        self.network.blocked = layout == "blocked"
+
+    def setup(self, stage: str) -> None:
+        """Choose the layout that this device trains fastest in."""
+        if self.network.NAME == DCE_NET:
+            layout = fastest_layout(self.trainer.strategy.root_device.type, str(self.trainer.precision))
+            log.info("features are computed in the layout %s", layout)
+            self.use_layout(layout)
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1]).
@@ -114,7 +134,7 @@ class ZeroDCE(L.LightningModule):
         The maps are the network's own. With ``exposure``, the image is at what suits it, and without the noise that was
         brightened, as :mod:`zero_dce.enhance` writes it: that is what a checkpoint is chosen by.
         """
-        image = image.contiguous(memory_format=torch.channels_last)
+        image = image.contiguous(memory_format=self._format)
         if self.hparams["exposure"] is None:
             enhanced, curve_maps = self.network(image)
             return enhanced, curve_maps
@@ -132,7 +152,7 @@ class ZeroDCE(L.LightningModule):
             return self(batch["image"])  # type: ignore[no-any-return]
         from zero_dce.exposure.search import expose_to_mean
 
-        enhanced, curve_maps = self.network(batch["image"].contiguous(memory_format=torch.channels_last))
+        enhanced, curve_maps = self.network(batch["image"].contiguous(memory_format=self._format))
         if "clean" in batch:
             mean = batch["clean"].mean(dim=(1, 2, 3), keepdim=True)
         return expose_to_mean(enhanced, mean), curve_maps
@@ -195,11 +215,28 @@ class ZeroDCE(L.LightningModule):
         return one_cycle(step / max(1, self.trainer.estimated_stepping_batches))
 
     def _shared_step(self, batch: Batch) -> tuple[Tensor, LossTerms]:
-        enhanced, curve_maps = self._train(batch) if self.training else self(batch["image"])
-        losses: LossTerms = self.loss(batch["image"], enhanced, curve_maps, batch.get("clean"))
+        image = batch["image"]
+        at_once = self._pictures_at_once(image.device, image.shape[2] * image.shape[3])
+        if self.training and at_once < len(image):
+            enhanced, losses = in_parts(self._enhance, batch, at_once, list(self.network.parameters()))
+        else:
+            enhanced, losses = self._enhance(batch)
         if not self._everywhere(torch.isfinite(losses.total)):
             raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
         return enhanced, losses
+
+    def _enhance(self, batch: Batch) -> tuple[Tensor, LossTerms]:
+        enhanced, curve_maps = self._train(batch) if self.training else self(batch["image"])
+        return enhanced, self.loss(batch["image"], enhanced, curve_maps, batch.get("clean"))
+
+    def _pictures_at_once(self, device: torch.device, pixels: int) -> int:
+        chosen = self.hparams["pictures_at_once"]
+        if chosen != "auto":
+            return int(chosen)
+        # Asked for once, as the answer of a GPU changes with what is on it.
+        if pixels not in self._at_once:
+            self._at_once[pixels] = pictures_at_once(device, pixels)
+        return self._at_once[pixels]
 
     def _everywhere(self, flag: Tensor) -> bool:
         """Tell whether a flag holds on all processes, so that they stop together instead of waiting for each other.
@@ -212,7 +249,8 @@ class ZeroDCE(L.LightningModule):
 
     def _log_means(self, means: dict[str, Tensor], stage: str) -> None:
         """Log means of losses and measures, and ratios of these means: no ratio is a mean of ratios."""
-        losses = LossTerms({name: means[name] for name in self.loss.weights if name in means}, self.loss.weights)
+        terms = {name: means[name] for name in self.loss.weights if name in means}
+        losses = LossTerms.weighted(terms, self.loss.weights)
         shares = {f"share/{name}": value for name, value in losses.shares.items()}
         self._log({**losses.terms, **shares, "total": losses.total}, stage)
         self._log(with_saturation_ratio({name: means[name] for name in MEASURE_NAMES}), stage)

@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import torch
 from safetensors.torch import save
@@ -33,9 +33,12 @@ class CurveNet(nn.Module):
 
     Attributes:
         NAME: name in the configuration (``model.network``) and in ``.safetensors`` files.
+        blocked: compute features in oneDNN's own layout, see :func:`zero_dce.hardware.fastest_layout`; only DCE-Net in
+            float32 on a CPU can.
     """
 
     NAME: ClassVar[str]
+    blocked = False
 
     def __init__(self, layer: Callable[[int, int], nn.Module], maps: int) -> None:
         super().__init__()
@@ -57,13 +60,15 @@ class CurveNet(nn.Module):
             Curve maps, shape B x 3n x H x W, range [-1, 1], float32 also under autocast; n is 8 in :class:`DCENet` and
             1 in :class:`DCENetPP`.
         """
-        x1 = torch.relu(self.e_conv1(image))
+        x1 = torch.relu(self.e_conv1(image.contiguous().to_mkldnn() if self.blocked else image))
         x2 = torch.relu(self.e_conv2(x1))
         x3 = torch.relu(self.e_conv3(x2))
         x4 = torch.relu(self.e_conv4(x3))
-        x5 = torch.relu(self.e_conv5(torch.cat((x3, x4), dim=1)))
-        x6 = torch.relu(self.e_conv6(torch.cat((x2, x5), dim=1)))
-        logits = self.e_conv7(torch.cat((x1, x6), dim=1))
+        x5 = torch.relu(_joined(self.e_conv5, x3, x4))
+        x6 = torch.relu(_joined(self.e_conv6, x2, x5))
+        logits = _joined(self.e_conv7, x1, x6)
+        if self.blocked:
+            logits = logits.to_dense()
         # Autocast gives bfloat16 here, whose steps near 1 are 1/128; the curves need the full precision of tanh.
         return torch.tanh(logits.to(image.dtype))
 
@@ -71,6 +76,16 @@ class CurveNet(nn.Module):
         """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1])."""
         curve_maps = self.estimate_curves(image)
         return apply_curves(image, curve_maps), curve_maps
+
+
+def _joined(layer: Any, first: Tensor, second: Tensor) -> Tensor:
+    """Return what a layer makes of the channels of two tensors together."""
+    if not first.is_mkldnn:
+        joined: Tensor = layer(torch.cat((first, second), dim=1))
+        return joined
+    # Blocked tensors cannot be concatenated: each half of the weights has its own.
+    weights = layer.weight.chunk(2, dim=1)
+    return F.conv2d(first, weights[0], layer.bias, padding=1) + F.conv2d(second, weights[1], padding=1)
 
 
 class DCENet(CurveNet):

@@ -20,7 +20,13 @@ from omegaconf import DictConfig, OmegaConf
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
 from zero_dce.files import write_json
-from zero_dce.hardware import gpu_is_lost, peak_memory_mb, reset_peak_memory
+from zero_dce.hardware import (
+    fastest_layout,
+    gpu_is_lost,
+    peak_memory_mb,
+    reset_peak_memory,
+    resolve_accelerator,
+)
 from zero_dce.records.environment import describe_environment
 from zero_dce.records.run import (
     CHECKPOINTS,
@@ -116,7 +122,7 @@ class RunResult:
         return {name: None if moment is None else moment + offset for name, moment in times.items()}
 
 
-def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
+def record_data(run: Path, data: ExposureDataModule, config: DictConfig, resumed: bool) -> None:
     """Write the split and the environment into the run's folder.
 
     Raises:
@@ -129,7 +135,9 @@ def record_data(run: Path, data: ExposureDataModule, resumed: bool) -> None:
             f"the images in {data.root} or their split have changed since {run} was started: resuming would "
             "train on other data. Restore them, or start a new run"
         )
-    environment = describe_environment(data.fingerprint)
+    accelerator = resolve_accelerator(config.trainer.accelerator)
+    layout = fastest_layout(accelerator, str(config.trainer.precision))
+    environment = {**describe_environment(data.fingerprint), "layout": layout}
     if before:
         # The first environment stays, as a resumed part may run elsewhere.
         environment = {**before, "resumed": [*before.get("resumed", []), environment]}

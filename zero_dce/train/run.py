@@ -101,7 +101,7 @@ def _prepare(data: ExposureDataModule, config: DictConfig, run: Path, start: Sta
     data.setup()
     record_cache(config, data)
     if is_first_process():
-        record_data(run, data, resumed=start.checkpoint is not None)
+        record_data(run, data, config, resumed=start.checkpoint is not None)
 
 
 def _make_trainer(config: DictConfig, callbacks: Sequence[L.Callback], loggers: Sequence[Logger]) -> L.Trainer:
