@@ -32,9 +32,23 @@ def test_out_of_memory_says_how_to_go_on(
     assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "data.batch_size=16")) == 1
     message = capsys.readouterr().err
     assert "data.batch_size=16 at data.size=16 does not fit" in message
-    assert "data.batch_size=8 trainer.accumulate_grad_batches=2" in message
+    assert "model.pictures_at_once=1. " in message
     assert f"PyTorch says: {error}" in message
     assert read_result(only_run(tmp_path))["state"] == "failed"
+
+
+@pytest.mark.parametrize("options", [["data.batch_size=4", "model.pictures_at_once=1"], ["data.batch_size=1"]])
+def test_one_picture_that_is_too_large_has_to_be_smaller(
+    options: list[str], sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(ZeroDCE, "training_step", full)
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", *options)) == 1
+    message = capsys.readouterr().err
+    assert "pictures_at_once" not in message
+    assert "Smaller pictures (data.size)" in message
 
 
 @pytest.mark.usefixtures("not_estimated")

@@ -31,14 +31,12 @@ def explain_out_of_memory(config: DictConfig) -> Iterator[None]:
     except RuntimeError as error:
         if not is_out_of_memory(error):
             raise
-        batch, accumulate = int(config.data.batch_size), int(config.trainer.accumulate_grad_batches)
-        halve = (
-            f"The same steps in half the memory: data.batch_size={batch // 2} "
-            f"trainer.accumulate_grad_batches={2 * accumulate}. "
-        )
+        batch = int(config.data.batch_size)
+        one_by_one = batch > 1 and config.model.pictures_at_once != 1
+        same_steps = "The same steps in the memory of one picture: model.pictures_at_once=1. " if one_by_one else ""
         raise MemoryError(
             f"data.batch_size={batch} at data.size={config.data.size} does not fit in memory. "
-            f"{halve if batch > 1 else ''}Smaller pictures (data.size) and trainer.precision=bf16-mixed need less too. "
+            f"{same_steps}Smaller pictures (data.size) and trainer.precision=bf16-mixed need less too. "
             f"Checkpoints written so far are kept. PyTorch says: {_first_line(error)}"
         ) from error
 
