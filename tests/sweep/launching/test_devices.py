@@ -48,6 +48,28 @@ def test_more_processes_than_gpus_are_refused() -> None:
         devices.deal_out(["0", "1", "2", "3"], None, 8, narrow=True)
 
 
+@pytest.mark.parametrize(
+    ("slots", "per_run", "expected"),
+    [
+        (None, 1, [["0"], ["1"], ["2"], ["3"]] * 2),
+        (3, 1, [["0"], ["1"], ["2"]]),
+        (6, 1, [["0"], ["1"], ["2"], ["3"], ["0"], ["1"]]),
+        (None, 2, [["0", "1"], ["2", "3"]] * 2),
+        (None, 3, [["0", "1", "2"]] * 2),
+    ],
+)
+def test_several_runs_share_a_gpu(slots: int | None, per_run: int, expected: list[list[str]]) -> None:
+    """All GPUs are in use before one is shared."""
+    assert devices.deal_out(["0", "1", "2", "3"], slots, per_run, narrow=False, runs_per_gpu=2) == expected
+
+
+def test_gpus_to_share_must_be_there_and_be_enough() -> None:
+    with pytest.raises(ValueError, match=r"9 runs at a time with 1 devices each need 5 GPUs, and 4 .*slots=8"):
+        devices.deal_out(["0", "1", "2", "3"], 9, 1, narrow=False, runs_per_gpu=2)
+    with pytest.raises(ValueError, match=r"runs_per_gpu is 2, but no GPU is visible: .* hydra\.launcher\.slots=2"):
+        devices.deal_out([], None, 1, narrow=False, runs_per_gpu=2)
+
+
 def test_the_cpu_needs_no_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     assert devices.visible_gpus("cpu") == []

@@ -20,6 +20,8 @@ from zero_dce.sweep.launching.layout import lay_out
         (["trainer.devices=two"], "trainer.devices is 'two'"),
         (["hydra/launcher=local", "hydra.launcher.slots=0"], "hydra.launcher.slots is 0"),
         (["hydra/launcher=local", "hydra.launcher.devices_per_run=0"], "hydra.launcher.devices_per_run is 0"),
+        (["hydra/launcher=local", "hydra.launcher.runs_per_gpu=null"], "hydra.launcher.runs_per_gpu is None"),
+        (["hydra/launcher=local", "hydra.launcher.runs_per_gpu=2"], "no GPU is visible"),
         (["trainer.devices=3", "hydra.launcher.devices_per_run=2"], "trainer.devices=3 and hydra.launcher.devices_per"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import torch
@@ -61,31 +62,41 @@ def count_processes(devices: Any, gpus: int) -> int:
     return count
 
 
-def deal_out(gpus: list[str], slots: int | None, per_run: int, narrow: bool) -> Slots:
-    """Return the GPUs of each slot.
+def deal_out(gpus: list[str], slots: int | None, per_run: int, narrow: bool, runs_per_gpu: int = 1) -> Slots:
+    """Return the GPUs of each slot; slots that follow each other are on different ones as far as these go.
 
     Args:
         gpus: names of the visible GPUs.
         slots: how many runs at a time, at least 1; ``None``: as many as there are GPUs for.
         per_run: devices of each run.
         narrow: whether a single slot sees only its own GPUs too.
+        runs_per_gpu: how many runs at a time share a GPU.
 
     Raises:
-        ValueError: if the slots need more GPUs than there are, or a run several parts of a GPU.
+        ValueError: if the slots need more GPUs than there are, or a run several parts of a GPU, or there is none to
+            share.
     """
     if gpus and gpus[0].startswith(MIG) and per_run > 1:
         raise ValueError(
             f"each run has {per_run} devices, but of {len(gpus)} parts of a GPU (MIG) a process sees one only: give "
             "trainer.devices=1, or whole GPUs in CUDA_VISIBLE_DEVICES"
         )
+    if runs_per_gpu > 1 and not gpus:
+        raise ValueError(
+            f"hydra.launcher.runs_per_gpu is {runs_per_gpu}, but no GPU is visible: several runs at a time on the CPU "
+            f"are hydra.launcher.slots={runs_per_gpu}"
+        )
+    places = len(gpus) // per_run
     if slots is None:
-        slots = max(1, len(gpus) // per_run)
+        slots = max(1, places * runs_per_gpu)
     if not gpus or (slots == 1 and not narrow):
         return [None] * slots
-    if slots * per_run > len(gpus):
+    if slots > places * runs_per_gpu:
+        needed = math.ceil(slots / runs_per_gpu) * per_run
         raise ValueError(
-            f"{slots} runs at a time with {per_run} devices each need {slots * per_run} GPUs, and {len(gpus)} are "
-            f"visible: give hydra.launcher.slots={max(1, len(gpus) // per_run)}, or fewer devices a run "
-            "(hydra.launcher.devices_per_run)"
+            f"{slots} runs at a time with {per_run} devices each need {needed} GPUs, and {len(gpus)} are visible: give "
+            f"hydra.launcher.slots={max(1, places * runs_per_gpu)}, or fewer devices a run "
+            "(hydra.launcher.devices_per_run), or let more runs share a GPU (hydra.launcher.runs_per_gpu)"
         )
-    return [gpus[slot * per_run : (slot + 1) * per_run] for slot in range(slots)]
+    starts = [slot % places * per_run for slot in range(slots)]
+    return [gpus[start : start + per_run] for start in starts]

@@ -38,7 +38,12 @@ class Placement:
 
 
 def lay_out(
-    runs: Sequence[SweepRun], compose: Compose, accelerator: str, slots: int | None, devices_per_run: int | None
+    runs: Sequence[SweepRun],
+    compose: Compose,
+    accelerator: str,
+    slots: int | None,
+    devices_per_run: int | None,
+    runs_per_gpu: int = 1,
 ) -> Placement:
     """Find slots and processes for the runs of a sweep.
 
@@ -48,6 +53,7 @@ def lay_out(
         accelerator: the sweep's ``trainer.accelerator``.
         slots: how many runs at a time; ``None``: as many as the visible GPUs allow.
         devices_per_run: devices of each run; ``None``: what each run's ``trainer.devices`` says.
+        runs_per_gpu: how many runs at a time share a GPU.
 
     Raises:
         ValueError: if that cannot work.
@@ -62,7 +68,7 @@ def lay_out(
         processes = {run.number: devices_per_run for run in runs}
         overrides = [f"{DEVICES}={devices_per_run}"]
     most = max(processes.values(), default=1)
-    dealt = deal_out(gpus, slots, most, narrow=devices_per_run is not None)
+    dealt = deal_out(gpus, slots, most, devices_per_run is not None, runs_per_gpu)
     if any(slot is not None for slot in dealt):
         _refuse_named_devices(runs)
     return Placement(dealt, processes, threads_per_process(dealt, most), overrides)
@@ -77,14 +83,15 @@ def expected_slots(config: DictConfig) -> Slots:
     launcher = config.hydra.launcher
     if "slots" not in launcher:
         return [None]
-    for name in ("slots", "devices_per_run"):
-        if launcher[name] is not None:
+    for name in ("slots", "devices_per_run", "runs_per_gpu"):
+        if launcher[name] is not None or name == "runs_per_gpu":
             check_number(f"hydra.launcher.{name}", launcher[name], least=1, whole=True)
     if not isinstance(launcher.retry_failed, bool):
         raise ValueError(f"hydra.launcher.retry_failed is {launcher.retry_failed!r}; expected true or false")
     gpus = visible_gpus(config.trainer.accelerator)
     given = launcher.devices_per_run
-    return deal_out(gpus, launcher.slots, given or _processes(config.trainer, len(gpus)), narrow=given is not None)
+    per_run = given or _processes(config.trainer, len(gpus))
+    return deal_out(gpus, launcher.slots, per_run, given is not None, launcher.runs_per_gpu)
 
 
 def in_sweeps_process(config: DictConfig, slots: Slots) -> bool:

@@ -58,7 +58,8 @@ def _launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], fir
     config = launcher.config
     runs, left = select_runs(config, job_overrides, first, launcher.retry_failed)
     accelerator, slots = config.trainer.accelerator, launcher.slots
-    placement = lay_out(left, lambda line: _compose(launcher, line), accelerator, slots, launcher.devices_per_run)
+    devices, share = launcher.devices_per_run, launcher.runs_per_gpu
+    placement = lay_out(left, lambda line: _compose(launcher, line), accelerator, slots, devices, share)
     returns = {}
     with Pool(placement, hydra_settings(config), _progress(launcher)) as pool:
         for run in left:
