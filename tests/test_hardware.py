@@ -127,24 +127,25 @@ def test_a_gpu_that_is_lost_is_told_and_left_alone(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize(
-    ("accelerator", "precision", "processor", "layout"),
+    ("network", "accelerator", "precision", "processor", "layout"),
     [
-        ("cpu", "32-true", "x86_64", "blocked"),
-        ("cpu", "32-true", "AMD64", "blocked"),
-        ("cpu", "32-true", "aarch64", "channels_last"),
-        ("cpu", "bf16-mixed", "x86_64", "channels_last"),
-        ("cuda", "32-true", "x86_64", "channels_last"),
-        ("mps", "32-true", "arm64", "channels_last"),
+        ("zero_dce", "cpu", "32-true", "x86_64", "blocked"),
+        ("zero_dce", "cpu", "32-true", "AMD64", "blocked"),
+        ("zero_dce", "cpu", "32-true", "aarch64", "channels_last"),
+        ("zero_dce", "cpu", "bf16-mixed", "x86_64", "channels_last"),
+        ("zero_dce", "cuda", "32-true", "x86_64", "channels_last"),
+        ("zero_dce", "mps", "32-true", "arm64", "channels_last"),
+        ("zero_dce_pp", "cpu", "32-true", "x86_64", "channels_last"),
     ],
 )
 def test_layouts(
-    accelerator: str, precision: str, processor: str, layout: str, monkeypatch: pytest.MonkeyPatch
+    network: str, accelerator: str, precision: str, processor: str, layout: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("platform.machine", lambda: processor)
     monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: True)
-    assert fastest_layout(accelerator, precision) == layout
+    assert fastest_layout(network, accelerator, precision) == layout
     monkeypatch.setattr("torch.backends.mkldnn.is_available", lambda: False)
-    assert fastest_layout(accelerator, precision) == "channels_last"
+    assert fastest_layout(network, accelerator, precision) == "channels_last"
 
 
 def test_pictures_at_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 import lightning as L
 import pytest
 import torch
+from lightning.pytorch.plugins.precision import Precision
 
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.losses import CompositeLoss
@@ -14,7 +15,8 @@ from zero_dce.metrics.means import picture_measures
 from zero_dce.metrics.picture import brightened_bright, entropy, noise
 from zero_dce.metrics.reference import absolute_error, ssim
 from zero_dce.module import NonFiniteLossError, ZeroDCE, one_cycle
-from zero_dce.networks import save_weights
+from zero_dce.networks import CurveNet, save_weights
+from zero_dce.parts import in_parts
 from zero_dce.train.configuration import quiet
 
 
@@ -86,29 +88,81 @@ def test_training_changes_the_loss_downwards(sice: Path, tmp_path: Path) -> None
     assert after < before
 
 
-def test_training_in_parts_learns_the_same(sice: Path, tmp_path: Path) -> None:
+def test_training_in_parts_learns_the_same(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Batches of 4, whole and as 3 pictures and 1, with restoring, whose losses need what each picture was."""
-    logged = []
+    logged, sizes = [], []
+    estimate = CurveNet.estimate_curves
+
+    def count(network: CurveNet, image: torch.Tensor) -> torch.Tensor:
+        sizes[-1].add(len(image))
+        return estimate(network, image)
+
+    monkeypatch.setattr(CurveNet, "estimate_curves", count)
     for at_once in (3, 4):
+        sizes.append(set[int]())
         torch.manual_seed(0)
         model = ZeroDCE(learning_rate=1e-3, exposure=0.44, pictures_at_once=at_once)
         trainer = fit(data_on(sice, batch_size=4, augment={"restore": True}), model, tmp_path)
         logged.append({name: value.item() for name, value in trainer.callback_metrics.items()})
     assert logged[0] == pytest.approx(logged[1], rel=1e-3, abs=1e-6, nan_ok=True)
+    assert max(sizes[0]) == 3, "in validation too"
+    assert max(sizes[1]) == 4
+
+
+def test_by_itself_a_batch_is_divided_where_that_is_quickest(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def choose(device: torch.device, pixels: int) -> int:
+        asked.append((device.type, pixels))
+        return 3
+
+    parts = []
+    monkeypatch.setattr("zero_dce.module.pictures_at_once", choose)
+    monkeypatch.setattr("zero_dce.module.in_parts", lambda *given: parts.append(given[2]) or in_parts(*given))
+    fit(data_on(sice, batch_size=4), ZeroDCE(), tmp_path)
+    assert asked == [("cpu", 256)] * 2, "once in training and once in validation"
+    assert set(parts) == {3}
+
+
+def test_gradients_in_float16_are_scaled_as_a_whole(sice: Path, tmp_path: Path) -> None:
+    model = ZeroDCE(pictures_at_once=1)
+    with pytest.raises(ValueError, match=r"pictures_at_once is 1, but trainer\.precision=16-mixed scales"):
+        fit(data_on(sice), model, tmp_path, plugins=[Float16()])
+
+
+class Float16(Precision):
+    """Says that it is mixed precision in float16, which a CPU has not."""
+
+    precision = "16-mixed"  # type: ignore[assignment]
+
+
+def test_what_suits_a_picture_is_found_in_float32(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Under autocast, matrix products would be rounded to bfloat16."""
+    model = ZeroDCE(exposure=0.44, init="identity")
+    image = torch.rand(1, 3, 80, 90)
+    image[..., 40:, :] *= 0.03
+    with torch.no_grad():
+        expected, _ = model(image)
+        with torch.autocast("cpu", torch.bfloat16):
+            found, maps = model(image)
+    assert maps.abs().max() == 0, "so that nothing else differs"
+    assert (found - expected).abs().max() <= 1e-6
 
 
 def test_the_layout_is_that_of_the_device(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for layout in ("blocked", "channels_last"):
-        asked: list[tuple[str, str]] = []
+        asked: list[tuple[str, ...]] = []
 
-        def choose(*given: str, layout: str = layout, asked: list[tuple[str, ...]] = asked) -> str:  # type: ignore[assignment]
+        def choose(*given: str, layout: str = layout, asked: list[tuple[str, ...]] = asked) -> str:
             asked.append(given)
             return layout
 
         monkeypatch.setattr("zero_dce.module.fastest_layout", choose)
         model = ZeroDCE()
         fit(data_on(sice, batch_size=100), model, tmp_path)
-        assert asked == [("cpu", "32-true")]
+        assert asked == [("zero_dce", "cpu", "32-true")]
         assert model.network.blocked == (layout == "blocked")
 
 

@@ -237,6 +237,8 @@ def test_layouts_of_features_give_the_same_maps_and_gradients() -> None:
         maps = model.network.estimate_curves(image)
         assert not maps.is_mkldnn
         found[layout] = (maps.detach(), torch.autograd.grad(maps.square().sum(), parameters))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert torch.allclose(model.network.estimate_curves(image), found["blocked"][0], atol=0.1), "not blocked there"
     for layout in ("contiguous", "blocked"):
         assert torch.allclose(found[layout][0], found["channels_last"][0], atol=1e-5)
         for one, other in zip(found[layout][1], found["channels_last"][1], strict=True):

@@ -45,21 +45,23 @@ def best_precision(accelerator: str = "auto") -> str:
     return "bf16-mixed" if has_bfloat16 else "32-true"
 
 
-def fastest_layout(accelerator: str, precision: str) -> str:
+def fastest_layout(network: str, accelerator: str, precision: str) -> str:
     """Return the layout of features in memory that training is quickest in: ``blocked`` or ``channels_last``.
 
     ``blocked`` is oneDNN's own layout. It is the quickest on x86 processors in float32, with AVX-512 as well as without
     (``benchmarks/train_step.py``). With bfloat16 on a processor, ``channels_last`` was; on GPUs it is what cuDNN's
-    kernels for tensor cores take, and was not compared here.
+    kernels for tensor cores take, and was not compared here. Zero-DCE++ was not measured either.
 
     Args:
+        network: as ``model.network`` has it.
         accelerator: of the Trainer, as :func:`resolve_accelerator` returns it.
         precision: of the Trainer.
     """
     import torch
 
     is_x86 = platform.machine().lower() in ("x86_64", "amd64")
-    if accelerator == "cpu" and is_x86 and precision.startswith("32") and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
+    is_suited = network == "zero_dce" and accelerator == "cpu" and precision.startswith("32")
+    if is_suited and is_x86 and torch.backends.mkldnn.is_available():  # type: ignore[no-untyped-call]
         return "blocked"
     return "channels_last"
 

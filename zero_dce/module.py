@@ -26,7 +26,7 @@ from zero_dce.metrics.means import (
 from zero_dce.metrics.reference import PSNRGain
 from zero_dce.networks import NETWORKS, CurveNet, load_weights, start_from_identity
 from zero_dce.parts import in_parts
-from zero_dce.weights import DCE_NET, TITLES
+from zero_dce.weights import TITLES
 
 Batch = Mapping[str, Any]
 log = logging.getLogger(__name__)
@@ -108,7 +108,7 @@ class ZeroDCE(L.LightningModule):
         if init == "identity" and weights is None:
             start_from_identity(self.network)
         self.use_layout("channels_last")
-        self._at_once: dict[int, int] = {}
+        self._at_once: dict[tuple[bool, int], int] = {}
         self.loss = CompositeLoss(**(loss or {}))
         self.val_means = weighted_means((*CompositeLoss.NAMES, *MEASURE_NAMES))
         self.val_psnr = PSNRGain()
@@ -123,10 +123,15 @@ class ZeroDCE(L.LightningModule):
 
     def setup(self, stage: str) -> None:
         """Choose the layout that this device trains fastest in."""
-        if self.network.NAME == DCE_NET:
-            layout = fastest_layout(self.trainer.strategy.root_device.type, str(self.trainer.precision))
-            log.info("features are computed in the layout %s", layout)
-            self.use_layout(layout)
+        precision, at_once = str(self.trainer.precision), self.hparams["pictures_at_once"]
+        layout = fastest_layout(self.network.NAME, self.trainer.strategy.root_device.type, precision)
+        log.info("features are computed in the layout %s", layout)
+        self.use_layout(layout)
+        if at_once != "auto" and self._scales_gradients():
+            raise ValueError(
+                f"model.pictures_at_once is {at_once}, but trainer.precision={precision} scales the loss of a whole "
+                "batch: leave it at auto, or train with bf16-mixed or 32-true"
+            )
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1]).
@@ -143,7 +148,9 @@ class ZeroDCE(L.LightningModule):
         from zero_dce.images.denoise import denoise_whole
 
         curve_maps = self.network.estimate_curves(image)
-        return denoise_whole(image, enhance_at("auto", image, curve_maps)), curve_maps
+        # Small differences of large numbers, in which bfloat16 would be seen.
+        with torch.autocast(image.device.type, enabled=False):
+            return denoise_whole(image, enhance_at("auto", image, curve_maps)), curve_maps
 
     def _train(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """Enhance a batch as :meth:`forward` does, but with ``exposure`` at that mean, or at that of what it was."""
@@ -215,28 +222,38 @@ class ZeroDCE(L.LightningModule):
         return one_cycle(step / max(1, self.trainer.estimated_stepping_batches))
 
     def _shared_step(self, batch: Batch) -> tuple[Tensor, LossTerms]:
-        image = batch["image"]
-        at_once = self._pictures_at_once(image.device, image.shape[2] * image.shape[3])
-        if self.training and at_once < len(image):
-            enhanced, losses = in_parts(self._enhance, batch, at_once, list(self.network.parameters()))
+        if not self.training:
+            enhanced, losses = self._validate(batch)
+        elif (at_once := self._pictures_at_once(batch["image"])) < len(batch["image"]):
+            enhanced, losses = in_parts(self._learn, batch, at_once, list(self.network.parameters()))
         else:
-            enhanced, losses = self._enhance(batch)
+            enhanced, losses = self._learn(batch)
         if not self._everywhere(torch.isfinite(losses.total)):
             raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
         return enhanced, losses
 
-    def _enhance(self, batch: Batch) -> tuple[Tensor, LossTerms]:
-        enhanced, curve_maps = self._train(batch) if self.training else self(batch["image"])
+    def _learn(self, batch: Batch) -> tuple[Tensor, LossTerms]:
+        enhanced, curve_maps = self._train(batch)
         return enhanced, self.loss(batch["image"], enhanced, curve_maps, batch.get("clean"))
 
-    def _pictures_at_once(self, device: torch.device, pixels: int) -> int:
+    def _validate(self, batch: Batch) -> tuple[Tensor, LossTerms]:
+        parts = batch["image"].split(self._pictures_at_once(batch["image"]))
+        enhanced, curve_maps = (torch.cat(values) for values in zip(*map(self, parts), strict=True))
+        return enhanced, self.loss(batch["image"], enhanced, curve_maps)
+
+    def _pictures_at_once(self, image: Tensor) -> int:
         chosen = self.hparams["pictures_at_once"]
         if chosen != "auto":
             return int(chosen)
         # Asked for once, as the answer of a GPU changes with what is on it.
-        if pixels not in self._at_once:
-            self._at_once[pixels] = pictures_at_once(device, pixels)
-        return self._at_once[pixels]
+        kind = (self.training, image.shape[2] * image.shape[3])
+        if kind not in self._at_once:
+            self._at_once[kind] = len(image) if self._scales_gradients() else pictures_at_once(image.device, kind[1])
+        return self._at_once[kind]
+
+    def _scales_gradients(self) -> bool:
+        """Tell whether gradients are in float16, which a scale of the whole loss keeps from vanishing."""
+        return self._trainer is not None and str(self._trainer.precision).startswith("16-mixed")
 
     def _everywhere(self, flag: Tensor) -> bool:
         """Tell whether a flag holds on all processes, so that they stop together instead of waiting for each other.

@@ -33,8 +33,8 @@ class CurveNet(nn.Module):
 
     Attributes:
         NAME: name in the configuration (``model.network``) and in ``.safetensors`` files.
-        blocked: compute features in oneDNN's own layout, see :func:`zero_dce.hardware.fastest_layout`; only DCE-Net in
-            float32 on a CPU can.
+        blocked: compute features in oneDNN's own layout, see :func:`zero_dce.hardware.fastest_layout`, on a CPU and not
+            under autocast; only DCE-Net in float32 can.
     """
 
     NAME: ClassVar[str]
@@ -60,14 +60,15 @@ class CurveNet(nn.Module):
             Curve maps, shape B x 3n x H x W, range [-1, 1], float32 also under autocast; n is 8 in :class:`DCENet` and
             1 in :class:`DCENetPP`.
         """
-        x1 = torch.relu(self.e_conv1(image.contiguous().to_mkldnn() if self.blocked else image))
+        blocked = self.blocked and image.device.type == "cpu" and not torch.is_autocast_enabled("cpu")
+        x1 = torch.relu(self.e_conv1(image.contiguous().to_mkldnn() if blocked else image))
         x2 = torch.relu(self.e_conv2(x1))
         x3 = torch.relu(self.e_conv3(x2))
         x4 = torch.relu(self.e_conv4(x3))
         x5 = torch.relu(_joined(self.e_conv5, x3, x4))
         x6 = torch.relu(_joined(self.e_conv6, x2, x5))
         logits = _joined(self.e_conv7, x1, x6)
-        if self.blocked:
+        if blocked:
             logits = logits.to_dense()
         # Autocast gives bfloat16 here, whose steps near 1 are 1/128; the curves need the full precision of tanh.
         return torch.tanh(logits.to(image.dtype))

@@ -16,16 +16,16 @@ class LocalLauncher(Launcher):
     Args:
         slots: how many runs at a time; ``None``: as many as the visible GPUs allow, 1 without GPUs.
         devices_per_run: GPUs, or processes on the CPU, of each run; ``None``: what ``trainer.devices`` says.
-        runs_per_gpu: how many runs at a time share a GPU.
         retry_failed: whether a continued sweep runs again what had failed.
+        runs_per_gpu: how many runs at a time share a GPU.
     """
 
     def __init__(
         self,
         slots: int | None = 1,
         devices_per_run: int | None = None,
-        runs_per_gpu: int = 1,
         retry_failed: bool = False,
+        runs_per_gpu: int = 1,
     ) -> None:
         self.slots, self.devices_per_run, self.runs_per_gpu = slots, devices_per_run, runs_per_gpu
         self.retry_failed = retry_failed

@@ -13,7 +13,7 @@ from zero_dce.curves import apply_curves
 from zero_dce.enhance.graph import choose_backend
 from zero_dce.enhance.graph.programs import estimation
 from zero_dce.enhance.metering import LONGEST_COPY, find_stops, spread_stops, stops_in
-from zero_dce.exposure.dodging import DODGED_CELLS, local_stops
+from zero_dce.exposure.dodging import DODGED_CELLS, enlarge, expose_locally, local_stops
 from zero_dce.exposure.search import ev_to_reach
 from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.networks import make_network
@@ -63,6 +63,21 @@ def test_places_of_a_large_picture_are_those_of_its_small_copy() -> None:
     whole, part = (stops_in(local, box, large) for box in ((0, 0, 256, 512), (10, 200, 60, 300)))
     assert np.abs(whole[200:300, 10:60] - part).max() <= 1e-6
     assert whole.shape == (512, 256, 2)
+
+
+def test_places_of_a_picture_whose_sides_are_no_multiples() -> None:
+    """The small copy reaches beyond the picture; its cells do not move because of that."""
+    backend = choose_backend("torch", WEIGHTS, "float32")
+    pixels = np.random.default_rng(0).random((2 * DODGED_CELLS + 1, 300, 3), np.float32) * 0.1 + 0.8
+    pixels[:, :100] *= 0.05
+    canvas = ArrayCanvas(pixels)
+    local = spread_stops(canvas, np.array([0.0, 1.0]), 0.0, backend, estimation())
+    size = (300, 2 * DODGED_CELLS + 1)
+    found = stops_in(local, (0, 0, *size), canvas)
+    image = np.moveaxis(pixels, 2, 0)[None]
+    whole = enlarge(local_stops(image, np.array([0, 1], np.float32).reshape(1, 2, 1, 1)), (0, 0, *size), size)
+    expected, got = (expose_locally(image, values) for values in (whole, np.moveaxis(found, 2, 0)[None]))
+    assert np.abs(expected - got).max() <= 2.5 / 255
 
 
 def test_without_dodging_the_network_does_not_run_again() -> None:

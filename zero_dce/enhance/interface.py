@@ -49,8 +49,9 @@ def enhance(
         weights: what :func:`zero_dce.weights.read_weights` takes; ``None`` is the network that comes with
             this package, trained on freely licensed photographs.
         mode: ``exact``, or ``fast``, see :class:`zero_dce.enhance.engine.Enhancer`.
-        exposure: ``auto`` brings a dark or over-exposed picture to a brightness that suits it, and leaves that of
-            others; ``off`` takes the network's curves as they are; a number in [0.05, 0.95] is the mean to reach. See
+        exposure: ``auto`` brings a dark or over-exposed picture to a brightness that suits it, and lights dark places
+            before bright ones up, and leaves others as they are; ``off`` takes the network's curves as they are; a
+            number in [0.05, 0.95] is the mean to reach. See
             :func:`zero_dce.exposure.setting.stops_for`.
         denoise: the noise that is smoothed where a picture was brightened, in 255ths, in [0, 8]; by default 1, and 0
             with ``exposure="off"``. See :func:`zero_dce.images.denoise.denoise`.

@@ -8,7 +8,7 @@ from zero_dce.curves import apply_curves
 from zero_dce.enhance.graph import Backend
 from zero_dce.enhance.graph.programs import Program
 from zero_dce.enhance.pixels import FloatArray
-from zero_dce.enhance.reduce import reduced_pixels
+from zero_dce.enhance.reduce import covered_size, reduced_pixels
 from zero_dce.exposure.dodging import DODGED_CELLS, enlarge, local_stops
 from zero_dce.exposure.setting import stops_for
 from zero_dce.images.canvas import Box, Canvas
@@ -16,6 +16,8 @@ from zero_dce.images.canvas import Box, Canvas
 # The network runs on a copy whose longer side has at most so many pixels. A larger picture is averaged to that, which
 # changes its maps by little, and its mean by less.
 LONGEST_COPY = 512
+# What is done to dark places is found on a smaller one, as it is found anew for each frame of a clip.
+PLACES_COPY = 2 * DODGED_CELLS
 
 
 def find_stops(canvas: Canvas, exposure: str | float, backend: Backend, estimate: Program) -> FloatArray:
@@ -54,14 +56,14 @@ def spread_stops(canvas: Canvas, stops: FloatArray, strength: float, backend: Ba
     if pair[0, 1] == 0:
         # The same for all places: no slope, and an offset.
         return pair[:, ::-1]
-    image, maps = _small_copy(canvas, 2 * DODGED_CELLS, backend, estimate)
+    image, maps = _small_copy(canvas, PLACES_COPY, backend, estimate)
     local: FloatArray = local_stops(apply_curves(image, maps * np.float32(strength)), pair)
     return local
 
 
 def stops_in(local: FloatArray, box: Box, canvas: Canvas) -> FloatArray:
     """Return slope and offset of each pixel of a box, which may reach beyond the picture, H x W x 2, as programs do."""
-    return np.moveaxis(enlarge(local, box, (canvas.width, canvas.height))[0], 0, 2)
+    return np.moveaxis(enlarge(local, box, covered_size(canvas, PLACES_COPY))[0], 0, 2)
 
 
 def _small_copy(canvas: Canvas, longest: int, backend: Backend, estimate: Program) -> tuple[FloatArray, FloatArray]:

@@ -31,6 +31,13 @@ def reduced_pixels(canvas: Canvas, longest: int) -> FloatArray:
     return pixels
 
 
+def covered_size(canvas: Canvas, longest: int) -> tuple[int, int]:
+    """Return how many columns and rows the shrunk picture covers: those of the picture, or a few more."""
+    factor = _factor(canvas, longest)
+    columns, rows = _reduced_size(canvas, longest)
+    return columns * factor, rows * factor
+
+
 def _reduced_size(canvas: Canvas, longest: int) -> tuple[int, int]:
     factor = _factor(canvas, longest)
     return math.ceil(canvas.width / factor), math.ceil(canvas.height / factor)

@@ -35,7 +35,9 @@ def suited_target(image: Any) -> Any:
     - A brighter one keeps its mean too, as of snow, unless much of it is clipped: then it is over-exposed, and what is
       not clipped is darkened to :data:`EXPOSED_MEAN`, and what is to :data:`BURNT_MEAN`.
 
-    In between, the aim changes gradually. These rules were drawn from photographs by eye, not fitted to references.
+    In between, the aim changes gradually. Dodging may raise a mean beyond it, see
+    :func:`zero_dce.exposure.setting.stops_for`. These rules were drawn from photographs by eye, not fitted to
+    references.
 
     Args:
         image: expected shape B x 3 x H x W, range [0, 1].

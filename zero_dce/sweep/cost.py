@@ -26,7 +26,9 @@ def announce_cost(config: DictConfig, count: int, slots: Slots) -> None:
         say(f"About {disk}.")
         return
     at_a_time = f", {len(slots)} runs at a time" if len(slots) > 1 else ""
-    training = minutes(count * estimate.seconds / len(slots))
+    # Runs that share a GPU were not measured: they count as if they took turns.
+    side_by_side = len(slots) if None in slots else len({tuple(slot) for slot in slots if slot})
+    training = minutes(count * estimate.seconds / side_by_side)
     say(f"About {training} of training ({estimate.basis}{at_a_time}) and {disk}.")
 
 

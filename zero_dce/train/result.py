@@ -136,7 +136,7 @@ def record_data(run: Path, data: ExposureDataModule, config: DictConfig, resumed
             "train on other data. Restore them, or start a new run"
         )
     accelerator = resolve_accelerator(config.trainer.accelerator)
-    layout = fastest_layout(accelerator, str(config.trainer.precision))
+    layout = fastest_layout(config.model.network, accelerator, str(config.trainer.precision))
     environment = {**describe_environment(data.fingerprint), "layout": layout}
     if before:
         # The first environment stays, as a resumed part may run elsewhere.
