@@ -135,3 +135,20 @@ def test_nothing_trails_behind_what_moves(fast: Enhancer) -> None:
     for index in range(1, 8):
         around = np.s_[index, 28:84, max(0, 12 * index - 36) : 12 * index + 44]
         assert np.abs(smoothed[around] - alone[around]).max() <= 3
+
+
+def test_dark_places_that_are_dodged_do_not_flicker() -> None:
+    """Where they lie is found anew in each frame, on cells that average its noise."""
+    frames = still_frames(6, width=192)
+    for frame in frames:
+        frame[:60] = frame[:60] // 4 + 180
+        frame[60:] //= 3
+    found = {}
+    for name, dodged in (("exposed", 0.0), ("dodged", 1.0)):
+        enhancer = Enhancer(make_weights(), exposure="auto", denoise=0)
+        stops = enhancer.stops_of(ArrayCanvas(frames[0])) * [1.0, dodged]
+        outputs = [enhancer.enhance(ArrayCanvas(frame), stops=stops).pixels for frame in frames]
+        found[name] = (flicker(np.stack(outputs)), np.mean([output[70:].mean() for output in outputs]), stops[1])
+    assert found["dodged"][2] > 0.3
+    assert found["dodged"][1] > 1.2 * found["exposed"][1]
+    assert found["dodged"][0] <= 1.2 * found["exposed"][0] + 0.005, "per cent"
