@@ -48,9 +48,10 @@ def best_precision(accelerator: str = "auto") -> str:
 def fastest_layout(network: str, accelerator: str, precision: str) -> str:
     """Return the layout of features in memory that training is quickest in: ``blocked`` or ``channels_last``.
 
-    ``blocked`` is oneDNN's own layout. It is the quickest on x86 processors in float32, with AVX-512 as well as without
-    (``benchmarks/train_step.py``). With bfloat16 on a processor, ``channels_last`` was; on GPUs it is what cuDNN's
-    kernels for tensor cores take, and was not compared here. Zero-DCE++ was not measured either.
+    ``blocked`` is oneDNN's own layout. It is the quickest, or as quick as any, on an x86 processor with AVX-512 in
+    float32 (``benchmarks/train_step.py``, whose table has none without it). With bfloat16 on a processor,
+    ``channels_last`` was; on GPUs it is what cuDNN's kernels for tensor cores take, and was not compared here.
+    Zero-DCE++ was not measured either.
 
     Args:
         network: as ``model.network`` has it.

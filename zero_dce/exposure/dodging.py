@@ -59,16 +59,22 @@ def local_stops(enhanced: Any, stops: Any) -> Any:
         B x 2 x h x w, at most :data:`DODGED_CELLS` a side: slope and offset, for :func:`enlarge`.
     """
     small, ev, dodge = shrink(detach(enhanced)), stops[:, :1], stops[:, 1:]
+    slope, offset = _dodging(small, ev)
+    local = 0 * small[:, :2]
+    local[:, :1], local[:, 1:] = dodge * slope, dodge * offset + ev
+    return local
+
+
+def _dodging(small: Any, ev: Any) -> tuple[Any, Any]:
+    """Return slope and offset, B x 1 x h x w, of what each stop of ``dodge`` adds; all else follows in proportion."""
     guide = _guide(small)
-    wanted = dodge * (1 - expose(small, ev).mean(axis=1, keepdims=True)) ** 2
+    wanted = (1 - expose(small, ev).mean(axis=1, keepdims=True)) ** 2
     mean_guide, mean_wanted = _around(guide), _around(wanted)
     covariance = _around(guide * wanted) - mean_guide * mean_wanted
     variance = _around(guide * guide) - mean_guide * mean_guide
     edge = EDGES * mean_of((guide - mean_of(guide)) ** 2)
     slope = covariance / (variance + edge + BLACKEST)
-    local = 0 * guide[:, [0, 0]]
-    local[:, :1], local[:, 1:] = _around(slope), _around(mean_wanted - slope * mean_guide) + ev
-    return local
+    return _around(slope), _around(mean_wanted - slope * mean_guide)
 
 
 def dodge_to_reach(enhanced: Any, ev: Any, rise: Any, shadows: Any) -> Any:
@@ -86,11 +92,11 @@ def dodge_to_reach(enhanced: Any, ev: Any, rise: Any, shadows: Any) -> Any:
     small = shrink(detach(enhanced))
     exposed = expose(small, ev)
     dark, before = _darkest(exposed), mean_of(exposed)
+    slope, offset = _dodging(small, ev)
+    more = slope * _guide(small) + offset
 
     def dodged(picture: Any, dodge: Any) -> Any:
-        stops = 0 * picture[:, :2, :1, :1]
-        stops[:, :1], stops[:, 1:] = ev, dodge
-        return expose_locally(picture, local_stops(picture, stops))
+        return expose(picture, ev + dodge * more)
 
     def is_enough(picture: Any) -> Any:
         return (mean_of(picture) - before >= rise - BARELY) & (mean_of(picture * dark) >= shadows * mean_of(dark))
@@ -164,12 +170,18 @@ def _averages(size: int, cells: int) -> _Matrix:
     return overlap * (cells / size)
 
 
+def linear_weights(places: NDArray[Any], cells: NDArray[Any]) -> _Matrix:
+    """Return the matrix that interpolates linearly between neighbouring cells, from their values to places."""
+    weights: _Matrix = (1 - np.abs(places[:, None] - cells)).clip(0)
+    return weights
+
+
 def _interpolation(start: int, stop: int, size: int, cells: int) -> tuple[slice, _Matrix]:
     """Return the cells that some pixels need, and the matrix to them: linear between centres, constant outside."""
     places = ((np.arange(start, stop) + 0.5) * (cells / size) - 0.5).clip(0, cells - 1)
     first, last = int(places[0]), int(places[-1]) + 1
     needed = np.arange(first, min(last, cells - 1) + 1)
-    return slice(first, needed[-1] + 1), (1 - np.abs(places[:, None] - needed)).clip(0)
+    return slice(first, needed[-1] + 1), linear_weights(places, needed)
 
 
 def _like(values: Any, matrix: _Matrix) -> Any:

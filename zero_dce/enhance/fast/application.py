@@ -11,6 +11,7 @@ from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.fast.statistics import STATISTICS
 from zero_dce.enhance.graph.programs import Operations, Program, expose_by, scale
 from zero_dce.enhance.pixels import FloatArray
+from zero_dce.exposure.dodging import linear_weights
 from zero_dce.weights import MAPS
 
 # A part needs the statistics of the blocks around it: one block for enlarging maps, one more for means over 3 x 3.
@@ -65,9 +66,4 @@ def _predict(o: Operations, statistics: Any, regression: Sequence[Any], rows: in
 def _enlargement(blocks: int, size: int) -> FloatArray:
     """Return the matrix that interpolates linearly from block centres, with one more block at each end, to pixels."""
     places = (np.arange(blocks * size) + 0.5) / size + 0.5
-    first = np.floor(places).astype(int)
-    matrix = np.zeros((blocks * size, blocks + 2), np.float32)
-    pixels = np.arange(blocks * size)
-    matrix[pixels, first] = 1 - (places - first)
-    matrix[pixels, first + 1] = places - first
-    return matrix
+    return linear_weights(places, np.arange(blocks + 2)).astype(np.float32)

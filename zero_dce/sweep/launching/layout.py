@@ -83,9 +83,10 @@ def expected_slots(config: DictConfig) -> Slots:
     launcher = config.hydra.launcher
     if "slots" not in launcher:
         return [None]
-    for name in ("slots", "devices_per_run", "runs_per_gpu"):
-        if launcher[name] is not None or name == "runs_per_gpu":
+    for name in ("slots", "devices_per_run"):
+        if launcher[name] is not None:
             check_number(f"hydra.launcher.{name}", launcher[name], least=1, whole=True)
+    check_number("hydra.launcher.runs_per_gpu", launcher.runs_per_gpu, least=1, whole=True)
     if not isinstance(launcher.retry_failed, bool):
         raise ValueError(f"hydra.launcher.retry_failed is {launcher.retry_failed!r}; expected true or false")
     gpus = visible_gpus(config.trainer.accelerator)
