@@ -70,7 +70,7 @@ def measure_step(image: Tensor, precision: str) -> dict[str, Any]:
             ("those with a reference", COMPARISONS, (enhanced, reference)),
         ]
         parts = {
-            "pass": seconds(partial(module._shared_step, batch), image.device),
+            "pass": seconds(partial(module._validate, batch), image.device),
             "always": seconds(partial(picture_measures, image, enhanced), image.device)
             + 2 * seconds(partial(psnr, enhanced, reference), image.device),
         }

@@ -32,8 +32,8 @@ from zero_dce.curves import apply_curves
 from zero_dce.hardware import best_precision
 from zero_dce.module import ZeroDCE
 from zero_dce.networks import DCENet
-from zero_dce.parts import in_parts
 from zero_dce.records.environment import describe_environment
+from zero_dce.step.parts import in_parts
 
 PACKAGES = ("torch", "lightning")
 LAYOUTS = ("channels_last", "contiguous", "blocked")

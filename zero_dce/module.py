@@ -9,7 +9,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from zero_dce.checks import check_option
 from zero_dce.hardware import fastest_layout, pictures_at_once
@@ -25,7 +25,9 @@ from zero_dce.metrics.means import (
 )
 from zero_dce.metrics.reference import PSNRGain
 from zero_dce.networks import NETWORKS, CurveNet, load_weights, start_from_identity
-from zero_dce.parts import in_parts
+from zero_dce.step.finite import BatchLosses, FiniteSteps
+from zero_dce.step.parts import in_parts
+from zero_dce.step.reading import is_read
 from zero_dce.weights import TITLES
 
 Batch = Mapping[str, Any]
@@ -49,10 +51,6 @@ def one_cycle(progress: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
 
 
-class NonFiniteLossError(FloatingPointError):
-    """A loss term became NaN or infinite; the message names the term and the batch's files."""
-
-
 class ZeroDCE(L.LightningModule):
     """Zero-reference deep curve estimation.
 
@@ -72,7 +70,7 @@ class ZeroDCE(L.LightningModule):
             and sample pictures are then at what suits each one, and smoothed. ``None``, as published, is the brightness
             that the network gives, everywhere.
         pictures_at_once: for how many pictures of a batch the gradient is computed at a time, see
-            :func:`zero_dce.parts.in_parts`; ``auto`` is what this device is quickest with.
+            :func:`zero_dce.step.parts.in_parts`; ``auto`` is what this device is quickest with.
         weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
 
     Raises:
@@ -109,6 +107,7 @@ class ZeroDCE(L.LightningModule):
             start_from_identity(self.network)
         self.use_layout("channels_last")
         self._at_once: dict[tuple[bool, int], int] = {}
+        self._finite = FiniteSteps()
         self.loss = CompositeLoss(**(loss or {}))
         self.val_means = weighted_means((*CompositeLoss.NAMES, *MEASURE_NAMES))
         self.val_psnr = PSNRGain()
@@ -173,18 +172,72 @@ class ZeroDCE(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch; log losses and measures every ``log_every_n_steps``."""
-        enhanced, losses = self._shared_step(batch)
-        every = self.trainer.log_every_n_steps  # type: ignore[attr-defined]
-        if every and (self.global_step + 1) % every == 0:
+        if (at_once := self._pictures_at_once(batch["image"])) < len(batch["image"]):
+            enhanced, losses = in_parts(self._learn, batch, at_once, list(self.network.parameters()))
+        else:
+            enhanced, losses = self._learn(batch)
+        if self.trainer.log_every_n_steps and is_read(self.trainer, self.global_step + 1):  # type: ignore[attr-defined]
             values = {**losses.terms, **picture_measures(batch["image"], enhanced)}
             self._log_means(self._means_over_processes(values), "train")
             # Loggers label the row with the number of steps after this one, as in step-000300.
             self.log("step", float(self.global_step + 1))
-        return losses.total
+        return self._finite.add(self.global_step, losses, batch["path"])
+
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Clip the gradient as the Trainer does, and leave the step out where it is not finite.
+
+        The Trainer itself refuses a fused optimizer under autocast, as one that unscales gradients; there are none.
+        """
+        parameters = [parameter for parameter in self.network.parameters() if parameter.grad is not None]
+        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters])  # type: ignore[misc]
+        if not self._scales_gradients():
+            self._finite.leave_out(self.global_step, norm, optimizer)
+        if gradient_clip_val and gradient_clip_algorithm == "value":
+            nn.utils.clip_grad_value_(parameters, gradient_clip_val)
+        elif gradient_clip_val:
+            nn.utils.clip_grads_with_norm_(parameters, gradient_clip_val, norm)
+
+    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
+        """Take a step, and every ``log_every_n_steps`` find out whether those since the last time were finite."""
+        super().optimizer_step(*arguments, **options)
+        if is_read(self.trainer, self.global_step + 1):
+            self._finite.check(self._everywhere)
+
+    def on_train_start(self) -> None:
+        """Lay the moments of a run that goes on out as the weights are, which may have lain in another layout."""
+        for optimizer in self.trainer.optimizers:
+            for parameter, state in optimizer.state.items():
+                moments = {name: value for name, value in state.items() if value.shape == parameter.shape}
+                # A fused kernel goes through their memory side by side.
+                state.update({name: torch.empty_like(parameter).copy_(value) for name, value in moments.items()})
+
+    def on_validation_start(self) -> None:
+        """Check the steps before a validation."""
+        self._finite.check(self._everywhere)
+
+    def on_train_end(self) -> None:
+        """Check the last steps."""
+        self._finite.check(self._everywhere)
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Check the steps before a checkpoint: none is written after one that was not finite."""
+        self._finite.check(self._everywhere)
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Let Adam go on in the kernel that is chosen here, whatever it was in when the checkpoint was written."""
+        for state in checkpoint.get("optimizer_states", ()):
+            for group in state["param_groups"]:
+                group["fused"] = not self._scales_gradients()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a validation batch to the means of losses and measures."""
-        enhanced, losses = self._shared_step(batch)
+        enhanced, losses = self._validate(batch)
+        BatchLosses.of(self.global_step, losses, batch["path"]).require_finite()
         size = len(batch["image"])
         for name, value in {**losses.terms, **picture_measures(batch["image"], enhanced)}.items():
             self.val_means[name].update(value, size)
@@ -209,7 +262,9 @@ class ZeroDCE(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return Adam over the network's parameters, and the schedule of its learning rate where there is one."""
         rate, decay = self.hparams["learning_rate"], self.hparams["weight_decay"]
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, weight_decay=decay)
+        # The fused one alone can leave a step out by itself; float16 has a scaler of gradients, which does.
+        fused = not self._scales_gradients()
+        optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, weight_decay=decay, fused=fused)
         if self.hparams["schedule"] == "constant":
             return optimizer
         if not math.isfinite(self.trainer.estimated_stepping_batches):
@@ -220,17 +275,6 @@ class ZeroDCE(L.LightningModule):
     def _share_of_rate(self, step: int) -> float:
         # Asked for at each step, so that a run can be resumed with another number of steps.
         return one_cycle(step / max(1, self.trainer.estimated_stepping_batches))
-
-    def _shared_step(self, batch: Batch) -> tuple[Tensor, LossTerms]:
-        if not self.training:
-            enhanced, losses = self._validate(batch)
-        elif (at_once := self._pictures_at_once(batch["image"])) < len(batch["image"]):
-            enhanced, losses = in_parts(self._learn, batch, at_once, list(self.network.parameters()))
-        else:
-            enhanced, losses = self._learn(batch)
-        if not self._everywhere(torch.isfinite(losses.total)):
-            raise NonFiniteLossError(_describe_non_finite(losses, batch, self.global_step))
-        return enhanced, losses
 
     def _learn(self, batch: Batch) -> tuple[Tensor, LossTerms]:
         enhanced, curve_maps = self._train(batch)
@@ -256,13 +300,10 @@ class ZeroDCE(L.LightningModule):
         return self._trainer is not None and str(self._trainer.precision).startswith("16-mixed")
 
     def _everywhere(self, flag: Tensor) -> bool:
-        """Tell whether a flag holds on all processes, so that they stop together instead of waiting for each other.
-
-        In validation only the own flag counts: one process may have a batch more, and no other one to ask.
-        """
-        if not self.training or self._trainer is None or self._trainer.world_size == 1:
+        """Tell whether a flag holds on all processes, so that they stop together instead of waiting for each other."""
+        if self.trainer.world_size == 1:
             return bool(flag)
-        return bool(self._trainer.strategy.reduce_boolean_decision(bool(flag), all=True))
+        return bool(self.trainer.strategy.reduce_boolean_decision(bool(flag), all=True))
 
     def _log_means(self, means: dict[str, Tensor], stage: str) -> None:
         """Log means of losses and measures, and ratios of these means: no ratio is a mean of ratios."""
@@ -282,9 +323,9 @@ class ZeroDCE(L.LightningModule):
 
     def _log(self, values: Mapping[str, Tensor], stage: str) -> None:
         for name, value in values.items():
-            on_bar = stage == "train" and name in CompositeLoss.NAMES
-            # In validation sync_dist averages equal numbers, but without it Lightning warns.
-            self.log(f"{stage}/{name}", value.detach(), prog_bar=on_bar, sync_dist=stage == "val")
+            # In validation sync_dist averages equal numbers, but without it Lightning warns. Not prog_bar, as the
+            # Trainer reads what it has there at each step.
+            self.log(f"{stage}/{name}", value.detach(), sync_dist=stage == "val")
 
 
 def _load(weights: str, network: str) -> CurveNet:
@@ -295,18 +336,3 @@ def _load(weights: str, network: str) -> CurveNet:
             f"{TITLES[network]}: add model={loaded.NAME}, or give other weights"
         )
     return loaded.train()
-
-
-def _describe_non_finite(losses: LossTerms, batch: Batch, step: int) -> str:
-    if torch.isfinite(losses.total):
-        return (
-            f"the loss is not finite after {step} steps on another process, whose message names the term and the files"
-        )
-    bad = [name for name, value in losses.terms.items() if not torch.isfinite(value)]
-    values = ", ".join(f"{name}={value.item():.4g}" for name, value in losses.terms.items())
-    files = "\n  ".join(batch["path"])
-    return (
-        f"the loss is not finite after {step} steps: {', '.join(bad) or 'the weighted total'} ({values}).\n"
-        f"The batch's files:\n  {files}\n"
-        "The last checkpoint is from before this step. A smaller model.learning_rate or loss.weights may help."
-    )

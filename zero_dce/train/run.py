@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from zero_dce.data.datamodule import ExposureDataModule
-from zero_dce.hardware import use_exact_float32
+from zero_dce.hardware import keep_freed_memory, use_exact_float32
 from zero_dce.signals import StopSignals
 from zero_dce.train.callbacks.processes import ProcessCheck
 from zero_dce.train.configuration import is_launched
@@ -39,7 +39,7 @@ def train(config: DictConfig) -> None:
         ValueError: if the configuration does not hold together.
         FileNotFoundError: if the data, or a checkpoint to resume from, is missing.
         MemoryError: if a batch does not fit; the message says how to go on.
-        NonFiniteLossError: if a loss is NaN or infinite; the message names the term and the files.
+        NonFiniteLossError: if a loss or its gradient is NaN or infinite; the message names the term and the files.
         TimeoutError: if another process of the run does not answer; the message says how to go on.
         Interrupted: if SIGTERM, SIGUSR1 or SIGUSR2 ended the run; under SLURM the last two requeue its job.
     """
@@ -88,6 +88,7 @@ def _train(config: DictConfig) -> None:
 def _make_parts(config: DictConfig, start: Start) -> tuple[ExposureDataModule, L.LightningModule]:
     """Return the DataModule and the LightningModule, whose first weights follow from the seed."""
     use_exact_float32()
+    keep_freed_memory()
     L.seed_everything(config.seed, workers=True, verbose=False)
     data = hydra.utils.instantiate(config.data)
     # A resumed run takes its weights from its own checkpoint.

@@ -23,6 +23,7 @@ from omegaconf import DictConfig
 from zero_dce.files import read_json, write_json
 from zero_dce.records.run import has_checkpoint, resume_command
 from zero_dce.signals import REQUEUE, SIGNALS, Interrupted, StopSignals
+from zero_dce.step.reading import is_read
 from zero_dce.train.callbacks.checkpoints import StepCheckpoints
 from zero_dce.train.rank import is_first_process, is_started_by_srun, slurm_job
 
@@ -46,8 +47,9 @@ class _OwnHandlersStay(_SignalConnector):
 
 
 class Interruption(L.Callback):
-    """Check after each optimizer step whether a signal came to any of the processes, and stop all of them if so.
+    """Check after each optimizer step whether a signal came, and stop if so.
 
+    Several processes ask each other after the steps of :func:`zero_dce.step.reading.is_read`, and all of them stop.
     :class:`~zero_dce.train.callbacks.checkpoints.StepCheckpoints` writes the checkpoint, as ``last.ckpt`` only. The
     run stops where the next batch would begin: the step's losses, pictures and validation are on disk by then. When
     there is no next batch the run has finished, and finishes.
@@ -65,6 +67,8 @@ class Interruption(L.Callback):
     def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
         """Let signals be noted from here on, as processes may wait for each other now."""
         trainer._signal_connector = _OwnHandlersStay(trainer)
+        # The Trainer asks the first process at each batch for a SIGTERM, which it never hears of: see above.
+        trainer.fit_loop.epoch_loop._broadcast_sigterm_tensor = lambda: None  # type: ignore[method-assign]
         callbacks = trainer.callbacks  # type: ignore[attr-defined]
         self._checkpoints = next((part for part in callbacks if isinstance(part, StepCheckpoints)), None)
         if stage == "fit":
@@ -118,6 +122,8 @@ class Interruption(L.Callback):
         own = self.signals.received
         if trainer.world_size == 1:
             return own
+        if not is_read(trainer, trainer.global_step):
+            return None
         number = 0 if own is None else 1 + SIGNALS.index(own)
         tensor = torch.tensor(number, device=trainer.strategy.root_device)
         most = int(trainer.strategy.reduce(tensor, reduce_op="max"))

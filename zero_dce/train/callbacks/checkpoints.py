@@ -16,6 +16,7 @@ from lightning.pytorch.callbacks import Checkpoint
 from zero_dce.checks import check_option
 from zero_dce.files import UNFINISHED, atomic
 from zero_dce.records.run import CHECKPOINTS, LAST, checkpoint_file
+from zero_dce.step.reading import is_read
 from zero_dce.train.callbacks.validation import is_due
 from zero_dce.train.loggers.metrics_file import MetricsFile
 
@@ -118,11 +119,13 @@ class StepCheckpoints(Checkpoint):
         self._unconfirmed = None
 
     def _is_time(self, trainer: L.Trainer) -> bool:
-        """Tell whether so many minutes have passed; all processes get the first one's answer."""
+        """Tell whether so many minutes have passed; several processes get the first one's answer, and ask seldom."""
         if self.every_n_minutes is None:
             return False
         over = trainer.is_global_zero and time.monotonic() - self._written >= 60 * self.every_n_minutes
-        return over if trainer.world_size == 1 else trainer.strategy.reduce_boolean_decision(over, all=False)
+        if trainer.world_size == 1:
+            return over
+        return is_read(trainer, trainer.global_step) and trainer.strategy.reduce_boolean_decision(over, all=False)
 
     def _save(self, trainer: L.Trainer, module: L.LightningModule) -> None:
         if trainer.global_step != self._saved:

@@ -8,7 +8,11 @@ import lightning as L
 from lightning.pytorch.callbacks import ProgressBar
 from tqdm import tqdm
 
+from zero_dce.losses import CompositeLoss
+from zero_dce.step.reading import is_read
 from zero_dce.terminal import progress_bar
+
+LOSSES = {name: f"train/{name}" for name in CompositeLoss.NAMES}
 
 
 class StepProgress(ProgressBar):
@@ -39,12 +43,10 @@ class StepProgress(ProgressBar):
         """Move the bar."""
         if self._bar is None:
             return
-        losses = {
-            name.removeprefix("train/"): f"{float(value):.2g}"
-            for name, value in trainer.progress_bar_metrics.items()
-            if name.startswith("train/")
-        }
-        self._bar.set_postfix(losses, refresh=False)
+        if is_read(trainer, trainer.global_step):
+            known = trainer.callback_metrics
+            losses = {name: f"{float(known[key]):.2g}" for name, key in LOSSES.items() if key in known}
+            self._bar.set_postfix(losses, refresh=False)
         self._bar.update(trainer.global_step - self._bar.n)
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:

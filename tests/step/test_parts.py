@@ -11,7 +11,7 @@ from torch import Tensor
 
 from zero_dce.losses import CompositeLoss, LossTerms
 from zero_dce.networks import DCENet, start_from_identity
-from zero_dce.parts import in_parts
+from zero_dce.step.parts import in_parts
 
 BATCH = 5
 
