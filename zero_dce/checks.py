@@ -136,6 +136,7 @@ OPTION_VALUES: Mapping[str, Number | OneOf | CountOrAuto | Flag] = {
     "callbacks.washout.stop": Flag(),
     # -1 means no limit, as in trainer.max_epochs.
     "trainer.max_steps": Number(-1, whole=True),
+    "trainer.graph": OneOf((None, "auto")),
     "trainer.accumulate_grad_batches": Number(1, whole=True),
     "trainer.log_every_n_steps": Number(whole=True),
     "trainer.gradient_clip_val": Number(or_null=True),

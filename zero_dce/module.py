@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import lightning as L
@@ -26,7 +26,8 @@ from zero_dce.metrics.means import (
 from zero_dce.metrics.reference import PSNRGain
 from zero_dce.networks import NETWORKS, CurveNet, load_weights, start_from_identity
 from zero_dce.step.finite import BatchLosses, FiniteSteps
-from zero_dce.step.parts import in_parts
+from zero_dce.step.graph import compiled, why_not
+from zero_dce.step.parts import Computed, in_parts
 from zero_dce.step.reading import is_read
 from zero_dce.weights import TITLES
 
@@ -108,6 +109,8 @@ class ZeroDCE(L.LightningModule):
         self.use_layout("channels_last")
         self._at_once: dict[tuple[bool, int], int] = {}
         self._finite = FiniteSteps()
+        self._whole = 0
+        self._compiled: Callable[[Batch], Computed] = self._learn
         self.loss = CompositeLoss(**(loss or {}))
         self.val_means = weighted_means((*CompositeLoss.NAMES, *MEASURE_NAMES))
         self.val_psnr = PSNRGain()
@@ -126,11 +129,20 @@ class ZeroDCE(L.LightningModule):
         layout = fastest_layout(self.network.NAME, self.trainer.strategy.root_device.type, precision)
         log.info("features are computed in the layout %s", layout)
         self.use_layout(layout)
+        self._compile()
         if at_once != "auto" and self._scales_gradients():
             raise ValueError(
                 f"model.pictures_at_once is {at_once}, but trainer.precision={precision} scales the loss of a whole "
                 "batch: leave it at auto, or train with bf16-mixed or 32-true"
             )
+
+    def _compile(self) -> None:
+        chosen = getattr(self.trainer, "graph", None)
+        device, processes = self.trainer.strategy.root_device, self.trainer.world_size
+        reason = why_not(chosen, device, processes, self._scales_gradients())
+        self._compiled = self._learn if reason else compiled(self._learn)
+        if chosen:
+            log.info("steps are %s", f"not compiled: {reason}" if reason else "compiled and recorded as CUDA graphs")
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         """Return the enhanced image (B x 3 x H x W, [0, 1]) and its curve maps (B x 3n x H x W, [-1, 1]).
@@ -172,10 +184,14 @@ class ZeroDCE(L.LightningModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch; log losses and measures every ``log_every_n_steps``."""
-        if (at_once := self._pictures_at_once(batch["image"])) < len(batch["image"]):
-            enhanced, losses = in_parts(self._learn, batch, at_once, list(self.network.parameters()))
+        tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
+        size = len(batch["image"])
+        if (at_once := self._pictures_at_once(batch["image"])) < size:
+            enhanced, losses = in_parts(self._learn, tensors, at_once, list(self.network.parameters()))
         else:
-            enhanced, losses = self._learn(batch)
+            # The last batch of an epoch may be short; what is compiled has one shape.
+            self._whole = max(size, self._whole)
+            enhanced, losses = (self._compiled if size == self._whole else self._learn)(tensors)
         if self.trainer.log_every_n_steps and is_read(self.trainer, self.global_step + 1):  # type: ignore[attr-defined]
             values = {**losses.terms, **picture_measures(batch["image"], enhanced)}
             self._log_means(self._means_over_processes(values), "train")

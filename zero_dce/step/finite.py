@@ -32,9 +32,9 @@ class BatchLosses:
 
     @classmethod
     def of(cls, step: int, losses: LossTerms, paths: Sequence[str]) -> BatchLosses:
-        """Take the values of losses, without their graph."""
-        terms = {name: term.detach() for name, term in losses.terms.items()}
-        return cls(step, terms, losses.total.detach(), paths)
+        """Copy the values of losses, as those of a compiled step are overwritten by the next one."""
+        *terms, total = torch.stack([*losses.terms.values(), losses.total]).detach().unbind()
+        return cls(step, dict(zip(losses.terms, terms, strict=True)), total, paths)
 
     def require_finite(self) -> None:
         """Raise where the total is not finite."""
