@@ -48,6 +48,7 @@ OF_SEVERAL = {
     "review.page": "the page in Chromium",
     "review.page_exposure": "the page in Chromium",
     "review.page_pareto": "the page in Chromium",
+    "step.budget": "bytes and operations of a step",
     "structure": "this file",
     "studies": "scripts in sweeps/",
     "sweep.plugins": "hydra_plugins",

@@ -31,7 +31,7 @@ def test_names() -> None:
     assert point_name(["loss.weights={exp:2.5,tv:200}"], swept) == "exp=2.5 tv=200"
     assert point_name(["data.split.seed=1"], ["data.split.seed"]) == "data.split.seed=1"
     swept = ["loss.weights.exp", "experiment=adaptive"]
-    assert point_name(["loss.weights.exp=3", "experiment=demo"], swept) == "exp=3", "what the grid has in common"
+    assert point_name(["loss.weights.exp=3", "experiment=quick"], swept) == "exp=3", "what the grid has in common"
     assert point_name(["seed=1", "experiment=adaptive"], swept) == "experiment=adaptive"
 
 

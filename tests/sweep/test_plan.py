@@ -58,15 +58,15 @@ def test_plan_of_a_grid() -> None:
 
 def test_further_runs_come_after_the_grid() -> None:
     """They have what the command line says, but for the grid's own keys, and their own values win."""
-    given = ["loss.weights.tv=5", "experiment=demo", "data=sample", "seed=1,2"]
+    given = ["loss.weights.tv=5", "experiment=quick", "data=sample", "seed=1,2"]
     config = grid_of(given, [{"experiment": "adaptive"}, {"loss.weights.exp": 100, "seed": 7, "model.exposure": None}])
-    common = ["loss.weights.tv=5", "experiment=demo", "data=sample"]
+    common = ["loss.weights.tv=5", "experiment=quick", "data=sample"]
     grid = [[common[0], f"loss.weights.exp={exp}", *common[1:], f"seed={seed}"] for exp in (3, 10) for seed in (1, 2)]
     assert plan_jobs(config) == [
         *grid,
         ["experiment=adaptive", "data=sample", "seed=1"],
         ["experiment=adaptive", "data=sample", "seed=2"],
-        ["experiment=demo", "data=sample", "seed=7", "loss.weights.exp=100", "model.exposure=null"],
+        ["experiment=quick", "data=sample", "seed=7", "loss.weights.exp=100", "model.exposure=null"],
     ]
     swept = swept_keys(config)
     assert swept == ["loss.weights.exp", "seed", "experiment=adaptive", "model.exposure=null"]

@@ -82,20 +82,21 @@ def test_loss_weights_holds_the_reports_good_choice() -> None:
     assert {"spa": 1.0, "exp": 10, "col": 5.0, "tv": 200} in grid
 
 
-def test_the_demo_ends_with_training_by_restoration_at_its_size() -> None:
+def test_the_demo_ends_with_training_by_restoration_as_short() -> None:
     """The other runs are those of ``loss_weights``."""
     *grid, last = plan_jobs(composed("+sweep=demo", hydra_settings=True))
     expected = plan_jobs(composed("+sweep=loss_weights", hydra_settings=True))
     assert [job[:2] for job in grid] == [job[:2] for job in expected]
     assert last == ["+sweep=demo", "experiment=adaptive"]
     base, adaptive = composed("+sweep=demo"), composed(*last)
-    assert base == composed("+sweep=loss_weights", "data=sample", "experiment=demo")
+    assert base == composed("+sweep=loss_weights", "data=sample", "experiment=quick")
     for key in ("data.size", "data.source", "data.batch_size", "trainer.max_steps", "every_n_steps"):
         assert OmegaConf.select(adaptive, key) == OmegaConf.select(base, key), key
     own = composed("experiment=adaptive")
     assert adaptive.loss == own.loss
     assert adaptive.data.augment == own.data.augment
-    assert {**adaptive.model, "loss": None} == {**own.model, "loss": None}
+    quick = {"loss": None, "learning_rate": base.model.learning_rate}
+    assert {**adaptive.model, **quick} == {**own.model, **quick}
 
 
 def test_report_figure_1_is_the_reports() -> None:
