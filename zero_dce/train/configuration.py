@@ -13,7 +13,6 @@ from typing import Any
 from hydra.core.plugins import Plugins
 from omegaconf import OmegaConf
 
-from hydra_plugins.zero_dce.grid_sweeper import GridSweeper
 from hydra_plugins.zero_dce.local_launcher import LocalLauncher
 from hydra_plugins.zero_dce.optuna_sweeper import OptunaSweeper
 from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
@@ -58,8 +57,12 @@ def register_plugins() -> None:
 
     Hydra looks for plugins by listing folders, and finds none of a package that is installed to be edited.
     """
+    plugins = Plugins.instance()
+    # Only now, as it is derived from one of Hydra's own, whose module Hydra executes anew when it looks for plugins.
+    from hydra_plugins.zero_dce.grid_sweeper import GridSweeper
+
     for plugin in (LocalLauncher, SlurmLauncher, GridSweeper, OptunaSweeper):
-        Plugins.instance().register(plugin)
+        plugins.register(plugin)
 
 
 def default_data() -> str:
