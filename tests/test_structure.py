@@ -26,7 +26,7 @@ ALLOWED = {
 }
 # Libraries that whole rooms do without, and who may use them.
 LIBRARIES = {
-    "lightning": {"train", "sweep", "module", "data"},
+    "lightning": {"train", "sweep", "module", "step", "data"},
     "wandb": {"train", "sweep", "review", "connection"},
     "hydra": {"train", "sweep", "records"},
 }

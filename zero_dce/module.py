@@ -7,9 +7,8 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import lightning as L
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from zero_dce.checks import check_option
 from zero_dce.hardware import fastest_layout, pictures_at_once
@@ -25,8 +24,9 @@ from zero_dce.metrics.means import (
 )
 from zero_dce.metrics.reference import PSNRGain
 from zero_dce.networks import NETWORKS, CurveNet, load_weights, start_from_identity
-from zero_dce.step.finite import BatchLosses, FiniteSteps
+from zero_dce.step.finite import BatchLosses
 from zero_dce.step.graph import compiled, why_not
+from zero_dce.step.module import StepModule
 from zero_dce.step.parts import Computed, in_parts
 from zero_dce.step.reading import is_read
 from zero_dce.weights import TITLES
@@ -52,7 +52,7 @@ def one_cycle(progress: float) -> float:
     return end + (start - end) * (1 + math.cos(math.pi * part)) / 2
 
 
-class ZeroDCE(L.LightningModule):
+class ZeroDCE(StepModule):
     """Zero-reference deep curve estimation.
 
     A batch is a mapping with ``image`` (B x 3 x H x W, [0, 1]), ``path`` (B strings) and, where references exist,
@@ -108,7 +108,6 @@ class ZeroDCE(L.LightningModule):
             start_from_identity(self.network)
         self.use_layout("channels_last")
         self._at_once: dict[tuple[bool, int], int] = {}
-        self._finite = FiniteSteps()
         self._whole = 0
         self._compiled: Callable[[Batch], Computed] = self._learn
         self.loss = CompositeLoss(**(loss or {}))
@@ -130,7 +129,7 @@ class ZeroDCE(L.LightningModule):
         log.info("features are computed in the layout %s", layout)
         self.use_layout(layout)
         self._compile()
-        if at_once != "auto" and self._scales_gradients():
+        if at_once != "auto" and self.scales_gradients():
             raise ValueError(
                 f"model.pictures_at_once is {at_once}, but trainer.precision={precision} scales the loss of a whole "
                 "batch: leave it at auto, or train with bf16-mixed or 32-true"
@@ -139,7 +138,7 @@ class ZeroDCE(L.LightningModule):
     def _compile(self) -> None:
         chosen = getattr(self.trainer, "graph", None)
         device, processes = self.trainer.strategy.root_device, self.trainer.world_size
-        reason = why_not(chosen, device, processes, self._scales_gradients())
+        reason = why_not(chosen, device, processes, self.scales_gradients())
         self._compiled = self._learn if reason else compiled(self._learn)
         if chosen:
             log.info("steps are %s", f"not compiled: {reason}" if reason else "compiled and recorded as CUDA graphs")
@@ -197,58 +196,7 @@ class ZeroDCE(L.LightningModule):
             self._log_means(self._means_over_processes(values), "train")
             # Loggers label the row with the number of steps after this one, as in step-000300.
             self.log("step", float(self.global_step + 1))
-        return self._finite.add(self.global_step, losses, batch["path"])
-
-    def configure_gradient_clipping(
-        self,
-        optimizer: torch.optim.Optimizer,
-        gradient_clip_val: float | None = None,
-        gradient_clip_algorithm: str | None = None,
-    ) -> None:
-        """Clip the gradient as the Trainer does, and leave the step out where it is not finite.
-
-        The Trainer itself refuses a fused optimizer under autocast, as one that unscales gradients; there are none.
-        """
-        parameters = [parameter for parameter in self.network.parameters() if parameter.grad is not None]
-        norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters])  # type: ignore[misc]
-        if not self._scales_gradients():
-            self._finite.leave_out(self.global_step, norm, optimizer)
-        if gradient_clip_val and gradient_clip_algorithm == "value":
-            nn.utils.clip_grad_value_(parameters, gradient_clip_val)
-        elif gradient_clip_val:
-            nn.utils.clip_grads_with_norm_(parameters, gradient_clip_val, norm)
-
-    def optimizer_step(self, *arguments: Any, **options: Any) -> None:
-        """Take a step, and every ``log_every_n_steps`` find out whether those since the last time were finite."""
-        super().optimizer_step(*arguments, **options)
-        if is_read(self.trainer, self.global_step + 1):
-            self._finite.check(self._everywhere)
-
-    def on_train_start(self) -> None:
-        """Lay the moments of a run that goes on out as the weights are, which may have lain in another layout."""
-        for optimizer in self.trainer.optimizers:
-            for parameter, state in optimizer.state.items():
-                moments = {name: value for name, value in state.items() if value.shape == parameter.shape}
-                # A fused kernel goes through their memory side by side.
-                state.update({name: torch.empty_like(parameter).copy_(value) for name, value in moments.items()})
-
-    def on_validation_start(self) -> None:
-        """Check the steps before a validation."""
-        self._finite.check(self._everywhere)
-
-    def on_train_end(self) -> None:
-        """Check the last steps."""
-        self._finite.check(self._everywhere)
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Check the steps before a checkpoint: none is written after one that was not finite."""
-        self._finite.check(self._everywhere)
-
-    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Let Adam go on in the kernel that is chosen here, whatever it was in when the checkpoint was written."""
-        for state in checkpoint.get("optimizer_states", ()):
-            for group in state["param_groups"]:
-                group["fused"] = not self._scales_gradients()
+        return self.finite_steps.add(self.global_step, losses, batch["path"])
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Add a validation batch to the means of losses and measures."""
@@ -278,9 +226,7 @@ class ZeroDCE(L.LightningModule):
     def configure_optimizers(self) -> Any:
         """Return Adam over the network's parameters, and the schedule of its learning rate where there is one."""
         rate, decay = self.hparams["learning_rate"], self.hparams["weight_decay"]
-        # The fused one alone can leave a step out by itself; float16 has a scaler of gradients, which does.
-        fused = not self._scales_gradients()
-        optimizer = torch.optim.Adam(self.network.parameters(), lr=rate, weight_decay=decay, fused=fused)
+        optimizer = self.adam(self.network.parameters(), rate, decay)
         if self.hparams["schedule"] == "constant":
             return optimizer
         if not math.isfinite(self.trainer.estimated_stepping_batches):
@@ -308,18 +254,8 @@ class ZeroDCE(L.LightningModule):
         # Asked for once, as the answer of a GPU changes with what is on it.
         kind = (self.training, image.shape[2] * image.shape[3])
         if kind not in self._at_once:
-            self._at_once[kind] = len(image) if self._scales_gradients() else pictures_at_once(image.device, kind[1])
+            self._at_once[kind] = len(image) if self.scales_gradients() else pictures_at_once(image.device, kind[1])
         return self._at_once[kind]
-
-    def _scales_gradients(self) -> bool:
-        """Tell whether gradients are in float16, which a scale of the whole loss keeps from vanishing."""
-        return self._trainer is not None and str(self._trainer.precision).startswith("16-mixed")
-
-    def _everywhere(self, flag: Tensor) -> bool:
-        """Tell whether a flag holds on all processes, so that they stop together instead of waiting for each other."""
-        if self.trainer.world_size == 1:
-            return bool(flag)
-        return bool(self.trainer.strategy.reduce_boolean_decision(bool(flag), all=True))
 
     def _log_means(self, means: dict[str, Tensor], stage: str) -> None:
         """Log means of losses and measures, and ratios of these means: no ratio is a mean of ratios."""
