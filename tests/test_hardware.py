@@ -168,10 +168,13 @@ if sys.argv[1] == "kept":
 def step():
     for size in (30, 50, 70):
         torch.ones(size * 250_000)
-step()
-before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-step()
-print(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+taken = []
+for _ in range(6):
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    step()
+    taken.append(resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before)
+# The first steps find places for their blocks.
+print(min(taken))
 """
 
 
