@@ -109,7 +109,7 @@ class ZeroDCE(StepModule):
         self.use_layout("channels_last")
         self._at_once: dict[tuple[bool, int], int] = {}
         self._whole = 0
-        self._compiled: Callable[[Batch], Computed] = self._learn
+        self._compiled: Callable[[Batch], Computed] | None = None
         self.loss = CompositeLoss(**(loss or {}))
         self.val_means = weighted_means((*CompositeLoss.NAMES, *MEASURE_NAMES))
         self.val_psnr = PSNRGain()
@@ -136,10 +136,16 @@ class ZeroDCE(StepModule):
             )
 
     def _compile(self) -> None:
-        chosen = getattr(self.trainer, "graph", None)
-        device, processes = self.trainer.strategy.root_device, self.trainer.world_size
-        reason = why_not(chosen, device, processes, self.scales_gradients())
-        self._compiled = self._learn if reason else compiled(self._learn)
+        trainer, chosen = self.trainer, getattr(self.trainer, "graph", None)
+        reason = why_not(
+            chosen,
+            trainer.strategy.root_device,
+            trainer.world_size,
+            trainer.accumulate_grad_batches,
+            self.hparams["pictures_at_once"],
+            self.scales_gradients(),
+        )
+        self._compiled = None if reason else compiled(self._learn)
         if chosen:
             log.info("steps are %s", f"not compiled: {reason}" if reason else "compiled and recorded as CUDA graphs")
 
@@ -190,7 +196,8 @@ class ZeroDCE(StepModule):
         else:
             # The last batch of an epoch may be short; what is compiled has one shape.
             self._whole = max(size, self._whole)
-            enhanced, losses = (self._compiled if size == self._whole else self._learn)(tensors)
+            compute = self._compiled if self._compiled and size == self._whole else self._learn
+            enhanced, losses = compute(tensors)
         if self.trainer.log_every_n_steps and is_read(self.trainer, self.global_step + 1):  # type: ignore[attr-defined]
             values = {**losses.terms, **picture_measures(batch["image"], enhanced)}
             self._log_means(self._means_over_processes(values), "train")
@@ -239,8 +246,11 @@ class ZeroDCE(StepModule):
         return one_cycle(step / max(1, self.trainer.estimated_stepping_batches))
 
     def _learn(self, batch: Batch) -> tuple[Tensor, LossTerms]:
+        """Return the enhanced pictures and the losses of a batch, of which the total alone has a gradient."""
         enhanced, curve_maps = self._train(batch)
-        return enhanced, self.loss(batch["image"], enhanced, curve_maps, batch.get("clean"))
+        losses = self.loss(batch["image"], enhanced, curve_maps, batch.get("clean"))
+        terms = {name: term.detach() for name, term in losses.terms.items()}
+        return enhanced.detach(), LossTerms(terms, losses.weights, losses.total)
 
     def _validate(self, batch: Batch) -> tuple[Tensor, LossTerms]:
         parts = batch["image"].split(self._pictures_at_once(batch["image"]))
@@ -254,7 +264,13 @@ class ZeroDCE(StepModule):
         # Asked for once, as the answer of a GPU changes with what is on it.
         kind = (self.training, image.shape[2] * image.shape[3])
         if kind not in self._at_once:
-            self._at_once[kind] = len(image) if self.scales_gradients() else pictures_at_once(image.device, kind[1])
+            fitting = len(image) if self.scales_gradients() else pictures_at_once(image.device, kind[1])
+            if self._compiled:
+                # What a recorded step holds stays held while short batches and validation take theirs.
+                fitting = max(1, fitting // 2)
+                if self.training and fitting < len(image):
+                    log.warning("steps are not compiled: whole batches of %s do not fit in memory twice", len(image))
+            self._at_once[kind] = fitting
         return self._at_once[kind]
 
     def _log_means(self, means: dict[str, Tensor], stage: str) -> None:

@@ -19,11 +19,13 @@ CUDA, CPU = torch.device("cuda"), torch.device("cpu")
 @pytest.mark.parametrize(
     ("given", "reason"),
     [
-        (("auto", CUDA, 1, False), None),
-        ((None, CUDA, 1, False), "graph is null"),
-        (("auto", CPU, 1, False), "this is cpu"),
-        (("auto", CUDA, 2, False), "2 processes"),
-        (("auto", CUDA, 1, True), "scaled"),
+        (("auto", CUDA), None),
+        ((None, CUDA), "graph is null"),
+        (("auto", CPU), "this is cpu"),
+        (("auto", CUDA, 2), "2 processes"),
+        (("auto", CUDA, 1, 3), "accumulates 3 batches"),
+        (("auto", CUDA, 1, 1, 4), "pictures_at_once is 4"),
+        (("auto", CUDA, 1, 1, "auto", True), "scaled"),
     ],
 )
 def test_when_steps_are_compiled(given: Any, reason: str | None) -> None:
@@ -81,3 +83,19 @@ def test_compiled_steps_are_the_same_steps(sice: Path, tmp_path: Path, monkeypat
     assert shapes == [4] * 5, "two of seven batches are short"
     assert losses["compiled"] == pytest.approx(losses["eager"], rel=1e-4)
     assert len(losses["eager"]) == 7
+
+
+@pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
+def test_recorded_steps_are_the_same_steps(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    losses = {}
+    given = tiny(sice, "logger=csv", "data.batch_size=4", "trainer.max_steps=12", "every_n_steps=6")
+    given = [option for option in given if option != "trainer.accelerator=cpu"]
+    for graph in ("null", "auto"):
+        options = [*given, "trainer.accelerator=gpu", f"trainer.graph={graph}", f"hydra.run.dir=run-{graph}"]
+        assert run_here(monkeypatch, tmp_path, *options) == 0
+        losses[graph] = [
+            float(row["train/total"]) for row in read_metrics(tmp_path / f"run-{graph}") if row["train/total"]
+        ]
+    assert losses["auto"] == pytest.approx(losses["null"], rel=1e-3)
+    assert len(losses["auto"]) == 12

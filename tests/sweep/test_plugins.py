@@ -11,7 +11,6 @@ from tests.helpers.paths import ROOT
 
 LOADED = """
 import sys
-from pathlib import Path
 from hydra_plugins.zero_dce import grid_sweeper, local_launcher, optuna_sweeper, slurm_launcher, sweep_overview
 print(*(name for name in sys.modules if name in ("optuna", "torch", "submitit") or name.startswith("zero_dce")))
 """

@@ -33,7 +33,7 @@ class BatchLosses:
     @classmethod
     def of(cls, step: int, losses: LossTerms, paths: Sequence[str]) -> BatchLosses:
         """Copy the values of losses, as those of a compiled step are overwritten by the next one."""
-        *terms, total = torch.stack([*losses.terms.values(), losses.total]).detach().unbind()
+        *terms, total = torch.stack([value.detach() for value in (*losses.terms.values(), losses.total)]).unbind()
         return cls(step, dict(zip(losses.terms, terms, strict=True)), total, paths)
 
     def require_finite(self) -> None:
@@ -73,7 +73,7 @@ class FiniteSteps:
         # 0 for a finite number and NaN for others; times 1 changes no bit.
         return losses.total * (1 + 0 * batch.total)
 
-    def leave_out(self, step: int, norm: Tensor, optimizer: torch.optim.Optimizer) -> None:
+    def skip(self, step: int, norm: Tensor, optimizer: torch.optim.Optimizer) -> None:
         """Let a fused optimizer skip its next step if the norm of the gradient is not finite."""
         self._norms.append((step, norm.detach()))
         optimizer.found_inf = (~torch.isfinite(norm)).float()  # type: ignore[attr-defined]  # as a GradScaler sets it
@@ -99,10 +99,12 @@ class FiniteSteps:
 
 def _describe_gradient(batches: Sequence[BatchLosses], norms: Sequence[tuple[int, Tensor]]) -> str:
     """Describe a step that was not finite, although all losses of this process were."""
-    first = next((step for step, norm in norms if not torch.isfinite(norm)), batches[-1].step)
+    only = batches[0].step if batches[0].step == batches[-1].step else None
+    first = next((step for step, norm in norms if not torch.isfinite(norm)), only)
     own = [batch for batch in batches if batch.step == first]
+    when = f"after {first} steps" if own else f"after {batches[0].step} to {batches[-1].step} steps"
     return (
-        f"the gradient is not finite after {first} steps. The losses of this process are finite; those of another one, "
+        f"the gradient is not finite {when}. The losses of this process are finite; those of another one, "
         "where there is one, may not be, and its message names the term and the files.\n"
         + "\n".join(f"Here: {batch.values()}. {batch.files()}" for batch in own)
         + f"\n{WAY_OUT}"

@@ -15,19 +15,30 @@ from typing import Any
 import torch
 
 
-def why_not(graph: str | None, device: torch.device, processes: int, scales_gradients: bool) -> str | None:
+def why_not(
+    graph: str | None,
+    device: torch.device,
+    processes: int = 1,
+    batches: int = 1,
+    pictures_at_once: str | int = "auto",
+    scales_gradients: bool = False,
+) -> str | None:
     """Return why steps are not compiled; ``None`` where they are.
 
     Args:
         graph: of :class:`zero_dce.train.trainer.StepTrainer`.
         device: that trains.
         processes: of the run. Several exchange gradients in the midst of a backward pass.
+        batches: of a step. The gradients of one are in memory that the recorded pass of the next one takes.
+        pictures_at_once: of ``model``. Only whole batches are compiled.
         scales_gradients: as with float16.
     """
     reasons = {
         "trainer.graph is null": graph is None,
         f"they are made for a CUDA device, and this is {device.type}": device.type != "cuda",
         f"the run has {processes} processes": processes > 1,
+        f"a step accumulates {batches} batches": batches > 1,
+        f"model.pictures_at_once is {pictures_at_once}": pictures_at_once != "auto",
         "gradients are scaled": scales_gradients,
     }
     return next((reason for reason, holds in reasons.items() if holds), None)
@@ -38,8 +49,6 @@ def compiled(function: Callable[..., Any]) -> Callable[..., Any]:
 
     Each call overwrites what the one before has returned.
     """
-    # What earlier runs of this process have compiled would count against the number of versions that are kept.
-    torch.compiler.reset()
     recorded = torch.compile(function, mode="reduce-overhead", dynamic=False)
 
     def step(*arguments: Any) -> Any:

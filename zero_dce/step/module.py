@@ -47,7 +47,7 @@ class StepModule(L.LightningModule):
         parameters = [parameter for parameter in self.parameters() if parameter.grad is not None]
         norm = nn.utils.get_total_norm([parameter.grad for parameter in parameters])  # type: ignore[misc]
         if not self.scales_gradients():
-            self.finite_steps.leave_out(self.global_step, norm, optimizer)
+            self.finite_steps.skip(self.global_step, norm, optimizer)
         if gradient_clip_val and gradient_clip_algorithm == "value":
             nn.utils.clip_grad_value_(parameters, gradient_clip_val)
         elif gradient_clip_val:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import gc
+import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -91,6 +92,11 @@ def release_memory(error: BaseException | None = None) -> None:
         traceback.clear_frames(link.__traceback__)
         link = link.__cause__ or link.__context__
     gc.collect()
+    if "torch._dynamo" in sys.modules:
+        import torch
+
+        # What was compiled would keep the memory that it was recorded in.
+        torch.compiler.reset()
     release_gpu_memory()
 
 

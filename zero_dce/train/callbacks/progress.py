@@ -43,7 +43,8 @@ class StepProgress(ProgressBar):
         """Move the bar."""
         if self._bar is None:
             return
-        if is_read(trainer, trainer.global_step):
+        # Under gradient accumulation several batches end with the same step.
+        if trainer.global_step > self._bar.n and is_read(trainer, trainer.global_step):
             known = trainer.callback_metrics
             losses = {name: f"{float(known[key]):.2g}" for name, key in LOSSES.items() if key in known}
             self._bar.set_postfix(losses, refresh=False)
