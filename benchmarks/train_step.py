@@ -7,7 +7,9 @@ float32, pictures and weights in the layout NCHW, losses by convolutions and by 
 rows below it are this package's, in each precision of ``--precisions``.
 
 - By layout: pictures are in memory, features in each layout, the gradient for some pictures at a time.
-- By size and batch: as a run chooses layout and pictures at a time by itself; with a plot beside the table.
+- By size and batch: as a run chooses layout and pictures at a time by itself; with a plot beside the table. A run keeps
+  memory that was freed (:func:`zero_dce.hardware.keep_freed_memory`), and so do all rows of this package but the one
+  that says so. The published recipe, by itself, does not.
 - Whole steps: ``python -m zero_dce.train`` on the JPEGs in DIR, with progress bar, losses and measures logged every 10
   steps, against the published step with the published loader, which decodes and resizes in two processes.
 
@@ -49,7 +51,7 @@ from zero_dce.step.parts import in_parts
 
 PACKAGES = ("torch", "lightning")
 LAYOUTS = ("channels_last", "contiguous", "blocked")
-PUBLISHED, WHOLE = "published", "whole"
+PUBLISHED, WHOLE, GIVEN_BACK = "published", "whole", "memory given back"
 SECONDS = 4.0
 WHOLE_STEPS, FIRST_STEPS, EVERY = 61, 11, 10
 MATRIX_SIDE = 2048
@@ -106,7 +108,8 @@ def _by_size(arguments: argparse.Namespace) -> list[Row]:
         rows.append(_row(PUBLISHED, size, batch))
         at_once = min(batch, pictures_at_once(torch.device("cpu"), size * size))
         for precision in arguments.precisions:
-            rows.append(_row("", size, batch, precision, fastest_layout("zero_dce", "cpu", precision), at_once))
+            for way in ("", GIVEN_BACK) if batch == arguments.batch else ("",):
+                rows.append(_row(way, size, batch, precision, fastest_layout("zero_dce", "cpu", precision), at_once))
     return rows
 
 
@@ -150,7 +153,8 @@ def published_step(batches: Iterator[Tensor]) -> Step:
 
 def own_step(row: Row) -> Step:
     """Return this package's step without the Trainer, on pictures that are in memory."""
-    keep_freed_memory()
+    if row["way"] != GIVEN_BACK:
+        keep_freed_memory()
     batch, at_once = row["batch"], row["at_once"]
     model = ZeroDCE()
     model.use_layout(row["layout"])
@@ -321,6 +325,7 @@ def _table(rows: Sequence[Row], peaks: Mapping[str, float]) -> list[str]:
     for row in rows:
         size, batch, ms = row["size"], row["batch"], row["ms"]
         layout = row["way"] if row["way"].startswith(PUBLISHED) else row["layout"] or "as chosen"
+        layout += f", {GIVEN_BACK}" if row["way"] == GIVEN_BACK else ""
         share = row.get("operations", 0) / (ms / 1e3) / peaks.get(row["precision"], float("inf"))
         lines.append(
             f"| {batch} x {size} x {size} | {row['precision']} | {layout} | {row['at_once'] or '-'} | {ms:.0f} "
@@ -338,13 +343,14 @@ def draw(rows: Sequence[Row], picture: Path) -> None:
     from matplotlib import pyplot as plt
 
     figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True)
+    shown_rows = [row for row in rows if row["way"] != GIVEN_BACK]
     batches = [row["batch"] for row in rows]
     usual = max(set(batches), key=batches.count)
     sizes = [row["size"] for row in rows if row["batch"] != usual]
     middle = sizes[0] if sizes else rows[0]["size"]
     for axis, name, shown in (
-        (axes[0], "size", [row for row in rows if row["batch"] == usual]),
-        (axes[1], "batch", [row for row in rows if row["size"] == middle]),
+        (axes[0], "size", [row for row in shown_rows if row["batch"] == usual]),
+        (axes[1], "batch", [row for row in shown_rows if row["size"] == middle]),
     ):
         for way in dict.fromkeys((row["way"], row["precision"]) for row in shown):
             line = [row for row in shown if (row["way"], row["precision"]) == way]

@@ -117,8 +117,8 @@ def keep_freed_memory() -> None:
     """Let the C library keep memory that was freed, for the next step: in the whole process, from here on.
 
     By itself, glibc gives each large block back to the system at once, and a training step takes the same blocks anew,
-    page by page: at 256 pixels, that is a fifth of its time (``benchmarks/train_step.py``). Memory then stays at its
-    highest. Other C libraries are left as they are.
+    page by page (``benchmarks/train_step.py`` has a row of each). Memory then stays at its highest. Other C libraries
+    are left as they are.
     """
     if not sys.platform.startswith("linux"):
         return

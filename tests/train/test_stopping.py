@@ -333,19 +333,20 @@ def test_ctrl_c_in_a_background_job(sice: Path, tmp_path: Path, monkeypatch: pyt
 
 @pytest.mark.slow
 def test_ctrl_c_in_the_first_seconds(sice: Path, tmp_path: Path) -> None:
-    """While packages are imported and the configuration is composed: one line, and no traceback."""
+    """While packages are imported, the configuration is composed, or training begins: one line, and no traceback."""
     seconds = random.Random(0)
-    for _ in range(6):
+    for number in range(6):
         process = subprocess.Popen(
-            [sys.executable, "-m", "zero_dce.train", *options(sice, "hydra.run.dir=run/0")],
+            [sys.executable, "-m", "zero_dce.train", *options(sice, f"hydra.run.dir=run/{number}")],
             cwd=tmp_path,
-            stderr=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
             text=True,
             preexec_fn=lambda: signal.signal(INT, signal.default_int_handler),
         )
         time.sleep(seconds.uniform(1, 6))
         process.send_signal(INT)
-        _, printed = process.communicate(timeout=100)
+        printed, _ = process.communicate(timeout=100)
         assert process.returncode == 130, printed
         assert "Traceback" not in printed
         lines = [line for line in printed.splitlines() if "stopped by Ctrl-C" in line]
