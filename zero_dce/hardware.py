@@ -50,9 +50,9 @@ def fastest_layout(network: str, accelerator: str, precision: str) -> str:
     """Return the layout of features in memory that training is quickest in: ``blocked`` or ``channels_last``.
 
     ``blocked`` is oneDNN's own layout. It is the quickest, or as quick as any, on x86 processors in float32, with the
-    kernels for AVX-512 and with those for AVX2 (``benchmarks/train_step.py``). bfloat16 is computed in
-    ``channels_last`` on processors; on GPUs it is what cuDNN's kernels for tensor cores take, and was not compared here.
-    Zero-DCE++ was not measured either.
+    kernels for AVX-512 and with those for AVX2 (``benchmarks/train_step.py``). Autocast cannot use it, so that bfloat16
+    is computed in ``channels_last``; on GPUs, that is what cuDNN's kernels for tensor cores take, and was not compared
+    here. Zero-DCE++ was not measured either.
 
     Args:
         network: as ``model.network`` has it.
