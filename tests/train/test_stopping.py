@@ -12,9 +12,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+import torch
 from lightning.fabric.plugins.environments import SLURMEnvironment
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from omegaconf import OmegaConf
@@ -329,6 +331,24 @@ def test_ctrl_c_in_a_background_job(sice: Path, tmp_path: Path, monkeypatch: pyt
         assert run_here(monkeypatch, tmp_path, *given) == 0
     finally:
         signal.signal(INT, before)
+
+
+def test_several_processes_ask_each_other_after_logged_steps_alone() -> None:
+    asked: list[int] = []
+
+    def reduce(tensor: Any, reduce_op: str) -> Any:
+        asked.append(int(tensor))
+        return tensor
+
+    def trainer_at(step: int) -> Any:
+        strategy = SimpleNamespace(root_device=torch.device("cpu"), reduce=reduce)
+        return SimpleNamespace(world_size=2, log_every_n_steps=5, global_step=step, strategy=strategy)
+
+    signals = StopSignals()
+    signals.received = TERM
+    interruption = stopping.Interruption(signals)
+    assert [interruption._agree(trainer_at(step)) for step in (3, 4, 5, 6)] == [None, None, TERM, None]
+    assert len(asked) == 1
 
 
 @pytest.mark.slow

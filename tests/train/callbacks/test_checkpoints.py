@@ -117,6 +117,26 @@ def test_every_so_many_minutes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
     assert names(tmp_path) == ["last.ckpt", "step-000004.ckpt"]
 
 
+def test_several_processes_look_at_the_clock_after_logged_steps_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now, asked = [1000.0], []
+    monkeypatch.setattr(checkpoints, "time", SimpleNamespace(monotonic=lambda: now[0]))
+    callback = StepCheckpoints(str(tmp_path), 100, every_n_minutes=2)
+
+    def decide(decision: bool, all: bool) -> bool:
+        asked.append(decision)
+        return decision
+
+    for step in range(1, 7):
+        now[0] += 60
+        trainer = trainer_at(step)
+        trainer.world_size, trainer.log_every_n_steps = 2, 3
+        trainer.strategy = SimpleNamespace(reduce_boolean_decision=decide)
+        assert callback._is_time(trainer) == (step in (3, 6))
+    assert asked == [True, True]
+
+
 def test_broken_weights_are_not_saved(tmp_path: Path) -> None:
     callback, model = StepCheckpoints(str(tmp_path), 1), ZeroDCE()
     callback.on_train_batch_end(trainer_at(1), model, None, None, 0)
