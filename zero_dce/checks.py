@@ -56,7 +56,8 @@ class OneOf:
         values = value if self.many and isinstance(value, list | tuple) else [value]
         for one in values:
             if one not in self.allowed or isinstance(one, bool):
-                raise ValueError(f"{name} is {one!r}; expected one of {', '.join(map(str, self.allowed))}")
+                allowed = ", ".join("null" if value is None else str(value) for value in self.allowed)
+                raise ValueError(f"{name} is {one!r}; expected one of {allowed}")
 
 
 @dataclass(frozen=True)

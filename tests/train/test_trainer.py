@@ -13,5 +13,5 @@ def test_the_option_is_kept_and_the_others_are_lightnings() -> None:
 
 
 def test_a_wrong_value_is_named() -> None:
-    with pytest.raises(ValueError, match=r"trainer\.graph is 'cuda'; expected one of"):
+    with pytest.raises(ValueError, match=r"trainer\.graph is 'cuda'; expected one of null, auto"):
         StepTrainer(graph="cuda")
