@@ -55,7 +55,7 @@ def main(arguments: argparse.Namespace) -> None:
         recipes = {"quick": arguments.seeds, "null": arguments.published_seeds}
         for recipe, seeds in recipes.items():
             if seeds:
-                train(recipe, seeds[0], arguments.root, Path(folder) / "first", "trainer.max_steps=1")
+                train(recipe, seeds[0], arguments.root, Path(folder) / "first" / recipe, "trainer.max_steps=1")
             for seed in seeds:
                 run = Path(folder) / recipe / str(seed)
                 minutes = train(recipe, seed, arguments.root, run)
