@@ -5,8 +5,8 @@
 Trains ``experiment=quick`` on SICE's training scenes with each of ``--seeds``, in processes of their own, and measures
 the last checkpoints and the released one on frames of the test scenes, dark ones and those with a mean above 0.55, as
 sweeps/quality does: at 256 pixels, as the network gives them and exposed to a mean of 0.44. ``--published-seeds`` are
-those of the published recipe, 3,000 steps of 8 x 256 x 256 (``experiment=null``), which takes an hour each. Minutes are
-those of the whole command, after a first one has decoded the pictures.
+those of the released recipe, 3,000 steps of 8 x 256 x 256 (``loss=official``), which take half an hour each. Minutes
+are those of the whole command, after a first one has decoded the pictures.
 """
 
 from __future__ import annotations
@@ -35,6 +35,8 @@ from zero_dce.networks import CurveNet, load_weights
 from zero_dce.records.environment import describe_environment
 
 PACKAGES = ("torch", "lightning")
+# What each recipe is on the command line.
+QUICK, RELEASED = "experiment=quick", "loss=official"
 PAIRS = Path(__file__).parents[1] / "sweeps" / "quality" / "pairs.py"
 LONGEST = 256
 SETS = ("dark", "bright")
@@ -52,12 +54,13 @@ def main(arguments: argparse.Namespace) -> None:
         subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
         frames = {name: read_frames(Path(folder) / "pairs" / f"{name}.csv", arguments.root) for name in SETS}
         rows = [{"name": arguments.released.name, **measure(load_weights(arguments.released), frames)}]
-        recipes = {"quick": arguments.seeds, "null": arguments.published_seeds}
+        recipes = {QUICK: arguments.seeds, RELEASED: arguments.published_seeds}
         for recipe, seeds in recipes.items():
+            runs = Path(folder) / recipe.partition("=")[2]
             if seeds:
-                train(recipe, seeds[0], arguments.root, Path(folder) / "first" / recipe, "trainer.max_steps=1")
+                train(recipe, seeds[0], arguments.root, runs / "first", "trainer.max_steps=1")
             for seed in seeds:
-                run = Path(folder) / recipe / str(seed)
+                run = runs / str(seed)
                 minutes = train(recipe, seed, arguments.root, run)
                 row = {"name": recipe, "seed": seed, "minutes": minutes, "pixels": pixels_of(run)}
                 rows.append({**row, **measure(load_weights(run), frames)})
@@ -70,12 +73,14 @@ def main(arguments: argparse.Namespace) -> None:
 def train(recipe: str, seed: int, root: Path, run: Path, *more: str) -> float:
     """Train, and return the minutes that the command took."""
     given = [
-        *(f"experiment={recipe}", "data=sice", f"data.root={root}", "data/split=scene", "data.split.test_fraction=0.2"),
+        *(recipe, "data=sice", f"data.root={root}", "data/split=scene", "data.split.test_fraction=0.2"),
         *(f"seed={seed}", "logger=csv", "report_page=false", f"hydra.run.dir={run}", *more),
     ]
     began = time.perf_counter()
     command = [sys.executable, "-m", "zero_dce.train", *given]
-    subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    if done.returncode:
+        sys.exit(done.stderr)
     return (time.perf_counter() - began) / 60
 
 
@@ -136,7 +141,7 @@ def _table(rows: Sequence[dict[str, Any]], frames: str) -> list[str]:
     ]
     for name in dict.fromkeys(row["name"] for row in rows):
         own = [row for row in rows if row["name"] == name]
-        label = name if "seed" not in own[0] else f"`experiment={name}`, {len(own)} seed{'s' if len(own) > 1 else ''}"
+        label = name if "seed" not in own[0] else f"`{name}`, {len(own)} seed{'s' if len(own) > 1 else ''}"
         cells = [label, "-", "-"]
         if "pixels" in own[0]:
             cells[1:] = [
