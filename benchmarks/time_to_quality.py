@@ -146,7 +146,7 @@ def _table(rows: Sequence[dict[str, Any]], frames: str) -> list[str]:
         if "pixels" in own[0]:
             cells[1:] = [
                 f"1 / {PUBLISHED_PIXELS / own[0]['pixels']:.0f}",
-                _cell([row["minutes"] for row in own], ".1f"),
+                _cell([row["minutes"] for row in own], ".2f"),
             ]
         for exposure in map(str, EXPOSURES):
             for measure_name in MEASURES:
