@@ -25,7 +25,7 @@ from typing import Any
 
 import numpy as np
 from PIL import Image
-from publishing import describe_machine, publish
+from publishing import describe_machine, publish, run_program
 
 from zero_dce.enhance.trained import TRAINED
 
@@ -145,10 +145,7 @@ def process(command: list[str]) -> dict[str, Any]:
 def row(*arguments: object) -> dict[str, Any]:
     """Measure one row in a process of its own."""
     command = [sys.executable, __file__, "--row", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        sys.exit(f"{' '.join(map(str, arguments))} failed:\n{done.stderr}")
-    figures: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
+    figures: dict[str, Any] = json.loads(run_program(command).splitlines()[-1])
     return figures
 
 

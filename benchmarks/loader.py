@@ -16,7 +16,6 @@ import json
 import os
 import resource
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -28,7 +27,7 @@ import lightning as L
 import numpy as np
 import torch
 from PIL import Image
-from publishing import describe_machine, publish
+from publishing import describe_machine, publish, run_program
 from torch.utils.data import DataLoader, Dataset
 
 from zero_dce.data.datamodule import ExposureDataModule
@@ -170,12 +169,8 @@ def measure_difference(root: Path) -> float:
 def run_apart(*arguments: str) -> Any:
     """Measure one row in a process of its own, with a cache of its own."""
     with tempfile.TemporaryDirectory() as cache:
-        environment = {**os.environ, "ZERO_DCE_CACHE": cache}
-        command = [sys.executable, __file__, *arguments]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
-    return json.loads(done.stdout.splitlines()[-1])
+        printed = run_program([sys.executable, __file__, *arguments], {"ZERO_DCE_CACHE": cache})
+    return json.loads(printed.splitlines()[-1])
 
 
 def prepare(source: Path, target: Path, count: int | None) -> Path:

@@ -13,7 +13,6 @@ import argparse
 import os
 import runpy
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -21,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from publishing import describe_machine, publish
+from publishing import describe_machine, publish, run_program
 
 from zero_dce.hardware import cpu_has_bfloat16
 from zero_dce.records.environment import describe_environment
@@ -50,8 +49,7 @@ def main(arguments: argparse.Namespace) -> None:
                 *(f"every_n_steps={arguments.steps}", "callbacks.samples=null", "report_page=false"),
                 *(f"trainer.precision={precision}", f"seed={seed}", "trainer.accelerator=cpu", f"hydra.run.dir={run}"),
             ]
-            command = [sys.executable, __file__, "--train", layout, *given]
-            subprocess.run(command, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            run_program([sys.executable, __file__, "--train", layout, *given])
             curves[precision, layout, seed] = read_rows(run)
             print(precision, layout, seed, file=sys.stderr, flush=True)
     environment = describe_environment("embedded sample")

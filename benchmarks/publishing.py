@@ -1,12 +1,25 @@
-"""What benchmarks share: the machine in a line, and a table in a file with its figures beside it."""
+"""What benchmarks share: programs that are run apart, the machine in a line, and a table in a file with its figures."""
 
 from __future__ import annotations
 
+import os
+import shlex
+import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from zero_dce.files import write_json
+
+
+def run_program(command: Sequence[object], environment: Mapping[str, str] | None = None) -> str:
+    """Run a program without a word and return what it printed; where it fails, end with what it said."""
+    words = [str(word) for word in command]
+    done = subprocess.run(words, env={**os.environ, **(environment or {})}, capture_output=True, text=True, check=False)
+    if done.returncode:
+        sys.exit(f"{shlex.join(words)} failed:\n{done.stderr}")
+    return done.stdout
 
 
 def describe_machine(environment: Mapping[str, Any], packages: Sequence[str]) -> str:

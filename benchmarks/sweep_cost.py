@@ -18,7 +18,6 @@ import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,7 +30,7 @@ from hydra import initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from publishing import describe_machine, publish
+from publishing import describe_machine, publish, run_program
 
 from zero_dce.files import write_json
 from zero_dce.records.environment import describe_environment
@@ -111,10 +110,7 @@ def measure_run(folder: Path, shape: Sequence[str]) -> dict[str, Any]:
 
 def train(run: Path, shape: Sequence[str], under: Sequence[str] = ()) -> None:
     command = [*under, sys.executable, "-m", "zero_dce.train", *SMALL, *shape, f"hydra.run.dir={run}"]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(done.stderr)
+    run_program(command, {"OMP_NUM_THREADS": "1"})
 
 
 def count_files(folder: Path) -> dict[str, dict[str, int]]:
@@ -160,7 +156,7 @@ def read_calls(trace: Path) -> Iterator[tuple[str, str, bool]]:
 def count_points(offline: Path) -> dict[str, int]:
     """Rows, values and pictures of a W&B run, by W&B's own reader, and what a sync sends."""
     command = [sys.executable, "-m", "wandb", "leet", "inspect", "--json", str(offline)]
-    output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    output = run_program(command)
     records = [json.loads(line) for line in output.splitlines()]
     rows = [record["history"]["item"] for record in records if record["type"] == "history"]
     values = sum(not str(item.get("key", "")).startswith("_") for row in rows for item in _items(row))

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -23,7 +22,7 @@ from typing import Any
 
 import torch
 from omegaconf import OmegaConf
-from publishing import describe_machine, publish
+from publishing import describe_machine, publish, run_program
 from torch import Tensor
 
 from zero_dce.evaluate.pictures import listed_pairs
@@ -50,8 +49,7 @@ Measured = dict[str, dict[str, float]]
 def main(arguments: argparse.Namespace) -> None:
     """Train and measure, and publish the table."""
     with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, PAIRS, arguments.root, f"{folder}/pairs"]
-        subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+        run_program([sys.executable, PAIRS, arguments.root, f"{folder}/pairs"])
         frames = {name: read_frames(Path(folder) / "pairs" / f"{name}.csv", arguments.root) for name in SETS}
         rows = [{"name": arguments.released.name, **measure(load_weights(arguments.released), frames)}]
         recipes = {QUICK: arguments.seeds, RELEASED: arguments.published_seeds}
@@ -77,10 +75,7 @@ def train(recipe: str, seed: int, root: Path, run: Path, *more: str) -> float:
         *(f"seed={seed}", "logger=csv", "report_page=false", f"hydra.run.dir={run}", *more),
     ]
     began = time.perf_counter()
-    command = [sys.executable, "-m", "zero_dce.train", *given]
-    done = subprocess.run(command, check=False, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    if done.returncode:
-        sys.exit(done.stderr)
+    run_program([sys.executable, "-m", "zero_dce.train", *given])
     return (time.perf_counter() - began) / 60
 
 

@@ -24,9 +24,7 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import resource
-import subprocess
 import sys
 import tempfile
 import time
@@ -36,7 +34,7 @@ from typing import Any
 
 import lightning as L
 import torch
-from publishing import describe_machine, publish
+from publishing import describe_machine, publish, run_program
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader
@@ -235,9 +233,7 @@ def measure_command(row: Row, data: Path) -> dict[str, float]:
             *("logger=csv", "report_page=false", f"trainer.log_every_n_steps={EVERY}", f"hydra.run.dir={folder}/run"),
             f"+callbacks.clock={{_target_:train_step.StepClock,file:'{folder}/times.json'}}",
         ]
-        environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parent)}
-        command = [sys.executable, "-m", "zero_dce.train", *run]
-        subprocess.run(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        run_program([sys.executable, "-m", "zero_dce.train", *run], {"PYTHONPATH": str(Path(__file__).parent)})
         found: dict[str, float] = json.loads((Path(folder) / "times.json").read_text(encoding="utf-8"))
     return found
 
@@ -293,8 +289,7 @@ def _key(row: Row) -> str:
 
 def _in_process(row: Row, data: Path | None) -> dict[str, float]:
     command = [sys.executable, __file__, "--row", json.dumps(row), str(data or "")]
-    result = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    found: dict[str, float] = json.loads(result.stdout)
+    found: dict[str, float] = json.loads(run_program(command))
     return found
 
 
