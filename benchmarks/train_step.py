@@ -43,9 +43,8 @@ from torch.utils.flop_counter import FlopCounterMode
 from zero_dce.curves import apply_curves
 from zero_dce.hardware import best_precision, fastest_layout, keep_freed_memory, pictures_at_once
 from zero_dce.module import ZeroDCE
-from zero_dce.networks import DCENet
+from zero_dce.networks import CurveNet, DCENet
 from zero_dce.records.environment import describe_environment
-from zero_dce.step.parts import in_parts
 
 PACKAGES = ("torch", "lightning")
 LAYOUTS = ("channels_last", "contiguous", "blocked")
@@ -120,27 +119,37 @@ def _whole(arguments: argparse.Namespace) -> list[Row]:
     return rows
 
 
+def difference_kernels() -> Tensor:
+    """Return the released code's kernels, 4 x 1 x 3 x 3: a region minus its neighbour in each direction."""
+    kernels = torch.zeros(4, 1, 3, 3)
+    for kernel, (y, x) in zip(kernels, ((1, 0), (1, 2), (0, 1), (2, 1)), strict=True):
+        kernel[0, 1, 1], kernel[0, y, x] = 1.0, -1.0
+    return kernels
+
+
+def published_loss(network: CurveNet, image: Tensor, kernels: Tensor) -> Tensor:
+    """Return the released code's total, computed as there: with its intermediate results."""
+    batch, _, size, _ = image.shape
+    maps = network.estimate_curves(image)
+    enhanced = apply_curves(image, maps)
+    before, after = (F.avg_pool2d(x.mean(1, keepdim=True), 4) for x in (image, enhanced))
+    spa = (F.conv2d(after, kernels, padding=1) - F.conv2d(before, kernels, padding=1)).square().sum(1).mean()
+    exposure = (F.avg_pool2d(enhanced.mean(1, keepdim=True), 16) - 0.6).square().mean()
+    red, green, blue = enhanced.mean((2, 3)).unbind(1)
+    colour = ((red - green) ** 4 + (red - blue) ** 4 + (green - blue) ** 4 + 1e-12).sqrt().mean()
+    down = (maps[:, :, 1:] - maps[:, :, :-1]).square().sum() / ((size - 1) * size)
+    across = (maps[:, :, :, 1:] - maps[:, :, :, :-1]).square().sum() / (size * (size - 1))
+    return spa + 10 * exposure + 5 * colour + 200 * 2 * (down + across) / batch
+
+
 def published_step(batches: Iterator[Tensor]) -> Step:
     """Return the released code's step."""
     network = DCENet()
     optimizer = torch.optim.Adam(network.parameters(), lr=1e-4, weight_decay=1e-4)
-    kernels = torch.zeros(4, 1, 3, 3)
-    for kernel, (y, x) in zip(kernels, ((1, 0), (1, 2), (0, 1), (2, 1)), strict=True):
-        kernel[0, 1, 1], kernel[0, y, x] = 1.0, -1.0
+    kernels = difference_kernels()
 
     def step() -> None:
-        image = next(batches)
-        batch, _, size, _ = image.shape
-        maps = network.estimate_curves(image)
-        enhanced = apply_curves(image, maps)
-        before, after = (F.avg_pool2d(x.mean(1, keepdim=True), 4) for x in (image, enhanced))
-        spa = (F.conv2d(after, kernels, padding=1) - F.conv2d(before, kernels, padding=1)).square().sum(1).mean()
-        exposure = (F.avg_pool2d(enhanced.mean(1, keepdim=True), 16) - 0.6).square().mean()
-        red, green, blue = enhanced.mean((2, 3)).unbind(1)
-        colour = ((red - green) ** 4 + (red - blue) ** 4 + (green - blue) ** 4 + 1e-12).sqrt().mean()
-        down = (maps[:, :, 1:] - maps[:, :, :-1]).square().sum() / ((size - 1) * size)
-        across = (maps[:, :, :, 1:] - maps[:, :, :, :-1]).square().sum() / (size * (size - 1))
-        total = spa + 10 * exposure + 5 * colour + 200 * 2 * (down + across) / batch
+        total = published_loss(network, next(batches), kernels)
         optimizer.zero_grad()
         total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(network.parameters(), 0.1)
@@ -153,20 +162,16 @@ def own_step(row: Row) -> Step:
     """Return this package's step without the Trainer, on pictures that are in memory."""
     if row["way"] != GIVEN_BACK:
         keep_freed_memory()
-    batch, at_once = row["batch"], row["at_once"]
-    model = ZeroDCE()
+    model = ZeroDCE(pictures_at_once=row["at_once"])
     model.use_layout(row["layout"])
-    image = torch.rand(batch, 3, row["size"], row["size"])
+    image = torch.rand(row["batch"], 3, row["size"], row["size"])
     optimizer = model.configure_optimizers()
     parameters = list(model.network.parameters())
 
     def step() -> None:
         optimizer.zero_grad()
         with torch.autocast("cpu", torch.bfloat16, enabled=row["precision"] != "32-true"):
-            if at_once < batch:
-                _, losses = in_parts(model._learn, {"image": image}, at_once, parameters)
-            else:
-                _, losses = model._learn({"image": image})
+            _, losses = model.learn({"image": image})
         losses.total.backward()  # type: ignore[no-untyped-call]
         nn.utils.clip_grad_norm_(parameters, 0.1)
         optimizer.step()

@@ -189,15 +189,7 @@ class ZeroDCE(StepModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss of a batch; log losses and measures every ``log_every_n_steps``."""
-        tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
-        size = len(batch["image"])
-        if (at_once := self._pictures_at_once(batch["image"])) < size:
-            enhanced, losses = in_parts(self._learn, tensors, at_once, list(self.network.parameters()))
-        else:
-            # The last batch of an epoch may be short; what is compiled has one shape.
-            self._whole = max(size, self._whole)
-            compute = self._compiled if self._compiled and size == self._whole else self._learn
-            enhanced, losses = compute(tensors)
+        enhanced, losses = self.learn(batch)
         if self.trainer.log_every_n_steps and is_read(self.trainer, self.global_step + 1):  # type: ignore[attr-defined]
             values = {**losses.terms, **picture_measures(batch["image"], enhanced)}
             self._log_means(self._means_over_processes(values), "train")
@@ -245,7 +237,21 @@ class ZeroDCE(StepModule):
         # Asked for at each step, so that a run can be resumed with another number of steps.
         return one_cycle(step / max(1, self.trainer.estimated_stepping_batches))
 
-    def _learn(self, batch: Batch) -> tuple[Tensor, LossTerms]:
+    def learn(self, batch: Batch) -> Computed:
+        """Return the enhanced pictures and the losses of a batch, some pictures at a time where that is chosen.
+
+        The total alone has a gradient.
+        """
+        tensors = {name: value for name, value in batch.items() if isinstance(value, Tensor)}
+        size = len(batch["image"])
+        if (at_once := self._pictures_at_once(batch["image"])) < size:
+            return in_parts(self._learn, tensors, at_once, list(self.network.parameters()))
+        # The last batch of an epoch may be short; what is compiled has one shape.
+        self._whole = max(size, self._whole)
+        compute = self._compiled if self._compiled and size == self._whole else self._learn
+        return compute(tensors)
+
+    def _learn(self, batch: Batch) -> Computed:
         """Return the enhanced pictures and the losses of a batch, of which the total alone has a gradient."""
         enhanced, curve_maps = self._train(batch)
         losses = self.loss(batch["image"], enhanced, curve_maps, batch.get("clean"))

@@ -36,12 +36,12 @@ def make_model(**options: Any) -> ZeroDCE:
     return ZeroDCE(learning_rate=1e-2, init="identity", **options)
 
 
-def fit(model: ZeroDCE, given: Sequence[dict[str, Any]], **options: Any) -> L.Trainer:
+def fit(model: ZeroDCE, given: Sequence[dict[str, Any]], resumed: Path | None = None, **options: Any) -> L.Trainer:
     quiet()
     settings = {"log_every_n_steps": 100, "max_epochs": 1, "gradient_clip_val": 0.1, "precision": "32-true"} | options
     off = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
     trainer = L.Trainer(accelerator="cpu", **dict.fromkeys(off, False), **settings)
-    trainer.fit(model, DataLoader(list(given), batch_size=None))
+    trainer.fit(model, DataLoader(list(given), batch_size=None), ckpt_path=resumed, weights_only=False)
     return trainer
 
 
@@ -139,10 +139,7 @@ def test_moments_of_another_layout_and_kernel_go_on(before: Any, after: Any, tmp
             for parameter, state in optimizer.state.items():
                 assert state["exp_avg"].stride() == state["exp_avg_sq"].stride() == parameter.stride()
 
-    quiet()
-    off = ("logger", "enable_checkpointing", "enable_progress_bar", "enable_model_summary")
-    again = L.Trainer(accelerator="cpu", precision=after, max_epochs=2, callbacks=[Look()], **dict.fromkeys(off, False))  # type: ignore[arg-type]
-    again.fit(model, DataLoader(given[3:], batch_size=None), ckpt_path=str(file), weights_only=False)  # type: ignore[arg-type]
+    again = fit(model, given[3:], file, precision=after, max_epochs=2, callbacks=[Look()])
     assert again.global_step == 6
     state = again.optimizers[0].state[next(iter(model.network.parameters()))]
     stored_first = stored["optimizer_states"][0]["state"][0]["exp_avg_sq"]

@@ -19,11 +19,7 @@ class NonFiniteLossError(FloatingPointError):
 
 @dataclass(frozen=True)
 class BatchLosses:
-    """The losses of a batch, which may still be on their way, after ``step`` steps.
-
-    Raises:
-        NonFiniteLossError: from :meth:`require_finite`.
-    """
+    """The losses of a batch, which may still be on their way, after ``step`` steps."""
 
     step: int
     terms: dict[str, Tensor]
@@ -37,7 +33,7 @@ class BatchLosses:
         return cls(step, dict(zip(losses.terms, terms, strict=True)), total, paths)
 
     def require_finite(self) -> None:
-        """Raise where the total is not finite."""
+        """Raise NonFiniteLossError where the total is not finite."""
         if torch.isfinite(self.total):
             return
         bad = [name for name, value in self.terms.items() if not torch.isfinite(value)]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import errno
 import gc
-import sys
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import torch
 from omegaconf import DictConfig
 
 from zero_dce.hardware import is_out_of_memory, release_gpu_memory
@@ -92,11 +92,8 @@ def release_memory(error: BaseException | None = None) -> None:
         traceback.clear_frames(link.__traceback__)
         link = link.__cause__ or link.__context__
     gc.collect()
-    if "torch._dynamo" in sys.modules:
-        import torch
-
-        # What was compiled would keep the memory that it was recorded in.
-        torch.compiler.reset()
+    # What was compiled would keep the memory that it was recorded in.
+    torch.compiler.reset()
     release_gpu_memory()
 
 
