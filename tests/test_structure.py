@@ -50,6 +50,7 @@ OF_SEVERAL = {
     "review.page": "the page in Chromium",
     "review.page_exposure": "the page in Chromium",
     "review.page_pareto": "the page in Chromium",
+    "site": "the documentation, built strictly",
     "step.budget": "bytes and operations of a step",
     "structure": "this file",
     "studies": "scripts in sweeps/",

@@ -1,4 +1,4 @@
-"""What the site shows beside docs/: README.md, studies, benchmarks, notebooks, the commands' help and the configuration.
+"""What the site shows beside docs/: README.md, studies, benchmarks, notebooks, commands' help and the configuration.
 
 MkDocs reads this file as its hooks (mkdocs.yml). Each file keeps its path in the repository, so that the links in the
 pages work where they are read in the repository and on the site alike.
@@ -21,7 +21,7 @@ from zero_dce.cli import COMMANDS
 from zero_dce.review.__main__ import SUBCOMMANDS
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("README.md", "CHANGELOG.md", "docs/**/*.md", "sweeps/**/*.md", "benchmarks/*.md", "zero_dce/enhance/trained.md")
+PAGES = ("*.md", "docs/**/*.md", "sweeps/**/*.md", "benchmarks/*.md", "zero_dce/enhance/*.md")
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
 ROLE = re.compile(r":(?:func|class|meth|mod):<code>~?(?:zero_dce\.(?:\w+\.)+(?=\w+</code>))?")
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
@@ -65,13 +65,13 @@ def notebook_files(config: MkDocsConfig) -> Iterator[File]:
             code = cell.cell_type == "code"
             parts.append(f"```python\n{cell.source}\n```" if code else cell.source)
             for output in cell.outputs if code else ():
-                data = output.get("data", {})
-                if "image/png" in data:
-                    name = f"{file.stem}_{number}.png"
-                    yield File.generated(config, f"notebooks/{name}", content=b64decode(data["image/png"]))
+                picture = next((mime for mime in output.get("data", {}) if mime.startswith("image/")), None)
+                if picture:
+                    name = f"{file.stem}_{number}.{picture.removeprefix('image/')}"
+                    yield File.generated(config, f"notebooks/{name}", content=b64decode(output.data[picture]))
                     parts.append(f"![What the cell above draws]({name})")
-                elif text := output.get("text") or data.get("text/plain"):
-                    parts.append(f"```text\n{text.rstrip()}\n```")
+                elif "text" in output:
+                    parts.append(f"```text\n{output.text.rstrip()}\n```")
         yield File.generated(config, f"notebooks/{file.stem}.md", content="\n\n".join(parts))
 
 
@@ -82,25 +82,27 @@ def generated_files(config: MkDocsConfig) -> Iterator[File]:
 
 
 def commands_page() -> str:
-    """The help of each command, as it prints it; that of ``train`` is Hydra's, and the configuration page says more."""
-    lines = ["# Commands", "", "What each command says with `--help`. `zero-dce NAME` is the same as `python -m zero_dce.NAME`."]
-    for name, (module, text) in COMMANDS.items():
+    """The help of each command, as it prints it, but Hydra's: the page on the configuration says more."""
+    lines = ["# Commands", "", "What each says with `--help`."]
+    for name, (_, text) in COMMANDS.items():
         lines += ["", f"## {name}", "", f"{text[0].upper()}{text[1:]}.", ""]
         subcommands = [[part] for part in SUBCOMMANDS] if name == "review" else [[]]
-        lines += [f"```text\n{_help(module, part)}\n```" for part in subcommands if name != "train"]
+        lines += [f"```text\n{_help([name, *part])}\n```" for part in subcommands if name != "train"]
     return "\n".join(lines)
 
 
 def configuration_page() -> str:
     """Each file of conf/, with its comments."""
-    lines = ["# Configuration", "", "The files of `conf/`, which `python -m zero_dce.train` composes; each comment says what a value does."]
-    for file in sorted((ROOT / "conf").rglob("*.yaml"), key=lambda file: (file.parent, file.name != "config.yaml", file.name)):
-        lines += ["", f"## {_name(file).removeprefix('conf/')}", "", f"```yaml\n{file.read_text(encoding='utf-8').rstrip()}\n```"]
+    lines = ["# Configuration", "", "The files of `conf/`, which `python -m zero_dce.train` composes."]
+    first = [ROOT / "conf" / "config.yaml"]
+    for file in first + [file for file in sorted((ROOT / "conf").rglob("*.yaml")) if file not in first]:
+        content = file.read_text(encoding="utf-8").rstrip()
+        lines += ["", f"## {_name(file).removeprefix('conf/')}", "", f"```yaml\n{content}\n```"]
     return "\n".join(lines)
 
 
-def _help(module: str, part: list[str]) -> str:
-    command = [sys.executable, "-m", module, *part, "--help"]
+def _help(words: list[str]) -> str:
+    command = [sys.executable, "-c", "from zero_dce.cli import main; main()", *words, "--help"]
     return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.rstrip()
 
 
