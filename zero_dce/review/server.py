@@ -8,6 +8,7 @@ import json
 import os
 import re
 import socket
+import sys
 from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -75,6 +76,11 @@ class PageServer(ThreadingHTTPServer):
         TCPServer.server_bind(self)
         self.server_name, self.server_port = self.host, self.server_address[1]
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a browser that went away in the middle of an answer; show all other errors."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
     def knows(self, host: str | None) -> bool:
         """Return whether a request was meant for this server.
 
@@ -113,7 +119,7 @@ class PageHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a request; that of HEAD without its content."""
         if not self.server.knows(self.headers["Host"]):
-            return self.send_error(HTTPStatus.MISDIRECTED_REQUEST)
+            return self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "open this page as localhost, or see --host")
         found = self._find()
         if found is None:
             return self.send_error(HTTPStatus.NOT_FOUND)
@@ -155,14 +161,18 @@ class PageHandler(BaseHTTPRequestHandler):
         changes = self.server.live.changes(asked.get("id", ""), int(since) if re.fullmatch(r"\d{1,18}", since) else 0)
         return json.dumps(finite(changes), ensure_ascii=False, separators=(",", ":")).encode()
 
-    def send_error(self, code: int, *_: Any, **__: Any) -> None:
-        """Answer with a status and no more: what was asked for is not repeated."""
+    def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
+        """Answer with a status and a few words; what was asked for is not repeated."""
+        content = f"{message or explain or HTTPStatus(code).phrase}\n".encode()
         self.send_response(code)
         if code == HTTPStatus.METHOD_NOT_ALLOWED:
             self.send_header("Allow", "GET, HEAD")
-        self.send_header("Content-Length", "0")
+        self.send_header("Content-Type", "text/plain; charset=utf-8")
+        self.send_header("Content-Length", str(len(content)))
         self.send_header("Connection", "close")
         self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(content)
 
     def end_headers(self) -> None:
         """Send what every answer has."""
@@ -190,8 +200,6 @@ def open_server(live: LiveSweep, host: str, port: int | None) -> PageServer:
             return PageServer(live, host, number)
         except socket.gaierror as error:
             raise ValueError(f"--host {host} is no name or address of this machine ({error.strerror})") from error
-        except OverflowError as error:
-            raise ValueError(f"--port is {number}; expected 0 to 65535") from error
         except OSError as error:
             # Windows says EACCES of a port that another program has for itself.
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):

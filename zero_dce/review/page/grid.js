@@ -1,8 +1,8 @@
 // The grid: one row per run, one column per training step, each cell one picture.
 
 import {
-  arrange, byId, canPick, cellOf, copy, data, element, fileOf, flagElements, nameOf, pickCommand, pickParts, runs, sayMissing,
-  short, SIDES, state, thumbnail,
+  arrange, byId, canPick, cellOf, copy, data, element, fileOf, flagElements, nameOf, pickCommand, pickParts, runs,
+  sayMissing, short, SIDES, state, thumbnail,
 } from "./data.js";
 import { setExposure } from "./exposure.js";
 import { objectives, valueAt } from "./fields.js";
