@@ -15,7 +15,7 @@ from zero_dce.review.report import describe_sweep
 from zero_dce.review.watched import WatchedRun
 from zero_dce.terminal import explain
 
-SECONDS_BETWEEN_LOOKS = 2.0
+LOOK_EVERY_SECONDS = 2.0
 # Pictures are read beside a training, which needs the other cores.
 READING_THREADS = 2
 GOING_ON = ("unfinished", "not started")
@@ -49,7 +49,7 @@ class LiveSweep:
                 self.look()
             except Exception as error:
                 self._say_trouble(f"{type(error).__name__}: {explain(error)}")
-            if stop.wait(SECONDS_BETWEEN_LOOKS):
+            if stop.wait(LOOK_EVERY_SECONDS):
                 return
 
     def look(self) -> None:
@@ -62,7 +62,10 @@ class LiveSweep:
         try:
             plan = find_plan(self.folder)
         except FileNotFoundError as error:
-            self._runs = {}
+            if self._runs:
+                # As while a network drive is away: what was there stays on the page.
+                self._say_trouble(f"{error}.")
+                return
             self._publish(ReviewPlan(self.folder, None), [], waiting=f"Nothing to show yet: {error}.")
             return
         self._watch(plan)

@@ -34,7 +34,7 @@ HEADERS = {
     "Referrer-Policy": "no-referrer",
 }
 # An address with a version in it always means the same picture.
-KEPT, ASKED_EACH_TIME = "private, max-age=31536000, immutable", "no-store"
+CACHED, ASKED_EACH_TIME = "private, max-age=31536000, immutable", "no-store"
 
 
 class PageServer(ThreadingHTTPServer):
@@ -143,7 +143,7 @@ class PageHandler(BaseHTTPRequestHandler):
             return build_live_page(live.folder, live.content()).encode(), "text/html; charset=utf-8", ASKED_EACH_TIME
         if path == "changes":
             return self._changes(address.query), "application/json", ASKED_EACH_TIME
-        kept = KEPT if address.query else ASKED_EACH_TIME
+        kept = CACHED if address.query else ASKED_EACH_TIME
         thumbnail = THUMBNAIL.fullmatch(path)
         if thumbnail:
             content = live.thumbnail(int(thumbnail[1]), int(thumbnail[2]), thumbnail[3])

@@ -138,7 +138,7 @@ function askNow() {
   if (timer !== null && !document.hidden) ask();
 }
 
-byId("summary").after(status);
+byId("direction").after(element("span", { class: "space" }), status);
 byId("missing").after(trouble);
 addEventListener("online", askNow);
 document.addEventListener("visibilitychange", askNow);
