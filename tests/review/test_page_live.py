@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Locator, Page, expect
 
 from tests.helpers.pages import serving
 from tests.helpers.sweeps import SweepMaker, make_photographs, make_pictures
 from tests.review.conftest import PLOTS, Open, wait_until
-from tests.review.test_page import DECODED, cell, focused, rows
+from tests.review.test_page import cell, focused, rows
 from zero_dce.files import read_json, write_json
 from zero_dce.review.live import LiveSweep
 
@@ -58,6 +59,12 @@ def wait_for_cell(page: Page, run: int, step: int) -> None:
     """Wait until a cell has its picture."""
     label = f'[aria-label^="run {run} "][aria-label$=", step {step}"].picture img'
     wait_until(page, "label => document.querySelector(label) !== null", label)
+
+
+def is_loaded(image: Locator) -> bool:
+    """Whether a picture can be seen; a cell loads it when it comes near the window."""
+    expect(image).to_have_attribute("src", re.compile("."))
+    return bool(image.evaluate("async (image) => { await image.decode(); return image.naturalWidth > 0; }"))
 
 
 def places(page: Page, *selectors: str) -> list[Any]:
@@ -105,7 +112,7 @@ def test_what_a_person_does_stays_while_the_runs_go_on(
     expect(page.locator('.row[data-run="2"]')).to_contain_text("failed, step 10")
     expect(page.locator('.row[data-run="2"] .error')).to_have_text("ValueError: no")
     expect(page.locator("#summary")).to_have_text("1 finished, 2 unfinished, 1 failed, 4 not started")
-    assert cell(page, 1, 20).locator("img").evaluate(DECODED)[0] > 0
+    assert is_loaded(cell(page, 1, 20).locator("img"))
     new = page.locator(".row.run .picture").evaluate_all(
         "all => all.filter(e => !e.closest('.cell').marked).map(e => e.getAttribute('aria-label'))"
     )
@@ -239,14 +246,25 @@ def test_a_search_has_runs_added(maker: SweepMaker, live: LiveSweep, address: st
     after = page.locator(".row.run").evaluate_all(colours)
     assert after[:-1] == before
     assert len(set(after)) == 9
-    write_json(maker.folder / "sweep.json", {**plan, "jobs": [*added, *plan["jobs"][1:2]]})
+
+
+def test_a_plan_that_is_replaced(maker: SweepMaker, live: LiveSweep, address: str, open_page: Open) -> None:
+    page = open_page(address)
+    cell(page, 0, 10).focus()
+    plan = read_json(maker.folder / "sweep.json")
     (maker.folder / "0" / ".hydra" / "overrides.yaml").unlink()
+    jobs = [["loss.weights.exp=70", "loss.weights.tv=5"], plan["jobs"][1]]
+    write_json(maker.folder / "sweep.json", {**plan, "jobs": jobs})
     live.look()
     expect(page.locator(".row.run")).to_have_count(2)
-    expect(page.locator('.row[data-run="0"] .name')).to_have_text("run 0 · exp=70 tv=5")
+    expect(page.locator(".cell.current .picture")).to_have_attribute("aria-label", "run 0 · exp=70 tv=5, step 10")
     wait_for_cell(page, 0, 20)
     page.keyboard.press("ArrowDown")
-    assert focused(page) is None, "run 1 has no step 20"
+    assert focused(page) == "run 1 · exp=3 tv=800, step 10"
+    shutil.rmtree(maker.folder / "1")
+    live.look()
+    expect(page.locator(".cell.current .picture")).to_have_attribute("aria-label", "run 0 · exp=70 tv=5, step 20")
+    expect(page.locator('.row[data-run="1"]')).to_contain_text("not started")
 
 
 def test_a_server_that_is_gone_and_comes_back(maker: SweepMaker, live: LiveSweep, open_page: Open) -> None:
@@ -265,7 +283,7 @@ def test_a_server_that_is_gone_and_comes_back(maker: SweepMaker, live: LiveSweep
     with serving(again, port=port):
         wait_for_cell(page, 1, 20)
         expect(page.locator("#live")).to_have_text(re.compile("following the runs"))
-        assert cell(page, 0, 20).locator("img").evaluate(DECODED)[0] > 0
+        assert is_loaded(cell(page, 0, 20).locator("img"))
         assert focused(page) == "run 0 · exp=3 tv=200, step 20"
 
 
@@ -289,7 +307,7 @@ def test_a_single_run_is_followed(maker: SweepMaker, tmp_path: Path, open_page: 
         page = open_page(server.address)
         expect(page.locator(".row.run")).to_have_count(1)
         page.keyboard.press("c")
-        assert page.locator(".cell img").last.evaluate(DECODED)[0] > 0, "pictures beside the page"
+        assert is_loaded(page.locator(".cell img").last), "pictures lie in the page's own folder"
         write_json(
             run / "result.json",
             {"state": "interrupted", "last_step": 10, "weights": None, "measures": {}, "error": None},

@@ -4,7 +4,7 @@
 import { byId, colourRuns, data, element, nameOf, runs, state, usualNumber } from "./data.js";
 import { objectives, readFields } from "./fields.js";
 import { applyFilter } from "./filter.js";
-import { arrangeGrid, cellElement, fillCells, forgetRow, lastStep, showCommand, showRows } from "./grid.js";
+import { arrangeGrid, cellElement, fillCells, forgetRow, lastStep, moveTo, showCommand, showRows } from "./grid.js";
 import { retryPair } from "./judge.js";
 import { fillChoices, showNumber, startAt } from "./main.js";
 import { drawPlots, fillPlotChoices, redrawPlots } from "./plots.js";
@@ -93,10 +93,14 @@ function joinRuns(fresh) {
 
 // The current cell stays, unless it is no longer there.
 function keepCell() {
-  if (viewer.open || (state.run && cellElement(state.run, state.step))) return;
-  const run = state.run;
-  [state.run, state.step] = [null, null];
-  startAt(runs.includes(run) ? run : runs[0]);
+  const { run, step } = state;
+  if (runs.includes(run) && run.steps.includes(step)) {
+    // Its row may have been made again.
+    if (!cellElement(run, step).matches(".current")) moveTo(run, step);
+  } else if (!viewer.open) {
+    [state.run, state.step] = [null, null];
+    startAt(runs.includes(run) ? run : runs[0]);
+  }
 }
 
 // Below a run stands the command for its current cell, or its last; what the mouse is on stays.
