@@ -15,7 +15,7 @@ from tests.helpers.sweeps import SweepMaker, make_pictures
 from tests.review.test_report import NASTY, Elements
 from zero_dce.review import server as module
 from zero_dce.review.live import LiveSweep
-from zero_dce.review.server import PageServer, open_server
+from zero_dce.review.server import UNKNOWN_NAME, PageServer, open_server
 
 PICTURE = "/0/samples/step-000010/00_output.png"
 
@@ -191,7 +191,7 @@ def test_what_is_no_request_is_refused(server: PageServer, capfd: pytest.Capture
     for sent, answer in (
         (b"nonsense\r\n\r\n", b"Bad request syntax"),
         (b"GET / HTTP/7.0\r\n\r\n", b"Invalid HTTP version"),
-        (b"GET /\r\n\r\n", b"open this page as localhost"),
+        (b"GET /\r\n\r\n", UNKNOWN_NAME.encode()),
         (b"GET /\xff\xfe HTTP/1.1\r\nHost: localhost\r\n\r\n", b"HTTP/1.1 404"),
     ):
         with socket.create_connection(("127.0.0.1", server.server_port), timeout=10) as connection:

@@ -47,8 +47,10 @@ class LiveSweep:
         while True:
             try:
                 self.look()
+            except (OSError, ValueError) as error:
+                self._say_trouble(explain(error))
             except Exception as error:
-                self._say_trouble(f"{type(error).__name__}: {explain(error)}")
+                self._say_trouble(f"{type(error).__name__}: {error}")
             if stop.wait(LOOK_EVERY_SECONDS):
                 return
 

@@ -83,28 +83,12 @@ def build_page(sweep: Sweep, cells: Sequence[Cell], way: str) -> str:
     content = {**describe_sweep(sweep, way), "runs": runs, "written": time.strftime("%Y-%m-%d %H:%M")}
     blocks = [_json_element("data", content)]
     blocks += [_json_element(f"thumbnails-{number}", content) for number, content in thumbnails.items()]
-    return fill_page(sweep.folder, blocks, page_scripts())
+    return _fill_page(sweep.folder, blocks, page_scripts())
 
 
 def build_live_page(folder: Path, content: Mapping[str, Any]) -> str:
     """Return the HTML of the page that asks the server which it came from for what is new."""
-    return fill_page(folder, [_json_element("data", content)], page_scripts(live=True), "; connect-src 'self'")
-
-
-def fill_page(folder: Path, blocks: Sequence[str], scripts: Mapping[str, str], allowed: str = "") -> str:
-    """Return the HTML of a page with these elements of JSON and modules.
-
-    ``allowed`` is what its Content Security Policy allows besides.
-    """
-    return Template(_part("page/page.html")).substitute(
-        title=escape(f"{folder.parent.name} / {folder.name}"),
-        style=_part("uplot/uPlot.min.css") + _part("page/page.css"),
-        data="\n".join(blocks),
-        allowed=allowed,
-        plotting=_part("uplot/uPlot.iife.min.js"),
-        licence=_part("uplot/LICENSE.txt"),
-        script=bundle(scripts),
-    )
+    return _fill_page(folder, [_json_element("data", content)], page_scripts(live=True), "; connect-src 'self'")
 
 
 def describe_sweep(sweep: Sweep, way: str = ".") -> dict[str, Any]:
@@ -149,6 +133,22 @@ def describe_run(run: ReviewedRun, cells: Iterable[Cell], single: bool) -> dict[
         "training": _curves(run.metrics, [f"train/{name}" for name in PLOTTED_LOSSES]),
         "validation": _curves(run.metrics, _validated(run.metrics)),
     }
+
+
+def _fill_page(folder: Path, blocks: Sequence[str], scripts: Mapping[str, str], allowed: str = "") -> str:
+    """Return the HTML of a page with these elements of JSON and modules.
+
+    ``allowed`` is what its Content Security Policy allows besides.
+    """
+    return Template(_part("page/page.html")).substitute(
+        title=escape(f"{folder.parent.name} / {folder.name}"),
+        style=_part("uplot/uPlot.min.css") + _part("page/page.css"),
+        data="\n".join(blocks),
+        allowed=allowed,
+        plotting=_part("uplot/uPlot.iife.min.js"),
+        licence=_part("uplot/LICENSE.txt"),
+        script=bundle(scripts),
+    )
 
 
 def _plain(value: Any) -> Any:

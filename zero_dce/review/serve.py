@@ -60,12 +60,18 @@ def _serve(options: argparse.Namespace) -> None:
             print(f"{options.sweep} does not exist yet: the page waits for it", flush=True)
         if not server.is_local:
             print(f"--host {options.host}: anybody who reaches this machine over a network can see it", flush=True)
-        if options.open and not webbrowser.open(server.address):
-            print("--open: there is no browser here; open the address yourself", flush=True)
+        if options.open:
+            # A browser in the terminal takes until it is closed.
+            threading.Thread(target=_open_browser, args=(server.address,), daemon=True).start()
         try:
             server.serve_forever()
         finally:
             stop.set()
+
+
+def _open_browser(address: str) -> None:
+    if not webbrowser.open(address):
+        print("--open: there is no browser here; open the address yourself", flush=True)
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -26,6 +26,7 @@ PORTS_TRIED = 20
 # An idle connection of a browser holds a thread for so long.
 SECONDS_IDLE = 30
 THUMBNAIL = re.compile(r"thumbnails/(\d{1,9})/(\d{1,9})/(\w+)")
+UNKNOWN_NAME = "open this page as localhost or by its numeric address, or tell the server its name with --host"
 HEADERS = {
     # A page of another origin may neither show these pictures nor frame this page.
     "Cross-Origin-Resource-Policy": "same-origin",
@@ -119,7 +120,7 @@ class PageHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         """Answer a request; that of HEAD without its content."""
         if not self.server.knows(self.headers["Host"]):
-            return self.send_error(HTTPStatus.MISDIRECTED_REQUEST, "open this page as localhost, or see --host")
+            return self.send_error(HTTPStatus.MISDIRECTED_REQUEST, UNKNOWN_NAME)
         found = self._find()
         if found is None:
             return self.send_error(HTTPStatus.NOT_FOUND)

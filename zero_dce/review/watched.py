@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
@@ -75,24 +75,23 @@ class WatchedRun:
         return True
 
     def read_pictures(self, threads: Executor) -> bool:
-        """Make the cells of pictures that are new or have changed; return whether there were any."""
-        marks = {(step, picture.number): self._mark_picture(picture) for step, picture in self._pictures()}
-        cells = {place: cell for place, cell in self._cells.items() if place in marks}
-        new = [
-            (step, picture)
-            for step, picture in self._pictures()
-            if cells.get((step, picture.number), (None,))[0] != marks[step, picture.number]
-        ]
-        for cell in threads.map(self._reading(), new):
-            mark = marks[cell.step, cell.number]
-            cells[cell.step, cell.number] = (mark, _with_version(cell, mark))
-        if any("broken" in cell.content for _, cell in cells.values()):
-            # It may be completed without a sign on its folder.
-            self._mark = None
+        """Make the cells of pictures that are new or have changed; return whether any came or went."""
+        run = self.run
+        if run is None:
+            return False
+        marks = {(step, picture.number): _mark_picture(run, picture) for step, picture in self._pictures()}
+        cells = {place: known for place, known in self._cells.items() if known[0] == marks.get(place)}
+        new = [(step, picture) for step, picture in self._pictures() if (step, picture.number) not in cells]
+        for cell in threads.map(lambda found: self._reader.read_cell(run, *found), new):
+            place = (cell.step, cell.number)
+            cells[place] = (marks[place], _with_version(cell, marks[place]))
         changed = bool(new) or cells.keys() != self._cells.keys()
         self._cells = cells
         if changed:
             self._content = None
+        if any("broken" in cell.content for _, cell in cells.values()):
+            # It may be completed without a sign on its folder.
+            self._mark = None
         return changed
 
     def describe(self, pareto: bool | None, single: bool) -> dict[str, Any]:
@@ -126,15 +125,6 @@ class WatchedRun:
             for step, pictures in self.run.pictures.items():
                 yield from ((step, picture) for picture in pictures)
 
-    def _mark_picture(self, picture: PictureFiles) -> tuple[Any, ...]:
-        target = self.run.target if self.run else None
-        return (target, *((side, file_mark(file)) for side, file in picture.files.items()))
-
-    def _reading(self) -> Callable[[tuple[int, PictureFiles]], Cell]:
-        run = self.run
-        assert run is not None, "without a run there are no pictures"
-        return lambda found: self._reader.read_cell(run, *found)
-
     def _shown(self) -> Iterator[Cell]:
         for step, picture in self._pictures():
             _, cell = self._cells.get((step, picture.number), (None, None))
@@ -148,6 +138,11 @@ def file_mark(file: Path) -> FileMark:
     except (FileNotFoundError, NotADirectoryError):
         return None
     return found.st_mtime_ns, found.st_size, found.st_ino
+
+
+def _mark_picture(run: ReviewedRun, picture: PictureFiles) -> tuple[Any, ...]:
+    """Return what tells that a picture has changed, or is judged by another exposure level."""
+    return (run.target, *((side, file_mark(file)) for side, file in picture.files.items()))
 
 
 def _newest(mark: tuple[Any, ...]) -> int:
