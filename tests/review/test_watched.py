@@ -3,7 +3,6 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -61,23 +60,18 @@ def settle(folder: Path) -> None:
         os.utime(path, (LONG_AGO, LONG_AGO))
 
 
-def read_pictures(watched: WatchedRun) -> bool:
-    with ThreadPoolExecutor(2) as threads:
-        return watched.read_pictures(threads)
-
-
 def test_a_run_is_read_again_only_after_a_change(
     maker: SweepMaker, plan: ReviewPlan, watched: WatchedRun, reader: CountingReader
 ) -> None:
     settle(maker.folder)
     assert watched.look(plan)
-    assert read_pictures(watched)
+    assert watched.read_pictures()
     assert reader.take() == [(0, "00"), (0, "01"), (10, "00"), (10, "01")]
     assert not watched.look(plan)
-    assert not read_pictures(watched)
+    assert not watched.read_pictures()
     maker.run(0, [0, 10, 20], state=None)
     assert watched.look(plan)
-    assert read_pictures(watched)
+    assert watched.read_pictures()
     assert reader.take() == [(20, "00"), (20, "01")], "a thumbnail is made once"
     described = watched.describe(None, single=False)
     assert (described["steps"], described["step"], described["state"]) == ([0, 10, 20], 20, "unfinished")
@@ -109,7 +103,7 @@ def test_what_was_written_just_now_is_read_once_more(
 ) -> None:
     assert watched.look(plan)
     assert watched.look(plan), "a further change could bear the same time"
-    read_pictures(watched)
+    watched.read_pictures()
     settle(maker.folder)
     watched.look(plan)
     assert not watched.look(plan)
@@ -120,14 +114,14 @@ def test_a_changed_picture_is_read_again_and_has_another_version(
 ) -> None:
     settle(maker.folder)
     watched.look(plan)
-    read_pictures(watched)
+    watched.read_pictures()
     reader.take()
     before = watched.describe(None, single=False)["cells"][10]
     folder = maker.folder / "0" / "samples" / "step-000010"
     (folder / "00_output.png").unlink()
     shutil.copy(folder / "01_output.png", folder / "00_output.png")
     watched.look(plan)
-    read_pictures(watched)
+    watched.read_pictures()
     assert reader.take() == [(10, "00")]
     after = watched.describe(None, single=False)["cells"][10]
     assert after["00"]["version"] != before["00"]["version"]
@@ -143,7 +137,7 @@ def test_half_a_picture_is_tried_again(
     file.write_bytes(whole[:500])
     settle(maker.folder)
     watched.look(plan)
-    read_pictures(watched)
+    watched.read_pictures()
     reader.take()
     assert "broken" in watched.describe(None, single=False)["cells"][10]["00"]
     assert watched.thumbnail(10, "00") is None
@@ -152,7 +146,7 @@ def test_half_a_picture_is_tried_again(
         stream.write(whole[500:])
     os.utime(file.parent, (LONG_AGO, LONG_AGO))
     watched.look(plan)
-    assert read_pictures(watched)
+    assert watched.read_pictures()
     assert reader.take() == [(10, "00")]
     assert "broken" not in watched.describe(None, single=False)["cells"][10]["00"]
     assert (watched.thumbnail(10, "00") or b"").startswith(b"RIFF")
@@ -165,11 +159,11 @@ def test_pictures_that_were_not_read_yet_say_so(plan: ReviewPlan, watched: Watch
 
 def test_pictures_that_went_are_forgotten(maker: SweepMaker, plan: ReviewPlan, watched: WatchedRun) -> None:
     watched.look(plan)
-    read_pictures(watched)
+    watched.read_pictures()
     assert watched.picture("samples/step-000010/00_output.png")
     shutil.rmtree(maker.folder / "0" / "samples" / "step-000010")
     watched.look(plan)
-    assert read_pictures(watched)
+    assert watched.read_pictures()
     assert watched.describe(None, single=False)["cells"].keys() == {0}
     assert watched.picture("samples/step-000010/00_output.png") is None
     assert watched.thumbnail(10, "00") is None
@@ -185,7 +179,7 @@ def test_links_that_lead_out_are_not_followed(
         (folder / name).unlink()
         (folder / name).symlink_to(secret)
     watched.look(plan)
-    read_pictures(watched)
+    watched.read_pictures()
     cells = watched.describe(None, single=False)["cells"][10]
     assert cells.keys() == {"01"}
     assert cells["01"]["sides"] == ["output", "curves"]

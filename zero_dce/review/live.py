@@ -5,7 +5,6 @@ from __future__ import annotations
 import secrets
 import threading
 from collections.abc import Iterable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,6 @@ from zero_dce.review.watched import WatchedRun
 from zero_dce.terminal import explain
 
 LOOK_EVERY_SECONDS = 2.0
-# Pictures are read beside a training, which needs the other cores.
-READING_THREADS = 2
 GOING_ON = ("unfinished", "not started")
 
 
@@ -78,10 +75,10 @@ class LiveSweep:
             except (OSError, ValueError) as error:
                 troubles.append(explain(error))
         self._publish(plan, troubles)
-        with ThreadPoolExecutor(READING_THREADS) as threads:
-            for run in self._runs.values():
-                if run.read_pictures(threads):
-                    self._publish(plan, troubles)
+        # One after the other: a training beside it needs the other cores.
+        for run in self._runs.values():
+            if run.read_pictures():
+                self._publish(plan, troubles)
 
     def content(self) -> dict[str, Any]:
         """Return all that the page reads when it is opened."""

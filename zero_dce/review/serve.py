@@ -13,7 +13,6 @@ import webbrowser
 from pathlib import Path
 
 from zero_dce.checks import check_number
-from zero_dce.records.sweep import sweep_folder
 from zero_dce.signals import Interrupted, StopSignals
 
 LOOPBACK = "127.0.0.1"
@@ -75,6 +74,8 @@ def _open_browser(address: str) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
+    from zero_dce.records.sweep import sweep_folder
+
     if options.port is not None:
         check_number("--port", options.port, most=65535, whole=True)
     folder = options.sweep.resolve()

@@ -204,7 +204,10 @@ def open_server(live: LiveSweep, host: str, port: int | None) -> PageServer:
         except OSError as error:
             # Windows says EACCES of a port that another program has for itself.
             if error.errno not in (errno.EADDRINUSE, errno.EACCES):
-                raise ValueError(f"--host {host} --port {number}: {error.strerror or error}") from error
+                raise ValueError(
+                    f"cannot listen on port {number} of --host {host} ({error.strerror or error}); expected an address "
+                    "of this machine"
+                ) from error
     if port is None:
         raise ValueError(f"the ports {tried[0]} to {tried[-1]} are all taken: give another with --port, or --port 0")
     raise ValueError(f"port {port} of {host} is taken, or not allowed: give another with --port, or leave --port out")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterable, Iterator
-from concurrent.futures import Executor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -74,7 +73,7 @@ class WatchedRun:
         self._content = None
         return True
 
-    def read_pictures(self, threads: Executor) -> bool:
+    def read_pictures(self) -> bool:
         """Make the cells of pictures that are new or have changed; return whether any came or went."""
         run = self.run
         if run is None:
@@ -82,9 +81,9 @@ class WatchedRun:
         marks = {(step, picture.number): _mark_picture(run, picture) for step, picture in self._pictures()}
         cells = {place: known for place, known in self._cells.items() if known[0] == marks.get(place)}
         new = [(step, picture) for step, picture in self._pictures() if (step, picture.number) not in cells]
-        for cell in threads.map(lambda found: self._reader.read_cell(run, *found), new):
-            place = (cell.step, cell.number)
-            cells[place] = (marks[place], _with_version(cell, marks[place]))
+        for step, picture in new:
+            mark = marks[step, picture.number]
+            cells[step, picture.number] = (mark, _with_version(self._reader.read_cell(run, step, picture), mark))
         changed = bool(new) or cells.keys() != self._cells.keys()
         self._cells = cells
         if changed:
