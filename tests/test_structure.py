@@ -49,6 +49,7 @@ OF_SEVERAL = {
     "review.large": "the page in Chromium",
     "review.page": "the page in Chromium",
     "review.page_exposure": "the page in Chromium",
+    "review.page_live": "the page in Chromium",
     "review.page_pareto": "the page in Chromium",
     "site": "the documentation, built strictly",
     "step.budget": "bytes and operations of a step",
