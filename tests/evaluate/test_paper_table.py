@@ -27,7 +27,7 @@ def test_markdown(tmp_path: Path) -> None:
     caption, _, *rows, _ = file.read_text().split("\n- ")[0].split("\n")
     assert caption == "LOL-v1: 1 picture"
     assert rows == [
-        "| Method | PSNR (dB) ↑ | SSIM ↑ | NIQE ↓ |",
+        "| Method | PSNR (dB) ↑ | SSIM ↑ | NIQE, authors' model ↓ |",
         "| --- | ---: | ---: | ---: |",
         "| input | 8.00 | 0.200 | **3.00** |",
         "| gamma best (0.3) | 19.00 | 0.900 | 2.00 |",
@@ -36,7 +36,7 @@ def test_markdown(tmp_path: Path) -> None:
     ]
     notes = file.read_text().splitlines()
     assert "- So it was measured." in notes
-    assert any(note.startswith("- NIQE: with the authors' model") for note in notes)
+    assert any(note.startswith("- NIQE: with the model and the grey of the authors' code") for note in notes)
     assert any(note.startswith("- Gamma best: the one gamma that is best on these references") for note in notes)
     assert "LPIPS" not in file.read_text()
 

@@ -59,14 +59,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
                 options.weights,
                 pictures,
                 benchmark.size if benchmark is not None and options.longest is None else options.longest,
-                options.scale_factor,
-                options.exposure,
-                options.denoise,
-                tuple(dict.fromkeys(options.perceptual)),
-                options.json,
-                options.table,
-                benchmark,
-                remarks,
+                scale_factor=options.scale_factor,
+                exposures=options.exposure,
+                denoise=options.denoise,
+                perceptual=tuple(dict.fromkeys(options.perceptual)),
+                json=options.json,
+                tables=options.table,
+                benchmark=benchmark,
+                remarks=remarks,
             )
         )
     if pictures.left_out:

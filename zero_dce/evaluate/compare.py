@@ -84,10 +84,10 @@ def compare(wanted: Comparison) -> None:
 
 def _record(wanted: Comparison, methods: Sequence[Method], device: torch.device) -> dict[str, Any]:
     """Return what the JSON file says."""
-    pictures, size, benchmark = wanted.pictures, wanted.size, wanted.benchmark
+    pictures, size, named = wanted.pictures, wanted.size, wanted.benchmark
+    benchmark = None if named is None else {"name": named.name, "protocol": named.protocol, "paper": named.citation}
     return {
-        "benchmark": benchmark
-        and {"name": benchmark.name, "protocol": benchmark.protocol, "paper": benchmark.citation},
+        "benchmark": benchmark,
         "remarks": list(wanted.remarks),
         "pictures": [{"image": pair.name, "reference": pair.reference_name} for pair in pictures.pairs],
         "paired_by": pictures.paired_by,
@@ -108,7 +108,10 @@ def _write_tables(wanted: Comparison, methods: Sequence[Method], device: torch.d
         caption = f"{wanted.benchmark.name}: {caption}"
         measures = (*wanted.benchmark.measures, *wanted.perceptual)
         notes.append(f"published protocol: {wanted.benchmark.protocol}; {wanted.benchmark.citation}")
-    write_tables(wanted.tables, methods, measures, caption, [*notes, *wanted.remarks, INTERVALS])
+    notes += wanted.remarks
+    if wanted.pictures.left_out:
+        notes.append(f"{len(wanted.pictures.left_out)} more pictures could not be used and are left out of all rows")
+    write_tables(wanted.tables, methods, measures, caption, [*notes, INTERVALS])
 
 
 def load_networks(paths: Sequence[Path], scale_factor: int = 1) -> dict[str, CurveNet]:

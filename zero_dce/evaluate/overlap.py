@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,22 +29,26 @@ class Overlap:
     Attributes:
         training: what the training set is called.
         pictures: how many pictures it has.
+        unread: how many of these cannot be read, so that nothing is known of them.
         shared: the names of the test pictures that are in it, or whose reference is.
         tested: how many test pictures there are.
     """
 
     training: str
     pictures: int
+    unread: int
     shared: list[str]
     tested: int
 
     def __str__(self) -> str:
+        unread = f", of which {self.unread} cannot be read" if self.unread else ""
+        training = f"{self.training} ({self.pictures} pictures{unread})"
         if not self.shared:
-            return f"none of the {self.tested} test pictures is in {self.training} ({self.pictures} pictures)"
+            return f"none of the {self.tested} test pictures is in {training}"
         names = ", ".join(self.shared[:3]) + (" ..." if len(self.shared) > 3 else "")
         return (
-            f"{len(self.shared)} of the {self.tested} test pictures are in {self.training} ({self.pictures} pictures), "
-            f"so weights trained on it have seen them: {names}"
+            f"{len(self.shared)} of the {self.tested} test pictures are in {training}, so weights trained on it have "
+            f"seen them: {names}"
         )
 
 
@@ -82,17 +86,18 @@ def find_overlap(pairs: Sequence[Pair], training: str, files: Sequence[Path]) ->
     Args:
         pairs: the test pictures.
         training: what the training set is called.
-        files: its pictures; those that cannot be read are passed over.
+        files: its pictures.
     """
-    tested = [[file for file in (pair.image, pair.reference) if file is not None] for pair in pairs]
-    sizes = {_size_of(file) for files_of_one in tested for file in files_of_one} - {None}
-    seen = _prints((file for file in files if _size_of(file) in sizes), f"comparing with {training}")
-    shared = []
-    if seen:
-        for pair, files_of_one in zip(pairs, tested, strict=True):
-            if seen & _prints(files_of_one):
-                shared.append(pair.name)
-    return Overlap(training, len(files), shared, len(pairs))
+    tested = {pair.name: [file for file in (pair.image, pair.reference) if file is not None] for pair in pairs}
+    tested_sizes = {_size_of(file) for both in tested.values() for file in both} - {None}
+    sizes = {file: _size_of(file) for file in files}
+    candidates = [file for file, size in sizes.items() if size in tested_sizes]
+    bar = progress_bar(iterable=candidates, desc=f"comparing with {training}", unit="picture", delay=1)
+    prints = [_print_of(file) for file in bar]
+    unread = [*sizes.values(), *prints].count(None)
+    seen = set(prints) - {None}
+    shared = [name for name, both in tested.items() if seen and any(_print_of(file) in seen for file in both)]
+    return Overlap(training, len(files), unread, shared, len(pairs))
 
 
 def training_files(weights: Path) -> list[Path] | None:
@@ -133,12 +138,9 @@ def _size_of(file: Path) -> tuple[int, int] | None:
         return None
 
 
-def _prints(files: Iterable[Path], doing: str | None = None) -> set[str]:
-    """Return a hash of each picture's pixels, shrunk; what cannot be read has none."""
-    prints = set()
-    for file in progress_bar(iterable=list(files), desc=doing, unit="picture", delay=1, disable=doing is None):
-        try:
-            prints.add(hashlib.sha256(decode_within(file, THUMBNAIL).tobytes()).hexdigest())
-        except (ValueError, MemoryError):
-            continue
-    return prints
+def _print_of(file: Path) -> str | None:
+    """Return a hash of a picture's pixels, shrunk; ``None`` where it cannot be read."""
+    try:
+        return hashlib.sha256(decode_within(file, THUMBNAIL).tobytes()).hexdigest()
+    except (ValueError, MemoryError):
+        return None

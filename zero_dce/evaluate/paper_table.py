@@ -47,10 +47,11 @@ COLUMNS = {
         "MAE", 2, False, "MAE: of values from 0 to 255, summed over RGB, as the Zero-DCE paper's numbers must be."
     ),
     "niqe": Column(
-        "NIQE",
+        "NIQE, authors' model",
         2,
         False,
-        "NIQE: with the authors' model of 2013 and the grey of their code; MATLAB's own niqe has another model.",
+        "NIQE: with the model and the grey of the authors' code; not to be compared with numbers of another model, "
+        "such as those of MATLAB's own niqe.",
     ),
     "piqe": Column("PIQE", 1, False),
 }

@@ -34,7 +34,7 @@ GROUPS = {
         "saturation_ratio": "saturation out / in",
         "noise": "noise",
         "loe": "LOE",
-        "niqe": "NIQE",
+        "niqe": "NIQE, authors' model",
         "piqe": "PIQE",
         "brightened_bright": "bright ones brightened",
         "brightened_by": "by",

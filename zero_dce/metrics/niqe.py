@@ -16,7 +16,7 @@ from zero_dce.metrics.picture import luminance, to_levels
 NIQE_MODEL = Path(__file__).with_name("niqe.safetensors")
 NIQE_BLOCK = 96
 # A neighbour's products are taken with the pixel to the left, above, and on both diagonals, around the block's edge.
-NEIGHBOURS = ((0, 1), (1, 0), (1, 1), (1, -1))
+PRODUCT_SHIFTS = ((0, 1), (1, 0), (1, 1), (1, -1))
 # The shapes that a distribution's is chosen among.
 SHAPES = torch.arange(200, 10_001, dtype=torch.float64) / 1000
 ROUND_OFF = 1e-6
@@ -89,7 +89,7 @@ def _of_scale(grey: Tensor, side: int) -> Tensor:
     blocks = coefficients.unfold(0, side, side).unfold(1, side, side).flatten(0, 1)
     shape, left, right = _fit(blocks)
     features = [shape, (left + right) / 2]
-    for shift in NEIGHBOURS:
+    for shift in PRODUCT_SHIFTS:
         shape, left, right = _fit(blocks * blocks.roll(shift, dims=(1, 2)))
         mean = (right - left) * torch.exp(torch.lgamma(2 / shape) - torch.lgamma(1 / shape))
         features += [shape, mean, left, right]
