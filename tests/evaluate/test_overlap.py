@@ -36,8 +36,8 @@ def test_pictures_are_known_by_their_pixels(tmp_path: Path) -> None:
     overlap = find_overlap(tested, "their training part", [*training, broken])
     assert overlap.shared == ["0.png", "2.png"]
     assert str(overlap) == (
-        "2 of the 4 test pictures are in their training part (5 pictures, of which 1 cannot be read), so weights trained "
-        "on it have seen them: 0.png, 2.png"
+        "2 of the 4 test pictures are in their training part (5 pictures, of which 1 cannot be read), so weights "
+        "trained on it have seen them: 0.png, 2.png"
     )
     assert str(find_overlap(tested, "x", training[2:])) == "none of the 4 test pictures is in x (2 pictures)"
 
