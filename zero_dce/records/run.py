@@ -24,6 +24,8 @@ RESUMED = ".hydra_resumed"
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 SAMPLES = "samples"
+# Says, in the folder of a picked checkpoint, where that came from.
+ORIGIN_FILE = "origin.json"
 # W&B's own folder, beside the runs that are logged to it.
 WANDB = "wandb"
 # The key of the PNG text chunk that holds a sample picture's caption; the PNG specification defines it.
