@@ -29,6 +29,24 @@ def cut_depth(pixels: PixelArray, bits: int) -> PixelArray:
     return _scale(pixels, np.iinfo(pixels.dtype).max, 2**bits - 1, pixels.dtype)
 
 
+def clip_floats(pixels: PixelArray) -> tuple[PixelArray, str | None]:
+    """Return floating-point numbers as float32 in [0, 1], and a notice where there were others."""
+    clipped = np.empty(pixels.shape, np.float32)
+    outside = 0
+    for top in range(0, len(pixels), ROWS_SCALED_AT_ONCE):
+        rows = pixels[top : top + ROWS_SCALED_AT_ONCE]
+        # What is no number compares as neither.
+        outside += rows.size - int(((rows >= 0) & (rows <= 1)).sum())
+        clipped[top : top + ROWS_SCALED_AT_ONCE] = np.nan_to_num(rows, nan=0.0).clip(0, 1)
+    if not outside:
+        return clipped, None
+    share = 100 * outside / pixels.size
+    return clipped, (
+        f"{share:.2g} % of its floating-point numbers are not in [0, 1]: those above are taken as 1, white, all others "
+        "as 0, black"
+    )
+
+
 def _scale(pixels: PixelArray, most: int, new_most: int, dtype: np.dtype[Any]) -> PixelArray:
     if most == new_most:
         return pixels.astype(dtype, copy=False)

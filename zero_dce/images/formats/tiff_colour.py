@@ -7,7 +7,7 @@ from PIL import Image, ImageCms
 
 from zero_dce.images.canvas import PixelArray
 from zero_dce.images.colour import to_srgb
-from zero_dce.images.formats.depth import fill_depth
+from zero_dce.images.formats.depth import clip_floats, fill_depth
 from zero_dce.images.formats.tiff_layout import Photometric, TiffLayout
 
 # So many pixels are converted at once.
@@ -35,30 +35,11 @@ def to_grey_or_rgb(pixels: PixelArray, found: TiffLayout, profile: bytes | None)
         pixels = fill_depth(pixels, 12)
     notice = None
     if found.floating:
-        pixels, notice = _clip_floats(pixels)
+        pixels, notice = clip_floats(pixels)
     if found.photometric == Photometric.WHITE_IS_ZERO:
         grey = pixels if pixels.ndim == 2 else pixels[..., 0]
         np.subtract(1 if found.floating else np.iinfo(grey.dtype).max, grey, out=grey)
     return pixels, notice
-
-
-def _clip_floats(pixels: PixelArray) -> tuple[PixelArray, str | None]:
-    """Return numbers as float32 in [0, 1], and a notice where there were others."""
-    clipped = np.empty(pixels.shape, np.float32)
-    outside = 0
-    rows = max(1, CONVERTED_AT_ONCE // pixels.shape[1])
-    for top in range(0, len(pixels), rows):
-        strip = pixels[top : top + rows]
-        # What is no number compares as neither.
-        outside += strip.size - int(((strip >= 0) & (strip <= 1)).sum())
-        clipped[top : top + rows] = np.nan_to_num(strip, nan=0.0).clip(0, 1)
-    if not outside:
-        return clipped, None
-    share = 100 * outside / pixels.size
-    return clipped, (
-        f"{share:.2g} % of its floating-point numbers are not in [0, 1]: those above are taken as 1, white, all others "
-        "as 0, black"
-    )
 
 
 def _palette(found: TiffLayout) -> PixelArray:
