@@ -140,26 +140,23 @@ def _colours(
     pixels: PixelArray, header: JxlHeader, codestream: bytes
 ) -> tuple[CodedSpace | None, BitField, PixelArray, list[str]]:
     """Return what the numbers mean, the same in the bits of a header, the pixels, and notices."""
-    space, notices = header.space, []
-    if space is None:
+    srgb = GREY_COLOURS if header.grey else SRGB_COLOURS
+    if header.space is None:
         what = "its colour profile cannot be read" if header.icc else "its colours are not known"
-        # Lossy colours come out of the decoder as sRGB.
-        notices = [] if header.xyb and header.icc else [f"{what}: taken as sRGB, and written as sRGB"]
-    elif not space.is_srgb():
-        notices = hdr_notice(space)
-        if not notices and not header.associated:
-            return space, cut_bits(codestream, *header.colours_at), pixels, []
-        if notices:
-            notices.append(f"{space.description}: written as sRGB")
-    elif not header.associated:
-        return None, GREY_COLOURS if header.grey else SRGB_COLOURS, pixels, []
-    if space is not None:
-        pixels = _converted(pixels, header, None if space.is_srgb() else space)
-    return None, GREY_COLOURS if header.grey else SRGB_COLOURS, pixels, notices
+        return None, srgb, _converted(pixels, header, None), [f"{what}: taken as sRGB, and written so"]
+    space = None if header.space.is_srgb() else header.space
+    hdr = hdr_notice(header.space)
+    if hdr:
+        return None, srgb, _converted(pixels, header, space), [*hdr, "written as sRGB"]
+    if header.associated:
+        return None, srgb, _converted(pixels, header, space), []
+    return space, cut_bits(codestream, *header.colours_at) if space else srgb, pixels, []
 
 
 def _converted(pixels: PixelArray, header: JxlHeader, space: CodedSpace | None) -> PixelArray:
     """Return pixels in sRGB, not multiplied by alpha, in 16 bits or as floats."""
+    if space is None and not header.associated:
+        return pixels
     converted = in_srgb(pixels, space, pixels[..., -1] if header.associated else None)
     return converted / np.float32(65535) if header.floating else converted
 
