@@ -173,6 +173,7 @@ def _encode_hlg(light: Floats) -> Floats:
 SRGB_CURVE = TransferCurve("sRGB", decode_srgb, encode_srgb)
 PQ_CURVE = TransferCurve("PQ", _decode_pq, _encode_pq)
 HLG_CURVE = TransferCurve("HLG", _decode_hlg, _encode_hlg, HLG_SYSTEM_GAMMA)
+SRGB_SPACE = CodedSpace(SRGB_CURVE, SRGB_PRIMARIES)
 
 
 def _xyz(x: float, y: float) -> npt.NDArray[np.float64]:

@@ -21,7 +21,7 @@ from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, dro
 LONGEST_AVIF_SIDE = 65536
 # EXIF orientations by quarter turns to the left (irot) and then an exchange (imir) of top and bottom, 0, or of left
 # and right, 1 (ISO/IEC 23008-12, sections 6.5.10 and 6.5.12).
-ORIENTATIONS = {
+ORIENTATIONS: dict[tuple[int, int | None], int] = {
     **{(0, None): 1, (1, None): 8, (2, None): 3, (3, None): 6, (0, 0): 4, (1, 0): 5, (2, 0): 2, (3, 0): 7},
     **{(0, 1): 2, (1, 1): 7, (2, 1): 4, (3, 1): 5},
 }
@@ -81,7 +81,7 @@ class AvifKept:
         if self.profile:
             properties.append(make_box(b"colr", b"prof", self.profile))
         # Four bytes say how many precede the block's header.
-        stream.write(add_items(encoded, bytes(4) * bool(self.exif) + self.exif, self.xmp, properties))
+        stream.write(add_items(bytes(encoded), bytes(4) * bool(self.exif) + self.exif, self.xmp, properties))
 
 
 def read_avif(stream: BinaryIO, check_size: CheckSize) -> Content:
@@ -98,7 +98,9 @@ def read_avif(stream: BinaryIO, check_size: CheckSize) -> Content:
     exif, xmp = _exif(container), container.first(b"mime", XMP_TYPE)
     bits, sampling = _coding(container)
     space, nclx, profile, notices = _colours(container, grey=sampling == 4)
-    kept = AvifKept(drop_thumbnail(exif), drop_announcements(xmp), profile, nclx, bits, sampling, _orientation(container))
+    kept = AvifKept(
+        drop_thumbnail(exif), drop_announcements(xmp), profile, nclx, bits, sampling, _orientation(container)
+    )
     pixels = _decode(file, width, height, bits)
     return Content(ArrayCanvas(pixels), kept, notices + _notices(container, xmp), space)
 
@@ -131,9 +133,7 @@ def _coding(container: Container) -> tuple[int, int]:
     return bits, {0: 1, 0x8: 2, 0xC: 3}.get(flags & 0xC, 1)
 
 
-def _colours(
-    container: Container, grey: bool
-) -> tuple[ColourSpace | None, tuple[int, int, int], bytes, list[str]]:
+def _colours(container: Container, grey: bool) -> tuple[ColourSpace | None, tuple[int, int, int], bytes, list[str]]:
     """Return what the numbers mean, the numbers of nclx and the ICC profile to be written, and notices."""
     profile, nclx = b"", (UNSPECIFIED, UNSPECIFIED, BT601)
     for box in container.properties:

@@ -24,7 +24,7 @@ def read_boxes(content: bytes) -> list[Box]:
         if length == 1:
             length, head = int.from_bytes(content[start + 8 : start + 16]), 16
         end = start + length if length else len(content)
-        if len(kind) < 4 or length and length < head or end > len(content):
+        if len(kind) < 4 or (length and length < head) or end > len(content):
             raise ValueError(f"it is truncated or damaged inside its box {kind.decode('latin-1')!r}")
         boxes.append(Box(kind, content[start + head : end]))
         start = end

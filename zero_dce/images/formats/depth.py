@@ -29,6 +29,11 @@ def cut_depth(pixels: PixelArray, bits: int) -> PixelArray:
     return _scale(pixels, np.iinfo(pixels.dtype).max, 2**bits - 1, pixels.dtype)
 
 
+def to_8_bits(pixels: PixelArray) -> PixelArray:
+    """Round uint16 to uint8."""
+    return _scale(pixels, 65535, 255, np.dtype(np.uint8))
+
+
 def clip_floats(pixels: PixelArray) -> tuple[PixelArray, str | None]:
     """Return floating-point numbers as float32 in [0, 1], and a notice where there were others."""
     clipped = np.empty(pixels.shape, np.float32)

@@ -1,4 +1,4 @@
-"""JPEG 2000 files: pixels of up to 16 bits with imagecodecs; EXIF, XMP, colours and resolution from the boxes of JP2."""
+"""JPEG 2000 files: pixels of up to 16 bits with imagecodecs; EXIF, XMP, colours, resolution from the boxes of JP2."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ class Jp2Kept:
         stream.write(JP2_START + make_box(b"ftyp", b"jp2 \0\0\0\0jp2 ") + self._header(pixels))
         for box in self.boxes:
             stream.write(make_box(*box))
-        stream.write(make_box(b"jp2c", codestream))
+        stream.write(make_box(b"jp2c", bytes(codestream)))
 
     def _header(self, pixels: PixelArray) -> bytes:
         height, width, channels = (*pixels.shape, 1)[:3]
@@ -109,9 +109,9 @@ class Jp2Kept:
         return make_box(b"jp2h", *boxes)
 
 
-def decibels_of(quality: int) -> float:
+def decibels_of(quality: int) -> int:
     """Return the peak signal-to-noise ratio for a quality of 1 to 100, about that of a JPEG of a photograph."""
-    return 25 + quality / 5
+    return 25 + quality // 5
 
 
 def read_jp2(stream: BinaryIO, check_size: CheckSize) -> Content:

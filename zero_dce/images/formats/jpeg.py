@@ -10,8 +10,9 @@ from typing import Any, BinaryIO, cast
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
-from zero_dce.images.canvas import Canvas, PillowCanvas
+from zero_dce.images.canvas import ArrayCanvas, Canvas, PillowCanvas
 from zero_dce.images.colour import icc_space, srgb_profile, to_srgb
+from zero_dce.images.formats.depth import to_8_bits
 from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions, encode_with_pillow
 from zero_dce.images.formats.photoshop import drop_previews
@@ -85,9 +86,12 @@ class JpegKept:
         return replace(self, segments=(*others, profile))
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
-        """Encode a canvas of 8 bits."""
+        """Encode a canvas of 8 bits, or one of 16 as 8."""
         check_dimensions(canvas, "JPEG", LONGEST_JPEG_SIDE)
-        image = cast("PillowCanvas", canvas).image
+        if isinstance(canvas, ArrayCanvas):
+            image = Image.fromarray(to_8_bits(canvas.pixels))
+        else:
+            image = cast("PillowCanvas", canvas).image
         extra = b""
         for name, content in self.segments:
             extra += bytes((0xFF, MARKERS[name])) + (len(content) + 2).to_bytes(2) + content

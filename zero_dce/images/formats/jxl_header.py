@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from zero_dce.images.coded_space import (
     D65,
-    SRGB_CURVE,
     SRGB_PRIMARIES,
+    SRGB_SPACE,
     Chromaticities,
     CodedSpace,
     TransferCurve,
@@ -66,7 +66,7 @@ class JxlHeader:
     animated: bool = False
     xyb: bool = True
     icc: bool = False
-    space: CodedSpace | None = CodedSpace(SRGB_CURVE, SRGB_PRIMARIES)
+    space: CodedSpace | None = SRGB_SPACE
     grey: bool = False
     depth_at: tuple[int, int] = (0, 0)
     colours_at: tuple[int, int] = (0, 0)
@@ -205,7 +205,7 @@ def _extra_channel(bits: _Bits) -> tuple[int, bool]:
 def _colours(bits: _Bits) -> tuple[bool, bool, CodedSpace | None]:
     """Return whether an ICC profile says what the colours mean, whether it is grey, and what they mean otherwise."""
     if bits.flag():
-        return False, False, CodedSpace(SRGB_CURVE, SRGB_PRIMARIES)
+        return False, False, SRGB_SPACE
     icc, kind = bits.flag(), bits.enum()
     if icc or kind in (XYB, UNKNOWN_COLOURS):
         return icc, kind == GREY, None

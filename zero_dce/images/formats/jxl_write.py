@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, PixelArray
-from zero_dce.images.coded_space import SRGB_CURVE, SRGB_PRIMARIES, CodedSpace
+from zero_dce.images.coded_space import SRGB_SPACE, CodedSpace
 from zero_dce.images.formats.bmff import make_box, read_boxes
 from zero_dce.images.formats.depth import cut_depth
 from zero_dce.images.formats.jxl_header import CODESTREAM, read_jxl_header
@@ -67,7 +67,7 @@ def encode_jxl(
     else:
         stored = cut_depth(pixels, bits).astype(np.uint8 if bits <= 8 else np.uint16)
         encoded = imagecodecs.jpegxl_encode(np.ascontiguousarray(stored), lossless=True, bitspersample=bits)
-    codestream = join_codestream(encoded)
+    codestream = join_codestream(bytes(encoded))
     header = read_jxl_header(codestream)
     end = header.colours_at[1] + LAST_BITS[0]
     if cut_bits(codestream, header.colours_at[1], end) != LAST_BITS:
@@ -102,7 +102,7 @@ def _depth_bits(bits: int) -> BitField:
 
 def _to_light(pixels: PixelArray, space: CodedSpace | None) -> PixelArray:
     """Return linear light, float32, with the primaries of sRGB; alpha stays as it is."""
-    space = space or CodedSpace(SRGB_CURVE, SRGB_PRIMARIES)
+    space = space or SRGB_SPACE
     white = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     canvas = ArrayCanvas(pixels)
     light = np.empty(pixels.shape, np.float32)

@@ -118,7 +118,10 @@ def read_layout(page: Directory, check_size: CheckSize) -> TiffLayout:
 
 def _check_kind(page: Directory) -> None:
     if DNG_VERSION in page.entries or page.number(254, 0) & 1:
-        raise ValueError("a raw file, or one that starts with a small preview: develop or export it to a plain TIFF")
+        raise ValueError(
+            "a raw file, which is read by its suffix, such as .dng, or one that starts with a small preview: export "
+            "it to a plain TIFF"
+        )
     compression, photometric = page.number(259, 1), page.number(262)
     if compression not in COMPRESSIONS:
         raise ValueError(f"its compression is of number {compression}; those read are {COMPRESSIONS}")

@@ -37,9 +37,7 @@ def drop_announcements(xmp: bytes) -> bytes:
 
 def _prefixes(xmp: bytes, namespace: bytes) -> set[bytes]:
     """Return the prefixes that a packet has for a namespace."""
-    return {
-        match[1] for match in re.finditer(rb"""\bxmlns:([\w.-]+)\s*=\s*(["'])%s\2""" % re.escape(namespace), xmp)
-    }
+    return {match[1] for match in re.finditer(rb"""\bxmlns:([\w.-]+)\s*=\s*(["'])%s\2""" % re.escape(namespace), xmp)}
 
 
 def _drop(xmp: bytes, prefix: bytes, names: bytes) -> bytes:
