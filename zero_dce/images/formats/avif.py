@@ -19,6 +19,8 @@ from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensi
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements
 
 LONGEST_AVIF_SIDE = 65536
+# Of 0 to 10; 6 is Pillow's. The codec's own default takes minutes for a few megapixels.
+SPEED = 6
 # EXIF orientations by quarter turns to the left (irot) and then an exchange (imir) of top and bottom, 0, or of left
 # and right, 1 (ISO/IEC 23008-12, sections 6.5.10 and 6.5.12).
 ORIENTATIONS: dict[tuple[int, int | None], int] = {
@@ -71,6 +73,7 @@ class AvifKept:
         encoded = imagecodecs.avif_encode(
             np.ascontiguousarray(cut_depth(pixels, self.bits)),
             level=quality,
+            speed=SPEED,
             bitspersample=self.bits,
             pixelformat=self.sampling,
             primaries=primaries,
