@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from tests.helpers.photographs import pixels
 from tests.helpers.pictures import make_picture
 from zero_dce.images import ImageReadError, describe_error
-from zero_dce.images.decode import decode, decode_square, decode_within
+from zero_dce.images.decode import decode, decode_square, decode_within, header_size
 from zero_dce.images.formats import read_photograph
 from zero_dce.images.light import linear_to_srgb
 
@@ -321,3 +321,15 @@ def test_a_reason_for_every_kind_of_error(tmp_path: Path) -> None:
     assert describe_error(text, Image.DecompressionBombError()).endswith(
         "megapixels: a decompression bomb, or to be scaled down first"
     )
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif", "a.avif", "a.jp2"])
+def test_the_size_of_a_header(name: str, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / name)
+    assert header_size(tmp_path / name) == (40, 30)
+
+
+def test_no_size_of_a_damaged_header(tmp_path: Path) -> None:
+    (tmp_path / "a.jxl").write_bytes(b"\xff\x0a")
+    with pytest.raises(ImageReadError, match="truncated inside its header"):
+        header_size(tmp_path / "a.jxl")

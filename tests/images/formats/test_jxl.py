@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import imagecodecs
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from tests.helpers.photographs import exif_block, pixels, round_trip
-from tests.images.formats.test_jxl_header import P3_COLOURS, PQ_COLOURS, PROFILE_COLOURS
+from tests.images.formats.test_cicp import P3_SEEN
+from tests.images.formats.test_jxl_header import P3_COLOURS, PQ_COLOURS
 from tests.images.formats.test_xmp import PACKET
 from zero_dce.images.decode import decode_within
 from zero_dce.images.formats import read_photograph
@@ -40,14 +42,14 @@ def test_every_number_of_a_lossless_file_stays(bits: int, channels: int, tmp_pat
 def test_a_lossy_file_stays_lossy(bits: int, tmp_path: Path) -> None:
     values = pixels((48, 64, 3), "uint8" if bits == 8 else "uint16")
     (tmp_path / "a.jxl").write_bytes(encode_jxl(values, bits, False, None, SRGB_COLOURS, 0.1))
-    picture, written = round_trip(tmp_path / "a.jxl")
+    _, written = round_trip(tmp_path / "a.jxl")
     header = read_jxl_header(join_codestream(written.read_bytes()))
     assert (header.bits, header.xyb) == (bits, True)
     shown = read_photograph(written).view().read((0, 0, 64, 48))
     most = 255 if bits == 8 else 65535
     assert np.abs(shown / most - values / most).mean() < 0.03
     # These are the numbers of libjxl's own programs.
-    assert (distance_of(90), distance_of(30), distance_of(95)) == (1.0, 6.4, pytest.approx(0.55))
+    assert (distance_of(90), distance_of(30), distance_of(95)) == pytest.approx((1.0, 6.4, 0.55))
 
 
 @pytest.mark.parametrize("compressed", [False, True])
@@ -80,7 +82,7 @@ def test_colours_by_numbers_are_converted_and_kept(tmp_path: Path) -> None:
     (tmp_path / "a.jxl").write_bytes(encode_jxl(values, 8, False, None, P3_COLOURS, 0))
     picture, written = round_trip(tmp_path / "a.jxl")
     shown = picture.view().read((0, 0, 1, 1))[0, 0] / 257
-    assert np.abs(shown - (192.2, 96.9, 50.4)).max() < 0.6
+    assert np.abs(shown - P3_SEEN).max() < 0.6
     assert np.abs(decode_within(tmp_path / "a.jxl", 8)[0, 0] - shown).max() <= 1
     assert np.array_equal(imagecodecs.jpegxl_decode(written.read_bytes()), values)
     header = read_jxl_header(join_codestream(written.read_bytes()))
@@ -102,9 +104,6 @@ def test_hdr_is_written_as_srgb(tmp_path: Path) -> None:
 def test_a_profile_that_cannot_be_read_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.jxl").write_bytes(encode_jxl(pixels((48, 64, 3)), 8, False, None, SRGB_COLOURS, 0))
     header = read_jxl_header(encode_jxl(pixels((48, 64, 3)), 8, False, None, SRGB_COLOURS, 0))
-    assert PROFILE_COLOURS[0] == 4
-    from dataclasses import replace
-
     monkeypatch.setattr("zero_dce.images.formats.jxl.read_jxl_header", lambda _: replace(header, icc=True, space=None))
     picture, _ = round_trip(tmp_path / "a.jxl")
     assert picture.notices == ["its colour profile cannot be read: taken as sRGB, and written so"]

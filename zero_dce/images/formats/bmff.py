@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import NamedTuple
 
 
-class Box(NamedTuple):
+class FileBox(NamedTuple):
     """A box: its kind, and its content without the header."""
 
     kind: bytes
     content: bytes
 
 
-def read_boxes(content: bytes) -> list[Box]:
+def read_boxes(content: bytes) -> list[FileBox]:
     """Read the boxes that follow each other; the last one may reach to the end.
 
     Raises:
@@ -26,7 +26,7 @@ def read_boxes(content: bytes) -> list[Box]:
         end = start + length if length else len(content)
         if len(kind) < 4 or (length and length < head) or end > len(content):
             raise ValueError(f"it is truncated or damaged inside its box {kind.decode('latin-1')!r}")
-        boxes.append(Box(kind, content[start + head : end]))
+        boxes.append(FileBox(kind, content[start + head : end]))
         start = end
     return boxes
 
@@ -39,6 +39,6 @@ def make_box(kind: bytes, *content: bytes) -> bytes:
     return (1).to_bytes(4) + kind + (length + 8).to_bytes(8) + b"".join(content)
 
 
-def first_box(boxes: list[Box], kind: bytes) -> bytes | None:
+def first_box(boxes: list[FileBox], kind: bytes) -> bytes | None:
     """Return the content of the first box of a kind; ``None`` where there is none."""
     return next((box.content for box in boxes if box.kind == kind), None)

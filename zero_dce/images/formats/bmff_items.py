@@ -6,10 +6,10 @@ import struct
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from zero_dce.images.formats.bmff import Box, first_box, read_boxes
+from zero_dce.images.formats.bmff import FileBox, first_box, read_boxes
 
 # The first four bytes of a full box hold its version and its flags.
-FULL = 4
+FULL_HEADER = 4
 # Everything lies in the file itself (construction method 0), or in the box idat of the container (1).
 IN_FILE, IN_CONTAINER = 0, 1
 XMP_TYPE = b"application/rdf+xml"
@@ -17,7 +17,7 @@ XMP_TYPE = b"application/rdf+xml"
 MOST_EXTENTS = 1 << 10
 
 
-class Item(NamedTuple):
+class ContainerItem(NamedTuple):
     """One item: its type, the content type of a ``mime`` item, and the pieces of its content, as places and lengths."""
 
     kind: bytes
@@ -41,12 +41,12 @@ class Container:
 
     file: bytes
     primary: int
-    items: dict[int, Item]
-    properties: list[Box]
-    all_properties: list[Box]
+    items: dict[int, ContainerItem]
+    properties: list[FileBox]
+    all_properties: list[FileBox]
     inner: bytes
 
-    def content(self, item: Item) -> bytes:
+    def content(self, item: ContainerItem) -> bytes:
         """Return the content of an item.
 
         Raises:
@@ -82,13 +82,13 @@ def read_container(file: bytes) -> Container:
     meta = first_box(read_boxes(file), b"meta")
     if meta is None:
         raise ValueError("it holds no picture, such as a film or a sequence")
-    boxes = read_boxes(meta[FULL:])
+    boxes = read_boxes(meta[FULL_HEADER:])
     primary = first_box(boxes, b"pitm")
     properties = read_boxes(first_box(boxes, b"iprp") or b"")
     try:
         if primary is None:
             raise ValueError("it names no main picture")
-        number = int.from_bytes(primary[FULL : FULL + (2 if primary[0] == 0 else 4)])
+        number = int.from_bytes(primary[FULL_HEADER : FULL_HEADER + (2 if primary[0] == 0 else 4)])
         items = _read_items(first_box(boxes, b"iinf") or b"", first_box(boxes, b"iloc") or b"")
         known = read_boxes(first_box(properties, b"ipco") or b"")
         own = [known[at - 1] for at in _associations(properties, number) if 0 < at <= len(known)]
@@ -97,14 +97,14 @@ def read_container(file: bytes) -> Container:
     return Container(file, number, items, own, known, first_box(boxes, b"idat") or b"")
 
 
-def _read_items(info: bytes, locations: bytes) -> dict[int, Item]:
+def _read_items(info: bytes, locations: bytes) -> dict[int, ContainerItem]:
     kinds = _read_kinds(info)
     found = {}
     for number, method, extents in _read_locations(locations):
         kind, content_type = kinds.get(number, (b"", b""))
-        found[number] = Item(kind, content_type, method, extents)
+        found[number] = ContainerItem(kind, content_type, method, extents)
     for number, (kind, content_type) in kinds.items():
-        found.setdefault(number, Item(kind, content_type, IN_FILE, ()))
+        found.setdefault(number, ContainerItem(kind, content_type, IN_FILE, ()))
     return found
 
 
@@ -113,13 +113,13 @@ def _read_kinds(info: bytes) -> dict[int, tuple[bytes, bytes]]:
     if not info:
         raise ValueError("it lists no items")
     kinds = {}
-    for box in read_boxes(info[FULL + (2 if info[0] == 0 else 4) :]):
+    for box in read_boxes(info[FULL_HEADER + (2 if info[0] == 0 else 4) :]):
         if box.kind != b"infe" or not box.content or box.content[0] < 2:
             continue
         wide = 4 if box.content[0] > 2 else 2
-        number = int.from_bytes(box.content[FULL : FULL + wide])
+        number = int.from_bytes(box.content[FULL_HEADER : FULL_HEADER + wide])
         # A protection number precedes the type, and a name, ended by a zero, the content type.
-        rest = box.content[FULL + wide + 2 :]
+        rest = box.content[FULL_HEADER + wide + 2 :]
         content_type = rest[4:].split(b"\0")[1] if rest[:4] == b"mime" and rest.count(b"\0") > 1 else b""
         kinds[number] = (rest[:4], content_type)
     return kinds
@@ -131,7 +131,7 @@ def _read_locations(content: bytes) -> list[tuple[int, int, tuple[tuple[int, int
         raise ValueError("it does not say where its items lie")
     version = content[0]
     offset, length, base, index = content[4] >> 4, content[4] & 15, content[5] >> 4, content[5] & 15
-    place = FULL + 2
+    place = FULL_HEADER + 2
 
     def take(size: int) -> int:
         nonlocal place
@@ -154,12 +154,12 @@ def _read_locations(content: bytes) -> list[tuple[int, int, tuple[tuple[int, int
     return found
 
 
-def _associations(properties: list[Box], primary: int) -> list[int]:
+def _associations(properties: list[FileBox], primary: int) -> list[int]:
     """Return the numbers, from 1, of the properties of the main picture (box ``ipma``)."""
-    content = first_box(properties, b"ipma") or bytes(FULL + 4)
+    content = first_box(properties, b"ipma") or bytes(FULL_HEADER + 4)
     wide_item, wide_property = content[0] > 0, content[3] & 1
-    place = FULL + 4
-    for _ in range(int.from_bytes(content[FULL : FULL + 4])):
+    place = FULL_HEADER + 4
+    for _ in range(int.from_bytes(content[FULL_HEADER : FULL_HEADER + 4])):
         number, count = struct.unpack_from(">IB" if wide_item else ">HB", content, place)
         place += 5 if wide_item else 3
         size = 2 if wide_property else 1

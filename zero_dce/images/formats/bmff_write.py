@@ -5,7 +5,7 @@ from __future__ import annotations
 import struct
 
 from zero_dce.images.formats.bmff import first_box, make_box, read_boxes
-from zero_dce.images.formats.bmff_items import FULL, IN_FILE, XMP_TYPE, Container, Item, read_container
+from zero_dce.images.formats.bmff_items import FULL_HEADER, IN_FILE, XMP_TYPE, Container, ContainerItem, read_container
 
 
 def add_items(file: bytes, exif: bytes, xmp: bytes, properties: list[bytes]) -> bytes:
@@ -29,7 +29,8 @@ def add_items(file: bytes, exif: bytes, xmp: bytes, properties: list[bytes]) -> 
     end = len(file) + shift + 8
     table = _with_items(meta, container, first, texts, properties, shift, end)
     rest = file[start + len(make_box(b"meta", meta)) :]
-    return file[:start] + table + rest + make_box(b"mdat", *(content for _, content in texts))
+    added = make_box(b"mdat", *(content for _, content in texts)) if texts else b""
+    return file[:start] + table + rest + added
 
 
 def _with_items(
@@ -42,10 +43,10 @@ def _with_items(
     end: int,
 ) -> bytes:
     """Return the box ``meta`` with further items and properties; old items have moved by ``shift`` bytes."""
-    boxes = read_boxes(meta[FULL:])
+    boxes = read_boxes(meta[FULL_HEADER:])
     items = dict(container.items)
     for number, (_, content) in enumerate(texts, first):
-        items[number] = Item(b"", b"", IN_FILE, ((end, len(content)),))
+        items[number] = ContainerItem(b"", b"", IN_FILE, ((end, len(content)),))
         end += len(content)
     changed = []
     for box in boxes:
@@ -59,24 +60,25 @@ def _with_items(
         elif box.kind == b"iref":
             continue
         changed.append(make_box(box.kind, content))
-    references = first_box(boxes, b"iref") or bytes(FULL)
+    references = first_box(boxes, b"iref") or bytes(FULL_HEADER)
     for number in range(first, first + len(texts)):
         references += make_box(b"cdsc", struct.pack(">HHH", number, 1, container.primary))
-    changed.append(make_box(b"iref", references))
-    return make_box(b"meta", meta[:FULL], *changed)
+    if len(references) > FULL_HEADER:
+        changed.append(make_box(b"iref", references))
+    return make_box(b"meta", meta[:FULL_HEADER], *changed)
 
 
 def _with_entries(content: bytes, first: int, kinds: list[bytes]) -> bytes:
     """Return the content of ``iinf`` with further entries of version 2, without protection or a name."""
     for number, kind in enumerate(kinds, first):
         content += make_box(b"infe", b"\2\0\0\0", struct.pack(">HH", number, 0), kind)
-    count = int.from_bytes(content[FULL : FULL + 2]) + len(kinds)
-    return content[:FULL] + struct.pack(">H", count) + content[FULL + 2 :]
+    count = int.from_bytes(content[FULL_HEADER : FULL_HEADER + 2]) + len(kinds)
+    return content[:FULL_HEADER] + struct.pack(">H", count) + content[FULL_HEADER + 2 :]
 
 
-def _locations(items: dict[int, Item], shift: int, first: int) -> bytes:
+def _locations(items: dict[int, ContainerItem], shift: int, first: int) -> bytes:
     """Return the content of ``iloc``, version 0 with places and lengths of four bytes."""
-    content = bytes(FULL) + b"\x44\0" + struct.pack(">H", len(items))
+    content = bytes(FULL_HEADER) + b"\x44\0" + struct.pack(">H", len(items))
     for number, item in items.items():
         content += struct.pack(">HHH", number, 0, len(item.extents))
         for start, length in item.extents:
@@ -91,8 +93,8 @@ def _with_properties(content: bytes, primary: int, properties: list[bytes]) -> b
     count = len(read_boxes(known))
     table = first_box(boxes, b"ipma") or b""
     entries = bytearray()
-    place = FULL + 4
-    for _ in range(int.from_bytes(table[FULL : FULL + 4])):
+    place = FULL_HEADER + 4
+    for _ in range(int.from_bytes(table[FULL_HEADER : FULL_HEADER + 4])):
         number, associations = struct.unpack_from(">HB", table, place)
         own = table[place + 3 : place + 3 + associations]
         if number == primary:
@@ -101,4 +103,4 @@ def _with_properties(content: bytes, primary: int, properties: list[bytes]) -> b
             )
         entries += struct.pack(">HB", number, len(own)) + own
         place += 3 + associations
-    return make_box(b"ipco", known, *properties) + make_box(b"ipma", table[: FULL + 4], bytes(entries))
+    return make_box(b"ipco", known, *properties) + make_box(b"ipma", table[: FULL_HEADER + 4], bytes(entries))

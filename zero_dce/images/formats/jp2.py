@@ -10,7 +10,7 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import icc_space
-from zero_dce.images.formats.bmff import Box, first_box, make_box, read_boxes
+from zero_dce.images.formats.bmff import FileBox, first_box, make_box, read_boxes
 from zero_dce.images.formats.depth import cut_depth, fill_depth
 from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content
@@ -52,7 +52,7 @@ class Jp2Kept:
         lossless: whether every number is kept.
     """
 
-    boxes: tuple[Box, ...]
+    boxes: tuple[FileBox, ...]
     colour: bytes
     resolution: bytes
     alpha: int
@@ -199,30 +199,30 @@ def _enumerated(number: int) -> bytes:
     return b"\1\0\0" + number.to_bytes(4)
 
 
-def _meaning_of_alpha(header: list[Box]) -> int:
+def _meaning_of_alpha(header: list[FileBox]) -> int:
     """Return the meaning of a channel beside colour; it is alpha where nothing is said."""
     content = first_box(header, b"cdef") or b""
     meanings = [int.from_bytes(content[at : at + 2]) for at in range(4, len(content), 6)]
     return MULTIPLIED if MULTIPLIED in meanings else OPACITY
 
 
-def _exif(box: Box) -> bytes:
+def _exif(box: FileBox) -> bytes:
     return box.content[len(EXIF_UUID) :].removeprefix(EXIF_PREFIX)
 
 
-def _with_exif(box: Box, exif: bytes) -> Box:
+def _with_exif(box: FileBox, exif: bytes) -> FileBox:
     """Return a box with another EXIF block, if it is one of EXIF."""
-    return Box(box.kind, EXIF_UUID + exif) if box.content.startswith(EXIF_UUID) else box
+    return FileBox(box.kind, EXIF_UUID + exif) if box.content.startswith(EXIF_UUID) else box
 
 
-def _cleaned(box: Box) -> Box:
+def _cleaned(box: FileBox) -> FileBox:
     """Return a box without what is about the old pixels."""
     if box.content.startswith(XMP_UUID):
-        return Box(box.kind, XMP_UUID + drop_announcements(box.content[len(XMP_UUID) :]))
+        return FileBox(box.kind, XMP_UUID + drop_announcements(box.content[len(XMP_UUID) :]))
     return _with_exif(box, drop_thumbnail(_exif(box)))
 
 
-def _notices(boxes: list[Box]) -> list[str]:
+def _notices(boxes: list[FileBox]) -> list[str]:
     notices = []
     if any(announces_gain_map(box.content) for box in boxes if box.content.startswith(XMP_UUID)):
         notices.append(GAIN_MAP_NOTICE)

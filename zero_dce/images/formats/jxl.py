@@ -12,12 +12,12 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.coded_space import CodedSpace
-from zero_dce.images.formats.bmff import Box, first_box, make_box, read_boxes
+from zero_dce.images.formats.bmff import FileBox, first_box, make_box, read_boxes
 from zero_dce.images.formats.cicp import hdr_notice
 from zero_dce.images.formats.convert import in_srgb
 from zero_dce.images.formats.depth import clip_floats, fill_depth
 from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, set_upright
-from zero_dce.images.formats.jxl_header import ALPHA, BLACK, CODESTREAM, JxlHeader, read_jxl_header
+from zero_dce.images.formats.jxl_header import ALPHA, BLACK_INK, CODESTREAM, JxlHeader, read_jxl_header
 from zero_dce.images.formats.jxl_write import (
     GREY_COLOURS,
     SIGNATURE_BOX,
@@ -102,7 +102,7 @@ def read_jxl(stream: BinaryIO, check_size: CheckSize) -> Content:
     codestream = join_codestream(file)
     header = read_jxl_header(codestream)
     check_size(header.width, header.height)
-    if BLACK in header.extra:
+    if BLACK_INK in header.extra:
         raise ValueError("it is of CMYK, which is not read in JPEG XL: convert it to RGB first")
     pixels, notices = _decode(file, header)
     exif, xmp = _metadata(boxes, b"Exif"), _metadata(boxes, b"xml ")
@@ -161,7 +161,7 @@ def _converted(pixels: PixelArray, header: JxlHeader, space: CodedSpace | None) 
     return converted / np.float32(65535) if header.floating else converted
 
 
-def _metadata(boxes: list[Box], kind: bytes) -> bytes:
+def _metadata(boxes: list[FileBox], kind: bytes) -> bytes:
     """Return the content of a box, which may be compressed with Brotli; empty where there is none."""
     plain = first_box(boxes, kind)
     if plain is not None:
@@ -174,7 +174,7 @@ def _metadata(boxes: list[Box], kind: bytes) -> bytes:
     return b""
 
 
-def _notices(boxes: list[Box], xmp: bytes, header: JxlHeader) -> list[str]:
+def _notices(boxes: list[FileBox], xmp: bytes, header: JxlHeader) -> list[str]:
     notices = ["several frames: the first is taken"] if header.animated else []
     if announces_gain_map(xmp) or first_box(boxes, b"jhgm") is not None:
         notices.append(GAIN_MAP_NOTICE)

@@ -25,7 +25,7 @@ RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7
 Distribution = tuple[tuple[int, int], tuple[int, int], tuple[int, int], tuple[int, int]]
 SIDE: Distribution = ((9, 1), (13, 1), (18, 1), (30, 1))
 ENUM: Distribution = ((0, 0), (0, 1), (4, 2), (6, 18))
-ALPHA, SPOT_COLOUR, BLACK, BAYER = 0, 2, 3, 5
+ALPHA, SPOT_COLOUR, BLACK_INK, BAYER = 0, 2, 3, 5
 GREY, XYB, UNKNOWN_COLOURS = 1, 2, 3
 WHITES = {1: D65, 10: (1 / 3, 1 / 3), 11: (0.314, 0.351)}
 # The numbers of primaries and curves are those of H.273, but for that of P3.
