@@ -240,3 +240,14 @@ def test_pictures_whose_readers_are_not_installed_are_told(tmp_path: Path, monke
         "passed over 1 .heic, 1 .hif: pip install 'zero-dce-lightning[heif]' reads them",
         "passed over 1 .dng: pip install 'zero-dce-lightning[raw]' reads them",
     ]
+
+
+def test_a_raw_file_and_its_jpeg_are_one_scene(tmp_path: Path) -> None:
+    """Else one could be trained on, and the other tested."""
+    for name in ("1.dng", "1.jpg", "2.jpg"):
+        (tmp_path / name).touch()
+    assert [(entry.path, entry.scene) for entry in find_folder(tmp_path).entries] == [
+        ("1.dng", "1.dng"),
+        ("1.jpg", "1.dng"),
+        ("2.jpg", "2.jpg"),
+    ]

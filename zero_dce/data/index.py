@@ -108,7 +108,8 @@ def find_sice(root: Path) -> Index:
 def find_folder(root: Path) -> Index:
     """List every image below a folder, in natural order.
 
-    Each image counts as a scene of its own, but an image and its reference in ``pairs.csv`` are one scene.
+    Each image counts as a scene of its own, but an image and its reference in ``pairs.csv`` are one scene, and so are
+    files of one name and different suffixes, as of a camera that writes a raw file and a JPEG.
 
     Raises:
         FileNotFoundError: if the folder does not exist or holds no images.
@@ -121,7 +122,11 @@ def find_folder(root: Path) -> Index:
             f"no images in {root}: expected files ending in {', '.join(sorted(picture_suffixes()))}"
         )
     pairs = read_pairs(root)
-    entries = [Frame(path, scene=pairs.get(path, path)) for path in files]
+    # The first file of a name stands for all.
+    first: dict[str, str] = {}
+    for path in files:
+        first.setdefault(posixpath.splitext(path)[0], path)
+    entries = [Frame(path, scene=pairs.get(path, first[posixpath.splitext(path)[0]])) for path in files]
     return Index(entries, {}, pairs, unreadable, passed_over)
 
 

@@ -105,7 +105,10 @@ def turn(pixels: PixelArray, orientation: int) -> PixelArray:
 
 
 def narrow(pixels: PixelArray) -> PixelArray:
-    """Round uint16 to uint8."""
+    """Round uint16, or floats in [0, 1], to uint8."""
+    if pixels.dtype.kind == "f":
+        rounded: PixelArray = np.rint(pixels * 255).astype(np.uint8)
+        return rounded
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 

@@ -29,10 +29,13 @@ def test_what_a_damaged_file_has_beyond_its_bits_is_white() -> None:
 
 
 def test_floats_outside_their_range() -> None:
-    numbers = np.array([[-0.5, 0.25], [1.5, np.nan], [np.inf, -np.inf], [0, 1]])
+    numbers = np.array([[-0.5, 0.25], [1.5, np.nan], [np.inf, -np.inf], *[[0, 1]] * 4])
     clipped, notice = clip_floats(numbers)
-    assert clipped.tolist() == [[0, 0.25], [1, 0], [1, 0], [0, 1]]
+    assert clipped.tolist() == [[0, 0.25], [1, 0], [1, 0], *[[0, 1]] * 4]
     assert clipped.dtype == np.float32
     assert notice is not None
-    assert notice.startswith("62 % of its floating-point numbers are not in [0, 1]")
+    # 5 of 14.
+    assert notice.startswith("36 % of its floating-point numbers are not in [0, 1]")
     assert clip_floats(numbers[3:])[1] is None
+    with pytest.raises(ValueError, match=r"most of its floating-point numbers are not in \[0, 1\]"):
+        clip_floats(numbers * 255)

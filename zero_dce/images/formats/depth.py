@@ -35,7 +35,11 @@ def to_8_bits(pixels: PixelArray) -> PixelArray:
 
 
 def clip_floats(pixels: PixelArray) -> tuple[PixelArray, str | None]:
-    """Return floating-point numbers as float32 in [0, 1], and a notice where there were others."""
+    """Return floating-point numbers as float32 in [0, 1], and a notice where there were others.
+
+    Raises:
+        ValueError: if these are more than half: the numbers have another range, such as to 255.
+    """
     clipped = np.empty(pixels.shape, np.float32)
     outside = 0
     for top in range(0, len(pixels), ROWS_SCALED_AT_ONCE):
@@ -45,6 +49,11 @@ def clip_floats(pixels: PixelArray) -> tuple[PixelArray, str | None]:
         clipped[top : top + ROWS_SCALED_AT_ONCE] = np.nan_to_num(rows, nan=0.0).clip(0, 1)
     if not outside:
         return clipped, None
+    if outside > pixels.size / 2:
+        raise ValueError(
+            "most of its floating-point numbers are not in [0, 1], so that their range is not known: divide them by "
+            "the one that means white"
+        )
     share = 100 * outside / pixels.size
     return clipped, (
         f"{share:.2g} % of its floating-point numbers are not in [0, 1]: those above are taken as 1, white, all others "
