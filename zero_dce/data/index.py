@@ -126,7 +126,8 @@ def find_folder(root: Path) -> Index:
     first: dict[str, str] = {}
     for path in files:
         first.setdefault(posixpath.splitext(path)[0], path)
-    entries = [Frame(path, scene=pairs.get(path, first[posixpath.splitext(path)[0]])) for path in files]
+    scenes = {path: pairs.get(path, path) for path in files}
+    entries = [Frame(path, first.get(posixpath.splitext(scene)[0], scene)) for path, scene in scenes.items()]
     return Index(entries, {}, pairs, unreadable, passed_over)
 
 

@@ -175,7 +175,7 @@ def identify(stream: BinaryIO, suffix: str) -> str:
     if format_ == "RAW":
         raise ValueError("a raw file: name it as its camera does, such as .cr3, .raf, .orf or .rw2")
     if not format_:
-        raise ValueError(f"not a {', '.join(PICTURE_FORMATS)} file")
+        raise ValueError(f"not a file of {', '.join(PICTURE_FORMATS)}")
     return format_
 
 

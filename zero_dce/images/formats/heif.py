@@ -18,13 +18,11 @@ from zero_dce.images.formats.cicp import UNSPECIFIED, nclx_space
 from zero_dce.images.formats.convert import in_srgb
 from zero_dce.images.formats.depth import cut_depth, fill_depth
 from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, set_upright
-from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions
+from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.tiff import tiff_kept
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements, set_xmp_upright
 from zero_dce.images.suffixes import require_reader
 
-# The encoder takes no longer sides than its own code does.
-LONGEST_HEIC_SIDE = 16384
 # Apple's name of an auxiliary picture that is a gain map ends so (urn:com:apple:photo:2020:aux:hdrgainmap).
 GAIN_MAP_AUXILIARY = "hdrgainmap"
 NCLX_NUMBERS = ("color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag")
@@ -69,7 +67,6 @@ class HeifKept:
         """Encode a canvas in its 8 or 16 bits as 8, 10 or 12."""
         import pillow_heif  # slow to import, and only HEIC needs it
 
-        check_dimensions(canvas, "HEIC", LONGEST_HEIC_SIDE)
         pixels = cast("ArrayCanvas", canvas).pixels
         stored = pixels if self.bits == 8 else cut_depth(pixels, self.bits)
         options: dict[str, Any] = {**self.nclx}
