@@ -10,11 +10,8 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from zero_dce.data.index import find_folder, read_pairs_file
-from zero_dce.images.capacity import check_capacity
-from zero_dce.images.decode import Pixels, decode, within
+from zero_dce.images.decode import Pixels, decode, header_size, within
 from zero_dce.terminal import progress_bar
 
 # The network's feature maps of a whole picture take 1.3 GB per million pixels.
@@ -136,6 +133,8 @@ def list_folder(folder: Path, without: str | None = None) -> list[str]:
     index = find_folder(folder)
     for path, reason in index.unreadable.items():
         raise ValueError(f"{folder / path} cannot be searched for pictures: {reason}")
+    for line in index.without_reader():
+        print(f"{folder}: {line}", file=sys.stderr)
     paths = [entry.path for entry in index.entries]
     if without is not None:
         paths = [path for path in paths if not PurePosixPath(path).is_relative_to(without)]
@@ -151,9 +150,7 @@ def check_sizes(pairs: Sequence[Pair], size: MeasuredSize) -> None:
     """
     for pair in pairs:
         try:
-            with pair.image.open("rb") as stream:
-                check_capacity(stream)
-                width, height = _target(size, *Image.open(stream).size)
+            width, height = _target(size, *header_size(pair.image))
         except Exception:
             # On a damaged header Pillow raises errors of many kinds. Decoding the file later says what is wrong.
             continue
