@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize, safe_open
 
 from zero_dce.records.run import CHECKPOINTS, LAST
+from zero_dce.remote_weights import fetch_weights, is_address
 
 # The networks' names in the configuration and in .safetensors files, and their titles in messages.
 DCE_NET, DCE_NET_PP = "zero_dce", "zero_dce_pp"
@@ -61,19 +62,21 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     input channels are swapped here.
 
     Args:
-        path: a checkpoint; a ``.safetensors`` file; the folder that ``python -m zero_dce.review pick`` wrote; or a
-            run's folder, for its last checkpoint. A checkpoint is read by :func:`load_checkpoint`: no code in it can
-            run. A ``.safetensors`` file holds none, and is read without PyTorch.
+        path: a checkpoint; a ``.safetensors`` file; the folder that ``python -m zero_dce.review pick`` wrote; a run's
+            folder, for its last checkpoint; or an address, ``hf://USER/NAME`` or
+            ``wandb://ENTITY/PROJECT/ARTIFACT:ALIAS``, see :func:`~zero_dce.remote_weights.fetch_weights`. A checkpoint
+            is read by :func:`load_checkpoint`: no code in it can run. A ``.safetensors`` file holds none, and is read without PyTorch.
 
     Returns:
         The weights as float32. Those too small to change an output are 0, see :func:`drop_denormals`.
 
     Raises:
-        FileNotFoundError: if there is no such file, or no weights in the folder.
+        OSError: if there is no such file, no weights in the folder, or nothing can be fetched from the address.
+        ModuleNotFoundError: if the address needs a package that is not installed.
         ValueError: if the file is not a checkpoint or holds objects that could run code, its keys are of no known
             layout, it says that it is something else, or a weight is not finite.
     """
-    file = find_file(Path(path))
+    file = find_file(path)
     metadata: dict[str, str] = {}
     if file.suffix == ".safetensors":
         stored, metadata = _read_safetensors(file)
@@ -121,12 +124,15 @@ def drop_denormals(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.abs(values) < np.finfo(np.float32).tiny, np.float32(0), values)
 
 
-def find_file(path: Path) -> Path:
-    """Return the file that weights are read from: the path itself, or a file in that folder.
+def find_file(path: str | os.PathLike[str]) -> Path:
+    """Return the file that weights are read from: the path itself, a file in that folder, or a copy of what is remote.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there is none. Of an address, :func:`~zero_dce.remote_weights.fetch_weights` says why.
     """
+    if is_address(path):
+        return fetch_weights(os.fspath(path), WEIGHTS_FILE).file
+    path = Path(path)
     if path.is_dir():
         for name in (WEIGHTS_FILE, LAST_CHECKPOINT):
             if (path / name).is_file():

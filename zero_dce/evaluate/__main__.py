@@ -25,6 +25,7 @@ from zero_dce.evaluate.pairing import match_folders
 from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
 from zero_dce.exposure.setting import check_exposure, parse_exposure
 from zero_dce.images.denoise import MOST_NOISE_LEVELS
+from zero_dce.remote_weights import path_or_address
 from zero_dce.terminal import errors_as_messages
 
 
@@ -67,7 +68,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m zero_dce.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--weights", type=Path, nargs="+", required=True, metavar="FILE_OR_DIR", help="checkpoints, or folders of runs"
+        "--weights",
+        type=path_or_address,
+        nargs="+",
+        required=True,
+        metavar="FILE_OR_DIR",
+        help="checkpoints, folders of runs, or addresses such as hf://USER/NAME",
     )
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="which picture has which reference; needs --root")
     parser.add_argument("--root", type=Path, metavar="DIR", help="what the paths in --pairs are relative to")

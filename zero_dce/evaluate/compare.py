@@ -20,7 +20,7 @@ from zero_dce.weights import read_weights
 
 
 def compare(
-    weights: Sequence[Path],
+    weights: Sequence[str | Path],
     pictures: PictureSet,
     longest: int | None,
     json: Path | None,
@@ -62,7 +62,7 @@ def compare(
         print(f"\nvalues of each picture: {json}")
 
 
-def load_networks(paths: Sequence[Path], scale_factor: int = 1) -> dict[str, CurveNet]:
+def load_networks(paths: Sequence[str | Path], scale_factor: int = 1) -> dict[str, CurveNet]:
     """Load checkpoints, see :func:`zero_dce.weights.read_weights`; return them by their paths, in the order given.
 
     The scale factor is that of the :class:`zero_dce.networks.DCENetPP` among them.
