@@ -65,7 +65,8 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
         path: a checkpoint; a ``.safetensors`` file; the folder that ``python -m zero_dce.review pick`` wrote; a run's
             folder, for its last checkpoint; or an address, ``hf://USER/NAME`` or
             ``wandb://ENTITY/PROJECT/ARTIFACT:ALIAS``, see :func:`~zero_dce.remote_weights.fetch_weights`. A checkpoint
-            is read by :func:`load_checkpoint`: no code in it can run. A ``.safetensors`` file holds none, and is read without PyTorch.
+            is read by :func:`load_checkpoint`: no code in it can run. A ``.safetensors`` file holds none, and is read
+            without PyTorch.
 
     Returns:
         The weights as float32. Those too small to change an output are 0, see :func:`drop_denormals`.

@@ -157,7 +157,7 @@ def _parser() -> argparse.ArgumentParser:
         type=path_or_address,
         default=TRAINED,
         metavar="FILE_OR_DIR",
-        help="a checkpoint, a .safetensors file, a picked or a run's folder, hf://USER/NAME; default: the package's own",
+        help="a checkpoint, a .safetensors file, a picked or a run's folder, hf://USER/NAME; default: this package's",
     )
     parser.add_argument(
         "--mode", choices=ENHANCER_MODES, help="fast: curves learned from some tiles; default: exact, for video fast"
