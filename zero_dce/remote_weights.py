@@ -82,6 +82,8 @@ def _fetch_from_hub(address: str, default: str) -> RemoteWeights:
     hub = import_hub(address)
     try:
         place = hub.parse_hf_uri(address)
+        if ".." in place.path_in_repo.split("/"):
+            raise ValueError("a file's path leads out of the repository")
     except ValueError as error:
         raise ValueError(f"{address} is no address of weights; expected {HUB_FORM} ({error})") from error
     if place.type != "model":
@@ -102,6 +104,7 @@ def import_hub(purpose: str) -> Any:
     """Import huggingface_hub, or raise ModuleNotFoundError that says what needs it."""
     try:
         import huggingface_hub.errors
+        import huggingface_hub.utils
     except ModuleNotFoundError as error:
         raise ModuleNotFoundError(f"{purpose} needs huggingface_hub: pip install 'zero-dce-lightning[hub]'") from error
     return huggingface_hub
@@ -118,7 +121,7 @@ def _ask_hub(hub: Any, address: str, where: dict[str, Any], cached: str | None) 
                 f"(at most {MOST_MEGABYTES}): is it another model?"
             )
         return str(hub.hf_hub_download(**where))
-    except hub.errors.EntryNotFoundError as error:
+    except hub.errors.RemoteEntryNotFoundError as error:
         raise FileNotFoundError(f"{address}: {_list_weights(hub, where)}") from error
     except (hub.errors.HTTPError, OSError) as error:
         told = explain_hub_error(address, error)
@@ -136,6 +139,9 @@ def explain_hub_error(what: str, error: Exception) -> OSError:
     """
     from huggingface_hub import constants, errors
 
+    if isinstance(error, errors.LocalEntryNotFoundError) and isinstance(error.__cause__, Exception):
+        # The connection broke off between the two questions.
+        error = error.__cause__
     response = getattr(error, "response", None)
     status = getattr(response, "status_code", None)
     if isinstance(error, errors.GatedRepoError):

@@ -12,9 +12,12 @@ from zero_dce.records.run import SAMPLES
 from zero_dce.remote_weights import import_hub
 from zero_dce.review.pick import CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE
 from zero_dce.review.published import PickedFolder, hide_paths
-from zero_dce.weights import DCE_NET, DCE_NET_PP, TITLES, WEIGHTS_FILE
+from zero_dce.weights import DCE_NET, DCE_NET_PP, WEIGHTS_FILE
 
-PAPERS = {DCE_NET: "https://arxiv.org/abs/2001.06826", DCE_NET_PP: "https://arxiv.org/abs/2103.00860"}
+NAMES = {
+    DCE_NET: "DCE-Net of [Zero-DCE](https://arxiv.org/abs/2001.06826)",
+    DCE_NET_PP: "The network of [Zero-DCE++](https://arxiv.org/abs/2103.00860)",
+}
 TAGS = ["low-light-image-enhancement", "image-enhancement", "zero-dce", "computational-photography"]
 SICE_TERMS = (
     "its authors offer it for research: before any other use, ask whether weights trained on it may serve for that"
@@ -25,9 +28,7 @@ DATA = {
     "embedded": "the sample inside the package: exposure sequences rendered from 15 freely licensed photographs. It is "
     "there to try the package with, and too small for weights that are of use",
 }
-OTHER_DATA = (
-    "a folder of pictures that is not published; the package knows nothing of what they show or of their licences"
-)
+OTHER_DATA = "a folder of pictures that is not published; nothing is known here of what they show, or of their licences"
 MEASURES = {
     "psnr_gain": "by how many dB dark pictures came nearer to their references",
     "psnr": "PSNR against the references, in dB",
@@ -60,12 +61,11 @@ def model_card(picked: PickedFolder, repository: str, licence: str, with_picture
     Raises:
         ModuleNotFoundError: if huggingface_hub is not installed.
     """
-    title = TITLES[picked.network]
     parts = [
         f"---\n{_metadata(picked, licence)}\n---",
         f"# {repository.partition('/')[2]}",
-        f"{title} of [{title.replace('DCE-Net', 'Zero-DCE')}]({PAPERS[picked.network]}), {picked.parameters:,} "
-        "parameters, which brightens dark photographs. It was trained and picked with `zero-dce-lightning`.",
+        f"{NAMES[picked.network]}, {picked.parameters:,} parameters, which brightens dark photographs. It was trained "
+        "and picked with `zero-dce-lightning`.",
         _warn_of_sample(picked),
         _show_pictures(picked) if with_pictures else "",
         _say_use(picked, repository),

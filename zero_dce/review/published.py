@@ -29,6 +29,7 @@ BEGINS = r"(?:/(?=[^/\s])|~[\w.-]*[/\\]|\.\.[/\\]|[A-Za-z]:[\\/](?!/)|\\\\)"
 # Alone, or as the value of an override in a run's name.
 PATHS = re.compile(rf"^{BEGINS}.*|(?<=[=\s,\"'(\[]){BEGINS}[^,\"'\])]*", re.DOTALL)
 HIDDEN = "[a path]"
+NEEDED = (WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE)
 
 
 @dataclass(frozen=True)
@@ -61,9 +62,7 @@ def read_picked(folder: Path) -> PickedFolder:
         FileNotFoundError: if it is no such folder.
         ValueError: if what is in it is damaged.
     """
-    missing = [
-        name for name in (WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE) if not (folder / name).is_file()
-    ]
+    missing = [name for name in NEEDED if not (folder / name).is_file()]
     if missing:
         raise FileNotFoundError(
             f"{folder} is no picked folder, it has no {' and no '.join(missing)}; expected what "

@@ -1,4 +1,4 @@
-"""Publish a picked checkpoint on the Hugging Face Hub: its weights, a model card, measures and sample pictures.
+"""Publish a picked checkpoint on the Hugging Face Hub: weights, model card, measures, sample pictures.
 
 ``zero-dce push PICKED_DIR USER/NAME --license ID``. Others then give ``hf://USER/NAME`` wherever weights are taken.
 Look first: ``--dry-run DIR`` writes what would be published, and needs neither login nor network.
@@ -21,8 +21,8 @@ from zero_dce.review.published import CARD_FILE, PUBLISHED, PickedFolder, read_p
 
 LICENCES = "https://huggingface.co/docs/hub/repositories-licenses"
 WHY_LICENCE = (
-    "without a licence nobody may use the weights, and only you know what the data allows: of your own photographs what "
-    "you like, as mit or cc-by-4.0; of SICE, which is for research, a licence such as cc-by-nc-4.0"
+    "without a licence nobody may use the weights, and only you know what the data allows: of your own photographs "
+    "what you like, as mit or cc-by-4.0; of SICE, which is for research, a licence such as cc-by-nc-4.0"
 )
 
 
@@ -45,7 +45,7 @@ def run(options: argparse.Namespace) -> None:
         ModuleNotFoundError: if huggingface_hub is not installed.
     """
     hub = import_hub("zero-dce push")
-    check_repository(options.repository)
+    check_repository(hub, options.repository)
     picked = read_picked(options.picked)
     licence = ask_licence(options.license)
     with_pictures = not options.no_pictures
@@ -68,14 +68,12 @@ def _title(picked: PickedFolder) -> str:
     return f"run {picked.origin['run']} at step {picked.origin['step']}"
 
 
-def check_repository(name: str) -> None:
+def check_repository(hub: Any, name: str) -> None:
     """Raise ValueError unless this is a name that the Hub can have, USER/NAME."""
-    from huggingface_hub.utils import validate_repo_id
-
     try:
         if name.count("/") != 1:
             raise ValueError("one slash is between the user and the name")
-        validate_repo_id(name)
+        hub.utils.validate_repo_id(name)
     except ValueError as error:
         raise ValueError(f"{name} is no name of a repository; expected USER/NAME, as in me/night ({error})") from error
 
@@ -101,9 +99,7 @@ def ask_licence(given: str | None) -> str:
 def _write_draft(picked: PickedFolder, card: str, with_pictures: bool, folder: Path) -> None:
     found = {part.name for part in folder.iterdir()} if folder.is_dir() else set()
     if folder.is_file() or (found and CARD_FILE not in found) or found - PUBLISHED:
-        raise FileExistsError(
-            f"--dry-run {folder} holds something else: give a new folder, or one of an earlier --dry-run"
-        )
+        raise FileExistsError(f"--dry-run {folder} holds something else: give a new folder, or that of an earlier one")
     with atomic_folder(folder.resolve()) as unfinished:
         write_published(picked, card, with_pictures, unfinished)
     print(f"Nothing is published. It would be what is in {folder}; its page is {folder / CARD_FILE}")
@@ -130,7 +126,7 @@ def publish(hub: Any, folder: Path, repository: str, private: bool, title: str) 
         operations = [hub.CommitOperationDelete(name) for name in sorted(earlier - names.keys())]
         operations += [hub.CommitOperationAdd(name, file) for name, file in names.items()]
         api.create_commit(repository, operations, commit_message=f"Publish {title}")
-    except hub.errors.HTTPError as error:
+    except (hub.errors.HTTPError, hub.errors.OfflineModeIsEnabled) as error:
         raise explain_hub_error(what, error) from error
     except ValueError as error:
         raise ValueError(f"{what}: {' '.join(str(error).split())}") from error
