@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import logging
+import os
+import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,10 +18,11 @@ import torch
 
 import zero_dce
 from tests.helpers.hub_server import HubServer, environment, serve_hub, use_here
-from tests.helpers.processes import exit_code, run_module, start_function
+from tests.helpers.wandb_artifacts import Artifact
+from tests.helpers.wandb_server import KEY, PROJECT, Server, serve
 from zero_dce.networks import DCENet, save_weights
 from zero_dce.remote_weights import RemoteWeights, fetch_weights, is_address, path_or_address
-from zero_dce.weights import WEIGHTS_FILE, find_file, read_weights
+from zero_dce.weights import WEIGHTS_FILE, read_weights
 
 PHOTO = np.random.default_rng(0).integers(0, 60, (24, 40, 3), dtype=np.uint8)
 
@@ -61,8 +67,6 @@ def test_what_is_an_address() -> None:
 def test_the_file_arrives_byte_for_byte_and_pinned(large: bool, hub: HubServer, weights: bytes) -> None:
     repository = hub.add("me/night", {WEIGHTS_FILE: weights})
     if large:
-        import hashlib
-
         hub.stored[hashlib.sha256(weights).hexdigest()] = weights
     got = fetch("hf://me/night")
     assert got.file.read_bytes() == weights
@@ -107,7 +111,9 @@ def test_a_checkpoint_is_read_where_it_is_named_and_runs_no_code(hub: HubServer,
     assert np.array_equal(state["e_conv1.bias"], network.e_conv1.bias.detach().numpy())
     with pytest.raises(ValueError, match="could run any code"):
         read_weights("hf://me/night/b.pth")
-    with pytest.raises(FileNotFoundError, match=r"no file weights.safetensors; it has a.pth, b.pth: hf://me/night/a.pth"):
+    with pytest.raises(
+        FileNotFoundError, match=r"no file weights.safetensors; it has a.pth, b.pth: hf://me/night/a.pth"
+    ):
         fetch("hf://me/night")
 
 
@@ -163,14 +169,29 @@ def test_out_of_reach_and_no_copy(
 @pytest.mark.parametrize(
     ("address", "token", "error", "message"),
     [
-        ("hf://me/nigth", None, FileNotFoundError, "there is no such repository at http.*or it is private.*hf auth login"),
+        (
+            "hf://me/nigth",
+            None,
+            FileNotFoundError,
+            "there is no such repository at http.*or it is private.*hf auth login",
+        ),
         ("hf://me/nigth", "hf_me", FileNotFoundError, "there is no such repository at"),
-        ("hf://me/secret", None, FileNotFoundError, "or it is private: correct the name, or log in with `hf auth login`"),
+        (
+            "hf://me/secret",
+            None,
+            FileNotFoundError,
+            "or it is private: correct the name, or log in with `hf auth login`",
+        ),
         ("hf://me/secret", "hf_other", FileNotFoundError, "or it is private"),
         ("hf://me/night", "hf_wrong", PermissionError, "refuses it .status 401: Invalid credentials.*hf auth login"),
         ("hf://me/gated", "hf_other", PermissionError, "access has to be asked for"),
         ("hf://me/night@v9", None, FileNotFoundError, "no such revision"),
-        ("hf://me/night/best.safetensors", None, FileNotFoundError, "no file best.safetensors; it has weights.safetensors"),
+        (
+            "hf://me/night/best.safetensors",
+            None,
+            FileNotFoundError,
+            "no file best.safetensors; it has weights.safetensors",
+        ),
         ("hf://me/empty", None, FileNotFoundError, "no file weights.safetensors; it holds no weights at all"),
     ],
 )
@@ -204,7 +225,15 @@ def test_a_private_repository_with_its_owners_login(
 
 @pytest.mark.parametrize(
     "address",
-    ["hf://night", "hf://", "hf:/me/night", "hf://me/night@", "hf://datasets/me/night", "hf://me/ni ght", "hf://me/night/../x"],
+    [
+        "hf://night",
+        "hf://",
+        "hf:/me/night",
+        "hf://me/night@",
+        "hf://datasets/me/night",
+        "hf://me/ni ght",
+        "hf://me/night/../x",
+    ],
 )
 def test_a_malformed_address_says_what_was_expected(address: str, hub: HubServer) -> None:
     with pytest.raises((ValueError, FileNotFoundError)) as told:
@@ -223,13 +252,10 @@ def test_a_file_that_is_no_such_network_is_not_fetched(hub: HubServer) -> None:
 
 def test_without_the_package(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
-    with pytest.raises(ModuleNotFoundError, match=r"hf://me/night needs huggingface_hub: pip install 'zero-dce-lightning\[hub"):
+    with pytest.raises(
+        ModuleNotFoundError, match=r"hf://me/night needs huggingface_hub: pip install 'zero-dce-lightning\[hub"
+    ):
         fetch("hf://me/night")
-
-
-def fetch_there(address: str, target: Path) -> None:
-    """In a process of its own."""
-    target.write_bytes(find_file(address).read_bytes())
 
 
 @pytest.mark.slow
@@ -239,12 +265,120 @@ def test_of_several_processes_one_fetches(
     hub.add("me/night", {WEIGHTS_FILE: weights})
     for name, value in environment(hub, tmp_path / "theirs").items():
         monkeypatch.setenv(name, value)
-    command = ["-c", "import sys; from zero_dce.weights import find_file; print(find_file('hf://me/night'))"]
-    import subprocess
-
-    both = [subprocess.Popen([sys.executable, *command], stdout=subprocess.PIPE, text=True) for _ in range(3)]
-    files = {process.communicate(timeout=100)[0] for process in both}
-    assert [process.returncode for process in both] == [0, 0, 0]
+    code = "from zero_dce.weights import find_file; print(find_file('hf://me/night'))"
+    processes = [subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) for _ in range(3)]
+    files = {process.communicate(timeout=100)[0] for process in processes}
+    assert [process.returncode for process in processes] == [0, 0, 0]
     (file,) = files
     assert Path(file.strip()).read_bytes() == weights
     assert len(hub.downloads()) == 1
+
+
+@pytest.fixture
+def wandb_server() -> Iterator[Server]:
+    with serve() as running:
+        yield running
+
+
+def add_artifact(server: Server, weights: bytes, *aliases: str) -> None:
+    """Put an artifact on the server as a pick is sent there."""
+    artifact = Artifact("night", "model", "run", PROJECT["name"], [*aliases], {}, committed=True)
+    artifact.files = {WEIGHTS_FILE: weights, "origin.json": b"{}"}
+    digests = {
+        name: base64.b64encode(hashlib.md5(content).digest()).decode() for name, content in artifact.files.items()
+    }
+    artifact.manifest = {
+        "version": 1,
+        "storagePolicy": "wandb-storage-policy-v1",
+        "storagePolicyConfig": {"storageLayout": "V2"},
+        "contents": {name: {"digest": digest, "size": len(artifact.files[name])} for name, digest in digests.items()},
+    }
+    server.artifacts.all.append(artifact)
+
+
+SHOW = """
+import sys
+from zero_dce.remote_weights import fetch_weights
+from zero_dce.terminal import errors_as_messages
+with errors_as_messages():
+    got = fetch_weights(sys.argv[1], "weights.safetensors")
+    print(got.pinned, got.file)
+"""
+
+
+def fetch_from_wandb(
+    server: Server,
+    folder: Path,
+    alias: str = "picked",
+    address: str = "wandb://someone/zero_dce/night",
+    **environment: str,
+) -> subprocess.CompletedProcess[str]:
+    variables = {
+        **os.environ,
+        "WANDB_BASE_URL": server.address,
+        "WANDB_API_KEY": KEY,
+        "HOME": str(folder),
+        "ZERO_DCE_CACHE": str(folder / "cache"),
+        **environment,
+    }
+    command = [sys.executable, "-c", SHOW, f"{address}:{alias}"]
+    return subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, timeout=100, check=False)
+
+
+@pytest.mark.slow
+def test_an_artifact_arrives_pinned_to_its_version(wandb_server: Server, weights: bytes, tmp_path: Path) -> None:
+    other = make_weights(tmp_path, seed=1)
+    add_artifact(wandb_server, weights, "picked")
+    done = fetch_from_wandb(wandb_server, tmp_path)
+    assert done.returncode == 0, done.stderr
+    pinned, file = done.stdout.split()
+    assert pinned == "wandb://someone/zero_dce/night:v0"
+    assert Path(file).read_bytes() == weights
+    assert Path(file).is_relative_to(tmp_path / "cache")
+    assert done.stderr == ""
+    add_artifact(wandb_server, other, "picked")
+    pinned, file = fetch_from_wandb(wandb_server, tmp_path).stdout.split()
+    assert (pinned, Path(file).read_bytes()) == ("wandb://someone/zero_dce/night:v1", other)
+    pinned, file = fetch_from_wandb(wandb_server, tmp_path, "v0").stdout.split()
+    assert Path(file).read_bytes() == weights
+    assert wandb_server.artifacts.given == [WEIGHTS_FILE] * 2, "each version once, and nothing else of the artifact"
+
+
+@pytest.mark.slow
+def test_an_artifact_without_a_network(wandb_server: Server, weights: bytes, tmp_path: Path) -> None:
+    add_artifact(wandb_server, weights, "picked")
+    first = fetch_from_wandb(wandb_server, tmp_path)
+    wandb_server.silent = True
+    again = fetch_from_wandb(wandb_server, tmp_path)
+    assert again.returncode == 0, again.stderr
+    assert again.stdout == first.stdout
+    assert "cannot be reached" in again.stderr
+    assert "The copy of an earlier time is taken: version v0" in again.stderr
+    assert fetch_from_wandb(wandb_server, tmp_path, "v0").stderr == "", "a version needs no network"
+    done = fetch_from_wandb(wandb_server, tmp_path, "step-3")
+    assert done.returncode == 1
+    assert done.stderr.startswith("wandb://someone/zero_dce/night:step-3: W&B at http://127")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("address", "key", "message"),
+    [
+        ("wandb://someone/zero_dce/dusk", KEY, "W&B does not give it: .*not found"),
+        ("wandb://someone/other/night", KEY, "W&B does not give it: .*not found"),
+        ("wandb://someone/zero_dce/night", "", "W&B has no API key for .*wandb login"),
+    ],
+)
+def test_an_artifact_that_is_not_given(
+    address: str, key: str, message: str, wandb_server: Server, weights: bytes, tmp_path: Path
+) -> None:
+    add_artifact(wandb_server, weights, "picked")
+    done = fetch_from_wandb(wandb_server, tmp_path, address=address, WANDB_API_KEY=key)
+    assert done.returncode == 1
+    assert re.fullmatch(rf"{address}:picked: {message}.*\n", done.stderr), done.stderr
+
+
+@pytest.mark.parametrize("address", ["wandb://someone/night:picked", "wandb://someone/zero_dce/night", "wandb:a/b/c:d"])
+def test_a_malformed_address_of_an_artifact(address: str) -> None:
+    with pytest.raises(ValueError, match=r"expected wandb://ENTITY/PROJECT/ARTIFACT:ALIAS"):
+        fetch(address)

@@ -55,6 +55,7 @@ class HubServer:
         status: if set, every request is answered with it.
         silent: accept connections and never answer.
         large: whether .safetensors files go to the large file storage, as on the real Hub.
+        full: take no large files.
         requests: method and path of each request.
     """
 
@@ -64,6 +65,7 @@ class HubServer:
         self.status: int | None = None
         self.silent = False
         self.large = True
+        self.full = False
         self.requests: list[tuple[str, str]] = []
         self.address = ""
 
@@ -96,7 +98,14 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self._serve()
 
-    do_HEAD = do_POST = do_PUT = do_GET
+    def do_HEAD(self) -> None:
+        self._serve()
+
+    def do_POST(self) -> None:
+        self._serve()
+
+    def do_PUT(self) -> None:
+        self._serve()
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -139,7 +148,9 @@ class _Handler(BaseHTTPRequestHandler):
         repository, user = self.hub.repositories.get(name), self._user()
         if repository is None or (repository.private and user != repository.owner):
             # Without a login, the Hub does not tell one from the other.
-            raise RefusedError(404 if user else 401, X_Error_Code="RepoNotFound", X_Error_Message="Repository not found")
+            raise RefusedError(
+                404 if user else 401, X_Error_Code="RepoNotFound", X_Error_Message="Repository not found"
+            )
         if repository.gated and user != repository.owner:
             raise RefusedError(403, X_Error_Code="GatedRepo", X_Error_Message="Access is restricted")
         if write and user != repository.owner:
@@ -164,14 +175,18 @@ class _Handler(BaseHTTPRequestHandler):
         if name in self.hub.repositories:
             self._reply({"error": "it is there already", "url": f"{self.hub.address}/{name}"}, 409)
             return
-        self.hub.add(name, {".gitattributes": b"*.safetensors filter=lfs"}, private=given.get("visibility") == "private")
+        self.hub.add(
+            name, {".gitattributes": b"*.safetensors filter=lfs"}, private=given.get("visibility") == "private"
+        )
         self._reply({"url": f"{self.hub.address}/{name}"})
 
     def _validate(self, body: bytes) -> None:
         content = json.loads(body)["content"]
         metadata = yaml.safe_load(content.split("---")[1])
         if metadata.get("license") not in LICENCES:
-            self._reply({"errors": [{"message": '"license" must be one of [apache-2.0, mit, ...]'}], "warnings": []}, 400)
+            self._reply(
+                {"errors": [{"message": '"license" must be one of [apache-2.0, mit, ...]'}], "warnings": []}, 400
+            )
             return
         self._reply({"errors": [], "warnings": []})
 
@@ -192,6 +207,8 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _store(self, body: bytes, oid: str) -> None:
         if self.command == "PUT":
+            if self.hub.full:
+                raise RefusedError(403, X_Error_Message="storage is full")
             assert hashlib.sha256(body).hexdigest() == oid
             self.hub.stored[oid] = body
             self._reply({})
@@ -218,21 +235,27 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _tree(self, _: bytes, name: str, revision: str) -> None:
         _, files = self._files(name, revision)
-        self._reply([
-            {"type": "file", "path": path, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
-            for path, content in files.items()
-        ])
+        self._reply(
+            [
+                {"type": "file", "path": path, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
+                for path, content in files.items()
+            ]
+        )
 
     def _describe(self, _: bytes, name: str) -> None:
         repository = self._repository(name)
         siblings = [{"rfilename": path} for path in repository.files]
         sha = repository.refs["main"]
-        self._reply({"_id": "1", "id": name, "modelId": name, "sha": sha, "private": repository.private, "siblings": siblings})
+        self._reply(
+            {"_id": "1", "id": name, "modelId": name, "sha": sha, "private": repository.private, "siblings": siblings}
+        )
 
     def _resolve(self, _: bytes, name: str, revision: str, path: str) -> None:
         commit, files = self._files(name, revision)
         if path not in files:
-            raise RefusedError(404, X_Error_Code="EntryNotFound", X_Error_Message="Entry not found", X_Repo_Commit=commit)
+            raise RefusedError(
+                404, X_Error_Code="EntryNotFound", X_Error_Message="Entry not found", X_Repo_Commit=commit
+            )
         content, headers = files[path], {"X-Repo-Commit": commit}
         digest = hashlib.sha256(content).hexdigest()
         if digest in self.hub.stored:

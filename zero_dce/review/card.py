@@ -68,7 +68,7 @@ def model_card(picked: PickedFolder, repository: str, licence: str, with_picture
         "and picked with `zero-dce-lightning`.",
         _warn_of_sample(picked),
         _show_pictures(picked) if with_pictures else "",
-        _say_use(picked, repository),
+        _say_use(picked, repository, with_pictures),
         _say_reason(picked),
         f"## Measures\n\n{_tell_measures(picked)}",
         f"## Training\n\n{_table(('', ''), _tell_training(picked, licence))}",
@@ -125,8 +125,8 @@ def _show_pictures(picked: PickedFolder) -> str:
     return f"## Before and after\n\n{how}\n\n{_table(('before', 'after'), rows)}"
 
 
-def _say_use(picked: PickedFolder, repository: str) -> str:
-    off = OmegaConf.select(picked.config, "model.exposure") is None and picked.pictures
+def _say_use(picked: PickedFolder, repository: str, with_pictures: bool) -> str:
+    off = with_pictures and picked.pictures and OmegaConf.select(picked.config, "model.exposure") is None
     hint = ' `exposure="off"` shows the network as it is, as in the pictures above.' if off else ""
     return f"""## Use
 

@@ -25,7 +25,7 @@ PRIVATE_OPTIONS = ("logger", "run_dir", "resume")
 # Paths of the machine that trained, whose checksum and numbers stay.
 PRIVATE_ORIGIN = ("sweep", "checkpoint")
 # How a path begins that leads to a place on one machine: /home, ~/x, ../x, C:\x, \\server.
-BEGINS = r"(?:/(?=[^/\s])|~[\w.-]*[/\\]|\.\.[/\\]|[A-Za-z]:[\\/](?!/)|\\\\)"
+BEGINS = r"(?:file:/+|/(?=[^/\s])|~[\w.-]*[/\\]|\.\.[/\\]|[A-Za-z]:[\\/](?!/)|\\\\)"
 # Alone, or as the value of an override in a run's name.
 PATHS = re.compile(rf"^{BEGINS}.*|(?<=[=\s,\"'(\[]){BEGINS}[^,\"'\])]*", re.DOTALL)
 HIDDEN = "[a path]"

@@ -128,6 +128,10 @@ def publish(hub: Any, folder: Path, repository: str, private: bool, title: str) 
         api.create_commit(repository, operations, commit_message=f"Publish {title}")
     except (hub.errors.HTTPError, hub.errors.OfflineModeIsEnabled) as error:
         raise explain_hub_error(what, error) from error
+    except RuntimeError as error:
+        # So says huggingface_hub that a large file could not be sent.
+        cause = error.__cause__
+        raise explain_hub_error(what, cause if isinstance(cause, Exception) else error) from error
     except ValueError as error:
         raise ValueError(f"{what}: {' '.join(str(error).split())}") from error
     return url
