@@ -21,8 +21,8 @@ from tests.helpers.hub_server import HubServer, environment, serve_hub, use_here
 from tests.helpers.wandb_artifacts import Artifact
 from tests.helpers.wandb_server import KEY, PROJECT, Server, serve
 from zero_dce.networks import DCENet, save_weights
-from zero_dce.remote_weights import RemoteWeights, fetch_weights, is_address, path_or_address
-from zero_dce.weights import WEIGHTS_FILE, read_weights
+from zero_dce.remote_weights import RemoteWeights, fetch_weights
+from zero_dce.weights import WEIGHTS_FILE, is_address, path_or_address, read_weights
 
 PHOTO = np.random.default_rng(0).integers(0, 60, (24, 40, 3), dtype=np.uint8)
 

@@ -22,7 +22,7 @@ COMMANDS = {
 
 
 # Of review, which finds its name where it is.
-SUBCOMMANDS = ("push",)
+OF_REVIEW = ("push",)
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def main() -> None:
         return
     if name not in COMMANDS:
         sys.exit(f"zero-dce: there is no command {name!r}\n{_usage()}")
-    if name not in SUBCOMMANDS:
+    if name not in OF_REVIEW:
         del sys.argv[1]
     import_module(COMMANDS[name][0]).main()
 

@@ -17,17 +17,16 @@ from typing import Any
 from zero_dce.files import cache_folder, read_object, write_json
 
 log = logging.getLogger(__name__)
-HUB, WANDB = "hf:", "wandb:"
 HUB_FORM = "hf://USER/NAME, with @REVISION or /FILE after it where another than the newest weights are meant"
 WANDB_FORM = "wandb://ENTITY/PROJECT/ARTIFACT:ALIAS, as in wandb://someone/zero_dce/night:picked"
 WANDB_ADDRESS = re.compile(r"wandb://([^/:@]+)/([^/:@]+)/([^/:@]+):([^/:@]+)")
 # A version of W&B's is never changed, as an alias is.
 # Which version an alias named when W&B was last reached.
 ALIASES = "aliases.json"
-VERSION = re.compile(r"v\d+")
+ARTIFACT_VERSION = re.compile(r"v\d+")
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # Suffixes of files that can hold weights, for a message.
-SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
+WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
 # A network of this package takes 0.3 MB, and a checkpoint of one 1 MB: what is larger than this is something else.
 MOST_MEGABYTES = 64
 # What a server answers that is down for a while, beside everything from 500 on.
@@ -41,20 +40,6 @@ class RemoteWeights:
 
     file: Path
     pinned: str
-
-
-def is_address(path: str | os.PathLike[str]) -> bool:
-    """Tell whether this is the address of weights and no path; a wrong address is one too.
-
-    >>> is_address("hf://me/night"), is_address("runs/hf/0")
-    (True, False)
-    """
-    return os.fspath(path).startswith((HUB, WANDB))
-
-
-def path_or_address(text: str) -> str | Path:
-    """Return what a command line gives as weights: a path, which would drop a slash of an address, or the address."""
-    return text if is_address(text) else Path(text)
 
 
 @cache
@@ -74,7 +59,7 @@ def fetch_weights(address: str, default: str) -> RemoteWeights:
         ModuleNotFoundError: if the address is on the Hub and huggingface_hub is not installed.
         ValueError: if the address is of another form, or the file is too large to be such weights.
     """
-    fetch = _fetch_from_hub if address.startswith(HUB) else _fetch_from_wandb
+    fetch = _fetch_from_hub if address.startswith("hf:") else _fetch_from_wandb
     return fetch(address, default)
 
 
@@ -174,7 +159,7 @@ def _first_line(error: Exception) -> str:
 def _list_weights(hub: Any, where: dict[str, Any]) -> str:
     """Say which weights a repository has in place of a file that is not there."""
     files = hub.HfApi().list_repo_files(where["repo_id"], revision=where["revision"])
-    there = sorted(name for name in files if name.endswith(SUFFIXES))
+    there = sorted(name for name in files if name.endswith(WEIGHT_SUFFIXES))
     has = f"it has {', '.join(there)}: hf://{where['repo_id']}/{there[0]}" if there else "it holds no weights at all"
     return f"the repository has no file {where['filename']}; {has}"
 
@@ -199,7 +184,7 @@ def _fetch_from_wandb(address: str, default: str) -> RemoteWeights:
 
 def _find_version(address: str, folder: Path, alias: str, name: str) -> str:
     """Return the version that an alias names now, or named when W&B was last reached; its file is in the folder."""
-    if VERSION.fullmatch(alias) and (folder / alias / name).is_file():
+    if ARTIFACT_VERSION.fullmatch(alias) and (folder / alias / name).is_file():
         return alias
     from zero_dce.connection import check_connection
 

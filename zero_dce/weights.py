@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize, safe_open
 
 from zero_dce.records.run import CHECKPOINTS, LAST
-from zero_dce.remote_weights import fetch_weights, is_address
 
 # The networks' names in the configuration and in .safetensors files, and their titles in messages.
 DCE_NET, DCE_NET_PP = "zero_dce", "zero_dce_pp"
@@ -28,6 +27,8 @@ SKIP_LAYERS = ("e_conv5", "e_conv6", "e_conv7")
 MAPS = {DCE_NET: 24, DCE_NET_PP: 3}
 # A picked checkpoint's folder holds only the weights, in this file.
 WEIGHTS_FILE = "weights.safetensors"
+# How addresses of remote weights begin.
+SCHEMES = ("hf:", "wandb:")
 LAST_CHECKPOINT = f"{CHECKPOINTS}/{LAST}"
 # This is written into a .safetensors file, for versions of this package with another format.
 FORMAT_VERSION = "1"
@@ -125,6 +126,20 @@ def drop_denormals(values: NDArray[np.float32]) -> NDArray[np.float32]:
     return np.where(np.abs(values) < np.finfo(np.float32).tiny, np.float32(0), values)
 
 
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Tell whether this is the address of remote weights and no path; a wrong address is one too.
+
+    >>> is_address("hf://me/night"), is_address("runs/hf/0")
+    (True, False)
+    """
+    return os.fspath(path).startswith(SCHEMES)
+
+
+def path_or_address(text: str) -> str | Path:
+    """Return what a command line gives as weights: a path, or an address, of which a path would drop a slash."""
+    return text if is_address(text) else Path(text)
+
+
 def find_file(path: str | os.PathLike[str]) -> Path:
     """Return the file that weights are read from: the path itself, a file in that folder, or a copy of what is remote.
 
@@ -132,6 +147,9 @@ def find_file(path: str | os.PathLike[str]) -> Path:
         FileNotFoundError: if there is none. Of an address, :func:`~zero_dce.remote_weights.fetch_weights` says why.
     """
     if is_address(path):
+        # Few weights are remote.
+        from zero_dce.remote_weights import fetch_weights
+
         return fetch_weights(os.fspath(path), WEIGHTS_FILE).file
     path = Path(path)
     if path.is_dir():

@@ -30,10 +30,9 @@ from zero_dce.enhance.trained import TRAINED
 from zero_dce.enhance.video import is_clip
 from zero_dce.enhance.video.reel import Reel
 from zero_dce.exposure.setting import parse_exposure
-from zero_dce.remote_weights import path_or_address
 from zero_dce.signals import Interrupted, StopSignals
 from zero_dce.terminal import errors_as_messages, progress_bar
-from zero_dce.weights import read_weights
+from zero_dce.weights import path_or_address, read_weights
 
 # The network sees this far beyond each edge of a tile: a smaller tile would be mostly margin.
 LEAST_TILE = 2 * RECEPTIVE_RADIUS

@@ -25,8 +25,8 @@ from zero_dce.evaluate.pairing import match_folders
 from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
 from zero_dce.exposure.setting import check_exposure, parse_exposure
 from zero_dce.images.denoise import MOST_NOISE_LEVELS
-from zero_dce.remote_weights import path_or_address
 from zero_dce.terminal import errors_as_messages
+from zero_dce.weights import path_or_address
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

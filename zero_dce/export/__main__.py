@@ -46,8 +46,8 @@ from pathlib import Path
 
 from zero_dce.export.formats import FORMATS
 from zero_dce.export.write import export
-from zero_dce.remote_weights import path_or_address
 from zero_dce.terminal import errors_as_messages
+from zero_dce.weights import path_or_address
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

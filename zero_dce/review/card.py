@@ -14,7 +14,7 @@ from zero_dce.review.pick import CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE
 from zero_dce.review.published import PickedFolder, hide_paths
 from zero_dce.weights import DCE_NET, DCE_NET_PP, WEIGHTS_FILE
 
-NAMES = {
+NETWORK_NAMES = {
     DCE_NET: "DCE-Net of [Zero-DCE](https://arxiv.org/abs/2001.06826)",
     DCE_NET_PP: "The network of [Zero-DCE++](https://arxiv.org/abs/2103.00860)",
 }
@@ -29,7 +29,7 @@ DATA = {
     "there to try the package with, and too small for weights that are of use",
 }
 OTHER_DATA = "a folder of pictures that is not published; nothing is known here of what they show, or of their licences"
-MEASURES = {
+MEANINGS = {
     "psnr_gain": "by how many dB dark pictures came nearer to their references",
     "psnr": "PSNR against the references, in dB",
     "psnr_input": "the same of the unchanged pictures",
@@ -64,8 +64,8 @@ def model_card(picked: PickedFolder, repository: str, licence: str, with_picture
     parts = [
         f"---\n{_metadata(picked, licence)}\n---",
         f"# {repository.partition('/')[2]}",
-        f"{NAMES[picked.network]}, {picked.parameters:,} parameters, which brightens dark photographs. It was trained "
-        "and picked with `zero-dce-lightning`.",
+        f"{NETWORK_NAMES[picked.network]}, {picked.parameters:,} parameters, which brightens dark photographs. It was "
+        "trained and picked with `zero-dce-lightning`.",
         _warn_of_sample(picked),
         _show_pictures(picked) if with_pictures else "",
         _say_use(picked, repository, with_pictures),
@@ -157,7 +157,7 @@ def _tell_measures(picked: PickedFolder) -> str:
     validation = picked.measures["val"]
     values = {name.removeprefix("val/"): value for name, value in validation.get("measures", {}).items()}
     rows = []
-    for name, meaning in MEASURES.items():
+    for name, meaning in MEANINGS.items():
         if isinstance(values.get(name), int | float):
             error = values.get("psnr_gain_se") if name == "psnr_gain" else None
             more = f" ± {error:.2g} (standard error)" if isinstance(error, int | float) else ""

@@ -27,8 +27,8 @@ PRIVATE_ORIGIN = ("sweep", "checkpoint")
 # How a path begins that leads to a place on one machine: /home, ~/x, ../x, C:\x, \\server.
 BEGINS = r"(?:file:/+|/(?=[^/\s])|~[\w.-]*[/\\]|\.\.[/\\]|[A-Za-z]:[\\/](?!/)|\\\\)"
 # Alone, or as the value of an override in a run's name.
-PATHS = re.compile(rf"^{BEGINS}.*|(?<=[=\s,\"'(\[]){BEGINS}[^,\"'\])]*", re.DOTALL)
-HIDDEN = "[a path]"
+MACHINE_PATHS = re.compile(rf"^{BEGINS}.*|(?<=[=\s,\"'(\[]){BEGINS}[^,\"'\])]*", re.DOTALL)
+HIDDEN_PATH = "[a path]"
 NEEDED = (WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE)
 
 
@@ -137,4 +137,4 @@ def hide_paths(content: Any) -> Any:
         return {key: hide_paths(value) for key, value in content.items()}
     if isinstance(content, list | tuple):
         return [hide_paths(value) for value in content]
-    return PATHS.sub(HIDDEN, content) if isinstance(content, str) else content
+    return MACHINE_PATHS.sub(HIDDEN_PATH, content) if isinstance(content, str) else content

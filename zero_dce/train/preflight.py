@@ -20,11 +20,10 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from zero_dce.checks import OPTION_VALUES, check_option
 from zero_dce.files import sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
-from zero_dce.remote_weights import fetch_weights, is_address
 from zero_dce.train.configuration import is_launched
 from zero_dce.train.ending import at_end, describe_unknown
 from zero_dce.train.rank import is_first_process, is_requeued
-from zero_dce.weights import WEIGHTS_FILE
+from zero_dce.weights import WEIGHTS_FILE, is_address
 
 if TYPE_CHECKING:
     import lightning as L
@@ -106,6 +105,8 @@ def _check_paths(config: DictConfig) -> None:
             # A resumed run takes its weights from its own checkpoint.
             continue
         if name == "model.weights" and is_address(value):
+            from zero_dce.remote_weights import fetch_weights
+
             # All that follows, the record of the run and its further processes included, is about these weights.
             config.model.weights = fetch_weights(value, WEIGHTS_FILE).pinned
             continue
