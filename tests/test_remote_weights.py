@@ -378,7 +378,9 @@ def test_an_artifact_that_is_not_given(
     assert re.fullmatch(rf"{address}:picked: {message}.*\n", done.stderr), done.stderr
 
 
-@pytest.mark.parametrize("address", ["wandb://someone/night:picked", "wandb://someone/zero_dce/night", "wandb:a/b/c:d"])
+@pytest.mark.parametrize(
+    "address", ["wandb://someone/night:picked", "wandb://someone/zero_dce/night", "wandb:a/b/c:d", "wandb://a/../c:d"]
+)
 def test_a_malformed_address_of_an_artifact(address: str) -> None:
     with pytest.raises(ValueError, match=r"expected wandb://ENTITY/PROJECT/ARTIFACT:ALIAS"):
         fetch(address)

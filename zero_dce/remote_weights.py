@@ -99,16 +99,14 @@ def _ask_hub(hub: Any, address: str, where: dict[str, Any], cached: str | None) 
     """Return the file in the Hub's own cache, fetched where it has changed."""
     try:
         # The download alone would take the copy without a word, and would not say how large the file is.
-        size = hub.get_hf_file_metadata(hub.hf_hub_url(**where)).size or 0
-        if size > MOST_MEGABYTES * 1e6:
-            raise ValueError(
-                f"{address}: {where['filename']} has {size / 1e6:.0f} MB, which no network of this package has "
-                f"(at most {MOST_MEGABYTES}): is it another model?"
-            )
+        _check_size(address, where["filename"], hub.get_hf_file_metadata(hub.hf_hub_url(**where)).size)
         return str(hub.hf_hub_download(**where))
     except hub.errors.RemoteEntryNotFoundError as error:
         raise FileNotFoundError(f"{address}: {_list_weights(hub, where)}") from error
     except (hub.errors.HTTPError, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            # The system's own, such as a full disk.
+            raise
         told = explain_hub_error(address, error)
         if cached is None or not isinstance(told, ConnectionError):
             raise told from error
@@ -116,11 +114,18 @@ def _ask_hub(hub: Any, address: str, where: dict[str, Any], cached: str | None) 
         return cached
 
 
+def _check_size(address: str, name: str, size: int | None) -> None:
+    if (size or 0) > MOST_MEGABYTES * 1e6:
+        raise ValueError(
+            f"{address}: {name} has {(size or 0) / 1e6:.0f} MB, which no network of this package has (at most "
+            f"{MOST_MEGABYTES}): is it another model?"
+        )
+
+
 def explain_hub_error(what: str, error: Exception) -> OSError:
     """Return the error that says in one line why the Hub did not do ``what``.
 
-    It is a ConnectionError where the Hub may do it another time, else a FileNotFoundError or PermissionError; an error
-    of the system, such as a full disk, is returned as it is.
+    It is a ConnectionError where the Hub may do it another time.
     """
     from huggingface_hub import constants, errors
 
@@ -146,8 +151,6 @@ def explain_hub_error(what: str, error: Exception) -> OSError:
         )
     if status is not None and status < 500 and status not in FOR_A_WHILE:
         return OSError(f"{what}: {constants.ENDPOINT} answers {_first_line(error)}")
-    if isinstance(error, OSError) and error.errno is not None:
-        return error
     reason = "HF_HUB_OFFLINE is set" if constants.is_offline_mode() else _first_line(error)
     return ConnectionError(f"{what}: {constants.ENDPOINT} cannot be reached ({reason})")
 
@@ -166,7 +169,7 @@ def _list_weights(hub: Any, where: dict[str, Any]) -> str:
 
 def _fetch_from_wandb(address: str, default: str) -> RemoteWeights:
     match = WANDB_ADDRESS.fullmatch(address)
-    if match is None:
+    if match is None or {".", ".."} & {*match.groups()}:
         raise ValueError(f"{address} is no address of weights; expected {WANDB_FORM}")
     # W&B takes seconds to import.
     import wandb
@@ -213,8 +216,10 @@ def _download_artifact(address: str, folder: Path, name: str) -> str:
         version = str(artifact.version)
         if (folder / version / name).is_file():
             return version
+        entry = artifact.get_entry(name)
+        _check_size(address, name, entry.size)
         with TemporaryDirectory(prefix=".fetching-", dir=folder) as scratch:
-            artifact.get_entry(name).download(scratch, skip_cache=True)
+            entry.download(scratch, skip_cache=True)
             (folder / version).mkdir(exist_ok=True)
             os.replace(Path(scratch, name), folder / version / name)
         return version

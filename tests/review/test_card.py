@@ -109,14 +109,18 @@ def test_measures_are_those_of_the_folder(make: Make) -> None:
     ("source", "said"),
     [
         ("SICE", SICE_TERMS),
-        ("embedded sample, NOT SICE", "too small for weights that are of use"),
+        ("embedded sample, NOT SICE", "results on it are not SICE results"),
         ("folder", "nothing is known here of what they show"),
     ],
 )
 def test_the_data_is_said_honestly(source: str, said: str, make: Make) -> None:
     text = card(make({"data": {"source": source}}))
     assert said in text
-    assert ("not for use.**" in text) == source.startswith("embedded")
+    assert ("**Trained on the small sample" in text) == source.startswith("embedded")
+    assert ("Life by Aitzol Berasategi ([CC BY 4.0](https://creativecommons.org/" in text) == source.startswith(
+        "embedded"
+    )
+    assert "Chelsea the cat" not in text, "CC0 asks for no name"
     assert ("csjcai/SICE" in text) == (source == "SICE")
 
 

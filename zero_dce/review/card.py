@@ -26,7 +26,7 @@ SICE_TERMS = (
 DATA = {
     "SICE": f"[SICE](https://github.com/csjcai/SICE) Part1 (Cai, Gu and Zhang, 2018); {SICE_TERMS}",
     "embedded": "the sample inside the package: exposure sequences rendered from 15 freely licensed photographs. It is "
-    "there to try the package with, and too small for weights that are of use",
+    "there to try the package with; results on it are not SICE results",
 }
 OTHER_DATA = "a folder of pictures that is not published; nothing is known here of what they show, or of their licences"
 MEANINGS = {
@@ -74,6 +74,7 @@ def model_card(picked: PickedFolder, repository: str, licence: str, with_picture
         f"## Training\n\n{_table(('', ''), _tell_training(picked, licence))}",
         f"`{CONFIG_FILE}` has every option, `{MEASURES_FILE}` every measure, `{ORIGIN_FILE}` where the checkpoint came "
         "from; paths of the machine that trained are left out.",
+        _credit_sample(picked),
         "## Limits\n\nNot for measuring, surveillance or evidence: what was lost in black or white does not come back. "
         "Look at your own photographs before you rely on it.",
     ]
@@ -109,7 +110,21 @@ def started_from(picked: PickedFolder) -> str:
 
 def _warn_of_sample(picked: PickedFolder) -> str:
     small = trained_on(picked) == DATA["embedded"]
-    return "**Trained on a small sample, to try the package with: not for use.**" if small else ""
+    return "**Trained on the small sample inside the package, which is there to try it with.**" if small else ""
+
+
+def _credit_sample(picked: PickedFolder) -> str:
+    """Name the authors whose licence asks for it, and what was changed, where the pictures may be theirs."""
+    if trained_on(picked) != DATA["embedded"]:
+        return ""
+    from zero_dce.data.sample import photographs
+
+    named = [
+        f"{row['title']} by {row['author']} ([{row['licence']}]({row['licence_url']}))"
+        for row in photographs()
+        if row["licence"].startswith("CC BY")
+    ]
+    return f"Photographs of the sample under CC BY, here scaled, darkened and enhanced: {', '.join(named)}."
 
 
 def _show_pictures(picked: PickedFolder) -> str:

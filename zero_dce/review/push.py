@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -87,7 +88,8 @@ def ask_licence(given: str | None) -> str:
     licence = given
     if licence is None and sys.stdin.isatty():
         print(f"Which licence? {WHY_LICENCE[0].upper()}{WHY_LICENCE[1:]}. All: {LICENCES}")
-        licence = input("Licence of the weights: ")
+        with suppress(EOFError, KeyboardInterrupt):
+            licence = input("Licence of the weights: ")
     licence = (licence or "").strip().lower()
     if not licence:
         raise ValueError(f"--license is missing: {WHY_LICENCE}. All: {LICENCES}")
