@@ -378,6 +378,23 @@ def test_an_artifact_that_is_not_given(
     assert re.fullmatch(rf"{address}:picked: {message}.*\n", done.stderr), done.stderr
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "size", "message"),
+    [(WEIGHTS_FILE, 65_000_000, "has 65 MB, which no network"), ("model.pth", 10, "the artifact has no file weights")],
+)
+def test_an_artifact_that_is_no_pick(
+    name: str, size: int, message: str, wandb_server: Server, weights: bytes, tmp_path: Path
+) -> None:
+    add_artifact(wandb_server, weights, "picked")
+    contents = wandb_server.artifacts.all[0].manifest["contents"]
+    contents[name] = {**contents.pop(WEIGHTS_FILE), "size": size}
+    done = fetch_from_wandb(wandb_server, tmp_path)
+    assert done.returncode == 1
+    assert message in done.stderr
+    assert not wandb_server.artifacts.given
+
+
 @pytest.mark.parametrize(
     "address", ["wandb://someone/night:picked", "wandb://someone/zero_dce/night", "wandb:a/b/c:d", "wandb://a/../c:d"]
 )

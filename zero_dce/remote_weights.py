@@ -8,6 +8,8 @@ from __future__ import annotations
 import logging
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -68,9 +70,9 @@ def _fetch_from_hub(address: str, default: str) -> RemoteWeights:
     try:
         place = hub.parse_hf_uri(address)
         if ".." in place.path_in_repo.split("/"):
-            raise ValueError("a file's path leads out of the repository")
+            raise ValueError(place.path_in_repo)
     except ValueError as error:
-        raise ValueError(f"{address} is no address of weights; expected {HUB_FORM} ({error})") from error
+        raise ValueError(f"{address} is no address of weights; expected {HUB_FORM}") from error
     if place.type != "model":
         raise ValueError(f"{address} is the address of a {place.type}; expected that of a model: {HUB_FORM}")
     name, revision = place.path_in_repo or default, place.revision or "main"
@@ -209,24 +211,31 @@ def _find_version(address: str, folder: Path, alias: str, name: str) -> str:
 def _download_artifact(address: str, folder: Path, name: str) -> str:
     """Fetch a file of an artifact unless it is there, and return the artifact's version."""
     import wandb
+
+    with _explain_artifact(address, name):
+        artifact = wandb.Api().artifact(address.removeprefix("wandb://"))
+        entry = artifact.get_entry(name)
+    version = str(artifact.version)
+    if (folder / version / name).is_file():
+        return version
+    _check_size(address, name, entry.size)
+    with _explain_artifact(address, name), TemporaryDirectory(prefix=".fetching-", dir=folder) as scratch:
+        entry.download(scratch, skip_cache=True)
+        (folder / version).mkdir(exist_ok=True)
+        os.replace(Path(scratch, name), folder / version / name)
+    return version
+
+
+@contextmanager
+def _explain_artifact(address: str, name: str) -> Iterator[None]:
+    """Raise FileNotFoundError or ConnectionError in place of W&B's own errors."""
+    import wandb
     from requests import RequestException
 
     try:
-        artifact = wandb.Api().artifact(address.removeprefix("wandb://"))
-        version = str(artifact.version)
-        if (folder / version / name).is_file():
-            return version
-        entry = artifact.get_entry(name)
-        _check_size(address, name, entry.size)
-        with TemporaryDirectory(prefix=".fetching-", dir=folder) as scratch:
-            entry.download(scratch, skip_cache=True)
-            (folder / version).mkdir(exist_ok=True)
-            os.replace(Path(scratch, name), folder / version / name)
-        return version
+        yield
     except KeyError as error:
-        raise FileNotFoundError(
-            f"{address}: the artifact has no file {name}; expected one that zero_dce.review pick has sent"
-        ) from error
+        raise FileNotFoundError(f"{address}: the artifact has no file {name}, as a pick that was sent has") from error
     except (wandb.errors.Error, RequestException, ValueError) as error:
         kind = FileNotFoundError if "not found" in str(error) else ConnectionError
         raise kind(f"{address}: W&B does not give it: {_first_line(error)}") from error

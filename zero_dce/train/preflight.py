@@ -105,10 +105,7 @@ def _check_paths(config: DictConfig) -> None:
             # A resumed run takes its weights from its own checkpoint.
             continue
         if name == "model.weights" and is_address(value):
-            from zero_dce.remote_weights import fetch_weights
-
-            # All that follows, the record of the run and its further processes included, is about these weights.
-            config.model.weights = fetch_weights(value, WEIGHTS_FILE).pinned
+            _pin_weights(config, value)
             continue
         if name == "data.split.manifest" and not Path(value).is_absolute():
             # It may also lie in the data's folder.
@@ -120,6 +117,19 @@ def _check_paths(config: DictConfig) -> None:
             if name != "model.weights":
                 what = f"the {'file' if name.endswith('manifest') else 'folder'} {value} does not exist"
             raise FileNotFoundError(f"{name}: {what}")
+
+
+def _pin_weights(config: DictConfig, address: str) -> None:
+    """Fetch remote weights, and replace their address by that of their revision.
+
+    What is recorded of the run is then about these weights, and several processes notice if theirs are of another one.
+    """
+    # Most runs begin with none.
+    from zero_dce.remote_weights import fetch_weights
+
+    # Hydra's log would show each request.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    config.model.weights = fetch_weights(address, WEIGHTS_FILE).pinned
 
 
 def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
