@@ -22,10 +22,10 @@ log = logging.getLogger(__name__)
 HUB_FORM = "hf://USER/NAME, with @REVISION or /FILE after it where another than the newest weights are meant"
 WANDB_FORM = "wandb://ENTITY/PROJECT/ARTIFACT:ALIAS, as in wandb://someone/zero_dce/night:picked"
 WANDB_ADDRESS = re.compile(r"wandb://([^/:@]+)/([^/:@]+)/([^/:@]+):([^/:@]+)")
-# A version of W&B's is never changed, as an alias is.
-# Which version an alias named when W&B was last reached.
-ALIASES = "aliases.json"
+# Unlike an alias, a version of an artifact never changes.
 ARTIFACT_VERSION = re.compile(r"v\d+")
+# Which version each alias named when W&B was last reached.
+ALIASES = "aliases.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # Suffixes of files that can hold weights, for a message.
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")

@@ -129,6 +129,7 @@ def test_the_data_is_said_honestly(source: str, said: str, make: Make) -> None:
     [
         (None, None, None, "untrained weights"),
         ("hf://me/day@main", "hf://me/day@abc/weights.safetensors", "me/day", "`hf://me/day@abc/weights.safetensors`"),
+        ("hf://me/day/best.safetensors", None, "me/day", "`hf://me/day/best.safetensors`"),
         ("wandb://a/b/c:v1", None, None, "`wandb://a/b/c:v1`"),
         ("/home/anna/picked", None, None, "`[a path]`"),
     ],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,8 +12,8 @@ from omegaconf import OmegaConf
 from zero_dce.records.run import SAMPLES
 from zero_dce.remote_weights import import_hub
 from zero_dce.review.pick import CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE
-from zero_dce.review.published import PickedFolder, hide_paths
-from zero_dce.weights import DCE_NET, DCE_NET_PP, WEIGHTS_FILE
+from zero_dce.review.published import HIDDEN_PATH, PickedFolder, hide_paths
+from zero_dce.weights import DCE_NET, DCE_NET_PP, WEIGHTS_FILE, is_address
 
 NETWORK_NAMES = {
     DCE_NET: "DCE-Net of [Zero-DCE](https://arxiv.org/abs/2001.06826)",
@@ -90,13 +91,13 @@ def trained_on(picked: PickedFolder) -> str:
 def _metadata(picked: PickedFolder, licence: str) -> str:
     hub = import_hub("A model card")
     start = started_from(picked)
-    base = start.removeprefix("hf://").partition("@")[0] if start.startswith("hf://") else None
+    base = re.match(r"hf://([^/@]+/[^/@]+)", start)
     data = hub.ModelCardData(
         license=licence,
         library_name="zero-dce-lightning",
         pipeline_tag="image-to-image",
         tags=TAGS,
-        base_model=base,
+        base_model=base[1] if base else None,
     )
     return str(data.to_yaml())
 
@@ -105,7 +106,7 @@ def started_from(picked: PickedFolder) -> str:
     """Return the weights that the training began with, as an address or ``[a path]``; empty if it began untrained."""
     given = picked.origin.get("started_from") or OmegaConf.select(picked.config, "model.weights")
     start = str(given or "")
-    return start if start.startswith(("hf://", "wandb://")) or not start else "[a path]"
+    return start if not start or is_address(start) else HIDDEN_PATH
 
 
 def _warn_of_sample(picked: PickedFolder) -> str:
