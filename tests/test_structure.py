@@ -29,7 +29,8 @@ ALLOWED = {
 # Libraries that whole rooms do without, and who may use them.
 LIBRARIES = {
     "lightning": {"train", "sweep", "module", "step", "data"},
-    "wandb": {"train", "sweep", "review", "connection"},
+    "wandb": {"train", "sweep", "review", "connection", "remote_weights"},
+    "huggingface_hub": {"review", "remote_weights"},
     "hydra": {"train", "sweep", "records"},
 }
 

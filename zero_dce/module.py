@@ -73,7 +73,8 @@ class ZeroDCE(StepModule):
             that the network gives, everywhere.
         pictures_at_once: for how many pictures of a batch the gradient is computed at a time, see
             :func:`zero_dce.step.parts.in_parts`; ``auto`` is what this device is quickest with.
-        weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
+        weights: a checkpoint or an address to start from, see :func:`zero_dce.networks.load_weights`;
+            ``None`` starts untrained.
 
     Raises:
         FileNotFoundError: if the checkpoint to start from does not exist.

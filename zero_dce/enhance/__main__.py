@@ -34,7 +34,7 @@ from zero_dce.exposure.setting import parse_exposure
 from zero_dce.images.formats.files import RAW_RESULTS, result_suffix
 from zero_dce.signals import Interrupted, StopSignals
 from zero_dce.terminal import errors_as_messages, progress_bar
-from zero_dce.weights import read_weights
+from zero_dce.weights import path_or_address, read_weights
 
 # The network sees this far beyond each edge of a tile: a smaller tile would be mostly margin.
 LEAST_TILE = 2 * RECEPTIVE_RADIUS
@@ -157,10 +157,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=_folder, required=True, metavar="DIR", help="a folder; never the input's")
     parser.add_argument(
         "--weights",
-        type=Path,
+        type=path_or_address,
         default=TRAINED,
         metavar="FILE_OR_DIR",
-        help="a checkpoint, a .safetensors file, a picked or a run's folder; default: the package's own",
+        help="a checkpoint, a .safetensors file, a picked or a run's folder, hf://USER/NAME; default: this package's",
     )
     parser.add_argument(
         "--mode", choices=ENHANCER_MODES, help="fast: curves learned from some tiles; default: exact, for video fast"

@@ -31,6 +31,7 @@ from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
 from zero_dce.exposure.setting import check_exposure, parse_exposure
 from zero_dce.images.denoise import MOST_NOISE_LEVELS
 from zero_dce.terminal import errors_as_messages
+from zero_dce.weights import path_or_address
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -80,7 +81,12 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m zero_dce.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--weights", type=Path, nargs="+", required=True, metavar="FILE_OR_DIR", help="checkpoints, or folders of runs"
+        "--weights",
+        type=path_or_address,
+        nargs="+",
+        required=True,
+        metavar="FILE_OR_DIR",
+        help="checkpoints, folders of runs, or addresses such as hf://USER/NAME",
     )
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="which picture has which reference; needs --root")
     parser.add_argument(

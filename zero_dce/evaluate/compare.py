@@ -38,7 +38,7 @@ class Comparison:
         remarks: what a reader of the numbers has to know.
     """
 
-    weights: Sequence[Path]
+    weights: Sequence[str | Path]
     pictures: PictureSet
     size: MeasuredSize = None
     scale_factor: int = 1
@@ -114,7 +114,7 @@ def _write_tables(wanted: Comparison, methods: Sequence[Method], device: torch.d
     write_tables(wanted.tables, methods, measures, caption, [*notes, INTERVALS])
 
 
-def load_networks(paths: Sequence[Path], scale_factor: int = 1) -> dict[str, CurveNet]:
+def load_networks(paths: Sequence[str | Path], scale_factor: int = 1) -> dict[str, CurveNet]:
     """Load checkpoints, see :func:`zero_dce.weights.read_weights`; return them by their paths, in the order given.
 
     The scale factor is that of the :class:`zero_dce.networks.DCENetPP` among them.

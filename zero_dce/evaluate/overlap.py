@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
-from PIL import Image
 
 from zero_dce.data.split import Split
 from zero_dce.evaluate.pictures import Pair, list_folder
 from zero_dce.files import read_object
-from zero_dce.images.decode import decode_within
+from zero_dce.images.decode import decode_within, header_size
 from zero_dce.records.run import CHECKPOINTS, HYDRA, MANIFEST, ORIGIN_FILE
 from zero_dce.records.sweep import read_yaml
 from zero_dce.terminal import progress_bar
+from zero_dce.weights import is_address
 
 # Pictures are compared shrunk to this many pixels on the longer side.
-THUMBNAIL = 64
+COMPARED_SIDE = 64
 
 
 @dataclass(frozen=True)
@@ -53,14 +53,14 @@ class Overlap:
 
 
 def find_overlaps(
-    pairs: Sequence[Pair], training_parts: Mapping[str, Sequence[Path]], weights: Sequence[Path]
+    pairs: Sequence[Pair], training_parts: Mapping[str, Sequence[Path]], weights: Sequence[str | Path]
 ) -> list[Overlap]:
     """Compare test pictures with training sets: those in folders, and those that checkpoints were trained on.
 
     Args:
         pairs: the test pictures.
         training_parts: folders of training pictures, by the name of their data set.
-        weights: checkpoints, see :func:`training_files`.
+        weights: checkpoints, see :func:`training_files`; addresses tell nothing of their training pictures.
 
     Raises:
         ValueError: if a run's record of its training pictures is damaged, or a folder cannot be listed.
@@ -70,7 +70,9 @@ def find_overlaps(
         files = [folder / path for folder in folders for path in list_folder(folder)]
         overlaps.append(find_overlap(pairs, f"{name}'s training part", files))
     for path in weights:
-        trained_on = training_files(path)
+        if is_address(path):
+            continue
+        trained_on = training_files(Path(path))
         if trained_on is not None:
             overlaps.append(find_overlap(pairs, f"the training pictures of {path}", trained_on))
     return overlaps
@@ -131,16 +133,16 @@ def _run_of(weights: Path) -> Path | None:
 def _size_of(file: Path) -> tuple[int, int] | None:
     """Return the sides by their length, as the file's header gives them; ``None`` where it cannot be read."""
     try:
-        with Image.open(file) as picture:
-            return min(picture.size), max(picture.size)
+        width, height = header_size(file)
     except Exception:
         # On a damaged header Pillow raises errors of many kinds.
         return None
+    return min(width, height), max(width, height)
 
 
 def _print_of(file: Path) -> str | None:
     """Return a hash of a picture's pixels, shrunk; ``None`` where it cannot be read."""
     try:
-        return hashlib.sha256(decode_within(file, THUMBNAIL).tobytes()).hexdigest()
+        return hashlib.sha256(decode_within(file, COMPARED_SIDE).tobytes()).hexdigest()
     except (ValueError, MemoryError):
         return None

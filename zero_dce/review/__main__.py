@@ -15,6 +15,7 @@ SUBCOMMANDS = {
     "report": "Write report.html, the page on which a checkpoint is chosen by eye.",
     "serve": "Serve the page while runs go on: it follows them in the browser without being loaded again.",
     "pick": "Keep one checkpoint of a sweep: its weights, configuration, measures and sample pictures, in one folder.",
+    "push": "Publish a picked checkpoint on the Hugging Face Hub: weights, model card, measures, sample pictures.",
     "rank": "Rank checkpoints by the votes that the page saved, as the page did.",
     "dashboard": "Save a W&B workspace of a sweep: sample pictures by step and run, losses and measures.",
 }

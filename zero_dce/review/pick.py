@@ -186,7 +186,7 @@ def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
         "checkpoint_sha256": checksum,
         "note": note,
         "picked_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **{key: environment.get(key) for key in ("versions", "commit", "data_fingerprint")},
+        **{key: environment.get(key) for key in ("versions", "commit", "data_fingerprint", "started_from")},
         # Later parts of a run may have been trained by another version of the code.
         "resumed": [{key: part.get(key) for key in ("versions", "commit")} for part in environment.get("resumed", [])],
     }
