@@ -92,4 +92,4 @@ def _go_offline(config: DictConfig, service: str, error: ConnectionError) -> Non
     if OmegaConf.select(config, "logger.fallback") != "offline":
         raise ConnectionError(f"{error}. logger.fallback=offline trains without it") from error
     log.warning("Training goes on with %s OFFLINE (logger.fallback=offline): %s", service, error)
-    add_tag(config, f"{service} offline fallback")
+    add_tag(config, "offline fallback")

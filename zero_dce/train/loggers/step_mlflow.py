@@ -32,7 +32,7 @@ logging.getLogger("mlflow.store.db.utils").setLevel(logging.WARNING)
 HTTP_SETTINGS = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "20", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2"}
 SECONDS_BETWEEN_TRIES = 60.0
 # What one request may hold, and how long a parameter may be.
-MOST_AT_ONCE, MOST_CHARACTERS = 100, 6000
+MOST_AT_ONCE, LONGEST_PARAMETER = 100, 6000
 # The run's tag with the last step that is there with all of its numbers and pictures.
 LAST_STEP_TAG = "last_step"
 STATUS = {"finished": RunStatus.FINISHED, "interrupted": RunStatus.KILLED, "failed": RunStatus.FAILED}
@@ -118,7 +118,7 @@ class StepMLFlowLogger(StepRows):
             known = self._start()
             new = [(key, value) for key, value in flat(settings).items() if key not in known]
             for at in range(0, len(new), MOST_AT_ONCE):
-                self._log(params=[Param(key, value[:MOST_CHARACTERS]) for key, value in new[at : at + MOST_AT_ONCE]])
+                self._log(params=[Param(key, value[:LONGEST_PARAMETER]) for key, value in new[at : at + MOST_AT_ONCE]])
             self.experiment.log_text(self.version, OmegaConf.to_yaml(OmegaConf.create(settings)), "config.yaml")
         except (MlflowException, OSError) as error:
             raise ConnectionError(

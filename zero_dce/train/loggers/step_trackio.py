@@ -18,7 +18,7 @@ from trackio.sqlite_storage import SQLiteStorage
 
 from zero_dce.train.loggers.tracker import Picture, StepRows, read_id, write_id
 
-LEVELS = {
+ALERT_LEVELS = {
     "finished": trackio.AlertLevel.INFO,
     "interrupted": trackio.AlertLevel.WARN,
     "failed": trackio.AlertLevel.ERROR,
@@ -114,5 +114,5 @@ class StepTrackioLogger(StepRows):
             return
         # Both print what the run's own last lines say.
         with contextlib.redirect_stdout(io.StringIO()):
-            self.experiment.alert(f"run {state}", level=LEVELS[state], step=self._step)
+            self.experiment.alert(f"run {state}", level=ALERT_LEVELS[state], step=self._step)
             self.experiment.finish()  # type: ignore[no-untyped-call]
