@@ -30,6 +30,8 @@ ALLOWED = {
 LIBRARIES = {
     "lightning": {"train", "sweep", "module", "step", "data"},
     "wandb": {"train", "sweep", "review", "connection"},
+    "mlflow": {"train"},
+    "trackio": {"train"},
     "hydra": {"train", "sweep", "records"},
 }
 
@@ -54,6 +56,7 @@ OF_SEVERAL = {
     "structure": "this file",
     "studies": "scripts in sweeps/",
     "sweep.plugins": "hydra_plugins",
+    "train.loggers.wandb_contract": "W&B itself, in the version that is installed",
     "version_before": "what an earlier version has written",
     "zero_dce_pp": "training and enhancing with Zero-DCE++",
 }
