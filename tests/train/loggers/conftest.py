@@ -36,8 +36,9 @@ class Resumed:
 @pytest.fixture(scope="package")
 def resumed(sice: Path, tmp_path_factory: pytest.TempPathFactory) -> Resumed:
     folder = tmp_path_factory.mktemp("several")
-    # Somebody is logged in to Hugging Face, whom Trackio would ask about there.
-    environment = {TRIED_VARIABLE: str(folder / "tried.txt"), "HF_TOKEN": "hf_0123456789"}
+    # Somebody is logged in to Hugging Face, where Trackio would ask who it is, and send runs to.
+    hub = {"HF_TOKEN": "hf_0123456789", "TRACKIO_SPACE_ID": "someone/space", "TRACKIO_SERVER_URL": "http://127.0.0.1:9"}
+    environment = {TRIED_VARIABLE: str(folder / "tried.txt"), **hub}
     options = tiny(sice, "logger=[mlflow,trackio,tensorboard]", "hydra.run.dir=runs/today/0")
     stopped = Command("zero_dce.train", options, folder, environment, stop_at_validation_four)
     assert stopped.wait() == 1, stopped.errors()

@@ -42,6 +42,7 @@ def logger(folder: Path, **options: Any) -> StepMLFlowLogger:
     run = folder / "0"
     run.mkdir(parents=True, exist_ok=True)
     names = {"experiment_name": "grid/today", "run_name": "exp=3", "tags": {"data": "NOT SICE"}}
+    names |= {"parameters": ["seed"], "chosen": []}
     places = {"tracking_uri": "", "save_dir": str(folder / "mlflow"), "id_file": str(run / "mlflow_id.txt")}
     return StepMLFlowLogger(**{**places, **names, **options})
 
@@ -61,7 +62,9 @@ def test_a_resumed_run_is_whole(resumed: Resumed, tmp_path: Path) -> None:
     assert_whole(read_mlflow(client, found.info.run_id, tmp_path), resumed.run, [0, 2, 4, 6])
     assert (found.info.run_name, found.info.status) == ("today", "FINISHED")
     assert client.get_experiment(found.info.experiment_id).name == "runs/today"
-    assert found.data.params["loss.weights.exp"] == "10"
+    assert found.data.params["loss.weights.exp"] == "10.0"
+    assert (found.data.params["data.size"], found.data.params["data"]) == ("16", "sice"), "chosen on the command line"
+    assert len(found.data.params) < 30, "MLflow writes them above each picture"
     assert found.data.params["trainer.max_steps"] == "4", "as the run began"
     text = client.download_artifacts(found.info.run_id, "config.yaml", str(tmp_path))
     assert OmegaConf.load(text).trainer.max_steps == 6
@@ -97,6 +100,7 @@ def test_a_run_that_fails(tmp_path: Path) -> None:
         "_target_": "zero_dce.train.loggers.step_mlflow.StepMLFlowLogger",
         **{"tracking_uri": "", "save_dir": str(tmp_path / "mlflow"), "id_file": str(tmp_path / "0" / "mlflow_id.txt")},
         **{"experiment_name": "a", "run_name": "b", "tags": {"data": "NOT SICE"}},
+        **{"parameters": ["logger.fallback"], "chosen": ["seed=0"]},
     }
     (tmp_path / "0").mkdir()
     config = OmegaConf.create({"logger": {"fallback": "stop", "mlflow": options}, "seed": 0})
@@ -106,14 +110,14 @@ def test_a_run_that_fails(tmp_path: Path) -> None:
         raise ZeroDivisionError
     found = mlflow_run(tmp_path, tmp_path / "0")
     assert found.info.status == "FAILED"
-    assert found.data.params["logger.fallback"] == "stop"
+    assert found.data.params == {"logger.fallback": "stop", "seed": "0"}
     assert steps(tmp_path) == [1]
     assert URI_VARIABLE not in os.environ
 
 
 def test_not_a_number_and_long_parameters(tmp_path: Path) -> None:
-    one = logger(tmp_path)
-    one.log_hyperparams({f"key{number}": "x" * 7000 for number in range(120)})
+    one = logger(tmp_path, parameters=["many"])
+    one.log_hyperparams({"many": {f"key{number}": "x" * 7000 for number in range(120)}})
     one.log_metrics({"train/exp": float("nan"), "val/psnr": float("inf")}, 1)
     one.close("finished")
     assert len(mlflow_run(tmp_path, tmp_path / "0").data.params) == 120

@@ -31,17 +31,6 @@ def server() -> Iterator[Server]:
         yield running
 
 
-def test_online(server: Server, sice: Path, tmp_path: Path) -> None:
-    done = run_apart(tmp_path, *tiny(sice, "logger=wandb_online", "hydra.run.dir=r/0"), **online(server, tmp_path))
-    assert done.returncode == 0, done.stderr
-    (arrived,) = server.runs.values()
-    assert_arrived(arrived, tmp_path / "r" / "0", [0, 2, 4])
-    assert arrived.config["loss"]["weights"]["exp"] == 10
-    assert arrived.config["logger"]["wandb"]["mode"] == "online"
-    assert arrived.tags == ["SICE", "loss-official"]
-    assert arrived.exit_code == 0
-
-
 def stop_in_validation() -> None:
     """In a process of its own: as Ctrl-C at step 4."""
     end = ZeroDCE.on_validation_epoch_end

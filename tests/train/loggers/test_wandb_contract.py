@@ -69,3 +69,5 @@ def test_an_online_run_sends_everything(sice: Path, tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
         (arrived,) = server.runs.values()
         assert_arrived(arrived, tmp_path / "online" / "0", STEPS)
+        assert arrived.config["logger"]["wandb"]["mode"] == "online"
+        assert (arrived.tags, arrived.exit_code) == (["SICE", "loss-official"], 0)

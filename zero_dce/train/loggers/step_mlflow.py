@@ -7,7 +7,7 @@ import os
 import re
 import time
 from argparse import Namespace
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from typing import Any
 # MLflow asks its makers' server for settings of its telemetry when it is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
+from filelock import FileLock
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
@@ -55,6 +56,8 @@ class StepMLFlowLogger(StepRows):
         id_file: keeps the MLflow run's id, so that a resumed run is the same MLflow run.
         experiment_name: of the experiment, which is made if it does not exist.
         run_name: of the run in it.
+        parameters: the options that are the run's parameters, or parts of the configuration.
+        chosen: overrides, whose options are parameters too: ``loss=paper``, ``loss.weights.exp=3``.
         tags: of the run.
     """
 
@@ -67,11 +70,14 @@ class StepMLFlowLogger(StepRows):
         id_file: str,
         experiment_name: str,
         run_name: str,
+        parameters: Sequence[str],
+        chosen: Sequence[str],
         tags: Mapping[str, Any],
     ) -> None:
         super().__init__()
         self.uri, self.folder, self.id_file = find_store(tracking_uri, save_dir), Path(save_dir), Path(id_file)
         self.experiment_name, self.run_name = experiment_name, run_name
+        self.parameters, self.chosen = tuple(parameters), tuple(chosen)
         self.tags = {key: str(value) for key, value in tags.items()}
         self.run_id: str | None = None
         self._client: MlflowClient | None = None
@@ -114,9 +120,11 @@ class StepMLFlowLogger(StepRows):
             os.environ.setdefault(key, value)
         settings = vars(params) if isinstance(params, Namespace) else params
         try:
-            self._client = MlflowClient(self._prepared())
-            known = self._start()
-            new = [(key, value) for key, value in flat(settings).items() if key not in known]
+            with self._alone():
+                self._client = MlflowClient(self.uri)
+                known = self._start()
+            wanted = parameters_of(flat(settings), self.parameters, self.chosen)
+            new = [(key, value) for key, value in wanted.items() if key not in known]
             for at in range(0, len(new), MOST_AT_ONCE):
                 self._log(params=[Param(key, value[:LONGEST_PARAMETER]) for key, value in new[at : at + MOST_AT_ONCE]])
             self.experiment.log_text(self.version, OmegaConf.to_yaml(OmegaConf.create(settings)), "config.yaml")
@@ -150,11 +158,15 @@ class StepMLFlowLogger(StepRows):
                 self._catch_up(self._step if state == "finished" else self._step - 1)
             self.experiment.set_terminated(self.run_id, RunStatus.to_string(STATUS[state]))
 
-    def _prepared(self) -> str:
-        """Make the folder of the store on disk, and return the address."""
-        if self._is_local():
-            self.folder.mkdir(parents=True, exist_ok=True)
-        return self.uri
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Keep other runs out while one makes the store on disk: two that make its tables at once both fail."""
+        if not self._is_local():
+            yield
+            return
+        self.folder.mkdir(parents=True, exist_ok=True)
+        with FileLock(self.folder / "mlflow.lock"):
+            yield
 
     def _is_local(self) -> bool:
         return self.uri == find_store("", str(self.folder))
@@ -222,6 +234,22 @@ class StepMLFlowLogger(StepRows):
             elif not self._quiet_until:
                 log.warning("%s; it is tried again each minute from step %d: %s", where, step, first_line(error))
             self._quiet_until = time.monotonic() + SECONDS_BETWEEN_TRIES
+
+
+def parameters_of(settings: Mapping[str, str], names: Sequence[str], chosen: Sequence[str]) -> dict[str, str]:
+    """Return what of a configuration, as :func:`zero_dce.train.loggers.tracker.flat` has it, a run's parameters are.
+
+    Options are told by their values; a choice of a whole group is told by its name.
+
+    >>> settings = {"seed": "0", "loss.name": "paper", "loss.weights.exp": "3.0"}
+    >>> parameters_of(settings, ["seed"], ["loss=paper", "loss.weights.exp=3", "hydra.run.dir=x", "resume=x"])
+    {'seed': '0', 'loss.weights.exp': '3.0', 'loss': 'paper'}
+    """
+    keys = {override.partition("=")[0].lstrip("+~"): override.partition("=")[2] for override in chosen}
+    named = (*names, *(key for key in keys if key in settings and key != "resume"))
+    options = {key: value for key, value in settings.items() if any(f"{key}.".startswith(f"{n}.") for n in named)}
+    groups = {key.partition(".")[0] for key in settings if "." in key} - {"logger"}
+    return {**options, **{key: value for key, value in keys.items() if key.partition("/")[0] in groups}}
 
 
 def first_line(error: Exception) -> str:
