@@ -100,7 +100,7 @@ def test_a_run_that_fails(tmp_path: Path) -> None:
         "_target_": "zero_dce.train.loggers.step_mlflow.StepMLFlowLogger",
         **{"tracking_uri": "", "save_dir": str(tmp_path / "mlflow"), "id_file": str(tmp_path / "0" / "mlflow_id.txt")},
         **{"experiment_name": "a", "run_name": "b", "tags": {"data": "NOT SICE"}},
-        **{"parameters": ["logger.fallback"], "chosen": ["seed=0"]},
+        **{"parameters": ["logger.fallback"], "chosen": ["seed=0", "callbacks.progress=null"]},
     }
     (tmp_path / "0").mkdir()
     config = OmegaConf.create({"logger": {"fallback": "stop", "mlflow": options}, "seed": 0})

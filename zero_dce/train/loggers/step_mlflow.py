@@ -24,6 +24,7 @@ from omegaconf import OmegaConf
 
 from zero_dce.records.run import Rows
 from zero_dce.train.loggers.mlflow_address import find_store, shown
+from zero_dce.train.loggers.mlflow_parameters import parameters_of
 from zero_dce.train.loggers.tracker import Picture, StepRows, flat, logged_steps, read_id, saved_pictures, write_id
 
 log = logging.getLogger(__name__)
@@ -234,22 +235,6 @@ class StepMLFlowLogger(StepRows):
             elif not self._quiet_until:
                 log.warning("%s; it is tried again each minute from step %d: %s", where, step, first_line(error))
             self._quiet_until = time.monotonic() + SECONDS_BETWEEN_TRIES
-
-
-def parameters_of(settings: Mapping[str, str], names: Sequence[str], chosen: Sequence[str]) -> dict[str, str]:
-    """Return what of a configuration, as :func:`zero_dce.train.loggers.tracker.flat` has it, a run's parameters are.
-
-    Options are told by their values; a choice of a whole group is told by its name.
-
-    >>> settings = {"seed": "0", "loss.name": "paper", "loss.weights.exp": "3.0"}
-    >>> parameters_of(settings, ["seed"], ["loss=paper", "loss.weights.exp=3", "hydra.run.dir=x", "resume=x"])
-    {'seed': '0', 'loss.weights.exp': '3.0', 'loss': 'paper'}
-    """
-    keys = {override.partition("=")[0].lstrip("+~"): override.partition("=")[2] for override in chosen}
-    named = (*names, *(key for key in keys if key in settings and key != "resume"))
-    options = {key: value for key, value in settings.items() if any(f"{key}.".startswith(f"{n}.") for n in named)}
-    groups = {key.partition(".")[0] for key in settings if "." in key} - {"logger"}
-    return {**options, **{key: value for key, value in keys.items() if key.partition("/")[0] in groups}}
 
 
 def first_line(error: Exception) -> str:
