@@ -56,6 +56,7 @@ OF_SEVERAL = {
     "structure": "this file",
     "studies": "scripts in sweeps/",
     "sweep.plugins": "hydra_plugins",
+    "train.loggers.loggers": "the room itself, which knows what a run is logged to",
     "train.loggers.wandb_contract": "W&B itself, in the version that is installed",
     "version_before": "what an earlier version has written",
     "zero_dce_pp": "training and enhancing with Zero-DCE++",

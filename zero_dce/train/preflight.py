@@ -22,7 +22,7 @@ from zero_dce.files import sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
 from zero_dce.train.configuration import is_launched
 from zero_dce.train.ending import at_end, describe_unknown
-from zero_dce.train.loggers.available import check_packages, check_servers
+from zero_dce.train.loggers import check_packages, check_servers
 from zero_dce.train.rank import is_first_process, is_requeued
 
 if TYPE_CHECKING:

@@ -47,7 +47,7 @@ from zero_dce.records.run import (
 from zero_dce.records.sweep import run_name, runs_folder
 from zero_dce.train.callbacks.washout import WashOutAlarm
 from zero_dce.train.ending import describe_failure
-from zero_dce.train.loggers.available import add_tag, configured_loggers
+from zero_dce.train.loggers import add_tag, configured_loggers
 from zero_dce.train.loggers.metrics_file import MetricsFile
 from zero_dce.train.loggers.tracker import Tracker
 from zero_dce.train.rank import is_first_process

@@ -8,8 +8,8 @@ from omegaconf import DictConfig, OmegaConf
 
 from tests.helpers.runs import run_apart, run_here, tiny
 from tests.helpers.trackers import mlflow_run
-from zero_dce.train.loggers import available
-from zero_dce.train.loggers.available import add_tag, check_packages, check_servers, configured_loggers
+from zero_dce.train import loggers as room
+from zero_dce.train.loggers import add_tag, check_packages, check_servers, configured_loggers
 from zero_dce.train.loggers.mlflow_address import URI_VARIABLE
 
 REFUSING = "http://127.0.0.1:9"
@@ -25,7 +25,7 @@ def without(monkeypatch: pytest.MonkeyPatch, *missing: str) -> None:
             raise PackageNotFoundError(package)
         return "1"
 
-    monkeypatch.setattr(available, "version", version)
+    monkeypatch.setattr(room, "version", version)
 
 
 def test_loggers_are_what_is_configured_and_not_options() -> None:
