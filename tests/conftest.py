@@ -20,7 +20,7 @@ SHARED = ROOT.parent / "shared"
 TO_TRAIN = {"sice", "monkeypatch"}
 TRAINED = {"finished", "swept"}
 # What a user may have set for the libraries and for this package; tests set what they need.
-SETTINGS = ("XDG_", "WANDB_", "HF_", "HYDRA_", "IPYTHON", "JUPYTER_", "NETRC", "SICE_ROOT")
+SETTINGS = ("XDG_", "WANDB_", "HF_", "HYDRA_", "MLFLOW_", "TRACKIO_", "IPYTHON", "JUPYTER_", "NETRC", "SICE_ROOT")
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -197,7 +197,7 @@ def test_command_lines_of_training_compose(page: Path) -> None:
 def known_keys() -> set[str]:
     """Every key of the configuration, with all files of those groups that have different ones."""
     files = [
-        ["data=sice", "logger=wandb_online", "hydra/launcher=slurm"],
+        ["data=sice", "logger=[wandb_online,mlflow,trackio,tensorboard]", "hydra/launcher=slurm"],
         ["data=folder", "data/split=file", "hydra/launcher=local"],
         ["data=sample", "+sweep=optuna"],
         ["data=sample", "experiment=adaptive"],
@@ -221,7 +221,10 @@ def is_known(override: str) -> bool:
     parsed = OverridesParser.create().parse_override(override)
     key = parsed.key_or_group
     group = CONF / key
-    return (group / f"{parsed.value()}.yaml").is_file() if group.is_dir() else key in known_keys()
+    if not group.is_dir():
+        return key in known_keys()
+    value = parsed.value()
+    return all((group / f"{name}.yaml").is_file() for name in (value if isinstance(value, list) else [value]))
 
 
 @every_page
@@ -235,6 +238,8 @@ def test_overrides_in_the_text_exist(page: Path) -> None:
 def test_what_does_not_exist_is_noticed() -> None:
     assert is_known("loss=official")
     assert is_known("hydra/launcher=slurm")
+    assert is_known("logger=[wandb,mlflow]")
+    assert not is_known("logger=[wandb,mlfow]")
     assert is_known("hydra.launcher.slots=2")
     assert is_known("data.cache=disk")
     assert not is_known("loss=unofficial")

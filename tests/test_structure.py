@@ -30,6 +30,8 @@ ALLOWED = {
 LIBRARIES = {
     "lightning": {"train", "sweep", "module", "step", "data"},
     "wandb": {"train", "sweep", "review", "connection", "remote_weights"},
+    "mlflow": {"train"},
+    "trackio": {"train"},
     "huggingface_hub": {"review", "remote_weights"},
     "hydra": {"train", "sweep", "records"},
 }
@@ -57,6 +59,8 @@ OF_SEVERAL = {
     "structure": "this file",
     "studies": "scripts in sweeps/",
     "sweep.plugins": "hydra_plugins",
+    "train.loggers.loggers": "the room itself, which knows what a run is logged to",
+    "train.loggers.wandb_contract": "W&B itself, in the version that is installed",
     "version_before": "what an earlier version has written",
     "zero_dce_pp": "training and enhancing with Zero-DCE++",
 }

@@ -22,6 +22,7 @@ from zero_dce.files import sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
 from zero_dce.train.configuration import is_launched
 from zero_dce.train.ending import at_end, describe_unknown
+from zero_dce.train.loggers import check_packages, check_servers
 from zero_dce.train.rank import is_first_process, is_requeued
 from zero_dce.weights import WEIGHTS_FILE, is_address
 
@@ -50,7 +51,7 @@ def check_configuration(config: DictConfig, overrides: Sequence[str], stored: bo
         ValueError: if a value is out of its range, an option is unknown, or a resumed run names a class that is not
             allowed.
         OSError: if a path does not exist, or weights cannot be fetched.
-        ModuleNotFoundError: if they need a package that is not installed.
+        ModuleNotFoundError: if weights or a logger need a package that is not installed.
     """
     expand_home(config)
     _check_added(config, overrides)
@@ -59,6 +60,7 @@ def check_configuration(config: DictConfig, overrides: Sequence[str], stored: bo
         if value is not _ABSENT:
             check_option(name, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
     _check_paths(config)
+    check_packages(config)
     if stored:
         from zero_dce.train.stored import check_targets, find_targets
 
@@ -157,29 +159,7 @@ def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
     if config.resume is None and (run / ENVIRONMENT).exists() and (can_go_on or not anew):
         way_out = f", or continue it with {path_override('resume', run)}" if can_go_on else ""
         raise ValueError(f"{run} already holds a run: choose another hydra.run.dir{way_out}")
-    check_online(config)
-
-
-def check_online(config: DictConfig) -> None:
-    """Before a run that logs online, see whether it can; go on offline where ``logger.fallback`` says so.
-
-    Raises:
-        ConnectionError: if there is no key or no network, and no fallback.
-    """
-    fallback, wandb = (OmegaConf.select(config, f"logger.{name}") for name in ("fallback", "wandb"))
-    if fallback is None:
-        return
-    # Only runs that log online need it.
-    from zero_dce.connection import check_connection
-
-    try:
-        check_connection()
-    except ConnectionError as error:
-        if fallback == "stop":
-            raise ConnectionError(f"{error}. logger=wandb_online logger.fallback=offline trains without it") from error
-        log.warning("Training goes on with W&B OFFLINE (logger.fallback=offline): %s", error)
-        wandb.mode = "offline"
-        wandb.tags = [*wandb.tags, "offline fallback"]
+    check_servers(config)
 
 
 def check_processes(trainer: L.Trainer, processes: ProcessCheck, in_sweeps_process: bool) -> None:

@@ -47,8 +47,9 @@ from zero_dce.records.run import (
 from zero_dce.records.sweep import run_name, runs_folder
 from zero_dce.train.callbacks.washout import WashOutAlarm
 from zero_dce.train.ending import describe_failure
+from zero_dce.train.loggers import add_tag, configured_loggers
 from zero_dce.train.loggers.metrics_file import MetricsFile
-from zero_dce.train.loggers.step_wandb import StepWandbLogger
+from zero_dce.train.loggers.tracker import Tracker
 from zero_dce.train.rank import is_first_process
 
 log = logging.getLogger(__name__)
@@ -150,13 +151,10 @@ def record_data(run: Path, data: ExposureDataModule, config: DictConfig, resumed
 
 
 def record_cache(config: DictConfig, data: ExposureDataModule) -> None:
-    """Say in the run's configuration and in W&B's tags that the cache could not be written."""
-    if data.cache_place == config.data.cache:
-        return
-    config.data.cache = data.cache_place
-    wandb = OmegaConf.select(config, "logger.wandb")
-    if wandb is not None:
-        wandb.tags = [*wandb.tags, "without cache"]
+    """Say in the run's configuration and in its trackers' tags that the cache could not be written."""
+    if data.cache_place != config.data.cache:
+        config.data.cache = data.cache_place
+        add_tag(config, "without cache")
 
 
 def _take_configuration(run: Path) -> None:
@@ -170,30 +168,35 @@ def _take_configuration(run: Path) -> None:
 
 @contextmanager
 def open_loggers(config: DictConfig, run: Path, from_step: int) -> Iterator[list[Logger]]:
-    """Make metrics.csv's logger and the configured ones; close a W&B run whatever happens.
+    """Make metrics.csv's logger and the configured ones; close each whatever happens.
 
     An open W&B run would be taken over by the next run of a sweep. ``from_step`` is where a resumed run continues.
     """
     metrics = MetricsFile(str(run), from_step)
-    # The group holds options too, such as fallback.
-    configured = [part for part in (config.logger or {}).values() if isinstance(part, DictConfig)]
-    loggers: list[Logger] = [metrics, *map(hydra.utils.instantiate, configured)]
+    loggers: list[Logger] = [metrics, *map(hydra.utils.instantiate, configured_loggers(config).values())]
     settings: Any = OmegaConf.to_container(config, resolve=True)
     with ExitStack() as stack:
         for logger in loggers:
             stack.push(partial(_close, logger))
             logger.log_hyperparams(settings)
-            if isinstance(logger, StepWandbLogger):
+            if isinstance(logger, Tracker):
                 logger.replay(metrics.rows, run, until=from_step)
         yield loggers
 
 
 def _close(logger: Logger, kind: type[BaseException] | None, *_: object) -> None:
     """Close one logger, as the exit callback of a stack: the others are closed even if this one cannot be."""
-    failed = kind is not None
-    logger.finalize("failed" if failed else "success")
-    if isinstance(logger, StepWandbLogger) and is_first_process():
-        logger.close(failed)
+    logger.finalize("success" if kind is None else "failed")
+    if isinstance(logger, Tracker) and is_first_process():
+        logger.close(state_after(kind))
+
+
+def state_after(kind: type[BaseException] | None) -> str:
+    """Return the state of a run that ended with an exception of this kind, or without one."""
+    if kind is None:
+        return "finished"
+    # The Trainer turns Ctrl-C into SystemExit.
+    return "interrupted" if issubclass(kind, KeyboardInterrupt | SystemExit) else "failed"
 
 
 @contextmanager
@@ -204,10 +207,8 @@ def record_result(config: DictConfig, run: Path) -> Iterator[RunResult]:
     try:
         yield result
     except BaseException as exception:
-        # The Trainer turns Ctrl-C into SystemExit.
-        interrupted = isinstance(exception, KeyboardInterrupt | SystemExit)
-        result.state = "interrupted" if interrupted else "failed"
-        result.error = None if interrupted else _describe(exception)
+        result.state = state_after(type(exception))
+        result.error = None if result.state == "interrupted" else _describe(exception)
         raise
     finally:
         # A run whose resuming was refused stays as it was.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import subprocess
 import sys
@@ -10,16 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import yaml
-from PIL import Image
 
+from tests.helpers.arrived import assert_arrived, online
 from tests.helpers.paths import ROOT
 from tests.helpers.processes import Command
-from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, run_here, tiny
-from tests.helpers.wandb_server import ENTITY, KEY, Run, Server, serve
-from zero_dce.images.sheets import side_by_side
+from tests.helpers.runs import read_result, read_wandb, run_apart, run_here, tiny
+from tests.helpers.wandb_server import ENTITY, KEY, Server, serve
 from zero_dce.module import ZeroDCE
 
 pytestmark = pytest.mark.slow
@@ -32,44 +29,6 @@ WANDB = [sys.executable, "-m", "wandb"]
 def server() -> Iterator[Server]:
     with serve() as running:
         yield running
-
-
-def online(server: Server, home: Path) -> dict[str, str]:
-    """The environment of somebody who is logged in."""
-    return {"WANDB_BASE_URL": server.address, "WANDB_API_KEY": KEY, "HOME": str(home)}
-
-
-def assert_arrived(arrived: Run, run: Path, steps: list[int]) -> None:
-    """Each step is there once, with the numbers of metrics.csv and the pictures of the run's folder."""
-    rows = {row["_step"]: row for row in arrived.rows}
-    assert [row["_step"] for row in arrived.rows] == sorted(rows)
-    metrics = {int(row["step"]): row for row in read_metrics(run)}
-    assert [*rows] == sorted({*metrics, *steps})
-    for step, row in metrics.items():
-        for name, value in row.items():
-            if name != "step" and value:
-                assert float(rows[step][name]) == pytest.approx(float(value), rel=1e-6, nan_ok=True), (step, name)
-    for step in steps:
-        for number in (0, 1):
-            sent = rows[step][f"samples/{number:02d}"]
-            picture = arrived.files[sent["filenames"][0]]
-            folder = run / "samples" / f"step-{step:06d}"
-            before, after = (
-                np.asarray(Image.open(folder / f"{number:02d}_{side}.png")) for side in ("input", "output")
-            )
-            np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(picture))), side_by_side(before, after))
-            assert sent["captions"][0].startswith(f"step {step} · Dataset_Part1/")
-
-
-def test_online(server: Server, sice: Path, tmp_path: Path) -> None:
-    done = run_apart(tmp_path, *tiny(sice, "logger=wandb_online", "hydra.run.dir=r/0"), **online(server, tmp_path))
-    assert done.returncode == 0, done.stderr
-    (arrived,) = server.runs.values()
-    assert_arrived(arrived, tmp_path / "r" / "0", [0, 2, 4])
-    assert arrived.config["loss"]["weights"]["exp"] == 10
-    assert arrived.config["logger"]["wandb"]["mode"] == "online"
-    assert arrived.tags == ["SICE", "loss-official"]
-    assert arrived.exit_code == 0
 
 
 def stop_in_validation() -> None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import Logger
 from lightning.pytorch.trainer.states import TrainerFn
 from PIL import Image
 from PIL.PngImagePlugin import PngInfo
@@ -21,6 +21,7 @@ from zero_dce.data.index import find_folder
 from zero_dce.images.decode import Pixels, decode_within
 from zero_dce.images.sheets import save_picture, side_by_side, to_image, to_pixels
 from zero_dce.records.run import CAPTION, pictures_folder
+from zero_dce.train.loggers.tracker import Picture, Tracker, sample_key
 
 log = logging.getLogger(__name__)
 
@@ -105,6 +106,7 @@ class SamplePictures(L.Callback):
             return
         folder = pictures_folder(self.run, step)
         folder.mkdir(parents=True, exist_ok=True)
+        sent = {}
         for number, (path, before) in enumerate(self.pictures):
             after, curves = enhance_sample(trainer, module, before)
             caption = f"step {step} · {path} · brightness {before.mean() / 255:.2f} → {after.mean() / 255:.2f}"
@@ -114,7 +116,8 @@ class SamplePictures(L.Callback):
                 file = folder / f"{number:02d}_{side}.png"
                 # People look at the pictures while runs go on, and after a kill: none may be half-written.
                 save_picture(Image.fromarray(pixels), file, compress_level=PNG_EFFORT, pnginfo=information)
-            send_picture(trainer.loggers, f"samples/{number:02d}", side_by_side(before, after), caption, step)
+            sent[sample_key(f"{number:02d}")] = Picture(side_by_side(before, after), caption)
+        send_pictures(trainer.loggers, step, sent)
         self._written = step
 
 
@@ -161,22 +164,11 @@ def spread(paths: Sequence[str], count: int) -> list[str]:
     return [paths[index] for index in sorted(picked)]
 
 
-def send_picture(loggers: Iterable[Logger], key: str, pixels: Pixels, caption: str, step: int) -> None:
-    """Send one picture, uint8 H x W x 3, to every logger that takes pictures."""
+def send_pictures(loggers: Iterable[Logger], step: int, pictures: Mapping[str, Picture]) -> None:
+    """Send a step's pictures, by their keys, to every logger that takes pictures."""
     for logger in loggers:
-        if isinstance(logger, WandbLogger):
-            logger.log_image(key, [pixels], step=step, caption=[caption])
-        elif isinstance(logger, TensorBoardLogger):
-            logger.experiment.add_image(key, pixels, step, dataformats="HWC")
-
-
-def send_saved(loggers: Sequence[Logger], run: Path, step: int) -> None:
-    """Send the pictures of a step that a run's folder holds, as they were sent first; nothing where it holds none."""
-    for file in sorted(pictures_folder(run, step).glob("*_output.png")):
-        number = file.name.partition("_")[0]
-        with Image.open(file) as after, Image.open(file.with_name(f"{number}_input.png")) as before:
-            pixels = side_by_side(np.asarray(before), np.asarray(after))
-            send_picture(loggers, f"samples/{number}", pixels, after.info.get(CAPTION, f"step {step}"), step)
+        if isinstance(logger, Tracker):
+            logger.log_pictures(step, pictures)
 
 
 def _brightness(candidate: tuple[str, Pixels]) -> tuple[float, str]:

@@ -6,7 +6,7 @@ import logging
 import os
 import secrets
 from argparse import Namespace
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,9 @@ import wandb
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import WandbLogger
 
-from zero_dce.files import atomic
-from zero_dce.records.run import WANDB, Rows, saved_steps
+from zero_dce.records.run import WANDB
 from zero_dce.signals import REQUEUE, hold_signals, is_stopping
-from zero_dce.train.callbacks.samples import send_saved
+from zero_dce.train.loggers.tracker import Picture, StepRows, read_id, write_id
 from zero_dce.train.rank import is_first_process
 
 log = logging.getLogger(__name__)
@@ -32,17 +31,20 @@ RUN_ID_VARIABLE = "WANDB_RUN_ID"
 SUPERSEDED = "superseded-"
 
 
-class StepWandbLogger(WandbLogger):
+class StepWandbLogger(StepRows, WandbLogger):
     """Lightning's WandbLogger, with W&B's own step equal to the training step.
 
     The media slider of the dashboard follows W&B's own step. All rows of a training step (losses, validation,
-    pictures) become one row. Rows must come in the order of steps.
+    pictures) become one row. Rows must come in the order of steps. An offline run is one folder that cannot be
+    continued, so a resumed part sends the earlier ones again; a server keeps a row as it gets it.
 
     Args:
         mode: ``offline`` needs no account and no network and never asks; ``online`` sends while training.
         id_file: keeps the W&B run's id, so that a resumed run is the same W&B run.
         options: those of ``WandbLogger``.
     """
+
+    service = "W&B"
 
     def __init__(self, mode: str, id_file: str, **options: Any) -> None:
         if mode == "offline":
@@ -53,19 +55,18 @@ class StepWandbLogger(WandbLogger):
             silent=mode == "offline", init_timeout=SECONDS_TO_CONNECT, finish_timeout=SECONDS_TO_FINISH
         )
         file = Path(id_file)
-        if file.is_file():
-            options["id"] = file.read_text(encoding="utf-8").strip()
+        known = read_id(file)
+        if known is not None:
+            options["id"] = known
             if is_first_process():
                 _supersede(Path(options["save_dir"]) / WANDB, options["id"])
         elif is_first_process():
             options["id"] = os.environ.get(RUN_ID_VARIABLE) or secrets.token_hex(4)
-            with atomic(file) as unfinished:
-                unfinished.write_text(options["id"] + "\n", encoding="utf-8")
+            write_id(file, options["id"])
         super().__init__(mode=mode, settings=settings, **options)
         # Lightning always passes this option, and W&B always warns of it.
         self._wandb_init.pop("anonymous", None)
-        self._online, self._lost = mode == "online", False
-        self._step, self._row = 0, dict[str, Any]()
+        self.keeps_rows, self._lost = mode == "online", False
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace) -> None:
@@ -81,59 +82,25 @@ class StepWandbLogger(WandbLogger):
         except wandb.errors.CommError as error:
             raise ConnectionError(f"W&B could not start the run within {SECONDS_TO_CONNECT:.0f} s: {error}") from error
 
-    @rank_zero_only
-    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Add to the row of a training step, unless the server has that step from before the run was resumed."""
-        step = step or 0
-        if step != self._step:
-            self._send()
-            self._step = step
-        if step >= self.experiment.starting_step:
-            self._row |= metrics
+    @property
+    def starting_step(self) -> int:
+        """The first step that the W&B run lacks: 0 for a new run, and for each part of an offline run."""
+        return int(self.experiment.starting_step)
 
-    @rank_zero_only
-    def replay(self, rows: Rows, run: Path, until: int) -> None:
-        """Send what an earlier part of a resumed run has logged, as far as the server does not have it.
-
-        An offline run is one folder that cannot be continued, and a killed run may not have sent its last rows; so
-        they come again from the run's own files, and each step is there once.
-
-        Args:
-            rows: of ``metrics.csv``.
-            run: the run's folder, for the sample pictures.
-            until: the last step to send: where the resumed run continues.
-        """
-        first = self.experiment.starting_step
-        if first > until + 1:
-            log.warning(
-                "W&B has steps %d to %d from before the run was stopped, and keeps them as they were",
-                until + 1,
-                first - 1,
-            )
-        for step in sorted({*rows, *saved_steps(run)}):
-            if first <= step <= until:
-                self.log_metrics(rows.get(step, {}), step)
-                send_saved([self], run, step)
-
-    def close(self, failed: bool) -> None:
-        """End the W&B run, if it was started.
-
-        A server keeps a row as it gets it. One that a stop may have left without its validation is not sent: it comes
-        with the resumed run.
-        """
-        if self._experiment is None:
-            return
-        if failed and self._online:
-            self._row = {}
-        self._send()
+    def send_row(self, step: int, row: Mapping[str, Any]) -> None:
+        """Log one row under W&B's own step."""
+        values = {
+            key: [wandb.Image(value.pixels, caption=value.caption)] if isinstance(value, Picture) else value
+            for key, value in row.items()
+        }
         with self._unless_stopped():
-            self.experiment.finish(exit_code=int(failed))
+            self.experiment.log({**values, "trainer/global_step": step}, step=step)
 
-    def _send(self) -> None:
-        if self._row:
+    def end(self, state: str) -> None:
+        """End the W&B run, if it was started."""
+        if self._experiment is not None:
             with self._unless_stopped():
-                self.experiment.log({**self._row, "trainer/global_step": self._step}, step=self._step)
-        self._row = {}
+                self.experiment.finish(exit_code=int(state != "finished"))
 
     @contextmanager
     def _unless_stopped(self) -> Iterator[None]:
