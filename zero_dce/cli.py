@@ -16,6 +16,7 @@ COMMANDS = {
     "review": ("zero_dce.review.__main__", "look at a sweep, and choose"),
     "evaluate": ("zero_dce.evaluate.__main__", "measure checkpoints on pictures"),
     "enhance": ("zero_dce.enhance.__main__", "enhance photographs and clips"),
+    "app": ("zero_dce.app.__main__", "try photographs on a page in the browser"),
     "export": ("zero_dce.export.__main__", "write a network for other programs"),
 }
 
