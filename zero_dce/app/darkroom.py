@@ -8,6 +8,7 @@ from collections import OrderedDict
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
+from typing import Any
 
 import numpy as np
 from PIL import Image
@@ -17,6 +18,7 @@ from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.fast.mode import LEAST_PIXELS, FastMode, Field
 from zero_dce.enhance.reduce import reduced_pixels
 from zero_dce.enhance.results import Extras, save_results
+from zero_dce.enhance.threads import in_threads
 from zero_dce.images.canvas import ArrayCanvas, Canvas
 from zero_dce.images.formats import Photograph, read_photograph
 from zero_dce.weights import read_weights
@@ -192,12 +194,30 @@ def _enhance(held: _Held, network: Enhancer, settings: Settings) -> _Result:
     means = f"{backend.name} in {backend.precision}"
     if enhancer.mode == "exact" or not FastMode.suits(canvas):
         return _Result(network, settings, enhancer.enhance(canvas), f"exact mode, {means}")
-    fast, local = enhancer.fast_for(canvas.bits), enhancer.spread(canvas, enhancer.stops_of(canvas))
-    if held.learned is None or held.learned[0] is not network:
-        held.learned = network, fast.estimate(canvas, local)
+    return _Result(network, settings, _enhance_fast(held, network, enhancer), f"fast mode, {means}")
+
+
+def _enhance_fast(held: _Held, network: Enhancer, enhancer: Enhancer) -> ConvertedOnce:
+    canvas, fast = held.canvas, enhancer.fast_for(held.canvas.bits)
+
+    def expose() -> Any:
+        return enhancer.spread(canvas, enhancer.stops_of(canvas))
+
+    def learn() -> Any:
+        return _learn(held, network, fast)
+
+    # Either leaves a core idle for a while.
+    local, field = in_threads(lambda task: task(), (expose, learn), enhancer.backend_for(canvas.bits))
     output = canvas.blank()
-    fast.apply(canvas, replace(held.learned[1], local=local), output, None, int)
-    return _Result(network, settings, enhancer.denoised(canvas, output), f"fast mode, {means}")
+    fast.apply(canvas, replace(field, local=local), output, None, int)
+    return enhancer.denoised(canvas, output)
+
+
+def _learn(held: _Held, network: Enhancer, fast: FastMode) -> Field:
+    """Return what fast mode knows of a photograph by a network: its field, without exposure."""
+    if held.learned is None or held.learned[0] is not network:
+        held.learned = network, fast.estimate(held.canvas, np.zeros((1, 2, 1, 1), np.float32))
+    return held.learned[1]
 
 
 def _grey_picture() -> ArrayCanvas:

@@ -113,8 +113,8 @@ def _connect(answers: Answers, parts: _Parts) -> None:
         **ONE_AT_A_TIME,
     }
     listed = [parts.files, parts.photograph, parts.save_all]
-    dropped = parts.files.change(_list_files, parts.files, listed, api_name="drop")
-    exposed = exposure.input(_follow_exposure, exposure, [mean, denoise], api_visibility="private")
+    dropped = parts.files.change(_list_files, parts.files, listed, api_name="drop", queue=False)
+    exposed = exposure.input(_follow_exposure, exposure, [mean, denoise], api_visibility="private", queue=False)
     for changed in (dropped, exposed):
         changed.then(show, **asked, api_visibility="private")
     moved = [parts.photograph.select, names.select, mode.input, mean.release, denoise.release, strength.release]
