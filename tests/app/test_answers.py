@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from tests.helpers.full_disk import small_files
 from zero_dce.app.answers import KEPT_SECONDS, Answers, enhanced_name, failure, unique_names
 from zero_dce.app.darkroom import Darkroom, Settings
 
@@ -59,14 +60,14 @@ def test_what_is_wrong_is_one_line_without_the_servers_paths(answers: Answers, p
     assert pair is None
     assert line == failure("cannot read <b>notes.txt as an image: not a JPEG, PNG, TIFF, WebP or BMP file")
     assert "&lt;b&gt;notes.txt" in line
-    assert answers.save(bad, good(answers)) == (None, line)
+    assert answers.write_one(bad, good(answers)) == (None, line)
     _, line = answers.show(picture, answers.settings("damaged weights", "fast", "auto", 0.44, 1, 1))
     assert line.startswith('<p role="alert">damaged weights is not a safetensors file')
     assert str(tmp_path) not in line
 
 
 def test_a_result_has_another_name(answers: Answers, picture: Path) -> None:
-    file, wrong = answers.save(picture, good(answers))
+    file, wrong = answers.write_one(picture, good(answers))
     assert wrong == ""
     assert file is not None
     assert Path(file).name == "a_enhanced.png" == enhanced_name(picture)
@@ -79,24 +80,24 @@ def test_all_results_in_one_file(answers: Answers, picture: Path, tmp_path: Path
     bad = tmp_path / "notes.txt"
     bad.write_text("no picture")
     begun: list[int] = []
-    file, wrong = answers.save_all([picture, bad, second], good(answers), begun.append)
+    file, wrong = answers.write_all([picture, bad, second], good(answers), begun.append)
     assert begun == [0, 1, 2]
     assert wrong.count("<p") == 1
     assert "notes.txt" in wrong
     assert file is not None
     with zipfile.ZipFile(file) as archive:
         assert archive.namelist() == ["a_enhanced.png", "a_enhanced_2.png"]
-        single, _ = answers.save(picture, good(answers))
+        single, _ = answers.write_one(picture, good(answers))
         assert single is not None
         assert archive.read("a_enhanced.png") == Path(single).read_bytes()
-    assert answers.save_all([bad], good(answers), begun.append)[0] is None
+    assert answers.write_all([bad], good(answers), begun.append)[0] is None
 
 
 def test_old_answers_are_removed(answers: Answers, picture: Path) -> None:
-    file, _ = answers.save(picture, good(answers))
+    file, _ = answers.write_one(picture, good(answers))
     assert file is not None
     os.utime(Path(file).parent, (1, 1))
-    other, _ = answers.save(picture, good(answers))
+    other, _ = answers.write_one(picture, good(answers))
     assert other is not None
     assert not Path(file).exists()
     assert Path(other).exists()
@@ -104,4 +105,24 @@ def test_old_answers_are_removed(answers: Answers, picture: Path) -> None:
 
 
 def test_names_that_differ_in_case_only() -> None:
-    assert unique_names(["a.jpg", "A.jpg", "a_2.jpg", "a.png"]) == ["a.jpg", "A_2.jpg", "a_2_2.jpg", "a.png"]
+    files = [Path("a.jpg"), Path("b/A.jpg"), Path("a_enhanced_2.jpg"), Path("a.png"), Path("b/a.jpg")]
+    assert unique_names(files) == [
+        "a_enhanced.jpg",
+        "A_enhanced_2.jpg",
+        "a_enhanced_2_enhanced.jpg",
+        "a_enhanced.png",
+        "a_enhanced_3.jpg",
+    ]
+
+
+def test_a_full_disk_is_told(answers: Answers, picture: Path) -> None:
+    with small_files(100):
+        for file, wrong in (
+            answers.write_one(picture, good(answers)),
+            answers.write_all([picture], good(answers), lambda _: None),
+        ):
+            assert file is None
+            assert "File too large" in wrong
+        pair, wrong = answers.show(picture, good(answers))
+        assert pair is None
+        assert "File too large" in wrong

@@ -30,7 +30,7 @@ def test_after_any_moves_a_result_is_the_commands(
     for name, (value, options) in OPTIONS.items():
         settings = Settings(two_weights[1], **{name: value})
         room.preview(photograph, settings)
-        room.save(photograph, settings, tmp_path / name / "night.jpg")
+        room.write(photograph, settings, tmp_path / name / "night.jpg")
         mode = () if name == "mode" else ("--mode", "fast")
         assert enhance(two_weights[1], str(photograph), *mode, *options, output=f"{name}-command") == 0
         expected = (tmp_path / f"{name}-command" / "night.jpg").read_bytes()
@@ -46,7 +46,7 @@ def test_a_preview_is_the_result_made_smaller(
     preview = room.preview(file, settings)
     assert (preview.size, preview.before.size, preview.after.size) == ((150, 200), (75, 100), (75, 100))
     assert preview.how.startswith("exact mode, "), "small pictures are computed exactly"
-    room.save(file, settings, tmp_path / "b.jpg")
+    room.write(file, settings, tmp_path / "b.jpg")
     with Image.open(tmp_path / "b.jpg") as image:
         upright = np.asarray(image.transpose(Image.Transpose.ROTATE_270), np.float32)
     means = upright.reshape(100, 2, 75, 2, 3).mean((1, 3))
@@ -63,7 +63,7 @@ def test_a_wide_gamut_is_shown_in_srgb_and_kept(
     before = np.asarray(room.preview(tmp_path / "wide.png", settings).before)
     # By hand: (60, 90, 60) of Adobe RGB has light of 0.041, 0.101, 0.041; sRGB has less red for it.
     assert np.abs(before.astype(int) - [36, 90, 56]).max() <= 1
-    room.save(tmp_path / "wide.png", settings, tmp_path / "mine.png")
+    room.write(tmp_path / "wide.png", settings, tmp_path / "mine.png")
     assert enhance(two_weights[0], "wide.png") == 0
     assert (tmp_path / "mine.png").read_bytes() == (tmp_path / "out" / "wide.png").read_bytes()
     with Image.open("mine.png") as image:

@@ -33,9 +33,9 @@ def test_options_come_before_the_environment(
     monkeypatch.setenv("GRADIO_SERVER_NAME", "10.0.0.1")
     monkeypatch.setenv("GRADIO_SERVER_PORT", "80")
     weights = {file.name: file for file in two_weights}
-    app.main(["--weights", *map(str, two_weights), "--host", "::1", "--port", "0", "--max-megapixels", "20"])
+    app.main(["--weights", *map(str, two_weights), "--host", "::1", "--port", "90", "--max-megapixels", "20"])
     app.main(["--weights", str(two_weights[0])])
-    assert served == [(weights, "::1", 0, 20), ({two_weights[0].name: two_weights[0]}, "10.0.0.1", 80, 150)]
+    assert served == [(weights, "::1", 90, 20), ({two_weights[0].name: two_weights[0]}, "10.0.0.1", 80, 150)]
 
 
 @pytest.mark.parametrize(
@@ -43,6 +43,7 @@ def test_options_come_before_the_environment(
     [
         (["--weights", "/nowhere.pth"], "/nowhere.pth does not exist"),
         (["--max-megapixels", "0"], "--max-megapixels is 0"),
+        (["--port", "65536"], "--port is 65536"),
         (["--write-space", str(ROOT)], "is not empty"),
     ],
 )

@@ -3,11 +3,14 @@ from __future__ import annotations
 import re
 import signal
 import socket
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 
 from tests.helpers.app_server import AppServer, free_port
+from tests.helpers.paths import ROOT
 from zero_dce.app import server
 from zero_dce.app.checkpoints import list_weights
 from zero_dce.app.server import default_address, serve
@@ -43,3 +46,16 @@ def test_a_signal_ends_it_and_nothing_stays(tmp_path: Path, number: signal.Signa
     assert list(started.temporary.glob("zero_dce-app-*")) == []
     assert "Traceback" not in started.errors()
     assert started.spoken_to() == set()
+
+
+@pytest.mark.slow
+def test_a_port_that_is_taken_is_told() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        command = [sys.executable, "-m", "zero_dce.app", "--port", str(port)]
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1
+    assert done.stderr.strip().startswith(f"cannot listen on port {port} of 127.0.0.1: it is taken")
+    assert "\n" not in done.stderr.strip()

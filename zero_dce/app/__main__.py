@@ -24,6 +24,7 @@ from zero_dce.terminal import errors_as_messages
 
 # A medium-format camera's have 102.
 MOST_MEGAPIXELS = 150
+MOST_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -31,6 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = _parser().parse_args(arguments)
     with StopSignals() as signals, errors_as_messages(), signals.obeyed():
         check_number("--max-megapixels", options.max_megapixels, open_=True)
+        if options.port is not None:
+            check_number("--port", options.port, least=1, most=MOST_PORT, whole=True)
         weights = list_weights(options.weights or _weights_beside())
         if options.write_space:
             write_space(options.write_space, weights if options.weights else {})

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 
 from PIL import Image
 
 from zero_dce.app.darkroom import Darkroom, Settings
+from zero_dce.files import atomic, write_file
+from zero_dce.images.formats.photograph import encode_with_pillow
 from zero_dce.terminal import explain
 
 # What a photograph or weights may be wrong with; anything else is a fault of the program.
@@ -67,16 +70,16 @@ class Answers:
         ]
         return pair, f'<p role="status">{" · ".join(map(escape, facts))}</p>'
 
-    def save(self, file: Path, settings: Settings) -> tuple[str | None, str]:
+    def write_one(self, file: Path, settings: Settings) -> tuple[str | None, str]:
         """Write one result in full size; return the file, and what is wrong in HTML."""
-        output = self._new_folder() / enhanced_name(file)
         try:
-            self._darkroom.save(file, settings, output)
+            output = self._new_folder() / enhanced_name(file)
+            self._darkroom.write(file, settings, output)
         except EXPECTED_ERRORS as error:
             return None, failure(self._describe(error, file))
         return str(output), ""
 
-    def save_all(
+    def write_all(
         self, files: Sequence[Path], settings: Settings, progress: Callable[[int], object]
     ) -> tuple[str | None, str]:
         """Write all results in full size into a ZIP file; those that fail are told, and do not stop the others.
@@ -86,20 +89,21 @@ class Answers:
             settings: the same for all.
             progress: is called with the number of the photograph that is begun, from 0.
         """
-        folder, wrong = self._new_folder(), []
-        archive = folder / "enhanced.zip"
-        names = unique_names([enhanced_name(file) for file in files])
-        # Photographs are compressed already.
-        with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as target:
-            for number, (file, name) in enumerate(zip(files, names, strict=True)):
-                progress(number)
-                try:
-                    self._darkroom.save(file, settings, folder / name)
-                    target.write(folder / name, name)
-                    (folder / name).unlink()
-                except EXPECTED_ERRORS as error:
-                    wrong.append(self._describe(error, file))
-        return None if len(wrong) == len(files) else str(archive), "".join(map(failure, wrong))
+        wrong: list[str] = []
+        try:
+            archive = self._new_folder() / "enhanced.zip"
+            # Photographs are compressed already.
+            with atomic(archive) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as target:
+                for number, (file, name) in enumerate(zip(files, unique_names(files), strict=True)):
+                    progress(number)
+                    result, problem = self.write_one(file, settings)
+                    wrong.append(problem)
+                    if result is not None:
+                        target.write(result, name)
+                        shutil.rmtree(Path(result).parent)
+        except OSError as error:
+            return None, failure(explain(error))
+        return str(archive) if "" in wrong else None, "".join(wrong)
 
     def _describe(self, error: BaseException, file: Path) -> str:
         """Say what is wrong in one line, with the names that the page has for files."""
@@ -109,9 +113,10 @@ class Answers:
         return text
 
     def _write_pictures(self, *pictures: Image.Image) -> tuple[str, str]:
-        before, after = (self._new_folder() / f"{name}.jpg" for name in ("before", "after"))
+        folder = self._new_folder()
+        before, after = folder / "before.jpg", folder / "after.jpg"
         for picture, place in zip(pictures, (before, after), strict=True):
-            picture.save(place, quality=PREVIEW_QUALITY, subsampling=0)
+            write_file(place, encode_with_pillow(picture, "JPEG", quality=PREVIEW_QUALITY, subsampling=0))
         return str(before), str(after)
 
     def _new_folder(self) -> Path:
@@ -131,26 +136,18 @@ def enhanced_name(file: Path) -> str:
     return f"{file.stem}_enhanced{file.suffix}"
 
 
-def unique_names(names: Sequence[str]) -> list[str]:
-    """Return the names, with a number where one has been there before, in whatever case.
+def unique_names(files: Sequence[Path]) -> list[str]:
+    """Return the names of the results, with a number where one has been there before, in whatever case.
 
-    >>> unique_names(["a.jpg", "A.jpg", "a.jpg"])
-    ['a.jpg', 'A_2.jpg', 'a_3.jpg']
+    >>> unique_names([Path("a.jpg"), Path("b/A.jpg"), Path("c/a.jpg")])
+    ['a_enhanced.jpg', 'A_enhanced_2.jpg', 'a_enhanced_3.jpg']
     """
+    names: list[str] = []
     taken: set[str] = set()
-    return [_free_name(name, taken) for name in names]
-
-
-def _free_name(name: str, taken: set[str]) -> str:
-    path = Path(name)
-    free = next(other for other in _numbered(path) if other.lower() not in taken)
-    taken.add(free.lower())
-    return free
-
-
-def _numbered(path: Path) -> Iterator[str]:
-    yield path.name
-    number = 2
-    while True:
-        yield f"{path.stem}_{number}{path.suffix}"
-        number += 1
+    for file in files:
+        path = Path(enhanced_name(file))
+        numbered = (f"{path.stem}_{number}{path.suffix}" for number in itertools.count(2))
+        name = next(name for name in itertools.chain([path.name], numbered) if name.lower() not in taken)
+        taken.add(name.lower())
+        names.append(name)
+    return names

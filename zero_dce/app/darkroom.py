@@ -122,7 +122,7 @@ class Darkroom:
         seconds = time.perf_counter() - begin
         return Preview(held.before, after, size, seconds, result.how, held.picture.notices)
 
-    def save(self, file: Path, settings: Settings, output: Path) -> list[str]:
+    def write(self, file: Path, settings: Settings, output: Path) -> list[str]:
         """Write the result in full size, as the command does: in the photograph's format, with its metadata.
 
         Args:

@@ -136,7 +136,7 @@ def _functions(answers: Answers) -> tuple[Callable[..., Any], ...]:
         return gr.update(value=pair, visible=pair is not None), line, gr.update(interactive=pair is not None)
 
     def save(files: list[str], number: int, *controls: Any) -> tuple[str | None, Any]:
-        file, wrong = answers.save(Path(files[number]), answers.settings(*controls))
+        file, wrong = answers.write_one(Path(files[number]), answers.settings(*controls))
         return file, wrong or gr.skip()
 
     # Gradio finds its progress bar among the default values.
@@ -144,7 +144,7 @@ def _functions(answers: Answers) -> tuple[Callable[..., Any], ...]:
         def begin(number: int) -> None:
             progress((number, len(files)), desc="enhancing", unit="photographs")
 
-        file, wrong = answers.save_all([Path(name) for name in files], answers.settings(*controls), begin)
+        file, wrong = answers.write_all([Path(name) for name in files], answers.settings(*controls), begin)
         return file, wrong or gr.skip()
 
     return show, save, save_all

@@ -64,10 +64,17 @@ def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixe
         from zero_dce.app.page import RELEASE_BY_KEY, STYLE, THEME, make_page
 
         page = make_page(Answers(darkroom, weights, results), list(weights))
-        _, url, _ = page.launch(
-            server_name=host, server_port=port, share=False, ssr_mode=False, pwa=False, quiet=True, show_error=True,
-            prevent_thread_lock=True, footer_links=[], theme=THEME, css_paths=STYLE, head=RELEASE_BY_KEY,
-        )  # fmt: skip
+        try:
+            _, url, _ = page.launch(
+                server_name=host, server_port=port, share=False, ssr_mode=False, pwa=False, quiet=True, show_error=True,
+                prevent_thread_lock=True, footer_links=[], theme=THEME, css_paths=STYLE, head=RELEASE_BY_KEY,
+            )  # fmt: skip
+        except OSError as error:
+            wanted = f"port {port}" if port else "any port from 7860"
+            raise OSError(
+                f"cannot listen on {wanted} of {host}: it is taken, or no address of this machine; choose another --port "
+                "or --host"
+            ) from error
         print(f"{url}  (Ctrl-C ends it)", flush=True)
         if host not in (LOOPBACK, "localhost", "::1"):
             print(f"anybody on the network can use the page: --host {LOOPBACK} keeps it to yourself", flush=True)
