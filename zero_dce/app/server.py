@@ -72,8 +72,8 @@ def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixe
         except OSError as error:
             wanted = f"port {port}" if port else "any port from 7860"
             raise OSError(
-                f"cannot listen on {wanted} of {host}: it is taken, or no address of this machine; choose another --port "
-                "or --host"
+                f"cannot listen on {wanted} of {host}: it is taken, or no address of this machine; choose "
+                "another --port or --host"
             ) from error
         print(f"{url}  (Ctrl-C ends it)", flush=True)
         if host not in (LOOPBACK, "localhost", "::1"):
