@@ -42,8 +42,9 @@ def one_cycle(progress: float) -> float:
 
     Smith and Topin, "Super-Convergence" (arXiv 1708.07120), with the shares that PyTorch's OneCycleLR has.
 
-    >>> [round(one_cycle(progress), 2) for progress in (0, 0.15, 1)]
-    [0.04, 1.0, 0.0]
+    Examples:
+        >>> [round(one_cycle(progress), 2) for progress in (0, 0.15, 1)]
+        [0.04, 1.0, 0.0]
     """
     if progress < WARM_UP:
         start, end, part = FIRST_SHARE, 1.0, progress / WARM_UP

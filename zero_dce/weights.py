@@ -115,8 +115,9 @@ def drop_denormals(values: NDArray[np.float32]) -> NDArray[np.float32]:
     Weight decay leaves such numbers in dead filters; in the authors' DCE-Net they are a quarter of all weights. They
     change no output, but make convolutions 50 times slower on common processors.
 
-    >>> drop_denormals(np.array([1e-40, 1e-30], dtype=np.float32)).tolist()[0]
-    0.0
+    Examples:
+        >>> drop_denormals(np.array([1e-40, 1e-30], dtype=np.float32)).tolist()[0]
+        0.0
     """
     return np.where(np.abs(values) < np.finfo(np.float32).tiny, np.float32(0), values)
 

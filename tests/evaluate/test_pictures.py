@@ -189,3 +189,11 @@ def test_the_hash_is_of_names_and_sizes(folders: tuple[Path, Path]) -> None:
     with (folders[1] / "0.bmp").open("ab") as file:
         file.write(b"more")
     assert before != pictures.fingerprint_pairs(pairs)
+
+
+def test_an_exact_size_lies_as_the_picture_does(tmp_path: Path) -> None:
+    """Landscape pictures get the width and height as given, upright ones the other way round."""
+    for name, size in (("wide.png", (50, 20)), ("upright.png", (20, 50))):
+        make_picture(0, 0.2, *size).save(tmp_path / name)
+        pixels, _ = pictures.read_pair(pictures.Pair(name, tmp_path / name), (40, 30), 1)
+        assert pixels.shape == ((30, 40, 3) if name == "wide.png" else (40, 30, 3))

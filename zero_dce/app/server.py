@@ -12,7 +12,7 @@ from threading import Event
 from zero_dce.app.answers import Answers
 from zero_dce.app.darkroom import Darkroom
 
-LOOPBACK, EVERY_NETWORK = "127.0.0.1", "0.0.0.0"
+THIS_MACHINE, EVERY_NETWORK = "127.0.0.1", "0.0.0.0"
 SPACE_PORT = 7860
 # Gradio, and the library of the hub that comes with it, report what they are used for unless they are told not to.
 SILENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
@@ -31,7 +31,7 @@ def default_address(environment: Mapping[str, str]) -> tuple[str, int | None]:
         ValueError: if the port is no number.
     """
     on_space = "SPACE_ID" in environment
-    host = environment.get("GRADIO_SERVER_NAME") or (EVERY_NETWORK if on_space else LOOPBACK)
+    host = environment.get("GRADIO_SERVER_NAME") or (EVERY_NETWORK if on_space else THIS_MACHINE)
     port = environment.get("GRADIO_SERVER_PORT") or (str(SPACE_PORT) if on_space else "")
     if port and not port.isdecimal():
         raise ValueError(f"GRADIO_SERVER_PORT is {port!r}; expected the number of a port, or nothing")
@@ -76,8 +76,8 @@ def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixe
                 "another --port or --host"
             ) from error
         print(f"{url}  (Ctrl-C ends it)", flush=True)
-        if host not in (LOOPBACK, "localhost", "::1"):
-            print(f"anybody on the network can use the page: --host {LOOPBACK} keeps it to yourself", flush=True)
+        if host not in (THIS_MACHINE, "localhost", "::1"):
+            print(f"anybody on the network can use the page: --host {THIS_MACHINE} keeps it to yourself", flush=True)
         try:
             Event().wait()
         finally:

@@ -1,7 +1,7 @@
 """The embedded sample: exposure sequences rendered from freely licensed photographs, in SICE's layout.
 
 They replace SICE where it is not available: results on them are not SICE results. The photographs and their licences
-are listed in ``photographs/attribution.csv``.
+are listed in ``photographs/attribution.csv``. ``python -m zero_dce.data.sample`` prints where they lie.
 """
 
 from __future__ import annotations
@@ -142,3 +142,7 @@ def _sample_version() -> str:
     for row in photographs():
         digest.update((PHOTOGRAPHS / row["file"]).read_bytes())
     return digest.hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    print(ensure_sample())

@@ -66,9 +66,10 @@ def enhance(
         TypeError: if the image is of none of these kinds.
         ValueError: if its shape, type or range is another, or an option is wrong.
 
-    >>> import numpy as np
-    >>> enhance(np.full((4, 6, 3), 20, dtype=np.uint8)).shape
-    (4, 6, 3)
+    Examples:
+        >>> import numpy as np
+        >>> enhance(np.full((4, 6, 3), 20, dtype=np.uint8)).shape
+        (4, 6, 3)
     """
     file = find_file(Path(weights or TRAINED)).resolve()
     # A run that is still training writes the same file again.

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from zero_dce.files import atomic_folder, read_object, restore_replaced, write_file, write_json
 from zero_dce.records.run import (
     HYDRA,
+    ORIGIN_FILE,
     SAMPLES,
     Rows,
     path_override,
@@ -30,7 +31,7 @@ from zero_dce.records.run import (
 from zero_dce.records.sweep import PICKED, PLAN, read_plan, read_yaml, run_folder, run_name
 from zero_dce.weights import WEIGHTS_FILE
 
-CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE = "config.yaml", "measures.json", "origin.json"
+CONFIG_FILE, MEASURES_FILE = "config.yaml", "measures.json"
 PARTS = {WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE, SAMPLES}
 # In a run's folder, Hydra keeps the composed configuration here.
 COMPOSED = Path(HYDRA) / "config.yaml"
