@@ -12,7 +12,7 @@ import zero_dce
 from tests.helpers.paths import ROOT
 
 PACKAGE = Path(zero_dce.__file__).parent
-COMMANDS = ("train", "sweep", "review", "evaluate", "export", "enhance")
+COMMANDS = ("train", "sweep", "review", "evaluate", "export", "enhance", "app")
 # What a command may use of other commands; everything else that it uses is a library room.
 ALLOWED = {
     "train": set[str](),

@@ -17,6 +17,7 @@ COMMANDS = {
     "push": ("zero_dce.review.__main__", "publish a picked checkpoint on the Hugging Face Hub"),
     "evaluate": ("zero_dce.evaluate.__main__", "measure checkpoints on pictures"),
     "enhance": ("zero_dce.enhance.__main__", "enhance photographs and clips"),
+    "app": ("zero_dce.app.__main__", "try photographs on a page in the browser"),
     "export": ("zero_dce.export.__main__", "write a network for other programs"),
 }
 

@@ -213,3 +213,21 @@ def widened(pixels: np.ndarray) -> np.ndarray:
 
 def means(pixels: np.ndarray) -> np.ndarray:
     return widened(pixels).reshape(-1, 3).mean(0) / 257
+
+
+def test_adjusted_is_like_a_new_one_and_shares_the_network() -> None:
+    picture = ArrayCanvas((random_image(60, 70) * 80).astype(np.uint8))
+    settings = {"exposure": "auto", "denoise": 2.0, "strength": 0.6}
+    first = Enhancer(NETWORKS["zero_dce"], backend="torch")
+    before = first.enhance(picture).pixels
+    adjusted = first.adjusted(**settings)
+    expected = Enhancer(NETWORKS["zero_dce"], backend="torch", **settings).enhance(picture).pixels
+    np.testing.assert_array_equal(adjusted.enhance(picture).pixels, expected)
+    assert adjusted.backend_for(8) is first.backend_for(8)
+    np.testing.assert_array_equal(first.enhance(picture).pixels, before)
+    assert not np.array_equal(before, expected)
+
+
+def test_adjusted_checks_its_settings() -> None:
+    with pytest.raises(ValueError, match="--strength is 2"):
+        Enhancer(NETWORKS["zero_dce"], backend="torch").adjusted(strength=2)

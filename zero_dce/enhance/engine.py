@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 
 from zero_dce.checks import check_number
 from zero_dce.enhance.denoising import denoise_picture
@@ -65,23 +66,44 @@ class Enhancer:
         if mode not in ENHANCER_MODES:
             raise ValueError(f"--mode is {mode!r}; expected one of {', '.join(ENHANCER_MODES)}")
         check_number("--factor", factor, least=1, most=32, whole=True)
+        if tile is not None:
+            check_number("--tile", tile, least=1, whole=True)
+        self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile
+        self.mode, self._factor = mode, factor
+        self._backends: dict[str, Backend] = {}
+        self._precise: dict[str, Backend] = {}
+        self._estimate = estimation(any_size=True)
+        self._set(exposure, denoise, strength)
+        # A wrong backend or precision is reported here, before any picture is read.
+        self.backend_for(8)
+
+    def _set(self, exposure: str | float, denoise: float | None, strength: float) -> None:
         check_number("--strength", strength, most=1)
         check_exposure("--exposure", exposure)
         levels = levels_for(exposure) if denoise is None else denoise
         check_number("--denoise", levels, most=MOST_NOISE_LEVELS)
-        if tile is not None:
-            check_number("--tile", tile, least=1, whole=True)
-        self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile
-        self.mode, self._exposure, self._strength, self._factor = mode, exposure, strength, factor
-        self._backends: dict[str, Backend] = {}
-        self._precise: Backend | None = None
+        self._exposure, self._strength = exposure, strength
         self._fast: dict[int, FastMode] = {}
         self._exposed = exposure != "off"
         self._plain, self._with_map = enhancement(strength), enhancement(strength, with_map=True)
-        self._estimate = estimation(any_size=True)
         self._denoise = denoising(levels) if levels else None
-        # A wrong backend or precision is reported here, before any picture is read.
-        self.backend_for(8)
+
+    def adjusted(
+        self, *, exposure: str | float = "off", denoise: float | None = None, strength: float = 1.0
+    ) -> Enhancer:
+        """Return an enhancer with other settings, which shares the prepared network with this one.
+
+        Args:
+            exposure: as of the class.
+            denoise: as of the class.
+            strength: as of the class.
+
+        Raises:
+            ValueError: if an argument is out of its range.
+        """
+        other = copy(self)
+        other._set(exposure, denoise, strength)
+        return other
 
     def backend_for(self, bits: int) -> Backend:
         """Return the backend for pictures with this many bits per channel."""
@@ -176,6 +198,6 @@ class Enhancer:
         backend = self.backend_for(bits)
         if backend.precision == "float32":
             return backend
-        if self._precise is None:
-            self._precise = choose_backend(self._backend, self._weights, "float32")
-        return self._precise
+        if "float32" not in self._precise:
+            self._precise["float32"] = choose_backend(self._backend, self._weights, "float32")
+        return self._precise["float32"]

@@ -12,6 +12,8 @@ from zero_dce.images.canvas import AnyCanvas, Canvas, PixelArray
 
 # A strip has so many rows of the smaller picture.
 ROWS = 64
+# So many 16-bit values along each side of a block add up to less than 2^32.
+MOST_SUMMED = 256
 
 
 def reduce_canvas(canvas: AnyCanvas, longest: int) -> AnyCanvas:
@@ -71,6 +73,13 @@ def block_means(pixels: PixelArray, factor: int) -> FloatArray:
     if below or right:
         # Blocks that reach beyond the edge repeat the last row and column.
         pixels = np.pad(pixels, ((0, below), (0, right), (0, 0)), mode="edge")
-    blocks = pixels.reshape(len(pixels) // factor, factor, -1, factor, pixels.shape[2])
-    means: FloatArray = blocks.mean(axis=(1, 3), dtype=np.float32)
+    # Adding whole rows and columns is ten times as quick as NumPy's mean over two axes, and exact for whole numbers.
+    sums_as = np.float32 if pixels.dtype.kind == "f" else np.uint64 if factor > MOST_SUMMED else np.uint32
+    rows: FloatArray = pixels[::factor].astype(sums_as)
+    for row in range(1, factor):
+        np.add(rows, pixels[row::factor], out=rows)
+    sums = rows[:, ::factor].copy()
+    for column in range(1, factor):
+        np.add(sums, rows[:, column::factor], out=sums)
+    means: FloatArray = np.divide(sums, factor**2).astype(np.float32)
     return means

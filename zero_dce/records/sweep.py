@@ -18,6 +18,8 @@ Config = TypeVar("Config", DictConfig, ListConfig)
 PLAN = "sweep.json"
 SWEEP_TABLE = "sweep.csv"
 CONTACT_SHEET = "contact_sheet.png"
+# The folder of the checkpoint that was picked, unless it was named otherwise.
+PICKED = "picked"
 # The id of each run's SLURM job, by the run's number.
 SLURM_JOBS = "slurm_jobs.json"
 # The study of a search, and the locks of its workers.

@@ -28,10 +28,9 @@ from zero_dce.records.run import (
     read_rows,
     saved_checkpoints,
 )
-from zero_dce.records.sweep import PLAN, read_plan, read_yaml, run_folder, run_name
+from zero_dce.records.sweep import PICKED, PLAN, read_plan, read_yaml, run_folder, run_name
 from zero_dce.weights import WEIGHTS_FILE
 
-PICKED = "picked"
 CONFIG_FILE, MEASURES_FILE = "config.yaml", "measures.json"
 PARTS = {WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE, SAMPLES}
 # In a run's folder, Hydra keeps the composed configuration here.

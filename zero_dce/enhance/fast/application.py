@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from zero_dce.curves import ITERATIONS
 from zero_dce.enhance.fast.statistics import STATISTICS
-from zero_dce.enhance.graph.programs import Operations, Program, expose_by, scale
+from zero_dce.enhance.graph.programs import KEPT_PROGRAMS, Operations, Program, expose_by, scale
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.exposure.dodging import linear_weights
 from zero_dce.weights import MAPS
@@ -18,6 +19,7 @@ from zero_dce.weights import MAPS
 AROUND = 2
 
 
+@lru_cache(maxsize=KEPT_PROGRAMS)
 def application_program(
     network: str, strength: float, exposed: bool, size: int, rows: int, columns: int, with_map: bool
 ) -> Program:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import lru_cache
 
 from zero_dce.enhance.fast.application import AROUND, application_program
 from zero_dce.enhance.fast.blocks import BlockGrid, Part, read_blocks, with_surroundings
@@ -57,7 +56,6 @@ class FastMode:
         self._network, self._size, self._strength, self._exposed = network, size, strength, exposed
         self._network_backend, self._backend = network_backend, backend
         self._statistics, self._estimate = statistics_program(size), estimation()
-        self._application = lru_cache(maxsize=16)(application_program)
 
     @staticmethod
     def suits(canvas: Canvas) -> bool:
@@ -103,7 +101,7 @@ class FastMode:
         pixels = read_blocks(canvas, field.grid, *part)
         around = with_surroundings(field.statistics, part, AROUND)
         rows, columns = (span.stop - span.start for span in part)
-        program = self._application(self._network, self._strength, self._exposed, self._size, rows, columns, with_map)
+        program = application_program(self._network, self._strength, self._exposed, self._size, rows, columns, with_map)
         local = [stops_in(field.local, field.grid.box(part), canvas)] if self._exposed else []
         return self._backend.run(program, pixels, around, *local, *field.regression.arrays())
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
 
 from zero_dce.enhance.fast.blocks import BlockGrid, Part, read_blocks
 from zero_dce.enhance.graph import Backend
-from zero_dce.enhance.graph.programs import Operations, Program
+from zero_dce.enhance.graph.programs import KEPT_PROGRAMS, Operations, Program
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.enhance.threads import in_threads
 from zero_dce.images.canvas import Canvas
@@ -18,6 +19,7 @@ from zero_dce.images.canvas import Canvas
 STATISTICS = 9
 
 
+@lru_cache(maxsize=KEPT_PROGRAMS)
 def statistics_program(size: int) -> Program:
     """Return the program that computes the statistics of blocks of ``size``, h x w x 9.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from threading import Lock
 from typing import Any
 
@@ -11,6 +12,9 @@ from zero_dce.enhance.graph.onnx import feed, program_model
 from zero_dce.enhance.graph.programs import Program
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.weights import Weights
+
+# Graphs that are kept: who moves a control of the page makes one for each strength.
+MOST_SESSIONS = 16
 
 
 class ONNXRuntimeBackend:
@@ -23,7 +27,7 @@ class ONNXRuntimeBackend:
     def __init__(self, weights: Weights, precision: str) -> None:
         self.weights = weights
         self.precision = precision
-        self._sessions: dict[tuple[Any, ...], onnxruntime.InferenceSession] = {}
+        self._sessions: OrderedDict[tuple[Any, ...], onnxruntime.InferenceSession] = OrderedDict()
         self._lock = Lock()
 
     @staticmethod
@@ -44,6 +48,9 @@ class ONNXRuntimeBackend:
             if key not in self._sessions:
                 content = program_model(self.weights, program, inputs).SerializeToString()
                 self._sessions[key] = onnxruntime.InferenceSession(content, providers=["CPUExecutionProvider"])
+                if len(self._sessions) > MOST_SESSIONS:
+                    self._sessions.popitem(last=False)
+            self._sessions.move_to_end(key)
             session = self._sessions[key]
         names = [node.name for node in session.get_inputs()]
         outputs = session.run(None, dict(zip(names, feed(program, inputs), strict=True)))

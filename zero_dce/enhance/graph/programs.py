@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Protocol
 
 from zero_dce.curves import ITERATIONS
@@ -15,6 +16,9 @@ from zero_dce.exposure.dodging import roots_of
 from zero_dce.exposure.response import expose
 from zero_dce.images.denoise import denoise
 from zero_dce.weights import DCE_NET_PP, Weights
+
+# Programs of the same settings are one, so that what a backend has prepared for it serves every enhancer.
+KEPT_PROGRAMS = 16
 
 
 class Operations(Protocol):
@@ -74,6 +78,7 @@ class Program:
     any_size: bool = False
 
 
+@lru_cache(maxsize=KEPT_PROGRAMS)
 def enhancement(strength: float, with_map: bool = False) -> Program:
     """From a picture to the enhanced one and, ``with_map``, the mean of its curve maps.
 
@@ -91,6 +96,7 @@ def enhancement(strength: float, with_map: bool = False) -> Program:
     return Program("enhance", build, pictures=2)
 
 
+@lru_cache(maxsize=KEPT_PROGRAMS)
 def estimation(any_size: bool = False) -> Program:
     """From a picture to its curve maps: 24 channels, or 3 of Zero-DCE++."""
 
@@ -101,6 +107,7 @@ def estimation(any_size: bool = False) -> Program:
     return Program("estimate", build, picture_out=False, any_size=any_size)
 
 
+@lru_cache(maxsize=KEPT_PROGRAMS)
 def denoising(levels: float) -> Program:
     """From a picture and the enhanced one to the latter without the noise that was brightened with it.
 
