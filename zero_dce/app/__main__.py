@@ -21,6 +21,7 @@ from zero_dce.app.space import WEIGHTS_FOLDER, write_space
 from zero_dce.checks import check_number
 from zero_dce.signals import StopSignals
 from zero_dce.terminal import errors_as_messages
+from zero_dce.weights import path_or_address
 
 # A medium-format camera's have 102.
 MOST_MEGAPIXELS = 150
@@ -42,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         serve(weights, options.host or host, port if options.port is None else options.port, options.max_megapixels)
 
 
-def _weights_beside() -> list[Path]:
+def _weights_beside() -> list[str | Path]:
     """Return the folder of weights beside this file, which a Space may have."""
     folder = Path(__file__).with_name(WEIGHTS_FOLDER)
     return [folder] if folder.is_dir() else []
@@ -55,10 +56,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"zero_dce {__version__}")
     parser.add_argument(
         "--weights",
-        type=Path,
+        type=path_or_address,
         nargs="+",
         metavar="FILE_OR_DIR",
-        help="files, picked folders, folders of runs or sweeps: the page offers all; default: the package's own",
+        help="files, picked folders, runs', sweeps' or hf://USER/NAME: the page offers all; default: this package's",
     )
     parser.add_argument("--host", help="the address to listen on; default: 127.0.0.1, this machine only")
     parser.add_argument("--port", type=int, help="default: the first free one from 7860")

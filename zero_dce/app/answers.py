@@ -15,6 +15,7 @@ from PIL import Image
 
 from zero_dce.app.darkroom import Darkroom, Settings
 from zero_dce.files import atomic, write_file
+from zero_dce.images.formats.files import result_suffix
 from zero_dce.images.formats.photograph import encode_with_pillow
 from zero_dce.terminal import explain
 
@@ -133,7 +134,7 @@ def failure(text: str) -> str:
 
 def enhanced_name(file: Path) -> str:
     """Return the name of a photograph's result: another one than the photograph's, beside which it may be saved."""
-    return f"{file.stem}_enhanced{file.suffix}"
+    return f"{file.stem}_enhanced{result_suffix(file.suffix)}"
 
 
 def unique_names(files: Sequence[Path]) -> list[str]:

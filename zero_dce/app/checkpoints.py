@@ -7,21 +7,23 @@ from pathlib import Path
 
 from zero_dce.enhance.trained import TRAINED
 from zero_dce.records.run import CHECKPOINTS, LAST, saved_checkpoints
-from zero_dce.weights import WEIGHTS_FILE, find_file
+from zero_dce.weights import WEIGHTS_FILE, find_file, is_address
 
 OWN_WEIGHTS = "the package's own"
 
 
-def list_weights(places: Sequence[Path]) -> dict[str, Path]:
+def list_weights(places: Sequence[str | Path]) -> dict[str, Path]:
     """Return the weights in some places by the names that a person chooses them by.
 
     Args:
         places: each a file with weights; the folder that ``python -m zero_dce.review pick`` wrote; a run's folder, for
-            each of its checkpoints; a sweep's, for what was picked and each run's checkpoints; or a folder of
-            ``.safetensors`` files. None of them are the package's own weights.
+            each of its checkpoints; a sweep's, for what was picked and each run's checkpoints; a folder of
+            ``.safetensors`` files; or an address, such as ``hf://USER/NAME``. None of them are the package's own
+            weights.
 
     Returns:
-        Files by name, such as ``run 3, step 600 (exp=10 tv=200)``, in the order of the places. None is opened.
+        Files by name, such as ``run 3, step 600 (exp=10 tv=200)``, in the order of the places. What an address leads to
+        is fetched; none is opened.
 
     Raises:
         FileNotFoundError: if a place does not exist, or holds no weights.
@@ -37,7 +39,10 @@ def list_weights(places: Sequence[Path]) -> dict[str, Path]:
     return found
 
 
-def _weights_in(place: Path) -> list[tuple[str, Path]]:
+def _weights_in(place: str | Path) -> list[tuple[str, Path]]:
+    if is_address(place):
+        return [(str(place), find_file(place))]
+    place = Path(place)
     if not place.is_dir():
         return [(place.name, find_file(place))]
     # Hydra, which reads the swept values, takes a while to import.

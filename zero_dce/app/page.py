@@ -12,7 +12,7 @@ import gradio as gr
 from zero_dce.app.answers import Answers
 from zero_dce.exposure.suited import EXPOSED_MEAN
 from zero_dce.images.denoise import MOST_NOISE_LEVELS, levels_for
-from zero_dce.images.formats.files import SUFFIXES
+from zero_dce.images.suffixes import PICTURE_FORMATS, has_reader
 
 TITLE = "Zero-DCE"
 STYLE = Path(__file__).with_name("page.css")
@@ -20,7 +20,7 @@ STYLE = Path(__file__).with_name("page.css")
 THEME = gr.themes.Base(
     primary_hue="neutral", secondary_hue="neutral", neutral_hue="neutral", font=["system-ui", "sans-serif"]
 )
-HEADING = f"<h1>Zero-DCE</h1><p>Drop dark photographs: {', '.join(SUFFIXES)}</p>"
+HEADING = f"<h1>Zero-DCE</h1><p>Drop dark photographs: {', '.join(filter(has_reader, PICTURE_FORMATS))}</p>"
 # The drop area is large while there is nothing else to see; later, it shows the files' names.
 EMPTY_HEIGHT, FILES_HEIGHT = "60vh", "120px"
 # One photograph is enhanced at a time, whoever asks.
