@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import zero_dce.export.__main__
-from tests.helpers.exports import FILES, command, make_file, read_metadata, run_alone
+from tests.helpers.exports import FILES, FORMATS, command, make_file, read_metadata, run_alone
 from zero_dce.export.write import export
 from zero_dce.networks import load_weights
 
@@ -37,7 +37,7 @@ def test_the_documented_program_enhances_a_photograph(tmp_path: Path) -> None:
         assert np.abs(np.asarray(result) - expected.clip(0, 255)).max() <= 0.51
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", FORMATS)
 def test_overwrite_replaces_all_files(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / FILES[name]
     command(make_file(tmp_path), name, output)
@@ -94,7 +94,7 @@ def test_wrong_weights(content: bytes | None, message: str, tmp_path: Path) -> N
 def test_what_a_format_needs(
     name: str, missing: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zero_dce.enhance.graph.find_spec", lambda package: None if package in missing else package)
+    monkeypatch.setattr("zero_dce.export.write.find_spec", lambda package: None if package in missing else package)
     with pytest.raises(SystemExit, match=f"^{message}"):
         command(make_file(tmp_path), name, tmp_path / FILES[name])
 

@@ -118,4 +118,4 @@ class SizedGraph(OnnxGraph):
 
     def number(self, value: float) -> GraphValue:
         """Return a constant of one element."""
-        return self.node("Reshape", value, [1])  # type: ignore[arg-type]
+        return self.node("Reshape", value, [1])

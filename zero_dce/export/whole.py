@@ -46,4 +46,5 @@ def _local(graph: SizedGraph, image: GraphValue) -> GraphValue:
 
 
 def _enhanced(graph: SizedGraph, image: GraphValue) -> GraphValue:
-    return iterate_curve(graph, image, separate_maps(graph, estimate_curves(graph, image)))
+    enhanced: GraphValue = iterate_curve(graph, image, separate_maps(graph, estimate_curves(graph, image)))
+    return enhanced

@@ -36,7 +36,8 @@ class OnnxGraph:
         self, operation: str, inputs: Sequence[GraphValue | float | Sequence[int]], outputs: int, **attributes: Any
     ) -> list[GraphValue]:
         names = [f"{operation.lower()}_{len(self._nodes)}_{index}" for index in range(outputs)]
-        self._nodes.append(helper.make_node(operation, [self._name(value) for value in inputs], names, **attributes))
+        taken = [self._name(value) for value in inputs]
+        self._nodes.append(helper.make_node(operation, taken, names, name=names[0], **attributes))
         return [GraphValue(self, name) for name in names]
 
     def _name(self, value: GraphValue | float | Sequence[int]) -> str:
