@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import onnx
 
 # Pictures are this long at most: ranges need no detail.
-LONGEST = 256
+CALIBRATION_SIDE = 256
 # One picture of so many is kept from the calibration, and measured afterwards.
 HELD_OUT = 4
 # Of a folder, so many pictures at most, evenly chosen.
@@ -47,7 +47,7 @@ def calibration_pictures(folder: Path | None) -> tuple[list[FloatArray], list[Fl
     return [picture for index, picture in enumerate(pictures) if (index + 1) % HELD_OUT], held_out
 
 
-def quantize(model: onnx.ModelProto, pictures: Sequence[FloatArray]) -> onnx.ModelProto:
+def quantize(model: onnx.ModelProto, pictures: Sequence[FloatArray], kept: tuple[str, ...] = ENDS) -> onnx.ModelProto:
     """Return a network's model with its convolutions in int8, but for the first and the last layer.
 
     They have few channels, and are a sixth of the work, but most of the loss. All else is in float32: the curves, and
@@ -57,6 +57,7 @@ def quantize(model: onnx.ModelProto, pictures: Sequence[FloatArray]) -> onnx.Mod
     Args:
         model: see :func:`zero_dce.export.graphs.network_model`.
         pictures: see :func:`calibration_pictures`.
+        kept: how the names of the layers begin that stay in float32.
     """
     import onnx
     from onnxruntime.quantization import QuantFormat, QuantType, quantize_static
@@ -69,7 +70,7 @@ def quantize(model: onnx.ModelProto, pictures: Sequence[FloatArray]) -> onnx.Mod
             file,
             _Pictures(pictures),
             quant_format=QuantFormat.QDQ,
-            nodes_to_quantize=_inner_convolutions(model),
+            nodes_to_quantize=_convolutions(model, kept),
             per_channel=True,
             reduce_range=True,
             activation_type=QuantType.QUInt8,
@@ -105,10 +106,10 @@ def _without_advice() -> Iterator[None]:
         logging.disable(logging.NOTSET)
 
 
-def _inner_convolutions(model: onnx.ModelProto) -> list[str]:
-    """Return the convolutions on the whole picture, but for those of the first and the last layer."""
+def _convolutions(model: onnx.ModelProto, kept: tuple[str, ...]) -> list[str]:
+    """Return the convolutions on the whole picture, but for those of the layers that are kept."""
     whole = {node.input[1]: node.name for node in reversed(model.graph.node) if node.op_type == "Conv"}
-    return [name for weight, name in whole.items() if not weight.startswith(ENDS)]
+    return [name for weight, name in whole.items() if not weight.startswith(kept)]
 
 
 def _of_folder(folder: Path) -> Iterator[FloatArray]:
@@ -121,7 +122,7 @@ def _of_folder(folder: Path) -> Iterator[FloatArray]:
             f"{HELD_OUT} is kept to measure the loss on"
         )
     for file in files[:: -(-len(files) // MOST_PICTURES)]:
-        yield _as_input(decode_within(file, LONGEST))
+        yield _as_input(decode_within(file, CALIBRATION_SIDE))
 
 
 def _sample() -> Iterator[FloatArray]:
@@ -130,7 +131,7 @@ def _sample() -> Iterator[FloatArray]:
 
     generator = np.random.default_rng(0)
     for index, row in enumerate(photographs()):
-        light = srgb_to_linear(decode_within(PHOTOGRAPHS / row["file"], LONGEST))
+        light = srgb_to_linear(decode_within(PHOTOGRAPHS / row["file"], CALIBRATION_SIDE))
         yield _as_input(photograph(light, SAMPLE_EV[index % len(SAMPLE_EV)], generator))
 
 
