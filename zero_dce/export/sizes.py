@@ -1,8 +1,8 @@
 """What depends on a picture's size, in an ONNX graph that learns the size only when it runs.
 
 The rules themselves are those of :mod:`zero_dce.exposure`, which record themselves in a graph. What is here stands for
-their small copies, grids and matrices, which they make from sizes that are known. Sizes are values of one element in
-float32, which counts exactly far beyond any picture.
+their small copies, grids and matrices, which they make from sizes that are known. Sizes are arrays of one int64: a
+runtime that computes in bfloat16 may round anything else.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class SizedGraph(OnnxGraph):
 
     def size(self, x: GraphValue, axis: int) -> GraphValue:
         """Return how long an axis is."""
-        return self.node("Cast", self.node("Shape", x, start=axis, end=axis + 1), to=TensorProto.FLOAT)
+        return self.node("Shape", x, start=axis, end=axis + 1)
 
     def sides(self, x: GraphValue) -> tuple[GraphValue, GraphValue]:
         """Return height and width."""
@@ -30,25 +30,26 @@ class SizedGraph(OnnxGraph):
 
     def block_factor(self, x: GraphValue, longest: int) -> GraphValue:
         """Return the side of the blocks of :func:`zero_dce.enhance.reduce.reduced_pixels`."""
-        return self.node("Ceil", self.node("Max", *self.sides(x)) / longest)
+        return self._divide_up(self.node("Max", *self.sides(x)), [longest])
 
     def block_means(self, x: GraphValue, longest: int) -> GraphValue:
         """Shrink a picture as :func:`zero_dce.enhance.reduce.reduced_pixels` does."""
         factor = self.block_factor(x, longest)
-        height, width = self.sides(x)
-        rows, columns = (self.node("Ceil", side / factor) for side in (height, width))
-        nothing = self._integers([0.0])
-        after = self._integers([rows * factor - height, columns * factor - width])
-        pads = self.node("Concat", *[nothing] * 6, after, axis=0)
-        shape = self._integers([self.size(x, 0), 3.0, rows, factor, columns, factor])
+        sides = self.sides(x)
+        rows, columns = (self._divide_up(side, factor) for side in sides)
+        after = [
+            self.node("Sub", self.node("Mul", number, factor), side)
+            for number, side in zip((rows, columns), sides, strict=True)
+        ]
+        pads = self.node("Concat", [0] * 6, *after, axis=0)
+        shape = self.node("Concat", self.size(x, 0), [3], rows, factor, columns, factor, axis=0)
         blocks = self.node("Reshape", self.node("Pad", x, pads, mode="edge"), shape)
         return self.node("ReduceMean", blocks, axes=[3, 5], keepdims=0)
 
     def sample(self, x: GraphValue) -> GraphValue:
         """Return a grid of pixels, see :func:`zero_dce.exposure.search.sample_of`."""
-        steps = [self.node("Ceil", side / GRID) for side in self.sides(x)]
-        starts = self._integers([self.node("Floor", step / 2) for step in steps])
-        return self.node("Slice", x, starts, [TO_END] * 2, [2, 3], self._integers(steps))
+        steps = self.node("Concat", *(self._divide_up(side, [GRID]) for side in self.sides(x)), axis=0)
+        return self.node("Slice", x, self.node("Div", steps, [2]), [TO_END] * 2, [2, 3], steps)
 
     def cells(self, x: GraphValue) -> GraphValue:
         """Average a picture over cells, see :func:`zero_dce.exposure.dodging.shrink`."""
@@ -81,41 +82,46 @@ class SizedGraph(OnnxGraph):
 
     def _averages(self, size: GraphValue, longest: GraphValue) -> GraphValue:
         """Return the matrix that averages pixels over cells: cells x pixels."""
-        rounded = self.node("Max", self.node("Round", size * DODGED_CELLS / longest), 1.0)
+        rounded = self.node("Max", self._divide_evenly(self.node("Mul", size, [DODGED_CELLS]), longest), [1])
         number = self.node("Min", size, rounded)
-        edges, pixels = self._column(number) * size / number, self._row(size)
-        ends = self.node("Min", edges + size / number, pixels + 1.0)
-        return (ends - self.node("Max", edges, pixels)).clip(0.0) * (number / size)
+        side = self._float(size) / self._float(number)
+        edges, pixels = self._column(number) * side, self._row(size)
+        ends = self.node("Min", edges + side, pixels + 1.0)
+        return (ends - self.node("Max", edges, pixels)).clip(0.0) / side
 
     def _windows(self, size: GraphValue) -> GraphValue:
         near = (self._column(size) - self._row(size)).abs() <= NEIGHBOURS
-        return near / self.node("ReduceMean", near, axes=[1], keepdims=1) / size
+        return near / self.node("ReduceSum", near, [1], keepdims=1)
 
     def _interpolation(self, size: GraphValue, factor: GraphValue, cells: GraphValue) -> GraphValue:
         """Return the matrix from cells to pixels, linear between their centres."""
-        covered = self.node("Ceil", size / factor) * factor
-        places = (self._column(size) + 0.5) * (cells / covered) - 0.5
-        within = places.clip(0.0, cells - 1.0)
+        covered = self.node("Mul", self._divide_up(size, factor), factor)
+        places = (self._column(size) + 0.5) * (self._float(cells) / self._float(covered)) - 0.5
+        within = places.clip(0.0, self._float(cells) - 1.0)
         return (1.0 - (within - self._row(cells)).abs()).clip(0.0)
 
     def _row(self, size: GraphValue) -> GraphValue:
         """Count from 0, in one row."""
-        scalar = self.node("Squeeze", self.node("Cast", size, to=TensorProto.INT64), [0])
-        zero, one = (self.node("Squeeze", self._integers([number]), [0]) for number in (0.0, 1.0))
-        counted = self.node("Cast", self.node("Range", zero, scalar, one), to=TensorProto.FLOAT)
-        return self.node("Unsqueeze", counted, [0])
+        zero, end, one = (self.node("Squeeze", value, [0]) for value in ([0], size, [1]))
+        return self.node("Unsqueeze", self._float(self.node("Range", zero, end, one)), [0])
 
     def _column(self, size: GraphValue) -> GraphValue:
         return self._transposed(self._row(size))
 
+    def _float(self, integers: GraphValue) -> GraphValue:
+        return self.node("Cast", integers, to=TensorProto.FLOAT)
+
+    def _divide_up(self, size: GraphValue, by: GraphValue | Sequence[int]) -> GraphValue:
+        """Divide whole numbers and round up."""
+        return self.node("Div", self.node("Sub", self.node("Add", size, by), [1]), by)
+
+    def _divide_evenly(self, size: GraphValue, by: GraphValue) -> GraphValue:
+        """Divide whole numbers and round to the nearest, a half to the even one, as Python does."""
+        twice = self.node("Add", self.node("Mul", size, [2]), by)
+        whole = self.node("Mul", by, [2])
+        up = self.node("Div", twice, whole)
+        is_half = self.node("Sub", [1], self.node("Min", self.node("Mod", twice, whole), [1]))
+        return self.node("Sub", up, self.node("Mul", is_half, self.node("Mod", up, [2])))
+
     def _transposed(self, matrix: GraphValue) -> GraphValue:
         return self.node("Transpose", matrix, perm=[1, 0])
-
-    def _integers(self, sizes: Sequence[GraphValue | float]) -> GraphValue:
-        """Return sizes as one array of int64, as nodes take shapes and places."""
-        vectors = [size if isinstance(size, GraphValue) else self.number(size) for size in sizes]
-        return self.node("Cast", self.node("Concat", *vectors, axis=0), to=TensorProto.INT64)
-
-    def number(self, value: float) -> GraphValue:
-        """Return a constant of one element."""
-        return self.node("Reshape", value, [1])
