@@ -21,11 +21,7 @@ from zero_dce.export.provenance import Provenance
 from zero_dce.export.write import export
 from zero_dce.weights import read_weights
 
-pytestmark = [
-    pytest.mark.slow,
-    # ONNX Runtime's quantizer, of NumPy's and ONNX's newer releases.
-    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
-]
+pytestmark = pytest.mark.slow
 
 
 def make_pictures(folder: Path, number: int) -> Path:

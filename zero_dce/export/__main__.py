@@ -32,7 +32,8 @@ ONNX (opset 17) in ONNX Runtime, with Pillow to read and write pictures (``pip i
 Of a large photograph compute tiles: a DCE-Net takes about 1.1 GB a megapixel there. Inside a tile, 7 pixels from its
 edges (13 with --denoise), the result is that of the whole photograph, but not with --exposure.
 
-OpenVINO, an .xml and a .bin that stay beside each other; processors with bfloat16 compute in it unless told otherwise::
+OpenVINO, an .xml and a .bin that stay beside each other; processors with bfloat16 compute in it unless told otherwise,
+and find an exposure less exactly::
 
     model = openvino.Core().compile_model("zero_dce.xml", "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
     enhanced = model({"image": image})["enhanced"]
