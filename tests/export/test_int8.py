@@ -93,7 +93,7 @@ def test_the_lowest_psnr() -> None:
         (("--precision", "int4"), "--precision is 'int4'; expected one of float32, int8"),
         (("--calibrate", "."), "--calibrate is for --precision int8"),
         (("--precision", "int8", "--calibrate", "{few}"), "holds 3 pictures; expected at least 4"),
-        (("--precision", "int8", "--calibrate", "nowhere"), "nowhere"),
+        (("--precision", "int8", "--calibrate", "nowhere"), "--calibrate is nowhere, which is no folder"),
     ],
 )
 def test_wrong_options(options: tuple[str, ...], message: str, tmp_path: Path) -> None:

@@ -79,6 +79,29 @@ def test_wrong_weights(content: bytes | None, message: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("darktable", ("--exposure", "auto"), "cannot hold --exposure auto: darktable computes photographs in tiles"),
+        ("torch", ("--exposure", "0.4"), "cannot hold --exposure 0.4: .* Give --stops"),
+        ("ncnn", ("--denoise", "1"), "cannot hold --denoise 1.0: .* Give --stops"),
+        ("onnx", ("--exposure", "auto", "--stops", "1"), "Leave one of them out"),
+    ],
+)
+def test_what_a_format_cannot_hold(name: str, options: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=message):
+        command(make_file(tmp_path), name, tmp_path / FILES[name], *options)
+
+
+def test_the_packages_own_weights_need_an_exposure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--format", "onnx", "--output", str(tmp_path / "a.onnx"), "--overwrite"]
+    zero_dce.export.__main__.main(arguments)
+    assert "change next to nothing by themselves: give --exposure auto, or --stops 2" in capsys.readouterr().out
+    zero_dce.export.__main__.main([*arguments, "--stops", "2"])
+    assert "by themselves" not in capsys.readouterr().out
+    assert read_metadata("onnx", tmp_path / "a.onnx")["license"] == "MIT"
+
+
+@pytest.mark.parametrize(
     ("name", "missing", "message"),
     [
         ("onnx", ("onnx",), r"--format onnx needs onnx: pip install -e '\.\[onnxruntime\]'"),

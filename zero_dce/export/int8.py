@@ -115,6 +115,8 @@ def _convolutions(model: onnx.ModelProto, kept: tuple[str, ...]) -> list[str]:
 def _of_folder(folder: Path) -> Iterator[FloatArray]:
     from zero_dce.data.index import find_folder
 
+    if not folder.is_dir():
+        raise FileNotFoundError(f"--calibrate is {folder}, which is no folder; expected one of pictures like yours")
     files = [folder / frame.path for frame in find_folder(folder).entries]
     if len(files) < HELD_OUT:
         raise ValueError(
