@@ -67,6 +67,10 @@ OF_SEVERAL = {
 # Modules without a test file of their name, and where they are tested.
 TESTED_ELSEWHERE = {
     "enhance.trained": "one path; enhance.interface",
+    "export.contents": "two records; export.formats",
+    "export.module": "export.graphs and export.check, whose references it computes",
+    "export.sizes": "export.graphs, on pictures of many sizes",
+    "export.whole": "export.graphs, against zero_dce.enhance",
     "sweep.launching.preload": "imports only; sweep.launching.processes",
     "sweep.cost": "sweep.estimate, and sweep.overview, which prints it",
     "train.__main__": "train.run, and every test of a command line",

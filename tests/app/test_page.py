@@ -126,7 +126,7 @@ def test_several_of_which_some_are_wrong(server: AppServer, open_url: OpenUrl, t
     Image.new("L", (2000, 1500)).save(tmp_path / "large.png")
     page = open_url(server.url)
     drop(page, tmp_path / "notes.txt", cut, tmp_path / "large.png", picture)
-    assert told(page) == "cannot read notes.txt as an image: not a JPEG, PNG, TIFF, WebP or BMP file"
+    assert told(page).startswith("cannot read notes.txt as an image: not a file of JPEG, PNG, ")
     expect(page.locator("#save")).to_be_disabled()
     expect(page.locator("#pictures")).to_be_hidden()
     page.locator("#photograph input").click()

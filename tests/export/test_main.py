@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 import zero_dce.export.__main__
-from tests.helpers.exports import FILES, command, make_file, read_metadata, run_alone
+from tests.helpers.exports import FILES, FORMATS, command, make_file, read_metadata, run_alone
 from zero_dce.export.write import export
 from zero_dce.networks import load_weights
 
@@ -37,7 +37,7 @@ def test_the_documented_program_enhances_a_photograph(tmp_path: Path) -> None:
         assert np.abs(np.asarray(result) - expected.clip(0, 255)).max() <= 0.51
 
 
-@pytest.mark.parametrize("name", FILES)
+@pytest.mark.parametrize("name", FORMATS)
 def test_overwrite_replaces_all_files(name: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     output = tmp_path / FILES[name]
     command(make_file(tmp_path), name, output)
@@ -79,6 +79,29 @@ def test_wrong_weights(content: bytes | None, message: str, tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize(
+    ("name", "options", "message"),
+    [
+        ("darktable", ("--exposure", "auto"), "cannot hold --exposure auto: darktable computes photographs in tiles"),
+        ("torch", ("--exposure", "0.4"), "cannot hold --exposure 0.4: .* Give --stops"),
+        ("ncnn", ("--denoise", "1"), "cannot hold --denoise 1.0: .* Give --stops"),
+        ("onnx", ("--exposure", "auto", "--stops", "1"), "Leave one of them out"),
+    ],
+)
+def test_what_a_format_cannot_hold(name: str, options: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match=message):
+        command(make_file(tmp_path), name, tmp_path / FILES[name], *options)
+
+
+def test_the_packages_own_weights_need_an_exposure(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    arguments = ["--format", "onnx", "--output", str(tmp_path / "a.onnx"), "--overwrite"]
+    zero_dce.export.__main__.main(arguments)
+    assert "change next to nothing by themselves: give --exposure auto, or --stops 2" in capsys.readouterr().out
+    zero_dce.export.__main__.main([*arguments, "--stops", "2"])
+    assert "by themselves" not in capsys.readouterr().out
+    assert read_metadata("onnx", tmp_path / "a.onnx")["license"] == "MIT"
+
+
+@pytest.mark.parametrize(
     ("name", "missing", "message"),
     [
         ("onnx", ("onnx",), r"--format onnx needs onnx: pip install -e '\.\[onnxruntime\]'"),
@@ -94,7 +117,7 @@ def test_wrong_weights(content: bytes | None, message: str, tmp_path: Path) -> N
 def test_what_a_format_needs(
     name: str, missing: tuple[str, ...], message: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("zero_dce.enhance.graph.find_spec", lambda package: None if package in missing else package)
+    monkeypatch.setattr("zero_dce.export.write.find_spec", lambda package: None if package in missing else package)
     with pytest.raises(SystemExit, match=f"^{message}"):
         command(make_file(tmp_path), name, tmp_path / FILES[name])
 

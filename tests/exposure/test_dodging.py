@@ -72,7 +72,7 @@ def test_detail_keeps_its_contrast() -> None:
 def test_found_in_both_libraries(as_array: Any) -> None:
     image, ev = two_halves(), torch.zeros(1, 1, 1, 1)
     rise, shadows = torch.full((1, 1, 1, 1), 0.02), torch.full((1, 1, 1, 1), 0.09)
-    dodge = dodge_to_reach(*(as_array(value) for value in (image, ev, rise, shadows)))
+    dodge = dodge_to_reach(*(as_array(value) for value in (shrink(image), ev, rise, shadows)))
     assert dodge.dtype == as_array(image).dtype
     assert 0 < dodge.item() < MOST_DODGED
     result = torch.as_tensor(dodged(as_array(image), as_array(pair(0.0, dodge.item()))))
@@ -83,15 +83,15 @@ def test_found_in_both_libraries(as_array: Any) -> None:
 
 def test_pictures_are_dodged_each_by_itself() -> None:
     both, zero = torch.cat([two_halves(), two_halves(dark=0.2)]), torch.zeros(2, 1, 1, 1)
-    found = dodge_to_reach(both, zero, zero, zero + 0.1)
-    alone = [dodge_to_reach(image[None], zero[:1], zero[:1], zero[:1] + 0.1).item() for image in both]
+    found = dodge_to_reach(shrink(both), zero, zero, zero + 0.1)
+    alone = [dodge_to_reach(shrink(image[None]), zero[:1], zero[:1], zero[:1] + 0.1).item() for image in both]
     assert found.flatten().tolist() == pytest.approx(alone, abs=1e-3)
     assert found[1] == 0, "where there is nothing to do, nothing is done"
 
 
 def test_a_black_picture_stays_black() -> None:
     image, zero = torch.zeros(1, 3, 20, 30), torch.zeros(1, 1, 1, 1)
-    assert dodge_to_reach(image, zero, zero, zero + 0.1).item() == MOST_DODGED
+    assert dodge_to_reach(shrink(image), zero, zero, zero + 0.1).item() == MOST_DODGED
     assert dodged(image, pair(3.0, MOST_DODGED)).max() < 0.5 / 255
 
 

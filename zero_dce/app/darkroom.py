@@ -17,7 +17,7 @@ from zero_dce.app.converted import ConvertedOnce
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.fast.mode import LEAST_PIXELS, FastMode, Field
 from zero_dce.enhance.reduce import reduced_pixels
-from zero_dce.enhance.results import Extras, save_results
+from zero_dce.enhance.results import Extras, save_results, stays_as_it_is
 from zero_dce.enhance.threads import in_threads
 from zero_dce.images.canvas import ArrayCanvas, Canvas
 from zero_dce.images.formats import Photograph, read_photograph
@@ -140,8 +140,10 @@ class Darkroom:
         """
         with self._lock:
             held, result = self._enhanced(file, settings)
-            save_results(held.picture, result.canvas.view, None, output, Extras())
-            return held.picture.notices
+            enhancer = result.network.adjusted(strength=settings.strength)
+            unchanged = stays_as_it_is(enhancer, file, output)
+            save_results(held.picture, result.canvas.view, None, output, Extras(), unchanged)
+            return [] if unchanged else held.picture.notices
 
     def prepare(self, weights: Path) -> None:
         """Read weights and enhance a small picture, so that no photograph waits for what that sets up.

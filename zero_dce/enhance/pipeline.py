@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.inputs import FilePair
 from zero_dce.enhance.pixel_budget import PixelBudget
-from zero_dce.enhance.results import Extras, blank_map, save_results
+from zero_dce.enhance.results import Extras, blank_map, save_results, stays_as_it_is
 from zero_dce.images.canvas import PillowCanvas
 from zero_dce.images.formats import Photograph, read_photograph
 from zero_dce.images.view import SrgbView
@@ -117,9 +117,7 @@ class Pipeline:
                 raise
             self._fail(pair, error)
             return
-        # A file that is developed or converted has another suffix; any other that nothing changes is the result itself,
-        # with its thumbnail, its gain map and whatever else would no longer be true.
-        unchanged = enhancer.changes_nothing and pair.output.suffix == pair.input.suffix
+        unchanged = stays_as_it_is(enhancer, pair.input, pair.output)
         writer.submit(self._save, pair, picture, enhanced, maps, unchanged)
 
     def _save(

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from PIL import Image
 
+from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.reduce import reduce_canvas
 from zero_dce.files import atomic, sole_writer
 from zero_dce.images.canvas import PillowCanvas
@@ -50,6 +51,14 @@ def blank_map(picture: Photograph) -> PillowCanvas:
     """Return an empty picture for the mean of a picture's curve maps, upright."""
     view = picture.view()
     return PillowCanvas(Image.new("RGB", (view.width, view.height)))
+
+
+def stays_as_it_is(enhancer: Enhancer, file: Path, output: Path) -> bool:
+    """Return whether a photograph's own file is the result, with its thumbnail, its gain map and whatever it holds.
+
+    A file that is developed or converted has another suffix.
+    """
+    return enhancer.changes_nothing and output.suffix == file.suffix
 
 
 def save_results(

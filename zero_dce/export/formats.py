@@ -10,13 +10,17 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zero_dce.enhance.pixels import FloatArray
+from zero_dce.export.contents import Contents, ExportedNetwork
+from zero_dce.export.darktable import check_darktable, load_darktable, write_darktable
+from zero_dce.export.ncnn import load_ncnn, write_ncnn
 from zero_dce.files import write_file
-from zero_dce.weights import Weights
 
-# Computes enhanced pictures and curve maps of pictures, as the network in PyTorch does.
-ExportedNetwork = Callable[[FloatArray], tuple[FloatArray, FloatArray]]
+if TYPE_CHECKING:
+    import onnx
+
 # In a .pt2, beside the program: torch.export.load(file, extra_files={PT2_METADATA: ""}) reads it.
 PT2_METADATA = "metadata.json"
 
@@ -27,31 +31,45 @@ class Format:
 
     Attributes:
         suffixes: of its files. The first is the one that a program opens.
-        backend: whose packages it needs, and the name of the extra that brings them.
-        write: writes the weights of either network and the eight curve iterations, for any batch, height and width,
-            with metadata, to a file.
+        needs: the packages that it is written and run with.
+        extra: the extra that brings them.
+        write: writes a network and the eight curve iterations, for any batch, height and width, to a file.
         load: loads such a file, to compute on the CPU in float32. The file is not held open.
-        runtime: gives the name and the version of the library that runs it.
+        runtime: the package that runs it, and its name.
+        finishes: which parts of a :class:`~zero_dce.export.finish.Finish` it can hold.
+        why: what keeps it from the others.
+        tolerated: by how much it may differ from PyTorch.
+        check: raises ValueError if a file of that name cannot be written with these contents; ``None`` needs no check.
     """
 
     suffixes: tuple[str, ...]
-    backend: str
-    write: Callable[[Weights, Path, dict[str, str]], None]
+    needs: tuple[str, ...]
+    extra: str
+    write: Callable[[Contents, Path], None]
     load: Callable[[Path], ExportedNetwork]
-    runtime: Callable[[], str]
+    runtime: tuple[str, str]
+    finishes: tuple[str, ...] = ("exposure", "stops", "denoise")
+    why: str = ""
+    tolerated: float = 1e-5
+    check: Callable[[Path, Contents], None] | None = None
 
 
-def _write_onnx(weights: Weights, file: Path, metadata: dict[str, str]) -> None:
+def _write_onnx(contents: Contents, file: Path) -> None:
+    from zero_dce.export.graphs import network_model
+
+    write_model(network_model(contents.weights, contents.finish), contents.metadata(), file)
+
+
+def write_model(model: onnx.ModelProto, metadata: dict[str, str], file: Path) -> None:
+    """Write an ONNX model with what it says about itself."""
     import onnx
 
-    from zero_dce.enhance.graph.onnx import network_model
-
-    model = network_model(weights)
     onnx.helper.set_model_props(model, metadata)
     write_file(file, model.SerializeToString())
 
 
-def _load_onnx(file: Path) -> ExportedNetwork:
+def load_onnx(file: Path) -> ExportedNetwork:
+    """Load an .onnx in ONNX Runtime, on the CPU."""
     import onnxruntime
 
     session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
@@ -63,26 +81,20 @@ def _load_onnx(file: Path) -> ExportedNetwork:
     return run
 
 
-def _onnx_runtime() -> str:
-    import onnxruntime
-
-    return f"ONNX Runtime {onnxruntime.__version__}"
-
-
-def _write_openvino(weights: Weights, file: Path, metadata: dict[str, str]) -> None:
+def _write_openvino(contents: Contents, file: Path) -> None:
     """Write the graph to an .xml and its weights, in float32, to a .bin beside it."""
     import openvino
     from openvino.passes import ConstantFolding, Manager
 
-    from zero_dce.enhance.graph.onnx import network_model
+    from zero_dce.export.graphs import network_model
 
-    model = openvino.Core().read_model(network_model(weights).SerializeToString())
+    model = openvino.Core().read_model(network_model(contents.weights, contents.finish).SerializeToString())
     model.set_friendly_name("zero_dce")
     # What computes the shapes of biases and kernels, half of the graph as it was read, becomes constants.
     passes = Manager()
     passes.register_pass(ConstantFolding())
     passes.run_passes(model)
-    for key, value in metadata.items():
+    for key, value in contents.metadata().items():
         model.set_rt_info(value, ["zero_dce", key])
     try:
         openvino.save_model(model, file, compress_to_fp16=False)
@@ -108,19 +120,13 @@ def _load_openvino(file: Path) -> ExportedNetwork:
     return run
 
 
-def _openvino_runtime() -> str:
-    import openvino
-
-    return f"OpenVINO {openvino.__version__.partition('-')[0]}"
-
-
-def _write_torch(weights: Weights, file: Path, metadata: dict[str, str]) -> None:
+def _write_torch(contents: Contents, file: Path) -> None:
     import torch
     from torch.export import Dim
 
-    from zero_dce.networks import make_network
+    from zero_dce.export.module import FinishedNetwork
 
-    network = make_network(weights).requires_grad_(False)
+    network = FinishedNetwork(contents.weights, contents.finish)
     # Sizes begin at one pixel; Dim.DYNAMIC would declare at least 2.
     sizes = {0: Dim("batch", min=1), 2: Dim("height", min=1), 3: Dim("width", min=1)}
     program = torch.export.export(network, (torch.zeros(2, 3, 5, 7),), dynamic_shapes={"image": sizes})
@@ -128,7 +134,7 @@ def _write_torch(weights: Weights, file: Path, metadata: dict[str, str]) -> None
         # It names this machine's folders.
         node.meta.pop("stack_trace", None)
     stream = io.BytesIO()
-    torch.export.save(program, stream, extra_files={PT2_METADATA: json.dumps(metadata)})
+    torch.export.save(program, stream, extra_files={PT2_METADATA: json.dumps(contents.metadata())})
     write_file(file, stream.getbuffer())
 
 
@@ -144,14 +150,44 @@ def _load_torch(file: Path) -> ExportedNetwork:
     return run
 
 
-def _torch_runtime() -> str:
-    import torch
-
-    return f"torch.export.load of PyTorch {torch.__version__}"
-
-
+LOCAL = ("stops", "denoise")
 FORMATS = {
-    "onnx": Format((".onnx",), "onnxruntime", _write_onnx, _load_onnx, _onnx_runtime),
-    "openvino": Format((".xml", ".bin"), "openvino", _write_openvino, _load_openvino, _openvino_runtime),
-    "torch": Format((".pt2",), "torch", _write_torch, _load_torch, _torch_runtime),
+    "onnx": Format(
+        (".onnx",), ("onnxruntime", "onnx"), "onnxruntime", _write_onnx, load_onnx, ("onnxruntime", "ONNX Runtime")
+    ),
+    "openvino": Format(
+        (".xml", ".bin"), ("openvino", "onnx"), "openvino", _write_openvino, _load_openvino, ("openvino", "OpenVINO")
+    ),
+    "torch": Format(
+        (".pt2",),
+        ("torch",),
+        "torch",
+        _write_torch,
+        _load_torch,
+        ("torch", "torch.export.load of PyTorch"),
+        LOCAL,
+        "its graph cannot look for an exposure in a picture of any size. Give --stops, or call zero_dce.enhance",
+    ),
+    "ncnn": Format(
+        (".param", ".bin"),
+        ("ncnn",),
+        "ncnn",
+        write_ncnn,
+        load_ncnn,
+        ("ncnn", "ncnn"),
+        ("stops",),
+        "it has no layers for that. Give --stops",
+        1e-4,
+    ),
+    "darktable": Format(
+        (".dtmodel",),
+        ("onnxruntime", "onnx"),
+        "onnxruntime",
+        write_darktable,
+        load_darktable,
+        ("onnxruntime", "ONNX Runtime"),
+        LOCAL,
+        "darktable computes photographs in tiles, of which none shows how bright the whole one is. Give --stops",
+        check=check_darktable,
+    ),
 }

@@ -4,39 +4,57 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
 
-import numpy as np
-
-from zero_dce import __version__
-from zero_dce.enhance.graph import missing_packages
-from zero_dce.enhance.pixels import FloatArray
-from zero_dce.export.formats import FORMATS, ExportedNetwork
+from zero_dce.export.check import (
+    CHECKED_SHAPES,
+    FINISHED_DIFFERENCE,
+    WHOLE_SHAPES,
+    largest_difference,
+    reference_for,
+)
+from zero_dce.export.contents import Contents
+from zero_dce.export.finish import Finish
+from zero_dce.export.formats import FORMATS, Format, write_model
+from zero_dce.export.int8 import LEAST_PSNR, calibration_pictures, least_psnr, quantize
+from zero_dce.export.provenance import provenance_of
 from zero_dce.files import UNFINISHED, name_errors
-from zero_dce.weights import Weights, read_weights
+from zero_dce.weights import read_weights
 
-if TYPE_CHECKING:
-    from zero_dce.networks import CurveNet
-
-# Pictures, height and width: the smallest, an odd one, and one that is larger than the blocks of any kernel.
-CHECKED_SHAPES = ((1, 1, 1), (2, 45, 61), (1, 240, 320))
-TOLERATED_DIFFERENCE = 1e-5
+EXPORT_PRECISIONS = ("float32", "int8")
 
 
-def export(path: str | Path, name: str, output: Path, overwrite: bool = False) -> str:
+def export(
+    path: str | Path,
+    name: str,
+    output: Path,
+    overwrite: bool = False,
+    *,
+    finish: Finish | None = None,
+    precision: str = "float32",
+    calibrate: Path | None = None,
+    license: str | None = None,
+    training_data: str | None = None,
+) -> str:
     """Write a network with its eight curve iterations, and compare it with PyTorch before it gets its name.
 
     The file takes ``image``, float32 N x 3 x H x W, RGB in [0, 1], of any N, H and W from 1. It gives ``enhanced``, of
     the same shape and range, and ``curve_maps``, N x 24 x H x W, of Zero-DCE++ N x 3 x H x W, in [-1, 1], where
-    negative brightens. Zero-DCE++ sees the whole picture, factor 1.
+    negative brightens. Zero-DCE++ sees the whole picture, factor 1. Of ncnn, N is 1; darktable takes no maps.
 
     Args:
         path: of the weights, see :func:`zero_dce.weights.read_weights`.
-        name: ``onnx``, ``openvino`` or ``torch``.
-        output: ends in .onnx, .xml or .pt2; a .bin is written beside an .xml.
+        name: one of :data:`zero_dce.export.formats.FORMATS`.
+        output: ends as the format's files do; a second file is written beside it where the format has two.
         overwrite: whether earlier files may be replaced.
+        finish: what is done to the enhanced picture; by default nothing.
+        precision: ``float32``, or ``int8`` for the convolutions of ONNX: then the loss is measured on pictures.
+        calibrate: a folder of pictures for ``int8``; ``None`` is the package's own.
+        license: of the weights; known of the package's own.
+        training_data: what they were trained on; known of the package's own.
 
     Returns:
         A few lines that say what was written and how it was checked.
@@ -44,84 +62,99 @@ def export(path: str | Path, name: str, output: Path, overwrite: bool = False) -
     Raises:
         ModuleNotFoundError: if what the format needs is not installed.
         OSError: if there are no weights, or the file cannot be written, or exists and may not be replaced.
-        ValueError: if the weights are none, the suffix is wrong, or the file computes something else than PyTorch;
-            then nothing is written.
+        ValueError: if the weights are none, the suffix is wrong, the format cannot hold what is asked for, or the file
+            computes something else than PyTorch; then nothing is written.
     """
+    form, finish = FORMATS[name], finish or Finish()
     _check_output(output, name, overwrite)
+    _check_options(name, finish, precision, calibrate)
     _check_installed(name)
-    weights = read_weights(path)
+    contents = Contents(provenance_of(read_weights(path), license, training_data), finish)
+    if form.check:
+        form.check(output, contents)
     with (
         TemporaryDirectory(prefix=f"{output.name}.", suffix=UNFINISHED, dir=output.parent) as folder,
         name_errors(output.parent, Path(folder)),
     ):
-        checked = _write_checked(weights, name, Path(folder) / output.name)
+        file = Path(folder) / output.name
+        if precision == "int8":
+            checked = _write_int8(contents, form, file, calibrate)
+        else:
+            checked = _write_checked(contents, form, file)
         files = _files(output, name)
         _move(Path(folder), files)
-    return f"{' and '.join(map(str, files))}: {weights.network}\n{checked}"
+    return f"{' and '.join(map(str, files))}: {contents.weights.network}\n{checked}"
 
 
-def largest_difference(exported: ExportedNetwork, network: CurveNet) -> float:
-    """Compare enhanced pictures and curve maps on random pixels of :data:`CHECKED_SHAPES`.
-
-    Args:
-        exported: the network as it was written.
-        network: the same in PyTorch, on the CPU.
-
-    Raises:
-        ValueError: if the shapes differ, or a difference is above :data:`TOLERATED_DIFFERENCE`.
-    """
-    generator = np.random.default_rng(0)
-    differences = []
-    for number, height, width in CHECKED_SHAPES:
-        image = generator.random((number, 3, height, width), np.float32)
-        differences.append(_difference(exported, network, image))
-    return max(differences)
-
-
-def _difference(exported: ExportedNetwork, network: CurveNet, image: FloatArray) -> float:
-    # PyTorch takes seconds to import, so mistakes in the command are said before.
-    import torch
-
-    with torch.no_grad():
-        expected = [output.numpy() for output in network(torch.from_numpy(image))]
-    computed = exported(image)
-    shapes, expected_shapes = ([output.shape for output in outputs] for outputs in (computed, expected))
-    if shapes != expected_shapes:
-        raise ValueError(
-            f"on a picture of {image.shape} the exported network gives {shapes}, PyTorch {expected_shapes}"
-        )
-    largest = max(float(np.abs(one - other).max()) for one, other in zip(computed, expected, strict=True))
-    # A difference that is no number is refused too.
-    if not largest <= TOLERATED_DIFFERENCE:
-        raise ValueError(
-            f"on a picture of {image.shape} the exported network differs from PyTorch by {largest:.2g}, more than "
-            f"{TOLERATED_DIFFERENCE:g}"
-        )
-    return largest
-
-
-def _write_checked(weights: Weights, name: str, file: Path) -> str:
+def _write_checked(contents: Contents, form: Format, file: Path) -> str:
     """Write a file, compare it with PyTorch, and say how."""
-    from zero_dce.networks import make_network, weights_hash
-
-    form, network = FORMATS[name], make_network(weights)
-    metadata = {"network": weights.network, "weights_sha256": weights_hash(network), "zero_dce_version": __version__}
-    form.write(weights, file, metadata)
+    finish, whole = contents.finish, not contents.finish.is_local
+    form.write(contents, file)
+    tolerated = form.tolerated if finish == Finish() else max(form.tolerated, FINISHED_DIFFERENCE)
     try:
-        difference = largest_difference(form.load(file), network)
+        enhanced, maps = largest_difference(form.load(file), reference_for(contents), whole)
     except ValueError as error:
-        raise ValueError(f"{error}; {file.name} was not written. Checked with {form.runtime()}") from error
-    shapes = ", ".join(f"{number} x 3 x {height} x {width}" for number, height, width in CHECKED_SHAPES)
-    compared = f"{difference:.1e} (at most {TOLERATED_DIFFERENCE:g})"
-    return f"largest difference from PyTorch: {compared}, by {form.runtime()} on {shapes}"
+        raise ValueError(_refusal(form, file, str(error))) from error
+    for difference, most in ((enhanced, tolerated), (maps, form.tolerated)):
+        # A difference that is no number is refused too.
+        if not difference <= most:
+            raise ValueError(_refusal(form, file, f"differs from PyTorch by {difference:.2g}, more than {most:g}"))
+    sizes = ", ".join(
+        f"{n} x 3 x {height} x {width}" for n, height, width in (WHOLE_SHAPES if whole else CHECKED_SHAPES)
+    )
+    compared = f"{max(enhanced, maps):.1e} (at most {tolerated:g})"
+    return f"largest difference from PyTorch: {compared}, by {_runtime(form)} on {sizes}"
+
+
+def _write_int8(contents: Contents, form: Format, file: Path, calibrate: Path | None) -> str:
+    """Write a file in int8, measure what it loses, and say that, also in the file."""
+    from zero_dce.export.graphs import network_model
+
+    pictures, held_out = calibration_pictures(calibrate)
+    model = quantize(network_model(contents.weights, contents.finish), pictures)
+    write_model(model, contents.metadata(), file)
+    psnr = least_psnr(form.load(file), reference_for(contents), held_out)
+    measured = f"{psnr:.1f} dB, the lowest of {len(held_out)} pictures that it was not calibrated on"
+    if not psnr >= LEAST_PSNR:
+        reason = (
+            f"its PSNR to float32 is {measured}; expected at least {LEAST_PSNR:g}, below which differences show. "
+            "Calibrate it on pictures like yours with --calibrate, or leave out --precision int8"
+        )
+        raise ValueError(_refusal(form, file, reason))
+    write_model(model, {**contents.metadata(), "precision": "int8", "psnr_to_float32": f"{psnr:.1f}"}, file)
+    return f"int8: PSNR to float32 is {measured}, by {_runtime(form)}"
+
+
+def _refusal(form: Format, file: Path, reason: str) -> str:
+    return f"{reason}; {file.name} was not written. Checked with {_runtime(form)}"
+
+
+def _runtime(form: Format) -> str:
+    module, title = form.runtime
+    return f"{title} {import_module(module).__version__.partition('-')[0]}"
+
+
+def _check_options(name: str, finish: Finish, precision: str, calibrate: Path | None) -> None:
+    """Raise ValueError if the format cannot hold what is asked for."""
+    form, default = FORMATS[name], Finish()
+    for option in ("exposure", "stops", "denoise"):
+        if getattr(finish, option) != getattr(default, option) and option not in form.finishes:
+            raise ValueError(f"--format {name} cannot hold --{option} {getattr(finish, option)}: {form.why}")
+    if precision not in EXPORT_PRECISIONS:
+        raise ValueError(f"--precision is {precision!r}; expected one of {', '.join(EXPORT_PRECISIONS)}")
+    if precision == "int8" and name != "onnx":
+        raise ValueError("--precision int8 is written as --format onnx, which OpenVINO reads too")
+    if calibrate and precision != "int8":
+        raise ValueError("--calibrate is for --precision int8: in float32 there is nothing to calibrate")
 
 
 def _check_installed(name: str) -> None:
     """Raise ModuleNotFoundError unless what a format is written and run with is installed."""
-    backend = FORMATS[name].backend
-    missing = missing_packages(backend)
+    missing = [package for package in FORMATS[name].needs if find_spec(package) is None]
     if missing:
-        raise ModuleNotFoundError(f"--format {name} needs {' and '.join(missing)}: pip install -e '.[{backend}]'")
+        raise ModuleNotFoundError(
+            f"--format {name} needs {' and '.join(missing)}: pip install -e '.[{FORMATS[name].extra}]'"
+        )
 
 
 def _check_output(output: Path, name: str, overwrite: bool) -> None:

@@ -12,6 +12,7 @@ is dodged tile by tile.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,8 @@ MOST_DODGED = 1.5
 # A mean that lies so little below what is wanted, a quarter of a grey level, is there.
 BARELY = 1e-3
 _Matrix = NDArray[np.float64]
+# Averages each cell and its neighbours.
+Around = Callable[[Any], Any]
 
 
 def expose_locally(image: Any, local: Any) -> Any:
@@ -59,40 +62,51 @@ def local_stops(enhanced: Any, stops: Any) -> Any:
         B x 2 x h x w, at most :data:`DODGED_CELLS` a side: slope and offset, for :func:`enlarge`.
     """
     small, ev, dodge = shrink(detach(enhanced)), stops[:, :1], stops[:, 1:]
-    slope, offset = _dodging(small, ev)
+    slope, offset = cell_stops(small, ev)
     local = 0 * small[:, :2]
     local[:, :1], local[:, 1:] = dodge * slope, dodge * offset + ev
     return local
 
 
-def _dodging(small: Any, ev: Any) -> tuple[Any, Any]:
-    """Return slope and offset, B x 1 x h x w, of what each stop of ``dodge`` adds; all else follows in proportion."""
+def cell_stops(small: Any, ev: Any, around: Around | None = None) -> tuple[Any, Any]:
+    """Return slope and offset of each cell for one stop of ``dodge``; all else follows in proportion.
+
+    Args:
+        small: B x 3 x h x w, range [0, 1], see :func:`shrink`.
+        ev: B x 1 x 1 x 1: by how many stops the whole picture is exposed.
+        around: averages each cell and those up to :data:`NEIGHBOURS` from it, as far as the picture goes; a graph has
+            its own, as it does not know the size yet.
+
+    Returns:
+        B x 1 x h x w each.
+    """
+    average = around or _around
     guide = _guide(small)
     wanted = (1 - expose(small, ev).mean(axis=1, keepdims=True)) ** 2
-    mean_guide, mean_wanted = _around(guide), _around(wanted)
-    covariance = _around(guide * wanted) - mean_guide * mean_wanted
-    variance = _around(guide * guide) - mean_guide * mean_guide
+    mean_guide, mean_wanted = average(guide), average(wanted)
+    covariance = average(guide * wanted) - mean_guide * mean_wanted
+    variance = average(guide * guide) - mean_guide * mean_guide
     edge = EDGES * mean_of((guide - mean_of(guide)) ** 2)
     slope = covariance / (variance + edge + BLACKEST)
-    return _around(slope), _around(mean_wanted - slope * mean_guide)
+    return average(slope), average(mean_wanted - slope * mean_guide)
 
 
-def dodge_to_reach(enhanced: Any, ev: Any, rise: Any, shadows: Any) -> Any:
+def dodge_to_reach(small: Any, ev: Any, rise: Any, shadows: Any, around: Around | None = None) -> Any:
     """Find by how many stops black is to be exposed longer, by bisection.
 
     Args:
-        enhanced: B x 3 x H x W, range [0, 1].
+        small: B x 3 x h x w, range [0, 1]: the enhanced picture's small copy, see :func:`shrink`.
         ev: B x 1 x 1 x 1: by how many stops the whole picture is exposed.
         rise: B x 1 x 1 x 1: dodging is to raise the mean by this much,
         shadows: B x 1 x 1 x 1: and the mean of the darkest quarter to this, range [0, 1].
+        around: see :func:`cell_stops`.
 
     Returns:
         B x 1 x 1 x 1, range [0, MOST_DODGED]: the least that does both; 0 where nothing is to be done.
     """
-    small = shrink(detach(enhanced))
     exposed = expose(small, ev)
     dark, before = _darkest(exposed), mean_of(exposed)
-    slope, offset = _dodging(small, ev)
+    slope, offset = cell_stops(small, ev, around)
     more = slope * _guide(small) + offset
 
     def dodged(picture: Any, dodge: Any) -> Any:

@@ -34,8 +34,12 @@ def ev_to_reach(image: Any, target: Any, before: Any = None, most_newly_clipped:
         B x 1 x 1 x 1, range [-8, 8], for :func:`~zero_dce.exposure.response.expose`. No gradient flows through the
         search. Where the target cannot be reached, as from a black picture, it is the nearest end of the range.
     """
-    image = sample_of(detach(image))
-    before = image if before is None else sample_of(detach(before))
+    few = sample_of(detach(image))
+    return ev_of_sample(few, target, few if before is None else sample_of(detach(before)), most_newly_clipped)
+
+
+def ev_of_sample(few: Any, target: Any, before: Any, most_newly_clipped: float = 1.0) -> Any:
+    """Return :func:`ev_to_reach` of pictures of which :func:`sample_of` is given, of the picture before as well."""
     below_white, above_black = before <= WHITEST, before >= CRUSHED
 
     def is_too_bright(exposed: Any) -> Any:
@@ -45,12 +49,12 @@ def ev_to_reach(image: Any, target: Any, before: Any = None, most_newly_clipped:
     def is_not_crushed(exposed: Any) -> Any:
         return mean_of(1.0 * ((exposed < CRUSHED) & above_black)) <= most_newly_clipped
 
-    ev = highest_stops(expose, image, is_too_bright)
+    ev = highest_stops(expose, few, is_too_bright)
     if most_newly_clipped >= 1:
         return ev
     # What was found may lie on either side of the true exposure by so much, of which only one keeps to the share.
     margin = MOST_EV / 2**BISECTIONS
-    least = highest_stops(expose, image, is_not_crushed) + margin
+    least = highest_stops(expose, few, is_not_crushed) + margin
     return ev - margin + (least - ev + margin).clip(0)
 
 

@@ -6,9 +6,17 @@ from typing import Any
 
 from zero_dce.checks import check_number
 from zero_dce.curves import apply_curves
-from zero_dce.exposure.dodging import SHADOWS, dodge_to_reach, enlarge, expose_locally, local_stops
+from zero_dce.exposure.dodging import (
+    SHADOWS,
+    Around,
+    dodge_to_reach,
+    enlarge,
+    expose_locally,
+    local_stops,
+    shrink,
+)
 from zero_dce.exposure.response import expose
-from zero_dce.exposure.search import detach, ev_to_reach, mean_of, sample_of
+from zero_dce.exposure.search import detach, ev_of_sample, ev_to_reach, mean_of, sample_of
 from zero_dce.exposure.suited import night_share, ramp, suited_target
 
 # Exposing newly clips at most this share of a picture's values at either end, with `auto`.
@@ -53,15 +61,31 @@ def stops_for(exposure: str | float, image: Any, enhanced: Any) -> Any:
     """
     stops = 0 * detach(image)[:, :2, :1, :1]
     if exposure == "auto":
+        image, enhanced = detach(image), detach(enhanced)
         # From the same pixels: a picture that is to keep its mean is not to change by what a grid leaves out.
-        few, enhanced_few = sample_of(detach(image)), sample_of(detach(enhanced))
-        target, day = suited_target(few), 1 - ramp(night_share(few), 0, MOST_DODGED_NIGHT)
-        ev = ev_to_reach(enhanced_few, target, few, MOST_NEWLY_CLIPPED)
-        missing = target - mean_of(expose(enhanced_few, ev))
-        stops[:, :1], stops[:, 1:] = ev, dodge_to_reach(enhanced, ev, day * missing, day * SHADOWS)
+        stops[:, :1], stops[:, 1:] = auto_stops(sample_of(image), sample_of(enhanced), shrink(enhanced))
     elif exposure != "off":
         stops[:, :1] = ev_to_reach(enhanced, exposure)
     return stops
+
+
+def auto_stops(few: Any, enhanced_few: Any, small: Any, around: Around | None = None) -> tuple[Any, Any]:
+    """Return the two numbers of :func:`stops_for` with ``auto``.
+
+    Args:
+        few: B x 3 x h x w, range [0, 1]: the pictures at a grid of pixels,
+            see :func:`zero_dce.exposure.search.sample_of`.
+        enhanced_few: the enhanced pictures, at the same.
+        small: the enhanced pictures' small copies, see :func:`zero_dce.exposure.dodging.shrink`.
+        around: see :func:`zero_dce.exposure.dodging.cell_stops`.
+
+    Returns:
+        B x 1 x 1 x 1 each.
+    """
+    target, day = suited_target(few), 1 - ramp(night_share(few), 0, MOST_DODGED_NIGHT)
+    ev = ev_of_sample(enhanced_few, target, few, MOST_NEWLY_CLIPPED)
+    missing = target - mean_of(expose(enhanced_few, ev))
+    return ev, dodge_to_reach(small, ev, day * missing, day * SHADOWS, around)
 
 
 def develop(enhanced: Any, stops: Any) -> Any:

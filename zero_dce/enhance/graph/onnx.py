@@ -1,78 +1,22 @@
-"""Programs and networks as ONNX graphs, which OpenVINO and ONNX Runtime run, and which are exported."""
+"""Programs as ONNX graphs, which OpenVINO and ONNX Runtime run; networks are exported in such graphs."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from zero_dce.enhance.graph.programs import Program, estimate_curves, groups_of, iterate_curve, separate_maps
+from zero_dce.enhance.graph.programs import Program, groups_of
+from zero_dce.enhance.graph.values import TO_END, GraphValue
 from zero_dce.enhance.pixels import WHITE, FloatArray
-from zero_dce.weights import MAPS, Weights
+from zero_dce.weights import Weights
 
 # Old enough for every runtime of the last years; IR 8 goes with it.
 OPSET, IR_VERSION = 17, 8
 TYPES = {"uint8": TensorProto.UINT8, "uint16": TensorProto.UINT16, "float32": TensorProto.FLOAT}
-TO_END = np.iinfo(np.int64).max
-
-
-@dataclass(frozen=True)
-class GraphValue:
-    """What a node of a graph gives, or an input; calculating with it adds nodes, named as PyTorch names them."""
-
-    graph: OnnxGraph
-    name: str
-
-    def __add__(self, other: GraphValue | float) -> GraphValue:
-        return self.graph.node("Add", self, other)
-
-    def __sub__(self, other: GraphValue | float) -> GraphValue:
-        return self.graph.node("Sub", self, other)
-
-    def __rsub__(self, other: float) -> GraphValue:
-        return self.graph.node("Sub", other, self)
-
-    def __mul__(self, other: GraphValue | float) -> GraphValue:
-        return self.graph.node("Mul", self, other)
-
-    def __truediv__(self, other: GraphValue) -> GraphValue:
-        return self.graph.node("Div", self, other)
-
-    def __pow__(self, exponent: GraphValue | float) -> GraphValue:
-        """Raise values of at least 0; OpenVINO computes powers one by one, but logarithms many at once."""
-        if exponent == 0.5:
-            return self.sqrt()
-        return self.graph.node("Exp", self.graph.node("Log", self) * exponent)
-
-    def __rpow__(self, other: float) -> GraphValue:
-        return self.graph.node("Pow", other, self)
-
-    def __matmul__(self, other: GraphValue) -> GraphValue:
-        return self.graph.node("MatMul", self, other)
-
-    def relu(self) -> GraphValue:
-        """Return the larger of the value and 0."""
-        return self.graph.node("Relu", self)
-
-    def sqrt(self) -> GraphValue:
-        """Return the square root."""
-        return self.graph.node("Sqrt", self)
-
-    def abs(self) -> GraphValue:
-        """Return the absolute value."""
-        return self.graph.node("Abs", self)
-
-    def clip(self, low: GraphValue | float, high: GraphValue | float) -> GraphValue:
-        """Bring every element to the nearest in a range."""
-        return self.graph.node("Min", self.graph.node("Max", self, low), high)
-
-    def reshape(self, *shape: int) -> GraphValue:
-        """Give the same elements another shape."""
-        return self.graph.node("Reshape", self, shape)
 
 
 class OnnxGraph:
@@ -92,7 +36,8 @@ class OnnxGraph:
         self, operation: str, inputs: Sequence[GraphValue | float | Sequence[int]], outputs: int, **attributes: Any
     ) -> list[GraphValue]:
         names = [f"{operation.lower()}_{len(self._nodes)}_{index}" for index in range(outputs)]
-        self._nodes.append(helper.make_node(operation, [self._name(value) for value in inputs], names, **attributes))
+        taken = [self._name(value) for value in inputs]
+        self._nodes.append(helper.make_node(operation, taken, names, name=names[0], **attributes))
         return [GraphValue(self, name) for name in names]
 
     def _name(self, value: GraphValue | float | Sequence[int]) -> str:
@@ -192,26 +137,6 @@ def program_model(weights: Weights, program: Program, inputs: Sequence[FloatArra
         pixels = graph.node("Transpose", _to_levels(value, dtype), perm=[0, 2, 3, 1])
         results.append(helper.make_tensor_value_info(pixels.name, TYPES[dtype.name], [1, "height", "width", None]))
     return graph.model(program.name, declared, results)
-
-
-def network_model(weights: Weights) -> onnx.ModelProto:
-    """Build the network with its eight curve iterations, for any batch, height and width.
-
-    The input ``image`` is float32, N x 3 x H x W, in [0, 1]. The outputs are ``enhanced``, the same, and
-    ``curve_maps``, N x 24 x H x W, of Zero-DCE++ N x 3 x H x W, in [-1, 1].
-    """
-
-    def declare(name: str, channels: int) -> onnx.ValueInfoProto:
-        return helper.make_tensor_value_info(name, TensorProto.FLOAT, ["batch", channels, "height", "width"])
-
-    graph = OnnxGraph(weights)
-    image = GraphValue(graph, "image")
-    curve_maps = estimate_curves(graph, image)
-    enhanced = iterate_curve(graph, image, separate_maps(graph, curve_maps))
-    graph.name_output(enhanced, "enhanced")
-    graph.name_output(curve_maps, "curve_maps")
-    outputs = [declare("enhanced", 3), declare("curve_maps", MAPS[weights.network])]
-    return graph.model("enhance", [declare("image", 3)], outputs)
 
 
 def feed(program: Program, inputs: Sequence[FloatArray]) -> list[FloatArray]:
