@@ -9,6 +9,16 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.helpers.processes import run_on_two
+from tests.helpers.runs import tiny
+from tests.helpers.trackers import (
+    assert_whole,
+    mlflow_client,
+    mlflow_run,
+    read_mlflow,
+    read_tensorboard,
+    read_trackio,
+)
 from tests.train.loggers.conftest import Resumed
 from zero_dce.train.loggers.tracker import (
     Picture,
@@ -104,6 +114,22 @@ def test_ids(tmp_path: Path) -> None:
     assert read_id(tmp_path / "id.txt") is None
     write_id(tmp_path / "id.txt", "abc")
     assert read_id(tmp_path / "id.txt") == "abc"
+
+
+@pytest.mark.slow
+def test_one_of_several_processes_logs(sice: Path, tmp_path: Path) -> None:
+    options = tiny(sice, "logger=[mlflow,trackio,tensorboard]", "trainer=ddp", "trainer.devices=2")
+    codes, printed = run_on_two(tmp_path, [*options, "hydra.run.dir=two/0"])
+    assert codes == [0, 0], printed
+    run = tmp_path / "two" / "0"
+    client = mlflow_client(run.parent)
+    (found,) = client.search_runs([mlflow_run(run.parent, run).info.experiment_id])
+    for tracked in (
+        read_mlflow(client, found.info.run_id, tmp_path / "mlflow"),
+        read_trackio(run),
+        read_tensorboard(run),
+    ):
+        assert_whole(tracked, run, [0, 2, 4])
 
 
 @pytest.mark.slow

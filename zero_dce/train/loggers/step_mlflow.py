@@ -16,6 +16,7 @@ from typing import Any
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 from filelock import FileLock
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from mlflow import MlflowClient
 from mlflow.entities import Metric, Param, RunStatus, RunTag
@@ -98,6 +99,7 @@ class StepMLFlowLogger(StepRows):
         return self.run_id or ""
 
     @property
+    @rank_zero_experiment
     def experiment(self) -> MlflowClient:
         """MLflow's client, once the run is started."""
         assert self._client is not None

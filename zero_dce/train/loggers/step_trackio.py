@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import trackio
+from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from trackio.run import Run
 from trackio.sqlite_storage import SQLiteStorage
@@ -70,6 +71,7 @@ class StepTrackioLogger(StepRows):
         return self.experiment.id if self._run is not None else ""
 
     @property
+    @rank_zero_experiment
     def experiment(self) -> Run:
         """Trackio's run, once it is started."""
         assert self._run is not None
@@ -115,4 +117,4 @@ class StepTrackioLogger(StepRows):
         # Both print what the run's own last lines say.
         with contextlib.redirect_stdout(io.StringIO()):
             self.experiment.alert(f"run {state}", level=ALERT_LEVELS[state], step=self._step)
-            self.experiment.finish()  # type: ignore[no-untyped-call]
+            self.experiment.finish()
