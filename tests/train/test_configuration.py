@@ -13,7 +13,7 @@ from zero_dce.hardware import best_precision
 from zero_dce.losses import CompositeLoss
 from zero_dce.module import ZeroDCE
 from zero_dce.sweep.plan import plan_jobs
-from zero_dce.train.configuration import config_folder, new_folder, register_resolvers
+from zero_dce.train.configuration import VERSION_BASE, config_folder, new_folder, register_resolvers
 
 CONF = config_folder()
 GROUPS = ("data", "model", "loss", "trainer", "logger", "callbacks", "experiment")
@@ -24,7 +24,7 @@ SWEEPS = sorted(file.stem for file in (CONF / "sweep").glob("*.yaml") if not fil
 
 def composed(*overrides: str, hydra_settings: bool = False) -> DictConfig:
     register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), **VERSION_BASE):
         return compose("config", list(overrides), return_hydra_config=hydra_settings)
 
 
