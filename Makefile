@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo figures test test-fast lint clean
+.PHONY: help setup demo figures test test-fast test-next lint api release clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -29,10 +29,20 @@ test: $(READY)  ## all tests
 test-fast: $(READY)  ## the tests of daily work, under 3 minutes: without training, a browser or SLURM
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not slurm and not chromium"
 
+test-next:  ## the tests with the next versions of Hydra, OmegaConf and PyTorch, in .venv-next; see next-report.txt
+	$(PYTHON) .ci/next.py
+
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
+api: $(READY)  ## write tests/public_api.txt anew, after a change of the public interface that is meant
+	$(BIN)/python -m tests.helpers.public_api > tests/public_api.txt.new
+	mv tests/public_api.txt.new tests/public_api.txt
+
+release: $(READY)  ## check and build what a tag releases: make release TAG=v0.1.0
+	$(BIN)/python .ci/release.py $(TAG)
+
 clean:  ## remove the virtual environment and what tools left behind
-	rm -rf $(VENV) build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .venv-next next-report.txt build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -258,11 +257,3 @@ def test_paths_of_the_project_exist() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for path in re.findall(r"`((?:zero_dce|conf|tests|hydra_plugins)/[\w/.]*)`", prose(page)):
             assert (ROOT / path).exists(), (page.name, path)
-
-
-def test_the_readme_is_packaged_and_the_pages_are_not() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert settings["project"]["readme"] == "README.md"
-    packages = settings["tool"]["setuptools"]["packages"]
-    assert all(package.partition(".")[0] in ("zero_dce", "hydra_plugins") for package in packages)
-    assert not [folder for folder in settings["tool"]["setuptools"]["package-dir"].values() if "docs" in folder]
