@@ -17,7 +17,7 @@ FROM python:3.11-slim
 COPY --from=build /opt/zero-dce /opt/zero-dce
 ENV PATH=/opt/zero-dce/bin:$PATH
 RUN useradd --create-home --uid 1000 zero-dce
-USER zero-dce
+USER 1000
 WORKDIR /work
 ENTRYPOINT ["zero-dce"]
 CMD ["--help"]
