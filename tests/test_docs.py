@@ -23,6 +23,7 @@ from omegaconf import OmegaConf
 from tests.helpers.paths import ROOT
 from tests.train.test_configuration import CONF, composed
 from zero_dce.cli import COMMANDS
+from zero_dce.completion import INSTALL
 from zero_dce.train.command_line import expand_arguments
 from zero_dce.train.configuration import register_plugins
 
@@ -118,7 +119,7 @@ def test_commands_exist(page: Path) -> None:
         if words[0] == "make":
             assert words[1] in targets, words
         if words[0] == "zero-dce":
-            assert words[1] in COMMANDS, words
+            assert words[1] in {*COMMANDS, INSTALL}, words
         for word in words:
             if word.startswith(("benchmarks/", "sweeps/")) and word.endswith((".py", ".sbatch")):
                 assert (ROOT / word).is_file(), words
