@@ -37,8 +37,12 @@ def _matches(prefix: str, **_: object) -> list[str]:
 
 
 def _ask_hydra(words: list[str]) -> list[str]:
-    os.environ["COMP_LINE"] = " ".join(["zero-dce", *words])
+    """Return Hydra's proposals, which it prints, for a line of overrides."""
+    line, os.environ["COMP_LINE"] = os.environ["COMP_LINE"], " ".join(["zero-dce", *words])
     sys.argv[1:] = ["--shell-completion", "query=bash"]
-    with redirect_stdout(StringIO()) as printed:
-        compose_and_train()
+    try:
+        with redirect_stdout(StringIO()) as printed:
+            compose_and_train()
+    finally:
+        os.environ["COMP_LINE"] = line
     return printed.getvalue().split()
