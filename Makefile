@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo figures test test-fast test-next lint api release clean
+.PHONY: help setup demo figures test test-fast test-next lint api release docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -44,5 +44,11 @@ api: $(READY)  ## write tests/public_api.txt anew, after a change of the public 
 release: $(READY)  ## check and build what a tag releases: make release TAG=v0.1.0
 	$(BIN)/python .ci/release.py $(TAG)
 
+docs: $(READY)  ## the documentation as a site, in site/; a broken link is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+notebooks: $(READY)  ## run the notebooks and store them with what they show
+	env -u SICE_ROOT $(BIN)/python notebooks/execute.py
+
 clean:  ## remove the virtual environment and what tools left behind
-	rm -rf $(VENV) .venv-next next-report.txt build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .venv-next next-report.txt build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache

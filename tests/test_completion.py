@@ -9,9 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from zero_dce import completion
-from zero_dce.cli import COMMANDS
-from zero_dce.completion import SHELLS, completion_file, install_completion
+from zero_dce import cli
+from zero_dce.cli import COMMANDS, SHELLS, completion_file, install_completion
 
 # What a press of Tab starts; where it ends it says on stderr what slow packages were imported.
 PROGRAM = """
@@ -53,7 +52,8 @@ def proposals(line: str, cwd: Path) -> list[str]:
         ("zero-dce --install-completion ", list(SHELLS)),
         ("zero-dce export --format o", ["onnx", "openvino"]),
         ("zero-dce enhance photograph.jpg --over", ["--overwrite"]),
-        ("zero-dce review p", ["pick"]),
+        ("zero-dce review pi", ["pick"]),
+        ("zero-dce push --priv", ["--private"]),
         ("zero-dce review pick SWEEP --no", ["--note", "--no-upload"]),
         ("zero-dce train +sweep=loss", ["+sweep=loss_weights"]),
         ("zero-dce train experiment=quick loss.weights.e", ["loss.weights.exp="]),
@@ -141,5 +141,5 @@ def test_another_shell_is_refused(shell: str, monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_nothing_is_proposed_unasked(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv(completion.PROGRAM_WORD, raising=False)
-    assert not completion.is_completing()
+    monkeypatch.delenv(cli.PROGRAM_WORD, raising=False)
+    assert not cli.is_completing()

@@ -22,8 +22,7 @@ from omegaconf import OmegaConf
 
 from tests.helpers.paths import ROOT
 from tests.train.test_configuration import CONF, composed
-from zero_dce.cli import COMMANDS
-from zero_dce.completion import INSTALL
+from zero_dce.cli import COMMANDS, INSTALL
 from zero_dce.train.command_line import expand_arguments
 from zero_dce.train.configuration import register_plugins
 

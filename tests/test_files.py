@@ -22,7 +22,7 @@ from tests.helpers.sweeps import SweepMaker, make_pictures
 from tests.test_structure import PACKAGE
 from zero_dce.data.inspect import write_sheets
 from zero_dce.data.split import Split
-from zero_dce.evaluate.compare import compare
+from zero_dce.evaluate.compare import Comparison, compare
 from zero_dce.evaluate.pictures import Pair, PictureSet
 from zero_dce.export.write import export
 from zero_dce.files import atomic, atomic_folder, read_json, read_object, sole_writer, write_file, write_json
@@ -163,7 +163,7 @@ WRITERS: dict[str, tuple[Callable[[Path], object], Write, str]] = {
     "pick": (make_choice, lambda folder, choice: write_pick(choice, {}, folder / "picked"), "picked/weights"),
     "evaluate": (
         make_pair,
-        lambda folder, pair: compare([], PictureSet([pair]), None, folder / "values.json"),
+        lambda folder, pair: compare(Comparison([], PictureSet([pair]), json=folder / "values.json")),
         "values.json",
     ),
     "onnx": (make_checkpoint, lambda folder, weights: export(weights, "onnx", folder / "a.onnx"), "a.onnx"),

@@ -45,6 +45,7 @@ def loaded(*command: str) -> list[str]:
         (["zero_dce.review", "--help"], []),
         (["zero_dce.review", "rank", "--help"], []),
         (["zero_dce.review", "report", "--help"], ["torch"]),
+        (["zero_dce.review", "serve", "--help"], []),
         (["zero_dce.review", "pick", "--help"], []),
         (["zero_dce.review", "dashboard", "--help"], ["wandb"]),
         (["zero_dce.evaluate", "--help"], []),

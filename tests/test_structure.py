@@ -29,7 +29,8 @@ ALLOWED = {
 # Libraries that whole rooms do without, and who may use them.
 LIBRARIES = {
     "lightning": {"train", "sweep", "module", "step", "data"},
-    "wandb": {"train", "sweep", "review", "connection"},
+    "wandb": {"train", "sweep", "review", "connection", "remote_weights"},
+    "huggingface_hub": {"review", "remote_weights"},
     "hydra": {"train", "sweep", "records"},
 }
 
@@ -38,6 +39,7 @@ LIBRARIES = {
 OF_SEVERAL = {
     "benchmarks": "each benchmark is imported",
     "clean_machine": "the commands' output in an empty home",
+    "completion": "the console script, as shells ask it",
     "docs": "README and docs",
     "images.formats.damaged": "damaged files of every format",
     "enhance.graph.graph": "the room itself, which chooses a backend",
@@ -51,7 +53,9 @@ OF_SEVERAL = {
     "review.large": "the page in Chromium",
     "review.page": "the page in Chromium",
     "review.page_exposure": "the page in Chromium",
+    "review.page_live": "the page in Chromium",
     "review.page_pareto": "the page in Chromium",
+    "site": "the documentation, built strictly",
     "step.budget": "bytes and operations of a step",
     "structure": "this file",
     "studies": "scripts in sweeps/",

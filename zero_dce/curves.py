@@ -36,10 +36,11 @@ def apply_curves(image: Values, curve_maps: Values, iterations: int = ITERATIONS
     Raises:
         ValueError: if the number of map channels fits neither.
 
-    >>> import torch
-    >>> dark = torch.full((1, 3, 1, 1), 0.1)
-    >>> round(apply_curves(dark, torch.full((1, 24, 1, 1), -0.5))[0, 0, 0, 0].item(), 4)
-    0.6848
+    Examples:
+        >>> import torch
+        >>> dark = torch.full((1, 3, 1, 1), 0.1)
+        >>> round(apply_curves(dark, torch.full((1, 24, 1, 1), -0.5))[0, 0, 0, 0].item(), 4)
+        0.6848
     """
     channels = image.shape[1]
     if curve_maps.shape[1] not in (channels, channels * iterations):

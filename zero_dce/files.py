@@ -16,11 +16,21 @@ from typing import Any
 # The keys of a JSON object, and the types that their values may have.
 Needed = Mapping[str, type | UnionType]
 
+# Moves the folder of all caches.
+CACHE_VARIABLE = "ZERO_DCE_CACHE"
 UNFINISHED = ".unfinished"
 # Nobody names a folder so: what a killed process left under this name is moved back or removed.
 REPLACED = ".before-overwriting"
 # The process that writes to a folder holds a lock on this file in it; the system releases the lock when it dies.
 LOCK = ".lock"
+
+
+def cache_folder() -> Path:
+    """Return the folder of all caches: ``$ZERO_DCE_CACHE``, or the system's usual place."""
+    # Most that use this module keep no cache.
+    import platformdirs
+
+    return Path(os.environ.get(CACHE_VARIABLE) or platformdirs.user_cache_dir("zero_dce"))
 
 
 @contextmanager

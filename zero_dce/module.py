@@ -42,8 +42,9 @@ def one_cycle(progress: float) -> float:
 
     Smith and Topin, "Super-Convergence" (arXiv 1708.07120), with the shares that PyTorch's OneCycleLR has.
 
-    >>> [round(one_cycle(progress), 2) for progress in (0, 0.15, 1)]
-    [0.04, 1.0, 0.0]
+    Examples:
+        >>> [round(one_cycle(progress), 2) for progress in (0, 0.15, 1)]
+        [0.04, 1.0, 0.0]
     """
     if progress < WARM_UP:
         start, end, part = FIRST_SHARE, 1.0, progress / WARM_UP
@@ -72,7 +73,8 @@ class ZeroDCE(StepModule):
             that the network gives, everywhere.
         pictures_at_once: for how many pictures of a batch the gradient is computed at a time, see
             :func:`zero_dce.step.parts.in_parts`; ``auto`` is what this device is quickest with.
-        weights: a checkpoint to start from, see :func:`zero_dce.networks.load_weights`; ``None`` starts untrained.
+        weights: a checkpoint or an address to start from, see :func:`zero_dce.networks.load_weights`;
+            ``None`` starts untrained.
 
     Raises:
         FileNotFoundError: if the checkpoint to start from does not exist.

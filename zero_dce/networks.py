@@ -163,15 +163,15 @@ def load_weights(path: str | os.PathLike[str], scale_factor: int = 1) -> CurveNe
     """Load the network whose weights a file holds.
 
     Args:
-        path: a checkpoint of this package, of the authors or of the report, a ``.safetensors`` file, a picked folder or
-            a run's folder: see :func:`zero_dce.weights.read_weights`.
+        path: a checkpoint of this package, of the authors or of the report, a ``.safetensors`` file, a picked folder, a
+            run's folder or an address: see :func:`zero_dce.weights.read_weights`.
         scale_factor: that of :class:`DCENetPP`; DCE-Net has none.
 
     Returns:
         A :class:`DCENet` or :class:`DCENetPP` in evaluation mode, on the CPU.
 
     Raises:
-        FileNotFoundError: if there is no such file, or no weights in the folder.
+        OSError: if there is no such file, no weights in the folder, or nothing can be fetched from the address.
         ValueError: if the file is not a checkpoint of either network, or a factor is given for DCE-Net.
     """
     weights = read_weights(path)

@@ -27,6 +27,8 @@ SKIP_LAYERS = ("e_conv5", "e_conv6", "e_conv7")
 MAPS = {DCE_NET: 24, DCE_NET_PP: 3}
 # A picked checkpoint's folder holds only the weights, in this file.
 WEIGHTS_FILE = "weights.safetensors"
+# How addresses of remote weights begin.
+SCHEMES = ("hf:", "wandb:")
 LAST_CHECKPOINT = f"{CHECKPOINTS}/{LAST}"
 # This is written into a .safetensors file, for versions of this package with another format.
 FORMAT_VERSION = "1"
@@ -61,19 +63,22 @@ def read_weights(path: str | os.PathLike[str]) -> Weights:
     input channels are swapped here.
 
     Args:
-        path: a checkpoint; a ``.safetensors`` file; the folder that ``python -m zero_dce.review pick`` wrote; or a
-            run's folder, for its last checkpoint. A checkpoint is read by :func:`load_checkpoint`: no code in it can
-            run. A ``.safetensors`` file holds none, and is read without PyTorch.
+        path: a checkpoint; a ``.safetensors`` file; the folder that ``python -m zero_dce.review pick`` wrote; a run's
+            folder, for its last checkpoint; or an address, ``hf://USER/NAME`` or
+            ``wandb://ENTITY/PROJECT/ARTIFACT:ALIAS``, see :func:`~zero_dce.remote_weights.fetch_weights`. A checkpoint
+            is read by :func:`load_checkpoint`: no code in it can run. A ``.safetensors`` file holds none, and is read
+            without PyTorch.
 
     Returns:
         The weights as float32. Those too small to change an output are 0, see :func:`drop_denormals`.
 
     Raises:
-        FileNotFoundError: if there is no such file, or no weights in the folder.
+        OSError: if there is no such file, no weights in the folder, or nothing can be fetched from the address.
+        ModuleNotFoundError: if the address needs a package that is not installed.
         ValueError: if the file is not a checkpoint or holds objects that could run code, its keys are of no known
             layout, it says that it is something else, or a weight is not finite.
     """
-    file = find_file(Path(path))
+    file = find_file(path)
     metadata: dict[str, str] = {}
     if file.suffix == ".safetensors":
         stored, metadata = _read_safetensors(file)
@@ -115,18 +120,39 @@ def drop_denormals(values: NDArray[np.float32]) -> NDArray[np.float32]:
     Weight decay leaves such numbers in dead filters; in the authors' DCE-Net they are a quarter of all weights. They
     change no output, but make convolutions 50 times slower on common processors.
 
-    >>> drop_denormals(np.array([1e-40, 1e-30], dtype=np.float32)).tolist()[0]
-    0.0
+    Examples:
+        >>> drop_denormals(np.array([1e-40, 1e-30], dtype=np.float32)).tolist()[0]
+        0.0
     """
     return np.where(np.abs(values) < np.finfo(np.float32).tiny, np.float32(0), values)
 
 
-def find_file(path: Path) -> Path:
-    """Return the file that weights are read from: the path itself, or a file in that folder.
+def is_address(path: str | os.PathLike[str]) -> bool:
+    """Tell whether this is the address of remote weights and no path; a wrong address is one too.
+
+    >>> is_address("hf://me/night"), is_address("runs/hf/0")
+    (True, False)
+    """
+    return os.fspath(path).startswith(SCHEMES)
+
+
+def path_or_address(text: str) -> str | Path:
+    """Return what a command line gives as weights: a path, or an address, of which a path would drop a slash."""
+    return text if is_address(text) else Path(text)
+
+
+def find_file(path: str | os.PathLike[str]) -> Path:
+    """Return the file that weights are read from: the path itself, a file in that folder, or a copy of what is remote.
 
     Raises:
-        FileNotFoundError: if there is none.
+        FileNotFoundError: if there is none. Of an address, :func:`~zero_dce.remote_weights.fetch_weights` says why.
     """
+    if is_address(path):
+        # Few weights are remote.
+        from zero_dce.remote_weights import fetch_weights
+
+        return fetch_weights(os.fspath(path), WEIGHTS_FILE).file
+    path = Path(path)
     if path.is_dir():
         for name in (WEIGHTS_FILE, LAST_CHECKPOINT):
             if (path / name).is_file():

@@ -219,3 +219,35 @@ def test_the_rule_finds_the_pairs_of_real_scenes(shared: Path) -> None:
     common = pairs.keys() & found.keys()
     assert len(common) > 0.95 * len(pairs)
     assert sum(pairs[path] == found[path] for path in common) > 0.9 * len(common)
+
+
+def test_pictures_of_every_format_are_found(tmp_path: Path) -> None:
+    names = ["a.jfif", "b.HEIC", "c.avif", "d.jxl", "e.jp2", "f.dng", "g.apng", "h.dib", "i.jpe"]
+    for name in [*names, "j.txt"]:
+        (tmp_path / name).touch()
+    index = find_folder(tmp_path)
+    assert [entry.path for entry in index.entries] == names
+    assert (index.what_else(), index.without_reader()) == ("1 .txt files", [])
+
+
+def test_pictures_whose_readers_are_not_installed_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("a.jpg", "b.HEIC", "c.hif", "d.dng"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr("zero_dce.images.suffixes.find_spec", lambda name: None)
+    index = find_folder(tmp_path)
+    assert [entry.path for entry in index.entries] == ["a.jpg"]
+    assert index.without_reader() == [
+        "passed over 1 .heic, 1 .hif: pip install 'zero-dce-lightning[heif]' reads them",
+        "passed over 1 .dng: pip install 'zero-dce-lightning[raw]' reads them",
+    ]
+
+
+def test_a_raw_file_and_its_jpeg_are_one_scene(tmp_path: Path) -> None:
+    """Else one could be trained on, and the other tested."""
+    for name in ("1.dng", "1.jpg", "2.jpg"):
+        (tmp_path / name).touch()
+    assert [(entry.path, entry.scene) for entry in find_folder(tmp_path).entries] == [
+        ("1.dng", "1.dng"),
+        ("1.jpg", "1.dng"),
+        ("2.jpg", "2.jpg"),
+    ]

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -108,3 +110,9 @@ def test_unwritable_cache_names_the_variable(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("ZERO_DCE_CACHE", str(tmp_path / "file" / "cache"))
     with pytest.raises(OSError, match=r"set ZERO_DCE_CACHE to a folder"):
         sample.ensure_sample()
+
+
+def test_its_folder_is_printed() -> None:
+    command = [sys.executable, "-m", "zero_dce.data.sample"]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert Path(done.stdout.strip()) == sample.ensure_sample()

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -8,7 +9,8 @@ import pytest
 from zero_dce.enhance.inputs import FoundInputs, find_file_pairs
 from zero_dce.enhance.results import Extras
 from zero_dce.enhance.video import CONTAINERS
-from zero_dce.images.formats.files import SUFFIXES
+from zero_dce.images.formats.files import result_suffix
+from zero_dce.images.suffixes import PICTURE_FORMATS
 
 
 @pytest.fixture
@@ -153,7 +155,7 @@ def fill(folder: Path, *files: str) -> Path:
 
 
 def test_a_folder_gives_all_that_can_be_read(photos: Path) -> None:
-    suffixes = [suffix for kind in SUFFIXES.values() for suffix in kind] + list(CONTAINERS)
+    suffixes = [suffix for form in PICTURE_FORMATS.values() for suffix in form.suffixes] + list(CONTAINERS)
     folder = fill(Path("all"), *[f"a{suffix}" for suffix in suffixes])
     assert len(find_file_pairs(["all"], Path("out")).pairs) == len(suffixes)
     (folder / "b.JFIF").touch()
@@ -162,15 +164,39 @@ def test_a_folder_gives_all_that_can_be_read(photos: Path) -> None:
 
 
 def test_what_a_folder_holds_besides_is_counted_and_named(photos: Path) -> None:
-    fill(Path("mixed"), "a.jpg", "b.HEIC", "c.heic", "d.avif", "e.NEF", "f.avi", "g.mp4", "notes.txt", ".hidden")
+    fill(Path("mixed"), "a.jpg", "b.GIF", "c.gif", "d.psd", "e.NEF", "f.avi", "g.mp4", "notes.txt", ".hidden")
     found = find_file_pairs(["mixed"], Path("out"))
-    assert names(found) == {"mixed/a.jpg": "out/a.jpg", "mixed/g.mp4": "out/g.mp4"}
+    assert names(found) == {
+        "mixed/a.jpg": "out/a.jpg",
+        "mixed/e.NEF": "out/e.NEF",
+        "mixed/g.mp4": "out/g.mp4",
+    }
     assert found.passed_over == [
-        "mixed: passed over 1 .avif, 2 .heic: convert them to JPEG, PNG or TIFF first, for example with ImageMagick",
-        "mixed: passed over 1 .nef: develop these raw files to TIFF first, for example with darktable or RawTherapee",
+        "mixed: passed over 2 .gif, 1 .psd: convert them to JPEG, PNG or TIFF first, for example with ImageMagick",
         "mixed: passed over 1 .avi: convert these clips to .mkv first, for example with FFmpeg",
         "mixed: passed over 1 .txt files, 1 hidden files",
     ]
+
+
+def test_pictures_whose_readers_are_not_installed_are_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zero_dce.images.suffixes.find_spec", lambda name: None)
+    fill(Path("mixed"), "a.jpg", "b.HEIC", "c.heic", "d.dng")
+    found = find_file_pairs(["mixed"], Path("out"))
+    assert names(found) == {"mixed/a.jpg": "out/a.jpg"}
+    assert found.passed_over == [
+        "mixed: passed over 2 .heic: pip install 'zero-dce-lightning[heif]' reads them",
+        "mixed: passed over 1 .dng: pip install 'zero-dce-lightning[raw]' reads them",
+    ]
+
+
+def test_a_result_may_have_another_suffix(photos: Path) -> None:
+    fill(Path("raw"), "a.dng", "b.tar.NEF")
+    for raw_format, suffix in (("tiff", ".tif"), ("jpeg", ".jpg")):
+        found = find_file_pairs(["raw"], Path("out"), suffix_of=partial(result_suffix, raw_format=raw_format))
+        assert names(found) == {"raw/a.dng": f"out/a{suffix}", "raw/b.tar.NEF": f"out/b.tar{suffix}"}
+    (Path("raw") / "a.jpg").touch()
+    with pytest.raises(ValueError, match=r"raw/a\.dng and raw/a\.jpg would both become out/a\.jpg"):
+        find_file_pairs(["raw"], Path("out"), suffix_of=partial(result_suffix, raw_format="jpeg"))
 
 
 def test_clips_that_nothing_reads_are_named(photos: Path, monkeypatch: pytest.MonkeyPatch) -> None:

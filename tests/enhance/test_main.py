@@ -10,12 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 import zero_dce
 from tests.helpers.clips import make_clip, read_frames, still_frames
 from tests.helpers.enhancing import enhance
 from tests.helpers.pictures import make_picture
+from tests.helpers.raw import write_dng
 from zero_dce.enhance.__main__ import main
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.files import sole_writer
@@ -240,16 +242,38 @@ def test_the_least_tile_changes_nothing(photos: Path, weights: Path) -> None:
 def test_what_was_passed_over_is_said_at_the_end(
     photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    Path("photos/trip/c.HEIC").touch()
-    Path("photos/d.nef").touch()
+    Path("photos/trip/c.GIF").touch()
+    Path("photos/d.avi").touch()
     Path("photos/cut.jpg").unlink()
     assert enhance(weights, "photos") == 0
     printed = capsys.readouterr()
     assert "2 pictures" in printed.out
     assert printed.err.splitlines() == [
-        "photos: passed over 1 .heic: convert them to JPEG, PNG or TIFF first, for example with ImageMagick",
-        "photos: passed over 1 .nef: develop these raw files to TIFF first, for example with darktable or RawTherapee",
+        "photos: passed over 1 .gif: convert them to JPEG, PNG or TIFF first, for example with ImageMagick",
+        "photos: passed over 1 .avi: convert these clips to .mkv first, for example with FFmpeg",
     ]
+
+
+def test_raw_files_become_tiff_or_jpeg(photos: Path, weights: Path) -> None:
+    Path("raw").mkdir()
+    write_dng(Path("raw/a.DNG"), np.full((40, 60, 3), 0.02), (0.5, 1, 0.7))
+    assert enhance(weights, "raw") == 0
+    assert enhance(weights, "raw", "--raw-format", "jpeg", "--compare") == 0
+    assert files("out") == ["a.jpg", "a.tif", "a_compare.jpg"]
+    developed = tifffile.imread("out/a.tif")
+    assert (developed.dtype, developed.shape) == (np.uint16, (40, 60, 3))
+    with Image.open("out/a.jpg") as file:
+        assert np.abs(np.asarray(file) - developed / 257).mean() < 3
+
+
+def test_a_picture_that_nothing_changes_is_its_own_result(
+    photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    frames = [make_picture(seed, 0.2) for seed in range(2)]
+    frames[0].save("photos/ultra.jpg", "MPO", save_all=True, append_images=frames[1:])
+    assert enhance(weights, "photos/ultra.jpg", "--strength", "0") == 0
+    assert Path("out/ultra.jpg").read_bytes() == Path("photos/ultra.jpg").read_bytes()
+    assert "left out" not in capsys.readouterr().out
 
 
 def test_a_folder_with_clips(photos: Path, weights: Path) -> None:

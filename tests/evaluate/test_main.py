@@ -5,6 +5,7 @@ import importlib.metadata
 import json
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +13,10 @@ import pytest
 import torch
 from PIL import Image
 
-from tests.helpers.evaluating import run
+from tests.helpers.evaluating import refused, run
+from tests.helpers.pictures import make_picture
 from zero_dce.evaluate.__main__ import main
+from zero_dce.evaluate.benchmark_sets import BENCHMARKS
 from zero_dce.images.sheets import to_image
 from zero_dce.metrics.colour import colour_error
 from zero_dce.metrics.picture import lightness_order_error
@@ -143,3 +146,75 @@ def test_noise_is_smoothed_in_exposed_rows(
         exposed = name[0].startswith("exposure") or name[1] == 0.5
         assert same != exposed, name
         assert found[4][name].get("denoise", 0) == (4 if exposed else 0)
+
+
+@pytest.fixture
+def lol(tmp_path: Path) -> Path:
+    """LOL-v1 and LOL-v2-real as published, with two test pairs each; one of the latter is for training in LOL-v1."""
+    places = {
+        "our485/{low}": (7, 8),
+        "eval15/{low}": (1, 2),
+        "Real_captured/Test/{Low}": (8, 9),
+    }
+    for place, seeds in places.items():
+        for side, other, brightness in (("low", "low", 0.1), ("high", "normal", 0.5)):
+            real = "Low" in place
+            folder = tmp_path / place.format(low=side, Low=(other if real else side).capitalize())
+            folder.mkdir(parents=True)
+            for seed in seeds:
+                make_picture(seed, brightness, 30, 20).save(folder / f"{f'{other}00' if real else ''}{seed}.png")
+    return tmp_path
+
+
+@pytest.mark.slow
+def test_a_benchmark(capsys: pytest.CaptureFixture[str], weights: Path, lol: Path, tmp_path: Path) -> None:
+    files = [tmp_path / "t.md", tmp_path / "t.tex", tmp_path / "o.json"]
+    main([str(word) for word in ("--weights", weights, "--benchmark", "LOL-v2-real", "--root", lol,
+                                 "--table", *files[:2], "--json", files[2])])  # fmt: skip
+    out, err = capsys.readouterr()
+    assert "LOL-v2-real: the 100 pairs of Real_captured/Test at their size, 600 x 400" in out
+    notes = [
+        "91 of the 100 test pictures are in the training part of LOL-v1",
+        "LOL-v2-real has 100 test pictures as published, and 2 were found: results differ",
+        "1 of the 2 test pictures are in LOL-v1's training part (4 pictures), so weights trained on it have seen them",
+    ]
+    content = json.loads(files[2].read_text())
+    for note, remark in zip(notes, content["remarks"], strict=True):
+        assert remark.startswith(note)
+        assert f"note: {note}" in err
+    assert content["benchmark"]["name"] == "LOL-v2-real"
+    markdown, latex = (file.read_text() for file in files[:2])
+    assert "| Method | PSNR (dB) ↑ | PSNR (dB) at equal mean ↑ | SSIM ↑ |" in markdown
+    for row in content["rows"]:
+        label = f"gamma best ({row['gamma']:g})" if row["name"] == "gamma best" else row["name"]
+        line = next(line for line in markdown.splitlines() if line.startswith(f"| {label} |"))
+        assert f"{row['means']['psnr']['mean']:.2f}" in line
+    assert latex.startswith("% \\usepackage{booktabs}")
+    assert "91 of the 100 test pictures" in latex
+
+
+@pytest.mark.slow
+def test_sice_is_measured_at_the_papers_size(
+    capsys: pytest.CaptureFixture[str], weights: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Squashed, whatever its shape, so that this runs on a smaller size in its place."""
+    monkeypatch.setitem(BENCHMARKS, "SICE-part2", replace(BENCHMARKS["SICE-part2"], size=(40, 30)))
+    for path, brightness in (("1/1.png", 0.1), ("1/2.png", 0.4), ("Label/1.png", 0.5)):
+        (tmp_path / "Dataset_Part2" / path).parent.mkdir(parents=True, exist_ok=True)
+        make_picture(0, brightness, 90, 50).save(tmp_path / "Dataset_Part2" / path)
+    options = ["--weights", weights, "--benchmark", "SICE-part2", "--root", tmp_path, "--json", tmp_path / "o.json"]
+    assert "1 pictures with references, resized to 40 x 30 pixels" in run(capsys, *options)
+    assert json.loads((tmp_path / "o.json").read_text())["resized_to"] == [40, 30]
+    main([str(word) for word in (*options, "--longest", 60)])
+    out, err = capsys.readouterr()
+    assert "at most 60 pixels long" in out
+    assert "--longest 60 replaces the published size: results differ" in err
+
+
+def test_wrong_tables_and_perceptual_measures(weights: Path, lol: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    given = ["--weights", str(weights), "--images", str(lol / "eval15" / "low")]
+    for file, message in (("t.txt", "ends neither in .md"), (str(lol / "none" / "t.md"), "does not exist")):
+        with pytest.raises(SystemExit):
+            main([*given, "--table", file])
+        assert message in capsys.readouterr().err
+    assert refused(*given, "--perceptual", "lpips") == "--perceptual lpips compares with references, and there are none"

@@ -189,3 +189,27 @@ def test_the_hash_is_of_names_and_sizes(folders: tuple[Path, Path]) -> None:
     with (folders[1] / "0.bmp").open("ab") as file:
         file.write(b"more")
     assert before != pictures.fingerprint_pairs(pairs)
+
+
+def test_an_exact_size_lies_as_the_picture_does(tmp_path: Path) -> None:
+    """Landscape pictures get the width and height as given, upright ones the other way round."""
+    for name, size in (("wide.png", (50, 20)), ("upright.png", (20, 50))):
+        make_picture(0, 0.2, *size).save(tmp_path / name)
+        pixels, _ = pictures.read_pair(pictures.Pair(name, tmp_path / name), (40, 30), 1)
+        assert pixels.shape == ((30, 40, 3) if name == "wide.png" else (40, 30, 3))
+
+
+def test_large_pictures_of_every_format_are_refused(tmp_path: Path) -> None:
+    Image.new("RGB", (3000, 2000)).save(tmp_path / "a.jp2")
+    with pytest.raises(ValueError, match="3000 x 2000 pixels: it is enhanced as a whole"):
+        pictures.check_sizes([pictures.Pair("a", tmp_path / "a.jp2")], None)
+
+
+def test_pictures_without_a_reader_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.jpg", "b.heic"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr("zero_dce.images.suffixes.find_spec", lambda name: None)
+    assert pictures.list_folder(tmp_path) == ["a.jpg"]
+    assert "passed over 1 .heic: pip install 'zero-dce-lightning[heif]' reads them" in capsys.readouterr().err

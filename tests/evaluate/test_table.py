@@ -48,3 +48,4 @@ def test_what_was_measured_is_said() -> None:
     assert first == "3 pictures without references, at most 40 pixels long, float32 on cpu"
     assert second == "mean [bootstrap 95 % interval over pictures: 2,000 resamples, seed 0]"
     assert third.startswith("no row 'gamma best': without references")
+    assert "references, resized to 1200 x 900 pixels, float32" in describe_measurement(pictures, (1200, 900), device)

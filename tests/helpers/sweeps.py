@@ -68,7 +68,7 @@ class SweepMaker:
         measured: Mapping[str, float] | None = None,
         **more: Any,
     ) -> Path:
-        """Write one run; ``state=None`` leaves it without result.json, as while it goes on.
+        """Write one run; ``state=None`` leaves it without result.json, as while it goes on. Again with more steps.
 
         ``measured`` joins its measures, and ``more`` its result.json.
         """
@@ -125,6 +125,8 @@ class SweepMaker:
     def _save(
         self, file: Path, same: tuple[Any, ...], picture: Image.Image, strength: float = 0.0, caption: str = ""
     ) -> None:
+        if file.exists():
+            return
         if same in self._made:
             os.link(self._made[same], file)
             return

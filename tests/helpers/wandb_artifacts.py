@@ -1,7 +1,8 @@
-"""The part of the small W&B server that takes artifacts."""
+"""The part of the small W&B server that takes artifacts and gives them out."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from dataclasses import dataclass, field
 from typing import Any
@@ -28,12 +29,13 @@ class Artifact:
 
 
 class Artifacts:
-    """What was sent, and the answers to what W&B's client asks on the way."""
+    """What was sent, and the answers to what W&B's client asks on the way; ``given`` are the paths of files it got."""
 
     def __init__(self, project: dict[str, Any]) -> None:
         self.project = project
         self.all: list[Artifact] = []
         self.refuses = False
+        self.given: list[str] = []
         self.address = ""
         self.answers = {
             "query ArtifactType(": lambda _: {"project": {"artifact": None}},
@@ -41,7 +43,9 @@ class Artifacts:
             "createArtifactManifest(": self._manifest,
             "createArtifactFiles(": self._urls,
             "commitArtifact(": self._commit,
-            "query ArtifactByID": self._describe,
+            "query ArtifactByID": lambda variables: {"artifact": self._describe(int(variables["id"]))},
+            "query ArtifactMembershipByName": self._find,
+            "query FetchArtifactManifest": self._give_manifest,
         }
 
     def put(self, path: str, content: bytes) -> None:
@@ -51,6 +55,18 @@ class Artifacts:
             self.all[int(number)].manifest = json.loads(content)
         else:
             self.all[int(number)].files[rest[0]] = content
+
+    def get(self, path: str) -> bytes | None:
+        """Return a manifest, ``<number>/manifest``, or a file by its MD5, which the path ends in."""
+        number, _, what = path.partition("/")
+        if what == "manifest":
+            return json.dumps(self.all[int(number)].manifest).encode()
+        for artifact in self.all:
+            for name, content in artifact.files.items():
+                if hashlib.md5(content).hexdigest() in path:
+                    self.given.append(name)
+                    return content
+        return None
 
     def _create(self, variables: dict[str, Any]) -> dict[str, Any]:
         if self.refuses:
@@ -88,15 +104,43 @@ class Artifacts:
         self.all[int(variables["artifactID"])].committed = True
         return {"commitArtifact": {"artifact": {"id": variables["artifactID"], "digest": "d"}}}
 
-    def _describe(self, variables: dict[str, Any]) -> dict[str, Any]:
-        artifact = self.all[int(variables["id"])]
+    def _find(self, variables: dict[str, Any]) -> dict[str, Any]:
+        """Find the artifact that has an alias now: the newest one that was sent with it."""
+        name, _, alias = variables["name"].partition(":")
+        owner = (self.project["entity"]["name"], self.project["name"])
+        if (variables["entity"], variables["project"]) != owner:
+            return {"project": None}
+        found = [n for n, one in enumerate(self.all) if one.name == name and alias in (*one.aliases, self._version(n))]
+        if not found:
+            return {"project": {"artifactCollectionMembership": None}}
+        described = self._describe(found[-1])
+        membership = {
+            "__typename": "ArtifactCollectionMembership",
+            "id": f"m{found[-1]}",
+            "versionIndex": described["versionIndex"],
+            "createdAt": "2026-01-01T00:00:00Z",
+            "aliases": [{"__typename": "ArtifactAlias", "id": alias, "alias": alias}],
+            "artifactCollection": described["artifactSequence"],
+            "artifact": described,
+        }
+        return {"project": {"artifactCollectionMembership": membership}}
+
+    def _version(self, number: int) -> str:
+        return f"v{sum(other.name == self.all[number].name for other in self.all[:number])}"
+
+    def _give_manifest(self, variables: dict[str, Any]) -> dict[str, Any]:
+        url = f"{self.address}/artifacts/{variables['id']}/manifest"
+        return {"artifact": {"currentManifest": {"file": {"directUrl": url}}}}
+
+    def _describe(self, number: int) -> dict[str, Any]:
+        artifact = self.all[number]
         project = {**self.project, "internalId": "1"}
         collection = {"__typename": "ArtifactSequence", "name": artifact.name, "project": project}
-        described = {
+        return {
             "__typename": "Artifact",
-            "id": variables["id"],
+            "id": str(number),
             "artifactSequence": collection,
-            "versionIndex": 0,
+            "versionIndex": int(self._version(number)[1:]),
             "artifactType": {"name": artifact.kind},
             "description": None,
             "metadata": json.dumps(artifact.metadata),
@@ -117,4 +161,3 @@ class Artifacts:
                 for alias in artifact.aliases
             ],
         }
-        return {"artifact": described}

@@ -208,7 +208,10 @@ class _Handler(BaseHTTPRequestHandler):
         self._reply({})
 
     def do_GET(self) -> None:
-        self._reply({})
+        found = None
+        if self.path.startswith(("/artifacts/", "/artifactsV2/")):
+            found = self.state.artifacts.get(self.path.split("/", 2)[2])
+        self._reply({}) if found is None else self._send(found)
 
     def _body(self) -> bytes:
         body = b""
@@ -222,7 +225,9 @@ class _Handler(BaseHTTPRequestHandler):
         return gzip.decompress(body) if self.headers.get("Content-Encoding") == "gzip" else body
 
     def _reply(self, content: dict[str, Any]) -> None:
-        text = json.dumps(content).encode()
+        self._send(json.dumps(content).encode())
+
+    def _send(self, text: bytes) -> None:
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(text)))

@@ -16,7 +16,7 @@ from PIL import Image, ImageCms, UnidentifiedImageError
 from tests.helpers.photographs import pixels
 from tests.helpers.pictures import make_picture
 from zero_dce.images import ImageReadError, describe_error
-from zero_dce.images.decode import decode, decode_square, decode_within
+from zero_dce.images.decode import decode, decode_square, decode_within, header_size
 from zero_dce.images.formats import read_photograph
 from zero_dce.images.light import linear_to_srgb
 
@@ -93,7 +93,9 @@ def test_16_bit_grey_is_scaled_and_not_clipped(tmp_path: Path) -> None:
     pixels = decode_within(tmp_path / "a.png", 256)
     np.testing.assert_allclose(pixels[0, :, 0], np.arange(256), atol=1)
     Image.fromarray(ramp.astype(np.float32)).save(tmp_path / "b.tif")
-    with pytest.raises(ImageReadError, match="floating point, whose range is not known"):
+    with pytest.raises(
+        ImageReadError, match=r"most of its floating-point numbers are not in \[0, 1\], so that their range is not"
+    ):
         decode_within(tmp_path / "b.tif", 256)
 
 
@@ -321,3 +323,23 @@ def test_a_reason_for_every_kind_of_error(tmp_path: Path) -> None:
     assert describe_error(text, Image.DecompressionBombError()).endswith(
         "megapixels: a decompression bomb, or to be scaled down first"
     )
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint16", "float16", "float32"])
+def test_training_sees_the_numbers_of_every_depth(dtype: str, tmp_path: Path) -> None:
+    values = pixels((20, 30, 3), "uint8").astype(float) / 255
+    white = 1 if dtype.startswith("float") else np.iinfo(dtype).max
+    tifffile.imwrite(tmp_path / "a.tif", (values * white).round(4).astype(dtype), photometric="rgb", metadata=None)
+    assert np.abs(decode_within(tmp_path / "a.tif", 30) - values * 255).max() <= 1
+
+
+@pytest.mark.parametrize("name", ["a.jpg", "a.tif", "a.avif", "a.jp2"])
+def test_the_size_of_a_header(name: str, tmp_path: Path) -> None:
+    Image.new("RGB", (40, 30)).save(tmp_path / name)
+    assert header_size(tmp_path / name) == (40, 30)
+
+
+def test_no_size_of_a_damaged_header(tmp_path: Path) -> None:
+    (tmp_path / "a.jxl").write_bytes(b"\xff\x0a")
+    with pytest.raises(ImageReadError, match="truncated inside its header"):
+        header_size(tmp_path / "a.jxl")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from tests.helpers.pictures import pixels
 from zero_dce.metrics.reference import PSNRGain, absolute_error, psnr, psnr_at_equal_mean, ssim, summed_absolute_error
 
 
@@ -100,3 +101,12 @@ def test_psnr_at_equal_mean() -> None:
     assert psnr(noisy / 2, reference) < psnr_at_equal_mean(noisy / 2, reference)
     assert psnr_at_equal_mean(noisy / 2, reference).item() == pytest.approx(psnr(noisy, reference).item(), abs=0.2)
     assert torch.isfinite(psnr_at_equal_mean(torch.zeros_like(reference), reference)).all()
+
+
+def test_equal_mean_is_of_grey() -> None:
+    """By hand: a red of 0.6 has the grey 0.299 x 0.6, the reference's grey is 0.0897, so the red becomes 0.3."""
+    image, reference = pixels((0.6, 0, 0)), pixels((0.3, 0, 0))
+    assert psnr_at_equal_mean(image, reference).item() == 100
+    # A blue of 0.5 has the grey 0.057; scaled to 0.0897 it is 0.7868, and the error (0.3^2 + 0.7868^2) / 3.
+    error = (0.3**2 + (0.5 * 0.0897 / 0.057) ** 2) / 3
+    assert psnr_at_equal_mean(pixels((0, 0, 0.5)), reference).item() == pytest.approx(-10 * math.log10(error), abs=1e-3)

@@ -59,17 +59,17 @@ def browsers() -> Iterator[Browsers]:
 
 @pytest.fixture
 def open_page(browsers: Browsers) -> Iterator[Open]:
-    """Opens a page's file as by double-click; an error of its scripts fails the test."""
+    """Opens a page's file as by double-click, or an address; an error of its scripts fails the test."""
     errors: list[str] = []
     contexts = []
 
-    def open_(file: Path, scale: float = 1.0) -> Page:
+    def open_(file: Path | str, scale: float = 1.0) -> Page:
         context = browsers.get(scale).new_context(no_viewport=True)
         contexts.append(context)
         page = context.new_page()
         page.on("pageerror", lambda error: errors.append(str(error)))
         page.on("dialog", lambda dialog: errors.append(f"dialog: {dialog.message}"))
-        page.goto(file.as_uri())
+        page.goto(file.as_uri() if isinstance(file, Path) else file)
         page.wait_for_selector("html[data-ready]")
         return page
 

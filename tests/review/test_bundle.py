@@ -60,11 +60,19 @@ def test_modules_that_import_each_other_are_refused() -> None:
 
 def test_the_page_exports_what_it_imports() -> None:
     """An export that nothing uses would be left over from a change."""
-    sources = page_scripts()
+    sources = page_scripts(live=True)
     exported = {(name, each) for name, source in sources.items() for each in EXPORT.findall(source)}
     imports = [pair for source in sources.values() for pair in IMPORT.findall(source)]
     assert exported == {(file, each) for names, file in imports for each in re.findall(r"\w+", names)}
-    assert bundle(sources).rpartition("\nmodules[")[2].startswith('"main.js"'), "it starts the page, after all others"
+
+
+@pytest.mark.parametrize(("live", "last"), [(False, '"main.js"'), (True, '"live.js"')])
+def test_what_starts_the_page_comes_last(live: bool, last: str) -> None:
+    assert bundle(page_scripts(live)).rpartition("\nmodules[")[2].startswith(last)
+
+
+def test_a_page_that_is_a_file_asks_no_server() -> None:
+    assert page_scripts(live=True).keys() - page_scripts().keys() == {"live.js"}
 
 
 @pytest.mark.parametrize("file", [file.name for file in files("zero_dce.review").joinpath("page").iterdir()])

@@ -16,7 +16,7 @@ from zero_dce.review.collect import collect
 
 
 def read_cells(folder: Path) -> dict[tuple[int, int, str], Cell]:
-    return {(cell.run, cell.step, cell.number): cell for cell in CellReader(collect(folder)).read()}
+    return {(cell.run, cell.step, cell.number): cell for cell in CellReader().read(collect(folder).runs)}
 
 
 def test_what_a_cell_holds(tmp_path: Path) -> None:

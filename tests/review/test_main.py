@@ -26,7 +26,7 @@ def run_review(folder: Path, *arguments: object, code: str = "") -> subprocess.C
 def test_the_command_line(tmp_path: Path) -> None:
     bare = run_review(tmp_path)
     assert bare.returncode == 0
-    for name in ("report", "pick", "rank", "dashboard"):
+    for name in ("report", "serve", "pick", "rank", "dashboard"):
         assert name in bare.stdout
     wrong = run_review(tmp_path, "pick", "nowhere", "--step", "1")
     assert wrong.returncode == 1

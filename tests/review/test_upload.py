@@ -66,6 +66,21 @@ def test_the_folder_arrives_byte_for_byte(asked: bool, server: Server, sweep: Pa
 
 
 @pytest.mark.slow
+def test_what_was_sent_is_taken_as_weights(server: Server, sweep: Path, tmp_path: Path) -> None:
+    done = pick(sweep, "--upload", WANDB_BASE_URL=server.address)
+    assert done.returncode == 0, done.stderr
+    settings = {"WANDB_API_KEY": KEY, "WANDB_BASE_URL": server.address, "ZERO_DCE_CACHE": str(tmp_path / "cache")}
+    address = "wandb://someone/zero_dce/grid-today:step-2"
+    options = ["--weights", address, "--format", "torch", "--output", str(sweep / "net.pt2")]
+    done = run_module("zero_dce.export", options, sweep, {"HOME": str(sweep), **settings})
+    assert done.returncode == 0, done.stderr
+    assert server.artifacts.given == ["weights.safetensors"]
+    (copy,) = (tmp_path / "cache").rglob("weights.safetensors")
+    assert copy.parent.name == "v0"
+    assert copy.read_bytes() == (sweep / "picked" / "weights.safetensors").read_bytes()
+
+
+@pytest.mark.slow
 def test_offline_runs_are_not_sent(server: Server, sweep: Path) -> None:
     done = pick(sweep, WANDB_BASE_URL=server.address)
     assert done.returncode == 0, done.stderr

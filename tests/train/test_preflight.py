@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import math
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
 from omegaconf import OmegaConf
 
+from tests.helpers.hub_server import HubServer, environment, serve_hub
 from tests.helpers.paths import ROOT
 from tests.helpers.processes import Command, wait_for
-from tests.helpers.runs import read_metrics, run_apart, run_here, tiny
+from tests.helpers.runs import assert_same_losses, read_metrics, run_apart, run_here, tiny
 from tests.train.test_configuration import composed
 from zero_dce.checks import OPTION_VALUES, Flag, Number, OneOf
+from zero_dce.networks import DCENet, save_weights
 from zero_dce.train.preflight import check_configuration, expand_home
+from zero_dce.weights import WEIGHTS_FILE
 
 # The names of the slow packages that a command has imported by its end.
 LOADED = """
@@ -137,3 +143,69 @@ def test_one_folder_has_one_owner(sice: Path, tmp_path: Path) -> None:
     assert len(refused.stderr.splitlines()) == 1
     steps = len(read_metrics(tmp_path / "mine" / "0")) + 20
     assert run_apart(tmp_path, "resume=mine/0", f"trainer.max_steps={steps}").returncode == 0
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[HubServer]:
+    """A Hub with the network ``me/night``, whose weights are those that a seed gives."""
+    torch.manual_seed(5)
+    save_weights(DCENet(), tmp_path / WEIGHTS_FILE, step=0)
+    with serve_hub() as server:
+        server.add("me/night", {WEIGHTS_FILE: (tmp_path / WEIGHTS_FILE).read_bytes()})
+        yield server
+
+
+@pytest.mark.slow
+def test_remote_weights_are_recorded_with_their_revision_and_a_resumed_run_needs_them_no_more(
+    hub: HubServer, sice: Path, tmp_path: Path
+) -> None:
+    settings, commit = environment(hub, tmp_path / "hf"), hub.repositories["me/night"].refs["main"]
+    pinned = f"hf://me/night@{commit}/{WEIGHTS_FILE}"
+    common = ["trainer.max_steps=2", "logger=csv"]
+    remote = [*common, "model.weights=hf://me/night", "hydra.run.dir=remote/0"]
+    local = [*common, f"model.weights={tmp_path / WEIGHTS_FILE}", "hydra.run.dir=local/0"]
+    for options in (remote, local):
+        done = run_apart(tmp_path, *tiny(sice, *options), **settings)
+        assert done.returncode == 0, done.stderr
+    assert_same_losses(tmp_path / "remote" / "0", tmp_path / "local" / "0")
+    assert OmegaConf.load(tmp_path / "remote" / "0" / ".hydra" / "config.yaml").model.weights == pinned
+    recorded = json.loads((tmp_path / "remote" / "0" / "environment.json").read_text())
+    assert recorded["started_from"] == pinned
+    hub.status = 404
+    done = run_apart(tmp_path, "resume=remote/0", "trainer.max_steps=3", **settings)
+    assert done.returncode == 0, done.stderr
+    recorded = json.loads((tmp_path / "remote" / "0" / "environment.json").read_text())
+    assert (recorded["started_from"], recorded["resumed"][0]["started_from"]) == (pinned, None)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("weights", "message"),
+    [
+        ("hf://me/nigth", "hf://me/nigth: there is no such repository"),
+        ("hf://night", "hf://night is no address of weights; expected hf://USER/NAME"),
+    ],
+)
+def test_a_wrong_address_ends_a_run_and_a_sweep_before_they_begin(
+    weights: str, message: str, hub: HubServer, sice: Path, tmp_path: Path
+) -> None:
+    settings = environment(hub, tmp_path / "hf")
+    done = run_apart(tmp_path, *tiny(sice, f"model.weights={weights}", "hydra.run.dir=run/0"), **settings)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message), done.stderr
+    assert not (tmp_path / "run").exists()
+    options = tiny(sice, f"model.weights=hf://me/night,{weights}", "-m", "hydra.sweep.dir=sweep")
+    done = run_apart(tmp_path, *options, **settings)
+    assert done.returncode == 1
+    assert done.stderr.startswith(message), done.stderr
+    assert "This is run 1 of the sweep" in done.stderr
+    assert not (tmp_path / "sweep").exists()
+
+
+@pytest.mark.slow
+def test_both_processes_of_a_run_begin_with_the_same_weights(hub: HubServer, sice: Path, tmp_path: Path) -> None:
+    parallel = ["trainer=ddp", "trainer.accelerator=cpu", "trainer.devices=2", "data.batch_size=1"]
+    options = tiny(sice, *parallel, "trainer.max_steps=1", "model.weights=hf://me/night", "hydra.run.dir=run/0")
+    done = run_apart(tmp_path, *options, "logger=csv", **environment(hub, tmp_path / "hf"))
+    assert done.returncode == 0, done.stderr
+    assert len(hub.downloads()) == 1

@@ -21,26 +21,24 @@ from typing import BinaryIO
 
 import numpy as np
 import PIL
-import platformdirs
 import torch
 from filelock import FileLock, Timeout
 from torch import Tensor
 
 from zero_dce.data.dataset import Fit
 from zero_dce.data.survey import FileState, Record, look_up, survey
-from zero_dce.files import atomic_folder
+from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder
 from zero_dce.images.decode import Decoded
 
 log = logging.getLogger(__name__)
-VARIABLE = "ZERO_DCE_CACHE"
 PLACES = ("none", "disk", "memory", "device")
 CACHE_TABLE, CACHE_PIXELS = "table.json", "pixels.bin"
 # This is part of a cache's name: raise it when decoding or the format changes.
 VERSION = 1
 CHANNELS = 3
 WAYS_OUT = (
-    f"Set {VARIABLE} to a folder with room, or train without: data.cache=none (always) or data.cache_fallback=none "
-    "(only where it cannot be written)"
+    f"Set {CACHE_VARIABLE} to a folder with room, or train without: data.cache=none (always) or "
+    "data.cache_fallback=none (only where it cannot be written)"
 )
 
 
@@ -88,11 +86,6 @@ class Cache:
             return data[slot.offset : slot.offset + count].view(slot.height, slot.width, CHANNELS)
 
         return picture
-
-
-def cache_folder() -> Path:
-    """Return the folder of all caches: ``$ZERO_DCE_CACHE``, or the system's usual place."""
-    return Path(os.environ.get(VARIABLE) or platformdirs.user_cache_dir("zero_dce"))
 
 
 def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pixels: bool) -> Cache:

@@ -12,7 +12,8 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-EXTENSIONS = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+from zero_dce.images.suffixes import missing_readers, picture_suffixes
+
 SICE_FOLDER = "Dataset_Part1"
 LABEL_FOLDER = "label"
 # Runs and sweeps leave these; pictures beside or below them are results, not data.
@@ -61,6 +62,16 @@ class Index:
         """Describe what was passed over, with counts; an empty string where nothing was."""
         return ", ".join(f"{count} {kind}" for kind, count in sorted(self.passed_over.items()))
 
+    def without_reader(self) -> list[str]:
+        """Say for each reader that is not installed which pictures were passed over, and how to install it."""
+        lines = []
+        for command, suffixes in missing_readers().items():
+            found = [suffix for suffix in sorted(suffixes) if f"{suffix} files" in self.passed_over]
+            if found:
+                counts = ", ".join(f"{self.passed_over[f'{suffix} files']} {suffix}" for suffix in found)
+                lines.append(f"passed over {counts}: {command} reads them")
+        return lines
+
 
 def find_sice(root: Path) -> Index:
     """List SICE Part1 as it is published: ``Dataset_Part1/<scene>/<n>.JPG``, and ``Label/<scene>.JPG`` as references.
@@ -97,7 +108,8 @@ def find_sice(root: Path) -> Index:
 def find_folder(root: Path) -> Index:
     """List every image below a folder, in natural order.
 
-    Each image counts as a scene of its own, but an image and its reference in ``pairs.csv`` are one scene.
+    Each image counts as a scene of its own, but an image and its reference in ``pairs.csv`` are one scene, and so are
+    files of one name and different suffixes, as of a camera that writes a raw file and a JPEG.
 
     Raises:
         FileNotFoundError: if the folder does not exist or holds no images.
@@ -106,9 +118,16 @@ def find_folder(root: Path) -> Index:
     _require_folder(root)
     files, unreadable, passed_over = walk_folder(root, root)
     if not files:
-        raise FileNotFoundError(f"no images in {root}: expected files ending in {', '.join(sorted(EXTENSIONS))}")
+        raise FileNotFoundError(
+            f"no images in {root}: expected files ending in {', '.join(sorted(picture_suffixes()))}"
+        )
     pairs = read_pairs(root)
-    entries = [Frame(path, scene=pairs.get(path, path)) for path in files]
+    # The first file of a name stands for all.
+    first: dict[str, str] = {}
+    for path in files:
+        first.setdefault(posixpath.splitext(path)[0], path)
+    scenes = {path: pairs.get(path, path) for path in files}
+    entries = [Frame(path, first.get(posixpath.splitext(scene)[0], scene)) for path, scene in scenes.items()]
     return Index(entries, {}, pairs, unreadable, passed_over)
 
 
@@ -133,7 +152,7 @@ def printable(path: str) -> str:
 
 
 def walk_folder(
-    root: Path, base: Path, suffixes: Collection[str] = EXTENSIONS
+    root: Path, base: Path, suffixes: Collection[str] | None = None
 ) -> tuple[list[str], dict[str, str], Counter[str]]:
     """Search a folder and folders linked from it.
 
@@ -142,12 +161,13 @@ def walk_folder(
     Args:
         root: the folder that paths are relative to.
         base: the folder to search, ``root`` or below it.
-        suffixes: of the files to find, in lower case.
+        suffixes: of the files to find, in lower case; ``None`` is all pictures whose readers are installed.
 
     Returns:
         Files with these suffixes, relative to the root and in natural order; folders that cannot be listed, with the
         reason; and counts of everything else: ``".txt files"``, ``"hidden files"`` ...
     """
+    suffixes = picture_suffixes() if suffixes is None else suffixes
     found: list[str] = []
     unreadable: dict[str, str] = {}
     passed_over = Counter[str]()

@@ -53,7 +53,7 @@ def describe_data_set(index: Index, records: Sequence[Record], references: Mappi
     lines += _bars(f"width x height ({len(sizes)} sizes)", sizes.most_common(MOST_SIZES))
     lines += _bars("mean brightness", list(spans.items()))
     lines.append(f"references: {len(index.labels)} labels; {len(references)} dark images have a reference")
-    lines.append(f"passed over: {index.what_else() or 'nothing'}")
+    lines += [f"passed over: {index.what_else() or 'nothing'}", *index.without_reader()]
     bad = left_out(index, Split([], [], []), records)
     for title, rows in (("unusual, and used", notes(records)), ("cannot be used", [*bad.items()])):
         lines += [f"{title}: {len(rows)}", *format_rows(rows, most=len(rows)).splitlines()]

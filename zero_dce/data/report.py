@@ -88,5 +88,5 @@ def describe_counts(index: Index, before: Split, after: Split) -> str:
     shared = shared_scenes(after, index.entries)
     text += f"; {shared} of {len(after.test)} test images share a scene with the training side"
     if index.passed_over:
-        text += f"; passed over: {index.what_else()}"
+        text += "; ".join([f"; passed over: {index.what_else()}", *index.without_reader()])
     return text

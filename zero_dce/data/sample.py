@@ -1,7 +1,7 @@
 """The embedded sample: exposure sequences rendered from freely licensed photographs, in SICE's layout.
 
 They replace SICE where it is not available: results on them are not SICE results. The photographs and their licences
-are listed in ``photographs/attribution.csv``.
+are listed in ``photographs/attribution.csv``. ``python -m zero_dce.data.sample`` prints where they lie.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 from PIL import Image
 
-from zero_dce.data.cache import VARIABLE, cache_folder
 from zero_dce.data.index import PAIRS_FILE, SICE_FOLDER
 from zero_dce.data.split import Split
+from zero_dce.files import CACHE_VARIABLE, cache_folder
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import save_picture
 
@@ -98,7 +98,7 @@ def ensure_sample() -> Path:
         # If another process rendered the same and was first, its folder serves; anything else is a real failure.
         if not root.is_dir():
             raise OSError(
-                f"the cache {cache} cannot be written ({error}): set {VARIABLE} to a folder that can"
+                f"the cache {cache} cannot be written ({error}): set {CACHE_VARIABLE} to a folder that can"
             ) from error
     return root
 
@@ -142,3 +142,7 @@ def _sample_version() -> str:
     for row in photographs():
         digest.update((PHOTOGRAPHS / row["file"]).read_bytes())
     return digest.hexdigest()[:12]
+
+
+if __name__ == "__main__":
+    print(ensure_sample())

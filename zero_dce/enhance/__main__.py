@@ -1,8 +1,9 @@
 """Enhance photographs of any size: ``python -m zero_dce.enhance INPUT ... --output DIR --weights FILE_OR_DIR``.
 
-INPUT is a file, a folder (with its subfolders) or a pattern such as 'photos/**/*.jpg'. JPEG, PNG, TIFF, WebP and BMP
-keep their format, EXIF, colour profile, orientation and transparency; 16-bit PNG and TIFF stay 16-bit. A BMP loses its
-transparency, and becomes sRGB if it embeds a profile, and the command says so.
+INPUT is a file, a folder (with its subfolders) or a pattern such as 'photos/**/*.jpg'. JPEG, PNG, TIFF, WebP, AVIF,
+JPEG XL, JPEG 2000, BMP, and HEIC (pip install 'zero-dce-lightning[heif]') keep their format, depth, EXIF, colour
+profile, orientation and transparency; what a format cannot keep is named. Camera raw files
+(pip install 'zero-dce-lightning[raw]') are developed, and become TIFF of 16 bits, or JPEG by --raw-format.
 
 Video clips (.mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .ts .mts .m2ts) keep their container, sound, subtitles, frame
 times, rotation and colour tags: pip install -e '.[video]'. A clip that is cut short or damaged fails as a whole.
@@ -30,9 +31,10 @@ from zero_dce.enhance.trained import TRAINED
 from zero_dce.enhance.video import is_clip
 from zero_dce.enhance.video.reel import Reel
 from zero_dce.exposure.setting import parse_exposure
+from zero_dce.images.formats.files import RAW_RESULTS, result_suffix
 from zero_dce.signals import Interrupted, StopSignals
 from zero_dce.terminal import errors_as_messages, progress_bar
-from zero_dce.weights import read_weights
+from zero_dce.weights import path_or_address, read_weights
 
 # The network sees this far beyond each edge of a tile: a smaller tile would be mostly margin.
 LEAST_TILE = 2 * RECEPTIVE_RADIUS
@@ -67,7 +69,9 @@ def _enhance_inputs(options: argparse.Namespace) -> int:
     extras = Extras(options.compare, options.maps, options.quality, replaces)
     if options.output.exists() and not options.output.is_dir():
         raise NotADirectoryError(f"--output {options.output} is a file; expected a folder")
-    found = find_file_pairs(options.inputs, options.output, extras.files)
+    found = find_file_pairs(
+        options.inputs, options.output, extras.files, lambda suffix: result_suffix(suffix, options.raw_format)
+    )
     pairs = found.pairs
     _check_clips([pair for pair in pairs if is_clip(pair.input)], options)
     pairs, present = _leave_out_present(pairs, extras, options)
@@ -153,10 +157,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--output", type=_folder, required=True, metavar="DIR", help="a folder; never the input's")
     parser.add_argument(
         "--weights",
-        type=Path,
+        type=path_or_address,
         default=TRAINED,
         metavar="FILE_OR_DIR",
-        help="a checkpoint, a .safetensors file, a picked or a run's folder; default: the package's own",
+        help="a checkpoint, a .safetensors file, a picked or a run's folder, hf://USER/NAME; default: this package's",
     )
     parser.add_argument(
         "--mode", choices=ENHANCER_MODES, help="fast: curves learned from some tiles; default: exact, for video fast"
@@ -187,7 +191,10 @@ def _parser() -> argparse.ArgumentParser:
     earlier = parser.add_mutually_exclusive_group()
     earlier.add_argument("--overwrite", action="store_true", help="replace results of an earlier time")
     earlier.add_argument("--skip-existing", action="store_true", help="leave those that are complete, and do the rest")
-    parser.add_argument("--quality", type=int, default=95, metavar="N", help="of JPEG and lossy WebP; default: 95")
+    parser.add_argument("--quality", type=int, default=95, metavar="N", help="of lossy formats; default: 95")
+    parser.add_argument(
+        "--raw-format", choices=RAW_RESULTS, default="tiff", help="what raw files become; default: tiff, of 16 bits"
+    )
     parser.add_argument("--max-megapixels", type=float, default=500, metavar="N", help="refuse larger; default: 500")
     parser.add_argument("--backend", default="auto", metavar="NAME", help="openvino, onnxruntime, torch; default: auto")
     parser.add_argument("--precision", default="auto", metavar="NAME", help="bfloat16, float32; default: auto")

@@ -90,6 +90,11 @@ class Enhancer:
             self._backends[precision] = choose_backend(self._backend, self._weights, precision)
         return self._backends[precision]
 
+    @property
+    def changes_nothing(self) -> bool:
+        """Whether a result equals its picture."""
+        return self._strength == 0
+
     def describe(self) -> str:
         """Name the backends that have enhanced pictures so far, and their precision."""
         return ", ".join(dict.fromkeys(f"{made.name} in {made.precision}" for made in self._backends.values()))

@@ -6,26 +6,17 @@ import glob
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
-from itertools import chain, takewhile
+from itertools import takewhile
 from pathlib import Path
 
 from zero_dce.data.index import walk_folder
 from zero_dce.enhance.video import CONTAINERS, UNSUITED, has_pyav
-from zero_dce.images.formats.files import SUFFIXES
+from zero_dce.images.suffixes import missing_readers, picture_suffixes
 
-PICTURE_SUFFIXES = frozenset(chain.from_iterable(SUFFIXES.values()))
-OTHER_PICTURES = {
-    ".heic", ".heif", ".hif", ".avif", ".jxl", ".jp2", ".j2k", ".gif", ".psd", ".ppm", ".pgm", ".pnm", ".tga", ".exr",
-    ".hdr",
-}  # fmt: skip
-RAW_PICTURES = {
-    ".3fr", ".arw", ".cr2", ".cr3", ".crw", ".dcr", ".dng", ".erf", ".iiq", ".kdc", ".mef", ".mos", ".mrw", ".nef",
-    ".nrw", ".orf", ".pef", ".raf", ".raw", ".rw2", ".rwl", ".sr2", ".srf", ".srw", ".x3f",
-}  # fmt: skip
+OTHER_PICTURES = {".gif", ".psd", ".ppm", ".pgm", ".pnm", ".tga", ".exr", ".hdr"}
 # What is to be done with files that are not read.
 REMEDIES = {
     "convert them to JPEG, PNG or TIFF first, for example with ImageMagick": OTHER_PICTURES,
-    "develop these raw files to TIFF first, for example with darktable or RawTherapee": RAW_PICTURES,
     "convert these clips to .mkv first, for example with FFmpeg": UNSUITED,
     "pip install -e '.[video]' reads these clips": set(CONTAINERS),
 }
@@ -60,19 +51,24 @@ class FoundInputs:
 
 
 def find_file_pairs(
-    inputs: Sequence[str], output: Path, files_of: Callable[[Path], Sequence[Path]] = lambda output: [output]
+    inputs: Sequence[str],
+    output: Path,
+    files_of: Callable[[Path], Sequence[Path]] = lambda output: [output],
+    suffix_of: Callable[[str], str] = str,
 ) -> FoundInputs:
     """Find the files that the inputs name: a file, all that can be read below a folder, or what matches a pattern.
 
-    Clips are taken from a folder if PyAV is installed.
+    Clips are taken from a folder if PyAV is installed, and pictures if what reads them is.
 
-    A file's result gets the file's name in the folder ``output``, with the subfolders below a given folder or below
-    the fixed part of a pattern. Results that already lie in ``output`` are not taken as inputs.
+    A file's result gets the file's name, with the suffix that ``suffix_of`` gives for its own, in the folder
+    ``output``, with the subfolders below a given folder or below the fixed part of a pattern. Results that already lie
+    in ``output`` are not taken as inputs.
 
     Args:
         inputs: files, folders, and patterns such as ``photos/**/*.jpg`` (``**`` matches any subfolders).
         output: the folder for the results.
         files_of: returns all files that are written for a result, beginning with the result itself.
+        suffix_of: returns the suffix of the result of a file with this suffix.
 
     Raises:
         FileNotFoundError: if an input does not exist, or a folder or pattern holds no file.
@@ -84,7 +80,8 @@ def find_file_pairs(
     for text in inputs:
         for file, name, problem in _expand(text, output, passed_over):
             # A file may be named twice, and with different spellings.
-            pairs.setdefault(file.resolve(), FilePair(file, output / name, problem))
+            target = name.with_suffix(suffix_of(name.suffix)) if name.suffix else name
+            pairs.setdefault(file.resolve(), FilePair(file, output / target, problem))
     _check_apart(pairs, files_of)
     return FoundInputs(list(pairs.values()), passed_over)
 
@@ -113,7 +110,7 @@ def _expand(text: str, output: Path, passed_over: list[str]) -> Iterator[tuple[P
 def _expand_folder(
     folder: Path, text: str, output: Path, passed_over: list[str]
 ) -> Iterator[tuple[Path, Path, str | None]]:
-    suffixes = PICTURE_SUFFIXES | CONTAINERS.keys() if has_pyav() else PICTURE_SUFFIXES
+    suffixes = picture_suffixes() | (CONTAINERS.keys() if has_pyav() else set())
     found, unreadable, others = walk_folder(folder, folder, suffixes)
     lines = _describe_others(others)
     if not found:
@@ -136,7 +133,8 @@ def _special(file: Path) -> str | None:
 def _describe_others(others: Counter[str]) -> list[str]:
     """Describe what a folder holds beside files that can be read: a line for each remedy, and one for the rest."""
     rest, lines = Counter(others), []
-    for remedy, suffixes in REMEDIES.items():
+    missing = {f"{command} reads them": set(suffixes) for command, suffixes in missing_readers().items()}
+    for remedy, suffixes in (REMEDIES | missing).items():
         counts = [f"{rest.pop(f'{suffix} files')} {suffix}" for suffix in sorted(suffixes) if f"{suffix} files" in rest]
         if counts:
             lines.append(f"passed over {', '.join(counts)}: {remedy}")

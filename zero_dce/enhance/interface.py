@@ -46,8 +46,8 @@ def enhance(
             - a PyTorch tensor, 3 x H x W or B x 3 x H x W, uint8 or floating-point in [0, 1].
 
             Arrays and tensors are taken as sRGB.
-        weights: what :func:`zero_dce.weights.read_weights` takes; ``None`` is the network that comes with
-            this package, trained on freely licensed photographs.
+        weights: what :func:`zero_dce.weights.read_weights` takes, as ``hf://USER/NAME``; ``None`` is the network
+            that comes with this package, trained on freely licensed photographs.
         mode: ``exact``, or ``fast``, see :class:`zero_dce.enhance.engine.Enhancer`.
         exposure: ``auto`` brings a dark or over-exposed picture to a brightness that suits it, and lights dark places
             before bright ones up, and leaves others as they are; ``off`` takes the network's curves as they are; a
@@ -66,11 +66,13 @@ def enhance(
         TypeError: if the image is of none of these kinds.
         ValueError: if its shape, type or range is another, or an option is wrong.
 
-    >>> import numpy as np
-    >>> enhance(np.full((4, 6, 3), 20, dtype=np.uint8)).shape
-    (4, 6, 3)
+    Examples:
+        >>> import numpy as np
+        >>> enhance(np.full((4, 6, 3), 20, dtype=np.uint8)).shape
+        (4, 6, 3)
     """
-    file = find_file(Path(weights or TRAINED)).resolve()
+    # Of a copy that a library keeps, only the link's name says what it is.
+    file = find_file(weights or TRAINED).absolute()
     # A run that is still training writes the same file again.
     state = file.stat()
     options = (mode, exposure, denoise, float(strength), backend, precision)

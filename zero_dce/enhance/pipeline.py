@@ -117,13 +117,19 @@ class Pipeline:
                 raise
             self._fail(pair, error)
             return
-        writer.submit(self._save, pair, picture, enhanced, maps)
+        # A file that is developed or converted has another suffix; any other that nothing changes is the result itself,
+        # with its thumbnail, its gain map and whatever else would no longer be true.
+        unchanged = enhancer.changes_nothing and pair.output.suffix == pair.input.suffix
+        writer.submit(self._save, pair, picture, enhanced, maps, unchanged)
 
-    def _save(self, pair: FilePair, picture: Photograph, enhanced: SrgbView, maps: PillowCanvas | None) -> None:
+    def _save(
+        self, pair: FilePair, picture: Photograph, enhanced: SrgbView, maps: PillowCanvas | None, unchanged: bool
+    ) -> None:
         pixels = picture.width * picture.height
         try:
-            save_results(picture, enhanced, maps, pair.output, self._extras)
-            self.outcomes.append(FileOutcome(pair, pixels, notices=tuple(picture.notices)))
+            save_results(picture, enhanced, maps, pair.output, self._extras, unchanged)
+            notices = () if unchanged else tuple(picture.notices)
+            self.outcomes.append(FileOutcome(pair, pixels, notices=notices))
         except Exception as error:
             self._fail(pair, error)
         finally:

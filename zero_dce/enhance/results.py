@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,9 +53,22 @@ def blank_map(picture: Photograph) -> PillowCanvas:
 
 
 def save_results(
-    picture: Photograph, enhanced: SrgbView, maps: PillowCanvas | None, output: Path, extras: Extras
+    picture: Photograph,
+    enhanced: SrgbView,
+    maps: PillowCanvas | None,
+    output: Path,
+    extras: Extras,
+    unchanged: bool = False,
 ) -> None:
     """Write all files of a picture; each is written whole or not at all.
+
+    Args:
+        picture: the picture.
+        enhanced: the result, of the picture's kind.
+        maps: the mean of the curve maps; ``None`` where it is not wanted.
+        output: the file of the result.
+        extras: which other files are written.
+        unchanged: whether the picture's own file is the result, with all that it holds.
 
     Raises:
         OSError: if a file cannot be written, or was written by another process in the meantime.
@@ -63,7 +77,7 @@ def save_results(
     output.parent.mkdir(parents=True, exist_ok=True)
     with sole_writer(output):
         check_absent(output, extras.overwrite)
-        _save_files(picture, enhanced, maps, output, extras)
+        _save_files(picture, enhanced, maps, output, extras, unchanged)
 
 
 def check_absent(output: Path, overwrite: bool) -> None:
@@ -77,7 +91,12 @@ def check_absent(output: Path, overwrite: bool) -> None:
 
 
 def _save_files(
-    picture: Photograph, enhanced: SrgbView, maps: PillowCanvas | None, output: Path, extras: Extras
+    picture: Photograph,
+    enhanced: SrgbView,
+    maps: PillowCanvas | None,
+    output: Path,
+    extras: Extras,
+    unchanged: bool,
 ) -> None:
     # The enhanced picture is written last: where it exists, all its files do.
     if extras.compare:
@@ -86,7 +105,11 @@ def _save_files(
     if maps is not None:
         with atomic(extras.files(output)[-1]) as unfinished:
             unfinished.write_bytes(encode_with_pillow(maps.image, "PNG"))
-    save_photograph(picture, enhanced.stored, output, extras.quality)
+    if unchanged:
+        with atomic(output) as unfinished:
+            shutil.copyfile(picture.path, unfinished)
+    else:
+        save_photograph(picture, enhanced.stored, output, extras.quality)
 
 
 def comparison(picture: Photograph, enhanced: SrgbView) -> SrgbView:

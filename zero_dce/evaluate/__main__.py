@@ -9,6 +9,9 @@ such as low and normal, or end in the same number; LOL, LOL-v2, LSRW and SICE (`
 Dataset_Part2/Label``) are found as they are published. Or ``--pairs CSV --root DIR``: columns ``low`` and
 ``reference``, paths below the root. Without references: ``--images DIR``.
 
+A public benchmark, measured by its published protocol: ``--benchmark NAME --root DIR``, where DIR holds it as it is
+published, or holds its folder. ``--table FILE.md FILE.tex`` writes the table of a paper.
+
 A picture that cannot be read, has another size than its reference, or is too small for the measures is left out of all
 rows, and named at the end and in the JSON file; the exit code is then 1, as with zero_dce.enhance after a failed file.
 """
@@ -21,11 +24,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from zero_dce.checks import check_number
+from zero_dce.evaluate.benchmark_sets import BENCHMARKS, Benchmark, find_benchmark, find_training_parts
+from zero_dce.evaluate.overlap import find_overlaps
 from zero_dce.evaluate.pairing import match_folders
 from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
 from zero_dce.exposure.setting import check_exposure, parse_exposure
 from zero_dce.images.denoise import MOST_NOISE_LEVELS
 from zero_dce.terminal import errors_as_messages
+from zero_dce.weights import path_or_address
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -44,17 +50,25 @@ def main(arguments: Sequence[str] | None = None) -> None:
         if pictures.paired_by is not None:
             first = pictures.pairs[0]
             print(f"paired by {pictures.paired_by}; the first are {first.name} and {first.reference_name}")
+        benchmark = BENCHMARKS.get(options.benchmark)
+        remarks = [] if benchmark is None else _remark(benchmark, pictures, options)
         # Importing torch takes seconds, and neither the help nor most mistakes need it.
-        from zero_dce.evaluate.compare import compare
+        from zero_dce.evaluate.compare import Comparison, compare
 
         compare(
-            options.weights,
-            pictures,
-            options.longest,
-            options.json,
-            options.scale_factor,
-            options.exposure,
-            options.denoise,
+            Comparison(
+                options.weights,
+                pictures,
+                benchmark.size if benchmark is not None and options.longest is None else options.longest,
+                scale_factor=options.scale_factor,
+                exposures=options.exposure,
+                denoise=options.denoise,
+                perceptual=tuple(dict.fromkeys(options.perceptual)),
+                json=options.json,
+                tables=options.table,
+                benchmark=benchmark,
+                remarks=remarks,
+            )
         )
     if pictures.left_out:
         for picture in pictures.left_out:
@@ -67,10 +81,23 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m zero_dce.evaluate", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--weights", type=Path, nargs="+", required=True, metavar="FILE_OR_DIR", help="checkpoints, or folders of runs"
+        "--weights",
+        type=path_or_address,
+        nargs="+",
+        required=True,
+        metavar="FILE_OR_DIR",
+        help="checkpoints, folders of runs, or addresses such as hf://USER/NAME",
     )
     parser.add_argument("--pairs", type=Path, metavar="CSV", help="which picture has which reference; needs --root")
-    parser.add_argument("--root", type=Path, metavar="DIR", help="what the paths in --pairs are relative to")
+    parser.add_argument(
+        "--benchmark", choices=tuple(BENCHMARKS), metavar="NAME", help=f"{', '.join(BENCHMARKS)}; needs --root"
+    )
+    parser.add_argument(
+        "--root",
+        type=Path,
+        metavar="DIR",
+        help="what the paths in --pairs are relative to; or where the benchmark lies",
+    )
     parser.add_argument("--low", type=Path, metavar="DIR", help="dark pictures; needs --high")
     parser.add_argument("--high", type=Path, metavar="DIR", help="their references, matched by name")
     parser.add_argument("--images", type=Path, metavar="DIR", help="pictures without references")
@@ -96,19 +123,61 @@ def _parser() -> argparse.ArgumentParser:
         metavar="0..8",
         help="of exposed rows: noise, in grey levels, that is smoothed where a picture is brightened; default: 1",
     )
+    parser.add_argument(
+        "--perceptual",
+        nargs="+",
+        default=[],
+        choices=("lpips", "dists"),
+        help="measure these too, against references; they need torchvision, and its weights in PyTorch's cache",
+    )
+    parser.add_argument(
+        "--table",
+        type=_table_file,
+        nargs="+",
+        default=[],
+        metavar="FILE",
+        help="write the published measures as a table, in Markdown (.md) or LaTeX (.tex)",
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the values of each picture")
     return parser
 
 
+def _table_file(text: str) -> Path:
+    file = Path(text)
+    if file.suffix not in (".md", ".tex"):
+        raise argparse.ArgumentTypeError(f"{text} ends neither in .md, for Markdown, nor in .tex, for LaTeX")
+    if not file.parent.is_dir():
+        raise argparse.ArgumentTypeError(f"the folder {file.parent} does not exist")
+    return file
+
+
 def _find(options: argparse.Namespace, parser: argparse.ArgumentParser) -> PictureSet:
-    given = {name for name in ("pairs", "root", "low", "high", "images") if getattr(options, name) is not None}
+    ways = ("benchmark", "pairs", "root", "low", "high", "images")
+    given = {name for name in ways if getattr(options, name) is not None}
+    if given == {"benchmark", "root"}:
+        return find_benchmark(BENCHMARKS[options.benchmark], options.root)
     if given == {"pairs", "root"}:
         return listed_pairs(options.pairs, options.root)
     if given == {"low", "high"}:
         return match_folders(options.low, options.high)
     if given == {"images"}:
         return find_images(options.images)
-    return parser.error("give one of: --pairs CSV --root DIR; --low DIR --high DIR; --images DIR")
+    return parser.error(
+        "give one of: --pairs CSV --root DIR; --low DIR --high DIR; --images DIR; --benchmark NAME --root DIR"
+    )
+
+
+def _remark(benchmark: Benchmark, pictures: PictureSet, options: argparse.Namespace) -> list[str]:
+    """Print what was found of a benchmark, and what a reader of the numbers has to know; return the latter."""
+    print(f"{benchmark.name}: {benchmark.protocol} ({benchmark.citation})")
+    remarks = [benchmark.caution, benchmark.check_count(len(pictures.pairs))]
+    if options.longest is not None:
+        remarks.append(f"--longest {options.longest} replaces the published size: results differ")
+    overlaps = find_overlaps(pictures.pairs, find_training_parts(benchmark, options.root), options.weights)
+    found = [remark for remark in (*remarks, *map(str, overlaps)) if remark is not None]
+    for remark in found:
+        print(f"note: {remark}", file=sys.stderr)
+    return found
 
 
 if __name__ == "__main__":

@@ -15,7 +15,7 @@ from torch import Tensor
 
 from zero_dce.evaluate.bootstrap import bootstrap_interval
 from zero_dce.evaluate.gamma import USUAL_GAMMA, BestGamma, gamma_to_mean
-from zero_dce.evaluate.pictures import Pair, PictureSet
+from zero_dce.evaluate.pictures import MeasuredSize, Pair, PictureSet
 from zero_dce.exposure.setting import develop, enhance_at, stops_for
 from zero_dce.exposure.suited import EXPOSED_MEAN
 from zero_dce.hardware import is_out_of_memory
@@ -24,6 +24,8 @@ from zero_dce.images.denoise import denoise_whole, levels_for
 from zero_dce.images.sheets import to_image
 from zero_dce.metrics.colour import colour_error
 from zero_dce.metrics.means import Measure
+from zero_dce.metrics.niqe import niqe
+from zero_dce.metrics.perceptual import load_perceptual
 from zero_dce.metrics.picture import (
     brightened_bright,
     brightened_by,
@@ -46,6 +48,7 @@ OF_OUTPUT: dict[str, Measure] = {
     "clipped": clipped_share,
     "entropy": entropy,
     "noise": noise,
+    "niqe": niqe,
     "piqe": piqe,
 }
 OF_CHANGE: dict[str, Measure] = {
@@ -63,7 +66,8 @@ OF_COMPARISON: dict[str, Measure] = {
     "delta_e": colour_error,
     "saturation_to_reference": lambda output, reference: saturation_ratio(reference, output),
 }
-# Smaller pictures have no PIQE or SSIM. They are left out, so that all measures are means over the same pictures.
+# Smaller pictures have no PIQE or SSIM. They are left out, so that all measures but NIQE, which needs two blocks of
+# 96 x 96 pixels, are means over the same pictures.
 LEAST_MEASURED_SIDE = max(BLOCK_SIDE, WINDOW)
 
 
@@ -103,24 +107,28 @@ class Method:
 def measure_methods(
     networks: Mapping[str, CurveNet],
     pictures: PictureSet,
-    longest: int | None,
+    size: MeasuredSize,
     device: torch.device,
     exposures: Sequence[str | float] = ("off",),
     denoise: float | None = None,
+    perceptual: Sequence[str] = (),
 ) -> list[Method]:
     """Measure what needs no network and networks, by their names in the table, on all pictures, in float32.
 
     Each network is measured at each exposure, see :func:`zero_dce.exposure.setting.stops_for`, and what is exposed
     is smoothed by ``denoise`` levels, see :func:`zero_dce.images.denoise.levels_for`. Pictures that cannot be used are
-    left out of ``pictures``; ``longest`` is that of :func:`zero_dce.evaluate.pictures.read_pair`.
+    left out of ``pictures``; ``size`` is that of :func:`zero_dce.evaluate.pictures.read_pair`, and ``perceptual`` names
+    measures of :func:`zero_dce.metrics.perceptual.load_perceptual`, which need references.
 
     Raises:
+        ModuleNotFoundError, FileNotFoundError: if a perceptual measure's network is not there.
         ValueError: if no picture can be used.
         MemoryError: if a picture does not fit in the memory of the device.
     """
+    comparisons = OF_COMPARISON | {name: load_perceptual(name, device) for name in perceptual}
     methods = [Method("input", lambda image: image), _gamma_method(f"gamma {USUAL_GAMMA}", USUAL_GAMMA)]
     if pictures.has_references():
-        methods.append(_gamma_method("gamma best", _find_gamma(pictures, longest)))
+        methods.append(_gamma_method("gamma best", _find_gamma(pictures, size)))
     methods.append(Method(f"gamma to {EXPOSED_MEAN}", partial(gamma_to_mean, mean=EXPOSED_MEAN)))
     # What the exposure alone does, without a network.
     for exposure in dict.fromkeys((EXPOSED_MEAN, *exposures)):
@@ -133,26 +141,34 @@ def measure_methods(
         for exposure in exposures:
             methods.append(_network_method(name, network, exposure, _levels(exposure, denoise), device))
     with torch.inference_mode():
-        for pair, pixels, reference in pictures.read(longest, LEAST_MEASURED_SIDE, "measuring"):
+        for pair, pixels, reference in pictures.read(size, LEAST_MEASURED_SIDE, "measuring"):
             with _explain_out_of_memory(pair, max(pixels.shape[:2]), device):
-                _measure_picture(methods, pixels, reference, device)
+                _measure_picture(methods, comparisons, pixels, reference, device)
     return methods
 
 
-def _measure_picture(methods: Sequence[Method], pixels: Pixels, wanted: Pixels | None, device: torch.device) -> None:
+def _measure_picture(
+    methods: Sequence[Method],
+    comparisons: Mapping[str, Measure],
+    pixels: Pixels,
+    wanted: Pixels | None,
+    device: torch.device,
+) -> None:
     image = to_image(pixels)[None].to(device)
     reference = None if wanted is None else to_image(wanted)[None].to(device)
     for method in methods:
-        for name, value in _values(method, image, reference).items():
+        for name, value in _values(method, comparisons, image, reference).items():
             method.values.setdefault(name, []).append(value.item())
 
 
-def _values(method: Method, image: Tensor, reference: Tensor | None) -> dict[str, Tensor]:
+def _values(
+    method: Method, comparisons: Mapping[str, Measure], image: Tensor, reference: Tensor | None
+) -> dict[str, Tensor]:
     output = method.enhance(image)
     found = {name: measure(output) for name, measure in OF_OUTPUT.items()}
     found |= {name: measure(image, output) for name, measure in OF_CHANGE.items()}
     if reference is not None:
-        found |= {name: measure(output, reference) for name, measure in OF_COMPARISON.items()}
+        found |= {name: measure(output, reference) for name, measure in comparisons.items()}
     return found
 
 
@@ -171,9 +187,9 @@ def _explain_out_of_memory(pair: Pair, side: int, device: torch.device) -> Itera
         ) from error
 
 
-def _find_gamma(pictures: PictureSet, longest: int | None) -> float:
+def _find_gamma(pictures: PictureSet, size: MeasuredSize) -> float:
     search = BestGamma()
-    for _, pixels, reference in pictures.read(longest, LEAST_MEASURED_SIDE, "best gamma"):
+    for _, pixels, reference in pictures.read(size, LEAST_MEASURED_SIDE, "best gamma"):
         assert reference is not None
         search.add(pixels, reference)
     return search.find()[0]

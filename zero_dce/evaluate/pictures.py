@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path, PurePosixPath
 
-from PIL import Image
-
 from zero_dce.data.index import find_folder, read_pairs_file
-from zero_dce.images.capacity import check_capacity
-from zero_dce.images.decode import Pixels, decode, within
+from zero_dce.images.decode import Pixels, decode, header_size, within
 from zero_dce.terminal import progress_bar
 
 # The network's feature maps of a whole picture take 1.3 GB per million pixels.
 MOST_PIXELS = 4_000_000
+# What pictures are resized to: a longer side of at most so many pixels; width and height exactly, which are those of
+# landscape pictures, and the other way round of upright ones; or nothing.
+MeasuredSize = int | tuple[int, int] | None
 
 
 @dataclass(frozen=True)
@@ -62,13 +62,13 @@ class PictureSet:
         """Tell whether there are references."""
         return self.pairs[0].reference is not None
 
-    def read(self, longest: int | None, least_side: int, doing: str) -> Iterator[tuple[Pair, Pixels, Pixels | None]]:
+    def read(self, size: MeasuredSize, least_side: int, doing: str) -> Iterator[tuple[Pair, Pixels, Pixels | None]]:
         """Decode all pictures one after the other, see :func:`read_pair`, beside a progress bar.
 
         A pair that cannot be used is left out from now on, and the log says so.
 
         Args:
-            longest: as :func:`read_pair` takes it.
+            size: as :func:`read_pair` takes it.
             least_side: as :func:`read_pair` takes it.
             doing: what the bar says.
 
@@ -78,7 +78,7 @@ class PictureSet:
         with progress_bar(total=len(self.pairs), desc=doing, unit="picture", delay=1) as bar:
             for pair in list(self.pairs):
                 try:
-                    pixels = read_pair(pair, longest, least_side)
+                    pixels = read_pair(pair, size, least_side)
                 except (ValueError, MemoryError) as error:
                     self._leave_out(pair, str(error))
                     # tqdm.write would draw the bar, which is not to be seen in the first second, and never finish it.
@@ -133,6 +133,8 @@ def list_folder(folder: Path, without: str | None = None) -> list[str]:
     index = find_folder(folder)
     for path, reason in index.unreadable.items():
         raise ValueError(f"{folder / path} cannot be searched for pictures: {reason}")
+    for line in index.without_reader():
+        print(f"{folder}: {line}", file=sys.stderr)
     paths = [entry.path for entry in index.entries]
     if without is not None:
         paths = [path for path in paths if not PurePosixPath(path).is_relative_to(without)]
@@ -141,16 +143,14 @@ def list_folder(folder: Path, without: str | None = None) -> list[str]:
     return paths
 
 
-def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
-    """Raise ValueError unless every picture, shrunk to ``longest``, has at most 4 megapixels.
+def check_sizes(pairs: Sequence[Pair], size: MeasuredSize) -> None:
+    """Raise ValueError unless every picture, resized to ``size``, has at most 4 megapixels.
 
     Only the files' headers are read, before anything is measured.
     """
     for pair in pairs:
         try:
-            with pair.image.open("rb") as stream:
-                check_capacity(stream)
-                width, height = _target(longest, *Image.open(stream).size)
+            width, height = _target(size, *header_size(pair.image))
         except Exception:
             # On a damaged header Pillow raises errors of many kinds. Decoding the file later says what is wrong.
             continue
@@ -163,12 +163,13 @@ def check_sizes(pairs: Sequence[Pair], longest: int | None) -> None:
             )
 
 
-def read_pair(pair: Pair, longest: int | None, least_side: int) -> tuple[Pixels, Pixels | None]:
+def read_pair(pair: Pair, size: MeasuredSize, least_side: int) -> tuple[Pixels, Pixels | None]:
     """Decode a picture and its reference, uint8 H x W x 3.
 
     Args:
         pair: the files.
-        longest: the longer side is shrunk to at most this many pixels; ``None`` keeps the size.
+        size: the longer side is shrunk to at most this many pixels, or both are squashed to a width and height;
+            ``None`` keeps the size.
         least_side: the measures need this many pixels in width and height.
 
     Raises:
@@ -176,8 +177,8 @@ def read_pair(pair: Pair, longest: int | None, least_side: int) -> tuple[Pixels,
         ValueError: if the picture and its reference have different sizes, or are too small.
         MemoryError: if a picture does not fit in memory.
     """
-    pixels = _read(pair.image, longest)
-    reference = None if pair.reference is None else _read(pair.reference, longest)
+    pixels = _read(pair.image, size)
+    reference = None if pair.reference is None else _read(pair.reference, size)
     if reference is not None and reference.shape != pixels.shape:
         raise ValueError(
             f"{pair.image} is {_size(pixels)} pixels and its reference {pair.reference} {_size(reference)}: "
@@ -198,12 +199,16 @@ def fingerprint_pairs(pairs: Sequence[Pair]) -> str:
     return digest.hexdigest()[:16]
 
 
-def _read(file: Path, longest: int | None) -> Pixels:
-    return decode(file, partial(_target, longest)).pixels
+def _read(file: Path, size: MeasuredSize) -> Pixels:
+    return decode(file, partial(_target, size)).pixels
 
 
-def _target(longest: int | None, width: int, height: int) -> tuple[int, int]:
-    return (width, height) if longest is None else within(longest)(width, height)
+def _target(size: MeasuredSize, width: int, height: int) -> tuple[int, int]:
+    if size is None:
+        return width, height
+    if isinstance(size, int):
+        return within(size)(width, height)
+    return (max(size), min(size)) if width >= height else (min(size), max(size))
 
 
 def _size(pixels: Pixels) -> str:

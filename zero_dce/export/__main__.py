@@ -47,6 +47,7 @@ from pathlib import Path
 from zero_dce.export.formats import FORMATS
 from zero_dce.export.write import export
 from zero_dce.terminal import errors_as_messages
+from zero_dce.weights import path_or_address
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -61,7 +62,11 @@ def _parser() -> argparse.ArgumentParser:
         prog="python -m zero_dce.export", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--weights", type=Path, required=True, metavar="FILE_OR_DIR", help="a checkpoint, a picked folder or a run's"
+        "--weights",
+        type=path_or_address,
+        required=True,
+        metavar="FILE_OR_DIR",
+        help="a checkpoint, a picked folder or a run's, or hf://USER/NAME",
     )
     parser.add_argument("--format", choices=FORMATS, required=True, help="which runtime the file is for")
     parser.add_argument(

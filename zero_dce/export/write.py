@@ -25,7 +25,7 @@ CHECKED_SHAPES = ((1, 1, 1), (2, 45, 61), (1, 240, 320))
 TOLERATED_DIFFERENCE = 1e-5
 
 
-def export(path: Path, name: str, output: Path, overwrite: bool = False) -> str:
+def export(path: str | Path, name: str, output: Path, overwrite: bool = False) -> str:
     """Write a network with its eight curve iterations, and compare it with PyTorch before it gets its name.
 
     The file takes ``image``, float32 N x 3 x H x W, RGB in [0, 1], of any N, H and W from 1. It gives ``enhanced``, of

@@ -86,11 +86,15 @@ class CodedSpace:
 
     def to_srgb(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.uint16]:
         """Convert h x w x 3, uint8 or uint16, to sRGB; light beyond its white or its primaries is clipped."""
+        return _round(encode_srgb(self.to_light(pixels).clip(0, 1)))
+
+    def to_light(self, pixels: npt.NDArray[Any]) -> npt.NDArray[np.float32]:
+        """Convert h x w x 3, uint8 or uint16, to linear light with the primaries of sRGB; nothing is clipped."""
         light = self._light[pixels.astype(np.uint16) * 257 if pixels.dtype == np.uint8 else pixels]
         if self.curve.system_gamma != 1:
             light *= self._luminance(light) ** (self.curve.system_gamma - 1)
-        shown = light @ self._to_srgb.T.astype(np.float32)
-        return _round(encode_srgb(shown.clip(0, 1)))
+        shown: npt.NDArray[np.float32] = light @ self._to_srgb.T.astype(np.float32)
+        return shown
 
     def from_srgb(self, pixels: npt.NDArray[np.uint16]) -> npt.NDArray[np.uint16]:
         """Convert sRGB, h x w x 3, to this space; light beyond its primaries is clipped."""
@@ -169,6 +173,7 @@ def _encode_hlg(light: Floats) -> Floats:
 SRGB_CURVE = TransferCurve("sRGB", decode_srgb, encode_srgb)
 PQ_CURVE = TransferCurve("PQ", _decode_pq, _encode_pq)
 HLG_CURVE = TransferCurve("HLG", _decode_hlg, _encode_hlg, HLG_SYSTEM_GAMMA)
+SRGB_SPACE = CodedSpace(SRGB_CURVE, SRGB_PRIMARIES)
 
 
 def _xyz(x: float, y: float) -> npt.NDArray[np.float64]:

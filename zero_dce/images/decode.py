@@ -1,13 +1,11 @@
-"""Decode image files to pixels in sRGB, with Pillow."""
+"""Decode image files to pixels in sRGB, with Pillow, or with the readers of :mod:`zero_dce.images.formats`."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from io import SEEK_CUR
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -15,6 +13,7 @@ from PIL import ExifTags, Image
 
 from zero_dce.images import ImageReadError, describe_error
 from zero_dce.images.capacity import check_capacity
+from zero_dce.images.identify import goes_to_reader
 
 Pixels = npt.NDArray[np.uint8]
 # A function from the width and height of an upright picture to those that it is resized to.
@@ -34,13 +33,6 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
-# How files begin, and where the header of a PNG gives its bits per channel.
-PNG_START, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24
-TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# Where the header of a BMP says that it embeds a colour profile, see the reader.
-BMP_PROFILE, BYTES_TO_IDENTIFY = slice(70, 74), 74
-# The chunks of a PNG that say which colours its numbers mean.
-PNG_SPACES = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 # So many rows are converted at once.
 ROWS_AT_ONCE = 256
 # Pillow calls a camera's JPEG with a preview inside MPO.
@@ -75,7 +67,7 @@ def decode(path: Path, resize: Resize) -> Decoded:
     try:
         with path.open("rb") as stream:
             check_capacity(stream)
-            needs_reader = _needs_reader(stream)
+            needs_reader = goes_to_reader(stream, path)
         if needs_reader:
             return _decode_fully(path, resize)
         with Image.open(path) as file:
@@ -85,9 +77,36 @@ def decode(path: Path, resize: Resize) -> Decoded:
     except Exception as error:
         # On a corrupt header Pillow's readers raise errors of many kinds: struct.error, IndexError, SyntaxError ...
         reason = describe_error(path, error)
-        raise ImageReadError(
-            f"cannot read {path} as an image: {reason}. Repair it or take it out of the data set", reason
-        ) from error
+        missing = isinstance(error.__cause__, ModuleNotFoundError)
+        remedy = "" if missing else ". Repair it or take it out of the data set"
+        raise ImageReadError(f"cannot read {path} as an image: {reason}{remedy}", reason) from error
+
+
+def header_size(path: Path) -> tuple[int, int]:
+    """Return the width and height that a file's header gives, as stored; nothing is decoded.
+
+    Raises:
+        ImageReadError: if a reader finds it damaged; Pillow raises what it likes.
+        ValueError: if it claims more pixels than it can hold.
+    """
+    with path.open("rb") as stream:
+        check_capacity(stream)
+        if not goes_to_reader(stream, path):
+            return Image.open(stream).size
+    from zero_dce.images.formats import read_photograph
+
+    sizes: list[tuple[int, int]] = []
+
+    def note(width: int, height: int) -> None:
+        sizes.append((width, height))
+        raise ValueError("its size is known, which is enough")
+
+    try:
+        read_photograph(path, math.inf, note)
+    except ImageReadError:
+        if not sizes:
+            raise
+    return sizes[0]
 
 
 def decode_square(path: Path, size: int) -> Pixels:
@@ -125,47 +144,6 @@ def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
     coloured, notice = _to_srgb(small, profile)
     upright = coloured.transpose(UPRIGHT[orientation]) if orientation in UPRIGHT else coloured
     return Decoded(np.asarray(upright), width, height, notices + ([notice] if notice else []))
-
-
-def _needs_reader(stream: BinaryIO) -> bool:
-    """Tell whether a file is one that Pillow does not read in full.
-
-    It does not know all kinds of TIFF, cuts 16 bits, and passes over the profile of a BMP and the chunks that give a
-    PNG's colours by numbers.
-    """
-    start = stream.read(BYTES_TO_IDENTIFY)
-    if start.startswith(PNG_START):
-        return start[PNG_DEPTH : PNG_DEPTH + 1] == b"\x10" or _needs_conversion(_colour_chunks(stream))
-    if start.startswith(b"BM"):
-        return start[BMP_PROFILE] == b"DEBM"
-    return start[:4] in TIFF_STARTS
-
-
-def _colour_chunks(stream: BinaryIO) -> dict[bytes, bytes]:
-    """Read the chunks that give a PNG's colour space; they precede the pixels."""
-    found: dict[bytes, bytes] = {}
-    stream.seek(len(PNG_START))
-    while len(head := stream.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
-        length, kind = int.from_bytes(head[:4]), head[4:]
-        if kind in PNG_SPACES:
-            found.setdefault(kind, stream.read(length))
-            length = 0
-        # A checksum of four bytes follows the content.
-        stream.seek(length + 4, SEEK_CUR)
-    return found
-
-
-def _needs_conversion(found: dict[bytes, bytes]) -> bool:
-    """Tell whether a PNG's colours differ from sRGB by chunks that Pillow passes over."""
-    if b"cICP" in found:
-        return True
-    if not found or b"iCCP" in found or b"sRGB" in found:
-        return False
-    # Few files have one of these.
-    from zero_dce.images.formats.png_colour import png_space
-
-    space, notices = png_space(found, grey=False)
-    return space is not None or bool(notices)
 
 
 def _decode_fully(path: Path, resize: Resize) -> Decoded:

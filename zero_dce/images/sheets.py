@@ -39,8 +39,12 @@ def to_image(pixels: Pixels) -> Tensor:
 
 
 def side_by_side(left: npt.NDArray[Any], right: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Put two pictures of one height and type, uint8 or uint16, H x W x 3, beside each other with a grey gap."""
-    grey = np.array(BACKGROUND, left.dtype) * (np.iinfo(left.dtype).max // 255)
+    """Put two pictures of one height and type, H x W x 3, beside each other with a grey gap.
+
+    They are of uint8, uint16, or float32 in [0, 1].
+    """
+    white = 1 if left.dtype.kind == "f" else np.iinfo(left.dtype).max
+    grey = (np.array(BACKGROUND) * (white / 255)).astype(left.dtype)
     gap = np.broadcast_to(grey, (left.shape[0], GAP, 3))
     return np.concatenate((left, gap, right), axis=1)
 

@@ -50,7 +50,7 @@ class SrgbView:
         if self._alpha is not None:
             pixels = _divide(_widen(pixels), _widen(self._cut(place)))
         if self._space is not None:
-            pixels = self._space.to_srgb(pixels)
+            pixels = self._space.to_srgb(_widen(pixels) if pixels.dtype.kind == "f" else pixels)
         if self._between:
             pixels = _widen(pixels)
         return np.ascontiguousarray(turn(pixels, self._orientation))
@@ -62,10 +62,12 @@ class SrgbView:
         pixels = np.ascontiguousarray(_turn_back(tile, self._orientation))
         if self._space is not None:
             pixels = self._space.from_srgb(pixels)
+        if self._alpha is not None:
+            pixels = _multiply(pixels, _widen(self._cut(place)))
         if self._between and self.stored.dtype == np.uint8:
             pixels = narrow(pixels)
-        if self._alpha is not None:
-            pixels = _multiply(pixels, self._cut(place))
+        elif self._between and self.stored.dtype == np.float32:
+            pixels = pixels / np.float32(65535)
         self.stored.write(place, pixels)
 
     def blank(self, size: tuple[int, int] | None = None) -> SrgbView:
@@ -103,7 +105,10 @@ def turn(pixels: PixelArray, orientation: int) -> PixelArray:
 
 
 def narrow(pixels: PixelArray) -> PixelArray:
-    """Round uint16 to uint8."""
+    """Round uint16, or floats in [0, 1], to uint8."""
+    if pixels.dtype.kind == "f":
+        rounded: PixelArray = np.rint(pixels * 255).astype(np.uint8)
+        return rounded
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
@@ -116,6 +121,10 @@ def _turn_back(pixels: PixelArray, orientation: int) -> PixelArray:
 
 
 def _widen(pixels: PixelArray) -> PixelArray:
+    """Turn uint8, or floats in [0, 1], into uint16."""
+    if pixels.dtype.kind == "f":
+        rounded: PixelArray = np.rint(pixels * 65535).astype(np.uint16)
+        return rounded
     return pixels.astype(np.uint16) * 257 if pixels.dtype == np.uint8 else pixels
 
 

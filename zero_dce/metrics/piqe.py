@@ -6,8 +6,8 @@ import math
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
+from zero_dce.metrics.mscn import mscn
 from zero_dce.metrics.picture import luminance, to_levels
 
 BLOCK_SIDE = 16
@@ -15,7 +15,6 @@ BLOCK_SIDE = 16
 SEGMENT = 6
 # A block counts if its variance is above the first; a segment is flat if its standard deviation is below the second.
 ACTIVE, FLAT = 0.1, 0.1
-BLUR, SIGMA = 7, 7 / 6
 
 
 def piqe(image: Tensor) -> Tensor:
@@ -37,7 +36,7 @@ def piqe(image: Tensor) -> Tensor:
     """
     if min(image.shape[-2:]) < BLOCK_SIDE:
         return image.new_full((len(image),), torch.nan)
-    blocks = _blocks(_normalise(_stretch(image)))
+    blocks = _blocks(mscn(_stretch(image)))
     variance = blocks.flatten(2).var(dim=2)
     active = variance > ACTIVE
     damage = _blocky(blocks) * (1 - variance) + _noisy(blocks, variance.sqrt()) * variance
@@ -53,20 +52,6 @@ def _stretch(image: Tensor) -> Tensor:
         places = torch.arange(math.ceil(side / BLOCK_SIDE) * BLOCK_SIDE, device=image.device)
         grey = grey.index_select(dimension, torch.where(places < side, places, 2 * side - 1 - places))
     return grey
-
-
-def _normalise(grey: Tensor) -> Tensor:
-    mean = _blur(grey)
-    deviation = (_blur(grey.square()) - mean.square()).abs().sqrt()
-    return (grey - mean) / (deviation + 1)
-
-
-def _blur(grey: Tensor) -> Tensor:
-    distance = torch.arange(BLUR, dtype=grey.dtype, device=grey.device) - BLUR // 2
-    weights = torch.exp(-distance.square() / (2 * SIGMA**2))
-    weights = weights / weights.sum()
-    padded = F.pad(grey[:, None], (BLUR // 2,) * 4, mode="replicate")
-    return F.conv2d(F.conv2d(padded, weights.view(1, 1, 1, -1)), weights.view(1, 1, -1, 1))[:, 0]
 
 
 def _blocks(values: Tensor) -> Tensor:

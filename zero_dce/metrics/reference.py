@@ -7,6 +7,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.functional.image import peak_signal_noise_ratio, structural_similarity_index_measure
 
+from zero_dce.metrics.picture import luminance
+
 # A picture equal to its reference, whose PSNR is infinite, counts as this many dB.
 MOST_DB = 100.0
 # Side of the window of SSIM.
@@ -28,9 +30,12 @@ def psnr(image: Tensor, reference: Tensor) -> Tensor:
 
 
 def psnr_at_equal_mean(image: Tensor, reference: Tensor) -> Tensor:
-    """PSNR of a picture that is first scaled to its reference's mean: how right it is beside its brightness.
+    """PSNR of a picture that is first scaled to its reference's mean grey: how right it is beside its brightness.
 
-    A reference is one exposure of several that would do, so part of :func:`psnr` is luck.
+    A reference is one exposure of several that would do, so part of :func:`psnr` is luck. This is what papers report
+    "with GT mean" (KinD, LLFlow, and Retinexformer beside its own): the picture is multiplied by the ratio of the mean
+    luminances (ITU-R BT.601), and cut off at 1. The reference takes part in the picture, so it is no measure of a
+    method that has none, and not comparable with :func:`psnr`.
 
     Args:
         image: expected shape B x 3 x H x W, range [0, 1].
@@ -39,7 +44,7 @@ def psnr_at_equal_mean(image: Tensor, reference: Tensor) -> Tensor:
     Returns:
         Shape B, in dB, at most 100.
     """
-    mean, wanted = (values.mean(dim=(1, 2, 3), keepdim=True) for values in (image, reference))
+    mean, wanted = (luminance(values).mean(dim=(1, 2)).view(-1, 1, 1, 1) for values in (image, reference))
     return psnr((image * (wanted / mean.clamp_min(torch.finfo(image.dtype).tiny))).clamp(0, 1), reference)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import csv
 import re
 import shlex
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,8 @@ RESUMED = ".hydra_resumed"
 CHECKPOINTS = "checkpoints"
 LAST = "last.ckpt"
 SAMPLES = "samples"
+# Says, in the folder of a picked checkpoint, where that came from.
+ORIGIN_FILE = "origin.json"
 # W&B's own folder, beside the runs that are logged to it.
 WANDB = "wandb"
 # The key of the PNG text chunk that holds a sample picture's caption; the PNG specification defines it.
@@ -102,15 +105,24 @@ def read_rows(run: Path) -> Rows:
     file = run / METRICS
     if not file.is_file():
         return {}
+    with file.open("rb") as stream:
+        return parse_rows(file, stream)
+
+
+def parse_rows(file: Path, lines: Iterable[bytes]) -> Rows:
+    """Return what lines of a run's ``metrics.csv`` say, the first of which names the columns; ``file`` is its name.
+
+    Raises:
+        ValueError: if they hold something else; the message names the file.
+    """
     metrics = {}
     try:
-        with file.open(newline="", encoding="utf-8") as stream:
-            table = csv.DictReader(stream)
-            if "step" not in (table.fieldnames or ()):
-                raise ValueError("it has no column step")
-            for row in table:
-                step = int(row.pop("step"))
-                metrics[step] = {name: float(value) for name, value in row.items() if value}
+        table = csv.DictReader(line.decode("utf-8") for line in lines)
+        if "step" not in (table.fieldnames or ()):
+            raise ValueError("it has no column step")
+        for row in table:
+            step = int(row.pop("step"))
+            metrics[step] = {name: float(value) for name, value in row.items() if value}
     except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise ValueError(
             f"{file} is not the table of a run ({type(error).__name__}: {error}); expected a CSV file with a column "

@@ -55,7 +55,18 @@ def read_sweep(folder: Path) -> list[RunRow]:
         ValueError: if a file holds something else than is written to it; the message names the file.
     """
     plan = read_plan(folder)
-    return [_read_row(folder, plan, number) for number in range(len(plan["jobs"]))]
+    return [read_row(folder, plan, number) for number in range(len(plan["jobs"]))]
+
+
+def read_row(sweep: Path, plan: Mapping[str, Any], number: int) -> RunRow:
+    """Return the row of one run of a plan, as :func:`read_sweep` does for all.
+
+    Raises:
+        ValueError: if a file holds something else than is written to it; the message names the file.
+    """
+    run = run_folder(sweep, plan, number)
+    point = point_name(run_overrides(run) or plan["jobs"][number], plan["swept"])
+    return _describe(run, number, run.relative_to(sweep).as_posix(), point)
 
 
 def read_single(run: Path) -> RunRow:
@@ -143,12 +154,6 @@ def read_yaml(file: Path, kind: type[Config]) -> Config:
         expected = "a list" if kind is ListConfig else "keys with values"
         raise ValueError(f"{file} holds a {type(config).__name__}; expected {expected}: restore it, or take it away")
     return config
-
-
-def _read_row(sweep: Path, plan: Mapping[str, Any], number: int) -> RunRow:
-    run = run_folder(sweep, plan, number)
-    point = point_name(run_overrides(run) or plan["jobs"][number], plan["swept"])
-    return _describe(run, number, run.relative_to(sweep).as_posix(), point)
 
 
 def _describe(run: Path, number: int, folder: str, point: str) -> RunRow:

@@ -13,7 +13,9 @@ from zero_dce.terminal import errors_as_messages
 # the one asked for is imported: report needs torch, dashboard needs W&B, and the help needs neither.
 SUBCOMMANDS = {
     "report": "Write report.html, the page on which a checkpoint is chosen by eye.",
+    "serve": "Serve the page while runs go on: it follows them in the browser without being loaded again.",
     "pick": "Keep one checkpoint of a sweep: its weights, configuration, measures and sample pictures, in one folder.",
+    "push": "Publish a picked checkpoint on the Hugging Face Hub: weights, model card, measures, sample pictures.",
     "rank": "Rank checkpoints by the votes that the page saved, as the page did.",
     "dashboard": "Save a W&B workspace of a sweep: sample pictures by step and run, losses and measures.",
 }

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,7 +19,7 @@ from zero_dce.exposure.suited import EXPOSED_MEAN
 from zero_dce.images.capacity import check_capacity
 from zero_dce.images.decode import Pixels
 from zero_dce.records.run import CAPTION
-from zero_dce.review.collect import PictureFiles, ReviewedRun, Sweep
+from zero_dce.review.collect import PictureFiles, ReviewedRun
 from zero_dce.review.flags import PictureValues, find_flags, picture_values
 from zero_dce.terminal import progress_bar
 
@@ -51,23 +51,23 @@ class Cell:
 
 
 class CellReader:
-    """Reads a sweep's pictures in threads; inputs repeat from run to run, and each is measured once."""
+    """Reads pictures of runs; inputs repeat from run to run, and each is measured once."""
 
-    def __init__(self, sweep: Sweep) -> None:
-        self.sweep = sweep
+    def __init__(self) -> None:
         self._inputs: dict[bytes, PictureValues] = {}
 
-    def read(self) -> Iterator[Cell]:
-        """Return all cells, by run, step and picture; a bar shows the progress."""
+    def read(self, runs: Iterable[ReviewedRun]) -> Iterator[Cell]:
+        """Return all cells, by run, step and picture; threads read them, and a bar shows the progress."""
         with ThreadPoolExecutor(min(os.cpu_count() or 1, 8)) as threads:
             reading = []
-            for run in self.sweep.runs:
+            for run in runs:
                 for step, pictures in run.pictures.items():
-                    reading += [threads.submit(self._read_cell, run, step, picture) for picture in pictures]
+                    reading += [threads.submit(self.read_cell, run, step, picture) for picture in pictures]
             for cell in progress_bar(iterable=reading, desc="report", unit="picture", delay=1):
                 yield cell.result()
 
-    def _read_cell(self, run: ReviewedRun, step: int, picture: PictureFiles) -> Cell:
+    def read_cell(self, run: ReviewedRun, step: int, picture: PictureFiles) -> Cell:
+        """Return one cell."""
         cell = Cell(run.number, step, picture.number)
         try:
             output = SavedPicture(picture.files["output"])

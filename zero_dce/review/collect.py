@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -27,9 +27,10 @@ from zero_dce.records.sweep import (
     RunRow,
     point_values,
     read_plan,
+    read_row,
     read_single,
-    read_sweep,
     read_yaml,
+    run_folder,
     run_overrides,
     sweep_folder,
 )
@@ -113,6 +114,55 @@ class Sweep:
         return sorted(found)
 
 
+@dataclass(frozen=True)
+class ReviewPlan:
+    """Which runs a folder has or will have, before any of them is read.
+
+    Attributes:
+        folder: the sweep's folder, or a single run's.
+        plan: the sweep's plan, of which a single run has none: ``None``.
+    """
+
+    folder: Path
+    plan: Mapping[str, Any] | None
+
+    @property
+    def objectives(self) -> Mapping[str, str]:
+        """What :class:`Sweep` tells of them: a search for one value has a best run and no front."""
+        objectives: Mapping[str, str] = (self.plan or {}).get("objectives", {})
+        return objectives if len(objectives) > 1 else {}
+
+    def run_folders(self) -> dict[int, Path]:
+        """Return the folder of each run by its number."""
+        if self.plan is None:
+            return {0: self.folder}
+        return {number: run_folder(self.folder, self.plan, number) for number in range(len(self.plan["jobs"]))}
+
+    def point(self, number: int) -> tuple[Any, ...]:
+        """Return what the plan itself says of a run."""
+        return () if self.plan is None else (self.plan["jobs"][number], self.plan["swept"])
+
+    def read(self, number: int, metrics: Rows) -> ReviewedRun:
+        """Return a run with these rows of its ``metrics.csv``; whether it is on the front is not known of it alone.
+
+        Raises:
+            ValueError: if a file holds something else than is written to it; the message names it.
+        """
+        if self.plan is None:
+            return _read_run(self.folder, read_single(self.folder), [], [], metrics)
+        row = read_row(self.folder, self.plan, number)
+        return _read_run(self.folder, row, self.plan["jobs"][number], self.plan["swept"], metrics)
+
+    def join(self, runs: Sequence[ReviewedRun]) -> Sweep:
+        """Return the sweep of these runs.
+
+        Raises:
+            ValueError: if the plan gives an objective another direction than ``maximize`` or ``minimize``.
+        """
+        marked = _mark_front(runs, self.objectives) if self.objectives else list(runs)
+        return Sweep(self.folder, marked, self.objectives, single=self.plan is None)
+
+
 def collect(folder: Path) -> Sweep:
     """Return what the folder of a sweep, or of a run that belongs to none, holds.
 
@@ -121,25 +171,25 @@ def collect(folder: Path) -> Sweep:
         ValueError: if the sweep's plan gives an objective another direction than ``maximize`` or ``minimize``, or a
             file holds something else than is written to it; the message names it.
     """
+    plan = find_plan(folder)
+    return plan.join([plan.read(number, read_rows(run)) for number, run in plan.run_folders().items()])
+
+
+def find_plan(folder: Path) -> ReviewPlan:
+    """Return which runs the folder of a sweep, or of a run that belongs to none, has or will have.
+
+    Raises:
+        FileNotFoundError: if it is neither; the message says what was expected.
+        ValueError: if the plan holds something else than is written to it; the message names it.
+    """
     folder = folder.resolve()
-    if not (folder / PLAN).is_file():
-        return _collect_single(folder)
-    plan = read_plan(folder)
-    rows = read_sweep(folder)
-    runs = [_read_run(folder, row, job, plan["swept"]) for row, job in zip(rows, plan["jobs"], strict=True)]
-    # A search for one value has a best run and no front.
-    objectives = plan.get("objectives", {})
-    if len(objectives) < 2:
-        return Sweep(folder, runs, {})
-    return Sweep(folder, _mark_front(runs, objectives), objectives)
-
-
-def _collect_single(run: Path) -> Sweep:
-    if not (run / HYDRA).is_dir() or sweep_folder(run) is not None:
+    if (folder / PLAN).is_file():
+        return ReviewPlan(folder, read_plan(folder))
+    if not (folder / HYDRA).is_dir() or sweep_folder(folder) is not None:
         raise FileNotFoundError(
-            f"{_what_is(run)}; expected the folder of a sweep, which holds {PLAN}, or of a single run"
+            f"{_what_is(folder)}; expected the folder of a sweep, which holds {PLAN}, or of a single run"
         )
-    return Sweep(run, [_read_run(run, read_single(run), [], [])], {}, single=True)
+    return ReviewPlan(folder, None)
 
 
 def _what_is(folder: Path) -> str:
@@ -150,10 +200,9 @@ def _what_is(folder: Path) -> str:
     return f"{folder} holds neither {PLAN} nor {HYDRA}"
 
 
-def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str]) -> ReviewedRun:
+def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str], metrics: Rows) -> ReviewedRun:
     folder = sweep / row["folder"]
     config = _read_config(folder)
-    metrics = read_rows(folder)
     return ReviewedRun(
         row={
             **row,
@@ -170,7 +219,7 @@ def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str]) -> Rev
     )
 
 
-def _mark_front(runs: list[ReviewedRun], objectives: Mapping[str, str]) -> list[ReviewedRun]:
+def _mark_front(runs: Sequence[ReviewedRun], objectives: Mapping[str, str]) -> list[ReviewedRun]:
     """Return the runs; those that count say whether they are on the Pareto front."""
     points = {run.number: judge(run.row, objectives).values for run in runs}
     counted = {number: values for number, values in points.items() if values}

@@ -19,6 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 from zero_dce.files import atomic_folder, read_object, restore_replaced, write_file, write_json
 from zero_dce.records.run import (
     HYDRA,
+    ORIGIN_FILE,
     SAMPLES,
     Rows,
     path_override,
@@ -31,7 +32,7 @@ from zero_dce.records.sweep import PLAN, read_plan, read_yaml, run_folder, run_n
 from zero_dce.weights import WEIGHTS_FILE
 
 PICKED = "picked"
-CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE = "config.yaml", "measures.json", "origin.json"
+CONFIG_FILE, MEASURES_FILE = "config.yaml", "measures.json"
 PARTS = {WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE, SAMPLES}
 # In a run's folder, Hydra keeps the composed configuration here.
 COMPOSED = Path(HYDRA) / "config.yaml"
@@ -185,7 +186,7 @@ def describe_origin(choice: Choice, sweep: Path, note: str) -> dict[str, Any]:
         "checkpoint_sha256": checksum,
         "note": note,
         "picked_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        **{key: environment.get(key) for key in ("versions", "commit", "data_fingerprint")},
+        **{key: environment.get(key) for key in ("versions", "commit", "data_fingerprint", "started_from")},
         # Later parts of a run may have been trained by another version of the code.
         "resumed": [{key: part.get(key) for key in ("versions", "commit")} for part in environment.get("resumed", [])],
     }

@@ -13,7 +13,7 @@ import os
 import shlex
 import time
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from html import escape
 from importlib.resources import files
 from pathlib import Path
@@ -32,6 +32,7 @@ from zero_dce.review.flags import describe_flags
 from zero_dce.review.rank import VERDICTS, VOTE_SHARES
 
 REPORT = "report.html"
+LIVE_SCRIPT = "live.js"
 PLOTTED_LOSSES = ("total", *CompositeLoss.NAMES)
 # The most points of a curve: a plot is not as wide, and the page of 27 runs stays small.
 MOST_POINTS = 1000
@@ -63,7 +64,7 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
     file = (output or sweep.folder / REPORT).resolve()
     if not file.parent.is_dir():
         raise FileNotFoundError(f"the folder {file.parent} does not exist: make it first, or choose another --output")
-    cells = list(CellReader(sweep).read())
+    cells = list(CellReader().read(sweep.runs))
     page = build_page(sweep, cells, os.path.relpath(sweep.folder, file.parent))
     write_file(file, page)
     return file
@@ -72,31 +73,29 @@ def write_report(folder: Path, output: Path | None = None) -> Path:
 def build_page(sweep: Sweep, cells: Sequence[Cell], way: str) -> str:
     """Return the page's HTML; ``way`` is the path from the page's folder to the sweep's."""
     thumbnails: dict[str, dict[str, str]] = {number: {} for number in sweep.numbers}
+    by_run: dict[int, list[Cell]] = defaultdict(list)
     for cell in cells:
+        by_run[cell.run].append(cell)
         if cell.thumbnail:
             thumbnails[cell.number][f"{cell.run}/{cell.step}"] = cell.thumbnail
+    runs = [describe_run(run, by_run[run.number], sweep.single) for run in sweep.runs]
     # Each picture has an element of its own, so that only the shown picture's thumbnails are parsed.
-    blocks = [_json_element("data", page_content(sweep, cells, way))]
+    content = {**describe_sweep(sweep, way), "runs": runs, "written": time.strftime("%Y-%m-%d %H:%M")}
+    blocks = [_json_element("data", content)]
     blocks += [_json_element(f"thumbnails-{number}", content) for number, content in thumbnails.items()]
-    return Template(_part("page/page.html")).substitute(
-        title=escape(f"{sweep.folder.parent.name} / {sweep.folder.name}"),
-        style=_part("uplot/uPlot.min.css") + _part("page/page.css"),
-        data="\n".join(blocks),
-        plotting=_part("uplot/uPlot.iife.min.js"),
-        licence=_part("uplot/LICENSE.txt"),
-        script=bundle(page_scripts()),
-    )
+    return _fill_page(sweep.folder, blocks, page_scripts())
 
 
-def page_content(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any]:
-    """Return everything that the page's scripts read, except the thumbnails."""
-    by_run: dict[int, dict[int, dict[str, Any]]] = defaultdict(lambda: defaultdict(dict))
-    for cell in cells:
-        by_run[cell.run][cell.step][cell.number] = cell.content
+def build_live_page(folder: Path, content: Mapping[str, Any]) -> str:
+    """Return the HTML of the page that asks the server which it came from for what is new."""
+    return _fill_page(folder, [_json_element("data", content)], page_scripts(live=True), "; connect-src 'self'")
+
+
+def describe_sweep(sweep: Sweep, way: str = ".") -> dict[str, Any]:
+    """Return what the page's scripts read of the sweep as a whole; ``way`` as for :func:`build_page`."""
     return {
         "folder": str(sweep.folder),
         "root": "" if way == "." else quote(Path(way).as_posix()) + "/",
-        "written": time.strftime("%Y-%m-%d %H:%M"),
         "pick": shlex.join(["python", "-m", "zero_dce.review", "pick", str(sweep.folder)]),
         "steps": sweep.steps,
         "numbers": sweep.numbers,
@@ -106,11 +105,14 @@ def page_content(sweep: Sweep, cells: Sequence[Cell], way: str) -> dict[str, Any
         "flags": describe_flags({run.target for run in sweep.runs}),
         "choices": VOTE_SHARES,
         "verdicts": VERDICTS,
-        "runs": [_describe_run(run, by_run[run.number], sweep.single) for run in sweep.runs],
     }
 
 
-def _describe_run(run: ReviewedRun, cells: Mapping[int, Mapping[str, Any]], single: bool) -> dict[str, Any]:
+def describe_run(run: ReviewedRun, cells: Iterable[Cell], single: bool) -> dict[str, Any]:
+    """Return what the page's scripts read of one run; ``single`` says that it belongs to no sweep."""
+    by_step: dict[int, dict[str, Any]] = defaultdict(dict)
+    for cell in cells:
+        by_step[cell.step][cell.number] = cell.content
     return {
         "run": run.number,
         # How the command that picks names it; in a single run's folder there is nothing to name.
@@ -127,10 +129,26 @@ def _describe_run(run: ReviewedRun, cells: Mapping[int, Mapping[str, Any]], sing
         "measures": run.row["measures"],
         "steps": run.steps,
         "checkpoints": run.checkpoints,
-        "cells": cells,
+        "cells": by_step,
         "training": _curves(run.metrics, [f"train/{name}" for name in PLOTTED_LOSSES]),
         "validation": _curves(run.metrics, _validated(run.metrics)),
     }
+
+
+def _fill_page(folder: Path, blocks: Sequence[str], scripts: Mapping[str, str], allowed: str = "") -> str:
+    """Return the HTML of a page with these elements of JSON and modules.
+
+    ``allowed`` is what its Content Security Policy allows besides.
+    """
+    return Template(_part("page/page.html")).substitute(
+        title=escape(f"{folder.parent.name} / {folder.name}"),
+        style=_part("uplot/uPlot.min.css") + _part("page/page.css"),
+        data="\n".join(blocks),
+        allowed=allowed,
+        plotting=_part("uplot/uPlot.iife.min.js"),
+        licence=_part("uplot/LICENSE.txt"),
+        script=bundle(scripts),
+    )
 
 
 def _plain(value: Any) -> Any:
@@ -163,10 +181,11 @@ def to_json(content: Any) -> str:
     return text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026")
 
 
-def page_scripts() -> dict[str, str]:
-    """Return the texts of the page's modules by their files' names."""
+def page_scripts(live: bool = False) -> dict[str, str]:
+    """Return the texts of the page's modules by their files' names; only a ``live`` page asks a server for changes."""
     names = sorted(file.name for file in files("zero_dce.review").joinpath("page").iterdir())
-    return {name: _part(f"page/{name}") for name in names if name.endswith(".js")}
+    wanted = [name for name in names if name.endswith(".js") and (live or name != LIVE_SCRIPT)]
+    return {name: _part(f"page/{name}") for name in wanted}
 
 
 def _part(name: str) -> str:

@@ -9,7 +9,7 @@ from io import StringIO
 
 from hydra._internal.utils import get_args_parser
 
-from zero_dce.completion import propose, words_before
+from zero_dce.cli import propose, words_before
 from zero_dce.train.__main__ import compose_and_train
 from zero_dce.train.configuration import register_plugins, register_resolvers
 

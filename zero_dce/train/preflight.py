@@ -23,6 +23,7 @@ from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
 from zero_dce.train.configuration import find_targets, is_launched
 from zero_dce.train.ending import at_end, describe_unknown
 from zero_dce.train.rank import is_first_process, is_requeued
+from zero_dce.weights import WEIGHTS_FILE, is_address
 
 if TYPE_CHECKING:
     import lightning as L
@@ -38,7 +39,7 @@ PATHS = ("data.root", "callbacks.samples.images", "model.weights", "data.split.m
 
 
 def check_configuration(config: DictConfig, overrides: Sequence[str], stored: bool = False) -> None:
-    """Expand ``~`` in paths, and refuse values that no run can have.
+    """Expand ``~`` in paths, pin remote weights to a revision, and refuse values that no run can have.
 
     Args:
         config: composed; what it says of Hydra itself is not looked at.
@@ -48,7 +49,8 @@ def check_configuration(config: DictConfig, overrides: Sequence[str], stored: bo
     Raises:
         ValueError: if a value is out of its range, an option is unknown, or a resumed run names a class that is not
             allowed.
-        FileNotFoundError: if a path does not exist.
+        OSError: if a path does not exist, or weights cannot be fetched.
+        ModuleNotFoundError: if they need a package that is not installed.
     """
     expand_home(config)
     _check_added(config, overrides)
@@ -102,6 +104,9 @@ def _check_paths(config: DictConfig) -> None:
         if name == "model.weights" and config.resume is not None:
             # A resumed run takes its weights from its own checkpoint.
             continue
+        if name == "model.weights" and is_address(value):
+            _pin_weights(config, value)
+            continue
         if name == "data.split.manifest" and not Path(value).is_absolute():
             # It may also lie in the data's folder.
             continue
@@ -112,6 +117,19 @@ def _check_paths(config: DictConfig) -> None:
             if name != "model.weights":
                 what = f"the {'file' if name.endswith('manifest') else 'folder'} {value} does not exist"
             raise FileNotFoundError(f"{name}: {what}")
+
+
+def _pin_weights(config: DictConfig, address: str) -> None:
+    """Fetch remote weights, and replace their address by that of their revision.
+
+    What is recorded of the run is then about these weights, and several processes notice if theirs are of another one.
+    """
+    # Most runs begin with none.
+    from zero_dce.remote_weights import fetch_weights
+
+    # Hydra's log would show each request.
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    config.model.weights = fetch_weights(address, WEIGHTS_FILE).pinned
 
 
 def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
@@ -189,7 +207,7 @@ def check_and_own(config: DictConfig) -> None:
         # A sweep vouches for the runs that it starts.
         stored = config.resume is not None and not is_launched(config.hydra)
         check_configuration(config, config.hydra.overrides.task, stored)
-    except (ValueError, OSError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         # Hydra turns a callback's exceptions into warnings, all but this one.
         sys.exit(str(error))
     run = Path(config.hydra.run.dir)

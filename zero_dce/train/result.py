@@ -138,6 +138,8 @@ def record_data(run: Path, data: ExposureDataModule, config: DictConfig, resumed
     accelerator = resolve_accelerator(config.trainer.accelerator)
     layout = fastest_layout(config.model.network, accelerator, str(config.trainer.precision))
     environment = {**describe_environment(data.fingerprint), "layout": layout}
+    # Those of the Hub or of W&B are pinned to a revision by now. A resumed part goes on from its own checkpoint.
+    environment["started_from"] = None if resumed else config.model.weights
     if before:
         # The first environment stays, as a resumed part may run elsewhere.
         environment = {**before, "resumed": [*before.get("resumed", []), environment]}

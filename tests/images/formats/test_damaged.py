@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import io
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
+import imagecodecs
 import numpy as np
+import pillow_heif
 import pytest
 import tifffile
 from hypothesis import HealthCheck, given, settings
@@ -11,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from tests.helpers.photographs import copy_through, exif_block, pixels
+from tests.helpers.raw import write_dng
 from tests.images.formats.test_png import make_png
 from zero_dce.images import ImageReadError
 from zero_dce.images.formats import Photograph, read_photograph, save_photograph
@@ -24,8 +28,21 @@ def with_pillow(format_: str, mode: str = "RGB", **options: object) -> bytes:
 
 def with_tifffile(dtype: str, **options: object) -> bytes:
     stream = io.BytesIO()
-    tifffile.imwrite(stream, pixels((24, 32, 3), dtype), photometric="rgb", metadata=None, **options)
+    values = pixels((24, 32, 3)) / 255 if dtype == "float32" else pixels((24, 32, 3), dtype)
+    tifffile.imwrite(stream, values.astype(dtype), photometric="rgb", metadata=None, **options)
     return stream.getvalue()
+
+
+def heic() -> bytes:
+    stream = io.BytesIO()
+    pillow_heif.from_pillow(Image.fromarray(pixels((64, 64, 3)))).save(stream, quality=50, exif=EXIF)
+    return stream.getvalue()
+
+
+def dng() -> bytes:
+    with TemporaryDirectory() as folder:
+        write_dng(Path(folder, "a.dng"), pixels((24, 32, 3)) / 255, (0.5, 1, 0.7))
+        return Path(folder, "a.dng").read_bytes()
 
 
 EXIF = b"Exif\0\0" + exif_block()
@@ -42,6 +59,15 @@ FILES = {
     "pillow.tif": with_pillow("TIFF", "L", exif=EXIF),
     "webp": with_pillow("WEBP", exif=EXIF),
     "lossless.webp": with_pillow("WEBP", "RGBA", lossless=True),
+    "float.tif": with_tifffile("float32", compression="zlib", predictor=3),
+    "avif": with_pillow("AVIF", exif=EXIF, xmp=b"<x/>"),
+    "10.avif": bytes(imagecodecs.avif_encode(pixels((24, 32, 4), "uint16") >> 6, bitspersample=10, speed=8)),
+    "jxl": bytes(imagecodecs.jpegxl_encode(pixels((24, 32, 3)), distance=1)),
+    "16.jxl": bytes(imagecodecs.jpegxl_encode(pixels((24, 32, 4), "uint16"), lossless=True)),
+    "jp2": bytes(imagecodecs.jpeg2k_encode(pixels((24, 32, 3)), codecformat="JP2", reversible=True)),
+    "j2k": bytes(imagecodecs.jpeg2k_encode(pixels((24, 32), "uint16"), codecformat="J2K", level=50)),
+    "heic": heic(),
+    "dng": dng(),
     "bmp": with_pillow("BMP"),
     "palette.bmp": with_pillow("BMP", "P"),
 }

@@ -73,7 +73,7 @@ def test_suffixes_of_any_case_and_none(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", ["text", "empty", "gif", "missing", "folder"])
 def test_what_is_no_photograph_is_named(kind: str, tmp_path: Path) -> None:
     file = tmp_path / "bad.jpg"
-    reason = "not a JPEG, PNG, TIFF, WebP or BMP file"
+    reason = "not a file of JPEG, PNG, TIFF, WEBP, BMP, AVIF, JPEG XL, JPEG 2000, HEIC, RAW"
     if kind == "folder":
         file.mkdir()
         reason = "Is a directory"

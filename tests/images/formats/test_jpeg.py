@@ -10,9 +10,11 @@ from PIL import ExifTags, Image, ImageCms, ImageOps
 
 from tests.helpers.photographs import exif_block, pixels, round_trip, thumbnail
 from tests.images.formats.test_photoshop import CAPTION, PATH, PREVIEW
+from tests.images.formats.test_xmp import PACKET
 from tests.images.test_decode import wide_profile
 from zero_dce.images.formats import read_photograph, save_photograph
 from zero_dce.images.formats.exif import drop_thumbnail
+from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
 LONG_XMP = b"http://ns.adobe.com/xmp/extension/\0" + bytes(range(256)) * 200
@@ -132,15 +134,45 @@ def test_a_cameras_previews_are_left_out(tmp_path: Path) -> None:
 def test_what_is_about_the_old_pixels_is_left_out_with_a_notice(tmp_path: Path) -> None:
     file = tmp_path / "a.jpg"
     save(file)
-    description = XMP + b" hdrgm:Version='1.0' GCamera:MotionPhoto='1'"
-    insert(file, segment(0xEB, b"JP\0\1jumb"), segment(0xE1, description))
+    insert(file, segment(0xEB, b"JP\0\1jumb"), segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + PACKET))
     picture, written = round_trip(file)
     assert picture.notices == [
-        "HDR gain map: left out",
+        GAIN_MAP_NOTICE,
         "motion photo: its film is left out",
         "signed or extended content (APP11): left out, since it is about the old pixels",
     ]
-    assert [marker for marker, _ in kept(written)] == [0xE1]
+    ((marker, packet),) = kept(written)
+    assert marker == 0xE1
+    assert b"<dc:title>Night" in packet
+    assert b"hdrgm" not in packet
+    assert b"MotionPhoto" not in packet
+
+
+def test_a_gain_map_goes_with_all_that_announces_it(tmp_path: Path) -> None:
+    """As Ultra HDR has it: a picture, the list of both pictures (MPF), XMP, ISO 21496-1, and the map behind."""
+    file = tmp_path / "a.jpg"
+    frames = [Image.fromarray(pixels((48, 64, 3), seed=seed)) for seed in range(2)]
+    frames[0].save(
+        file, "MPO", save_all=True, append_images=frames[1:], exif=b"Exif\0\0" + exif_block(with_thumbnail=False)
+    )
+    insert(
+        file,
+        segment(0xE1, b"http://ns.adobe.com/xap/1.0/\0" + PACKET.replace(b'GCamera:MotionPhoto="1"', b"")),
+        segment(0xE2, b"urn:iso:std:iso:ts:21496:-1\0" + bytes(4)),
+    )
+    length = len(file.read_bytes().rpartition(b"\xff\xd8")[2]) + 2
+    picture, written = round_trip(file)
+    assert picture.notices == [
+        GAIN_MAP_NOTICE,
+        f"{length} bytes after the picture, such as further pictures or a film: left out",
+    ]
+    content = written.read_bytes()
+    for word in (b"hdrgm", b"hdr-gain-map", b"MPF\0", b"Container:", b"GainMap", b"21496"):
+        assert word in file.read_bytes()
+        assert word not in content
+    assert content.endswith(b"\xff\xd9")
+    assert b"A camera" in content
+    assert read_photograph(written).notices == []
 
 
 @pytest.mark.parametrize("options", [{}, {"progressive": True}, {"restart_marker_blocks": 1}])

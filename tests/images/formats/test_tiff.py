@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import io
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +10,12 @@ import tifffile
 from PIL import Image
 
 from tests.helpers.photographs import pixels, round_trip
+from tests.images.test_decode import wide_profile
+from zero_dce.images.canvas import ArrayCanvas
+from zero_dce.images.formats import read_photograph
+from zero_dce.images.formats.depth import fill_depth
+from zero_dce.images.formats.ifd import ByteLayout
+from zero_dce.images.formats.tiff import TiffKept
 
 SHAPES = {"L": (45, 67), "LA": (45, 67, 2), "RGB": (45, 67, 3), "RGBA": (45, 67, 4)}
 PHOTOMETRIC = {"L": "minisblack", "LA": "minisblack", "RGB": "rgb", "RGBA": "rgb"}
@@ -123,3 +131,74 @@ def test_large_pictures_get_64_bit_offsets(tmp_path: Path, monkeypatch: pytest.M
         assert new.is_bigtiff
         assert new.pages.first.description == "a text"
         assert np.array_equal(new.pages.first.asarray(), pixels((45, 67, 3)))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("mode", SHAPES)
+def test_floats_stay_floats(mode: str, order: str, dtype: str, tmp_path: Path) -> None:
+    # What float32 holds: the network computes with no more.
+    values = (pixels(SHAPES[mode], "uint16") / 65535).astype("f2" if dtype == "float16" else "f4").astype(dtype)
+    write(tmp_path / "a.tif", values, mode, byteorder=order)
+    picture, written = round_trip(tmp_path / "a.tif")
+    assert (picture.canvas.dtype, picture.notices) == (np.float32, [])
+    with tifffile.TiffFile(written) as new:
+        again = new.pages.first.asarray()
+        assert (again.dtype, new.byteorder) == (dtype, order)
+        # Grey is read and written through the luma of RGB, which rounds.
+        assert np.allclose(again, values, rtol=3e-7, atol=0)
+        assert mode in ("L", "LA") or np.array_equal(again, values)
+
+
+def test_floats_beyond_white_are_told(tmp_path: Path) -> None:
+    values = np.full((10, 10, 3), 0.5, np.float32)
+    values[0, 0], values[1, 1] = 4.0, np.nan
+    write(tmp_path / "a.tif", values, "RGB", compression="zlib", predictor=3)
+    picture, written = round_trip(tmp_path / "a.tif")
+    assert picture.notices == [
+        "2 % of its floating-point numbers are not in [0, 1]: those above are taken as 1, white, all others as 0, black"
+    ]
+    again = tifffile.imread(written)
+    assert (again[0, 0].tolist(), again[1, 1].tolist(), again[2, 2].tolist()) == ([1] * 3, [0] * 3, [0.5] * 3)
+
+
+def test_floats_with_a_profile_and_alpha_are_seen_as_16_bits(tmp_path: Path) -> None:
+    values = (pixels((20, 30, 4)) / 255).astype(np.float32)
+    # Greys, which every space has.
+    values[..., :3] = values[..., :1] * values[..., 3:]
+    profile = (34675, 7, len(wide_profile()), wide_profile(), True)
+    write(tmp_path / "a.tif", values, "RGBA", extrasamples=["assocalpha"], extratags=[profile])
+    picture = read_photograph(tmp_path / "a.tif")
+    view, copy = picture.view(), picture.view().blank()
+    box = (0, 0, 30, 20)
+    assert view.dtype == np.uint16
+    copy.write(box, view.read(box))
+    assert np.abs(copy.stored.pixels - values).max() < 0.0002
+
+
+@pytest.mark.parametrize("width", [64, 67])
+@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize("order", ["<", ">"])
+def test_12_bits_stay_12_bits(order: str, channels: int, width: int, tmp_path: Path) -> None:
+    shape = (45, width) if channels == 1 else (45, width, channels)
+    values = pixels(shape, "uint16") >> 4
+    mode = "L" if channels == 1 else "RGB"
+    packed = TiffKept(ByteLayout(order), (), bits=12)
+    with (tmp_path / "a.tif").open("wb") as stream:
+        packed.write(ArrayCanvas(fill_depth(values, 12)), stream, 95)
+    # Another program's reader unpacks them.
+    with tifffile.TiffFile(tmp_path / "a.tif") as file:
+        assert file.pages.first.bitspersample == 12
+        assert np.array_equal(file.pages.first.asarray(), values)
+    picture, written = round_trip(tmp_path / "a.tif")
+    assert (picture.canvas.dtype, mode, picture.notices) == (np.uint16, mode, [])
+    assert np.array_equal(tifffile.imread(written), values)
+
+
+def test_12_bits_by_hand() -> None:
+    """Three numbers, 0x123, 0x456 and 0x789, and half a byte that completes the row."""
+    numbers = fill_depth(np.array([[0x123, 0x456, 0x789]], np.uint16), 12)
+    stream = io.BytesIO()
+    TiffKept(ByteLayout("<"), (), bits=12).write(ArrayCanvas(numbers), stream, 95)
+    content = zlib.decompressobj().decompress(stream.getvalue()[8:])
+    assert content.hex() == "1234567890"

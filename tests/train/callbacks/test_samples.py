@@ -70,3 +70,13 @@ def test_curve_picture_shows_the_mean_with_the_papers_sign() -> None:
 
 def test_curve_picture_of_one_map_for_all_iterations() -> None:
     assert curve_picture(torch.full((3, 1, 1), -0.5)).tolist() == [[[191, 191, 191]]]
+
+
+def test_own_photographs_without_a_reader_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    for name in ("a.jpg", "b.heic"):
+        (tmp_path / name).touch()
+    monkeypatch.setattr("zero_dce.images.suffixes.find_spec", lambda name: None)
+    assert SamplePictures(str(tmp_path), 1, images=str(tmp_path), longest=32).own == ["a.jpg"]
+    assert "passed over 1 .heic: pip install 'zero-dce-lightning[heif]' reads them" in caplog.text

@@ -10,12 +10,21 @@ from zero_dce.files import atomic
 from zero_dce.images import ImageReadError, describe_error
 from zero_dce.images.canvas import Canvas
 from zero_dce.images.capacity import check_capacity
+from zero_dce.images.formats.avif import read_avif
 from zero_dce.images.formats.bmp import read_bmp
+from zero_dce.images.formats.heif import read_heif, writes_heic
+from zero_dce.images.formats.jp2 import J2K_START, JP2_START, read_jp2
 from zero_dce.images.formats.jpeg import read_jpeg
+from zero_dce.images.formats.jxl import read_jxl
+from zero_dce.images.formats.jxl_header import CODESTREAM
+from zero_dce.images.formats.jxl_write import SIGNATURE_BOX
 from zero_dce.images.formats.photograph import CheckSize, Content, Photograph
 from zero_dce.images.formats.png import read_png
+from zero_dce.images.formats.raw import RawKept, read_raw
+from zero_dce.images.formats.raw_tags import RAF_START
 from zero_dce.images.formats.tiff import read_tiff
 from zero_dce.images.formats.webp import read_webp
+from zero_dce.images.suffixes import PICTURE_FORMATS, has_reader
 
 MAX_MEGAPIXELS = 500
 READERS: dict[str, Callable[[BinaryIO, CheckSize], Content]] = {
@@ -24,23 +33,41 @@ READERS: dict[str, Callable[[BinaryIO, CheckSize], Content]] = {
     "TIFF": read_tiff,
     "WEBP": read_webp,
     "BMP": read_bmp,
+    "AVIF": read_avif,
+    "JPEG XL": read_jxl,
+    "JPEG 2000": read_jp2,
+    "HEIC": read_heif,
+    "RAW": read_raw,
 }
-SUFFIXES = {
-    "JPEG": (".jpg", ".jpeg", ".jpe", ".jfif"),
-    "PNG": (".png", ".apng"),
-    "TIFF": (".tif", ".tiff"),
-    "WEBP": (".webp",),
-    "BMP": (".bmp", ".dib"),
+# How files begin; of boxes (HEIF, AVIF, CR3), the brand of the first one.
+BEGINNINGS = (
+    (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG\r\n\x1a\n", "PNG"),
+    *((start, "TIFF") for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    (b"BM", "BMP"),
+    (CODESTREAM, "JPEG XL"),
+    (SIGNATURE_BOX, "JPEG XL"),
+    (J2K_START, "JPEG 2000"),
+    (JP2_START, "JPEG 2000"),
+    # Fujifilm, Panasonic and Leica, Olympus.
+    *((start, "RAW") for start in (RAF_START, b"IIU\0", b"IIRO", b"IIRS", b"MMOR")),
+)
+BRANDS = {
+    **dict.fromkeys((b"avif", b"avis"), "AVIF"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"), "HEIC"),
+    b"crx ": "RAW",
 }
+# What a raw file becomes, by the value of --raw-format.
+RAW_RESULTS = {"tiff": "TIFF", "jpeg": "JPEG"}
 
 
 def read_photograph(
     path: Path, max_megapixels: float = MAX_MEGAPIXELS, before_decoding: CheckSize | None = None
 ) -> Photograph:
-    """Read a photograph: JPEG, PNG, TIFF, WebP or BMP, by its content and not by its name.
+    """Read a photograph of any of :data:`PICTURE_FORMATS`, by its content; raw files alone by their names.
 
-    16-bit PNG and TIFF files keep their 16 bits. Palettes, single bits, CMYK and Lab become RGB, RGBA or grey of
-    8 bits. Of several frames the first is read.
+    Pixels keep their depth. Palettes, single bits, CMYK and Lab become RGB, RGBA or grey of 8 bits. Of several frames
+    the first is read.
 
     Args:
         path: the file.
@@ -54,7 +81,7 @@ def read_photograph(
     """
     try:
         with path.open("rb") as stream:
-            format_ = _identify(stream)
+            format_ = identify(stream, path.suffix)
             check_capacity(stream)
             content = READERS[format_](stream, _size_check(max_megapixels, before_decoding))
     except MemoryError as error:
@@ -63,7 +90,8 @@ def read_photograph(
         # Readers fail on damaged files in many ways: struct.error, IndexError, SyntaxError ...
         reason = describe_error(path, error)
         raise ImageReadError(f"cannot read {path} as an image: {reason}", reason) from error
-    notices = [] if path.suffix.lower() in SUFFIXES[format_] else [f"a {format_} file named {path.suffix or path.name}"]
+    named = path.suffix.lower() in PICTURE_FORMATS[format_].suffixes
+    notices = [] if named else [f"a {format_} file named {path.suffix or path.name}"]
     return Photograph(
         path, format_, content.canvas, content.kept, notices + content.notices, content.space, content.alpha
     )
@@ -72,11 +100,13 @@ def read_photograph(
 def save_photograph(picture: Photograph, canvas: Canvas, path: Path, quality: int = 95) -> None:
     """Write pixels with the metadata and in the format of a picture, whole or not at all.
 
+    A raw file becomes a JPEG where the name says so, else a TIFF.
+
     Args:
         picture: where metadata and the way of encoding come from.
         canvas: the pixels, of the kind that the picture's ``canvas.blank()`` gives; any size.
         path: the file to write; one of that name is replaced.
-        quality: 1 to 100, of JPEG and of a WebP that is not lossless.
+        quality: 1 to 100, of JPEG, and of what is not lossless in WebP, HEIC, AVIF, JPEG XL and JPEG 2000.
 
     Raises:
         OSError: if it cannot be written: the disk is full, the folder is not there or not writable. Nothing is left.
@@ -84,9 +114,12 @@ def save_photograph(picture: Photograph, canvas: Canvas, path: Path, quality: in
     """
     if type(canvas) is not type(picture.canvas) or canvas.dtype != picture.canvas.dtype:
         raise TypeError(f"a canvas like that of {picture.path} is needed, as its blank() gives; this is {canvas!r}")
+    kept = picture.kept
+    if isinstance(kept, RawKept) and path.suffix.lower() in PICTURE_FORMATS["JPEG"].suffixes:
+        kept = kept.as_jpeg()
     try:
         with atomic(path) as unfinished, unfinished.open("w+b") as stream:
-            picture.kept.write(canvas, stream, quality)
+            kept.write(canvas, stream, quality)
     except OSError as error:
         message = f"cannot write {path}: {error.strerror or error}"
         raise (OSError(error.errno, message) if error.errno else OSError(message)) from error
@@ -107,17 +140,52 @@ def _size_check(max_megapixels: float, before_decoding: CheckSize | None) -> Che
     return check
 
 
-def _identify(stream: BinaryIO) -> str:
-    start = stream.read(12)
+def result_suffix(suffix: str, raw_format: str = "tiff") -> str:
+    """Return the suffix of what a file with this one becomes: its own, but for what cannot be written.
+
+    Args:
+        suffix: of the file.
+        raw_format: what raw files become, ``tiff`` or ``jpeg``.
+    """
+    lower = suffix.lower()
+    if lower in PICTURE_FORMATS["RAW"].suffixes:
+        return PICTURE_FORMATS[RAW_RESULTS[raw_format]].suffixes[0]
+    if lower in PICTURE_FORMATS["HEIC"].suffixes and has_reader("HEIC") and not writes_heic():
+        return PICTURE_FORMATS["TIFF"].suffixes[0]
+    return suffix
+
+
+def identify(stream: BinaryIO, suffix: str) -> str:
+    """Return the format of a file by its first bytes, and of a raw file, which may look like a TIFF, by its suffix.
+
+    The stream is rewound.
+
+    Raises:
+        ValueError: if it is of no format that is read, or only one of both says that it is a raw file.
+    """
+    start = stream.read(16)
     stream.seek(0)
-    if start.startswith(b"\xff\xd8\xff"):
-        return "JPEG"
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "PNG"
-    if start[:4] in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"):
-        return "TIFF"
+    format_ = _format_of(start)
+    if not start:
+        raise ValueError("an empty file")
+    if suffix.lower() in PICTURE_FORMATS["RAW"].suffixes:
+        if format_ not in ("TIFF", "RAW", ""):
+            raise ValueError(f"a {format_} file, and no raw one: name it {PICTURE_FORMATS[format_].suffixes[0]}")
+        return "RAW"
+    if format_ == "RAW":
+        raise ValueError("a raw file: name it as its camera does, such as .cr3, .raf, .orf or .rw2")
+    if not format_:
+        raise ValueError(f"not a file of {', '.join(PICTURE_FORMATS)}")
+    return format_
+
+
+def _format_of(start: bytes) -> str:
+    """Return the format of a file by its first 16 bytes; empty for none that is known."""
+    for beginning, format_ in BEGINNINGS:
+        if start.startswith(beginning):
+            return format_
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WEBP"
-    if start.startswith(b"BM"):
-        return "BMP"
-    raise ValueError("an empty file" if not start else "not a JPEG, PNG, TIFF, WebP or BMP file")
+    if start[4:8] == b"ftyp":
+        return BRANDS.get(start[8:12], "")
+    return ""

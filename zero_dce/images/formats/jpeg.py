@@ -10,11 +10,13 @@ from typing import Any, BinaryIO, cast
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
-from zero_dce.images.canvas import Canvas, PillowCanvas
+from zero_dce.images.canvas import ArrayCanvas, Canvas, PillowCanvas
 from zero_dce.images.colour import icc_space, srgb_profile, to_srgb
+from zero_dce.images.formats.depth import to_8_bits
 from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions, encode_with_pillow
 from zero_dce.images.formats.photoshop import drop_previews
+from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_film, announces_gain_map, drop_announcements
 
 Segment = tuple[str, bytes]
 
@@ -25,10 +27,20 @@ EXIF_SEGMENT = ("APP1", EXIF_PREFIX)
 PROFILE_SEGMENT = ("APP2", b"ICC_PROFILE\0")
 PHOTOSHOP_SEGMENT = ("APP13", b"Photoshop 3.0\0")
 JFXX_SEGMENT = ("APP0", b"JFXX\0")
+XMP_SEGMENT = ("APP1", b"http://ns.adobe.com/xap/1.0/\0")
+# The parameters of a gain map (ISO 21496-1, annex C).
+GAIN_MAP_SEGMENT = ("APP2", b"urn:iso:std:iso:ts:21496:-1\0")
 # The JFIF segment has these bytes before its thumbnail.
 JFIF_HEADER = 14
 # These the encoder writes itself, or they point to pictures after the first one, show or sign the old pixels.
-LEFT_OUT = (JFIF_SEGMENT, JFXX_SEGMENT, ("APP2", b"MPF\0"), ("APP14", b"Adobe"), ("APP11", b""))
+LEFT_OUT = (
+    JFIF_SEGMENT,
+    JFXX_SEGMENT,
+    GAIN_MAP_SEGMENT,
+    ("APP2", b"MPF\0"),
+    ("APP14", b"Adobe"),
+    ("APP11", b""),
+)
 # In the pixels' code, 0xFF is followed by 0, a restart marker or more 0xFF; anything else is the next marker.
 NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
 END_OF_IMAGE = 0xD9
@@ -74,9 +86,12 @@ class JpegKept:
         return replace(self, segments=(*others, profile))
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
-        """Encode a canvas of 8 bits."""
+        """Encode a canvas of 8 bits, or one of 16 as 8."""
         check_dimensions(canvas, "JPEG", LONGEST_JPEG_SIDE)
-        image = cast("PillowCanvas", canvas).image
+        if isinstance(canvas, ArrayCanvas):
+            image = Image.fromarray(to_8_bits(canvas.pixels))
+        else:
+            image = cast("PillowCanvas", canvas).image
         extra = b""
         for name, content in self.segments:
             extra += bytes((0xFF, MARKERS[name])) + (len(content) + 2).to_bytes(2) + content
@@ -116,8 +131,9 @@ def read_jpeg(stream: BinaryIO, check_size: CheckSize) -> Content:
         space, notice = icc_space(file.info.get("icc_profile"), grey=file.mode == "L")
         notices += [notice] if notice else []
     without_thumbnail = _change(segments, EXIF_SEGMENT, drop_thumbnail)
+    without_previews = _change(without_thumbnail, PHOTOSHOP_SEGMENT, drop_previews)
     kept = JpegKept(
-        _change(without_thumbnail, PHOTOSHOP_SEGMENT, drop_previews),
+        _change(without_previews, XMP_SEGMENT, drop_announcements),
         density,
         sampling,
         bool(file.info.get("progressive")),
@@ -168,11 +184,11 @@ def _is_kind(segment: Segment, kind: Segment) -> bool:
 
 
 def _notices(file: JpegImageFile) -> list[str]:
-    content = b"".join(part for name, part in file.applist if name == "APP1")
+    xmp = b"".join(segment[1] for segment in file.applist if _is_kind(segment, XMP_SEGMENT))
     notices = []
-    if b"hdrgm:Version" in content or b"HDRGainMap" in content:
-        notices.append("HDR gain map: left out")
-    if b"GCamera:MotionPhoto" in content or b"GCamera:MicroVideo" in content:
+    if announces_gain_map(xmp) or any(_is_kind(segment, GAIN_MAP_SEGMENT) for segment in file.applist):
+        notices.append(GAIN_MAP_NOTICE)
+    if announces_film(xmp):
         notices.append("motion photo: its film is left out")
     for segment in file.applist:
         has_thumbnail = _is_kind(segment, JFIF_SEGMENT) and len(segment[1]) > JFIF_HEADER

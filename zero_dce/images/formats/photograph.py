@@ -70,7 +70,7 @@ class Photograph:
 
     Attributes:
         path: the file.
-        format: JPEG, PNG, TIFF, WEBP or BMP, by its content.
+        format: its name in :data:`zero_dce.images.suffixes.PICTURE_FORMATS`.
         canvas: the pixels, in the stored orientation and in the file's own colour space.
         kept: metadata, and how the file was encoded.
         notices: what a person should know, such as frames that are left out.

@@ -8,9 +8,6 @@ from collections.abc import Mapping
 from typing import cast
 
 from zero_dce.images.coded_space import (
-    D65,
-    HLG_CURVE,
-    PQ_CURVE,
     SRGB_CURVE,
     SRGB_PRIMARIES,
     Chromaticities,
@@ -19,27 +16,9 @@ from zero_dce.images.coded_space import (
     power_curve,
 )
 from zero_dce.images.colour import ColourSpace, icc_space
+from zero_dce.images.formats.cicp import cicp_space, hdr_notice
 
 MOST_PROFILE_BYTES = 1 << 24
-# What the numbers of cICP mean (ITU-T H.273, table 2).
-CICP_PRIMARIES: dict[int, Chromaticities] = {
-    1: SRGB_PRIMARIES,
-    5: (*D65, 0.64, 0.33, 0.29, 0.60, 0.15, 0.06),
-    6: (*D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
-    7: (*D65, 0.630, 0.340, 0.310, 0.595, 0.155, 0.070),
-    9: (*D65, 0.708, 0.292, 0.170, 0.797, 0.131, 0.046),
-    11: (0.314, 0.351, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
-    12: (*D65, 0.680, 0.320, 0.265, 0.690, 0.150, 0.060),
-}
-# The same for curves (table 3). Those of television, 1, 6, 14 and 15, are taken for sRGB's, as those of clips are.
-CICP_CURVES = {
-    **dict.fromkeys((1, 6, 13, 14, 15), SRGB_CURVE),
-    4: power_curve(2.2),
-    5: power_curve(2.8),
-    8: power_curve(1),
-    16: PQ_CURVE,
-    18: HLG_CURVE,
-}
 # gAMA and cHRM hold their numbers times this.
 SCALE = 100000
 # The exponent that the standard gives files in sRGB, how far others may be off, as in libpng, and what can be meant.
@@ -79,11 +58,9 @@ def _cicp_space(content: bytes) -> tuple[CodedSpace | None, str]:
     """Return the space of cICP and a notice, empty if there is none; ``None`` where it cannot be converted."""
     numbers = tuple(content)
     if len(numbers) == 4 and numbers[2:] == (0, 1):
-        primaries, curve = CICP_PRIMARIES.get(numbers[0]), CICP_CURVES.get(numbers[1])
-        if primaries and curve:
-            hdr = curve in (PQ_CURVE, HLG_CURVE)
-            notice = f"{curve.name} (HDR): light above its reference white, 203 cd/m2, becomes white" if hdr else ""
-            return CodedSpace(curve, primaries), notice
+        space = cicp_space(numbers[0], numbers[1])
+        if space is not None:
+            return space, "".join(hdr_notice(space))
     text = " ".join(map(str, numbers))
     return None, f"cICP {text}: a colour space that is not converted: passed over, as if the chunk were not there"
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import logging
 import zlib
 from collections.abc import Iterator, Sequence
@@ -12,10 +14,11 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import icc_space, srgb_profile
+from zero_dce.images.formats.depth import cut_depth
 from zero_dce.images.formats.ifd import LONG, ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.tiff_colour import to_grey_or_rgb
-from zero_dce.images.formats.tiff_layout import Photometric, TiffLayout, read_layout
+from zero_dce.images.formats.tiff_layout import FLOATING, Photometric, TiffLayout, read_layout
 from zero_dce.images.formats.tiff_tags import (
     COLOUR_SPACE_TAGS,
     LAYERS,
@@ -26,11 +29,12 @@ from zero_dce.images.formats.tiff_tags import (
     write_directory,
 )
 
-EXTRA_SAMPLES = 338
-ASSOCIATED = 1
-# The type of a tag that holds bytes of any meaning.
-UNDEFINED_BYTES = 7
-DEFLATE, HORIZONTAL = 8, 2
+EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339
+ASSOCIATED, NOT_ASSOCIATED = 1, 2
+XMP_TAG = 700
+# The types of tags that hold bytes, and bytes of any meaning.
+BYTES, UNDEFINED_BYTES = 1, 7
+DEFLATE, NO_PREDICTION, HORIZONTAL = 8, 1, 2
 # So many bytes are compressed at once.
 TIFF_STRIP_BYTES = 1 << 19
 # A picture of more bytes may need 64-bit offsets.
@@ -48,11 +52,13 @@ class TiffKept:
         layout: how numbers lie in the file.
         tags: those that still hold, EXIF and GPS among them.
         extra: what each further channel is (ExtraSamples): 1 and 2 are kinds of alpha.
+        bits: how many each number has, where these are not those of the canvas: 12, or 16, 32 and 64 of floats.
     """
 
     layout: ByteLayout
     tags: tuple[Tag, ...]
-    extra: tuple[int, ...]
+    extra: tuple[int, ...] = ()
+    bits: int | None = None
 
     @property
     def orientation(self) -> int:
@@ -84,10 +90,10 @@ class TiffKept:
         pointer = stream.tell()
         stream.write(layout.pack(layout.offset, 0))
         places, lengths = [], []
-        for strip in _strips(pixels, rows, layout.order):
+        for strip in _strips(pixels, rows, layout.order, self.bits):
             places.append(stream.tell())
             lengths.append(stream.write(strip))
-        tags = [*self.tags, *_structure(layout, pixels, self.extra, rows)]
+        tags = [*self.tags, *_structure(layout, pixels, self, rows)]
         tags += [whole_numbers(layout, 273, places, LONG), whole_numbers(layout, 279, lengths, LONG)]
         place = write_directory(stream, layout, tags)
         stream.seek(pointer)
@@ -115,13 +121,37 @@ def read_tiff(stream: BinaryIO, check_size: CheckSize) -> Content:
         tags = tuple(tag for tag in tags if tag.number not in COLOUR_SPACE_TAGS)
     else:
         grey = found.photometric in (Photometric.WHITE_IS_ZERO, Photometric.BLACK_IS_ZERO)
-        space, notice = icc_space(profile, grey)
+        space, problem = icc_space(profile, grey)
+        notices += [problem] if problem else []
     notices += [notice] if notice else []
     notices += _notices(page)
     alpha = None
     if ASSOCIATED in extra:
         alpha = pixels[..., extra.index(ASSOCIATED) - len(extra)]
-    return Content(ArrayCanvas(pixels), TiffKept(page.layout, tags, extra), notices, space, alpha)
+    bits = found.bits if found.floating or found.bits == 12 else None
+    return Content(ArrayCanvas(pixels), TiffKept(page.layout, tags, extra, bits), notices, space, alpha)
+
+
+def tiff_kept(exif: bytes, profile: bytes, xmp: bytes, pixels: PixelArray) -> TiffKept:
+    """Return what a new TIFF holds beside pixels that come from a file of another format.
+
+    Args:
+        exif: an EXIF block, whose tags are taken over; empty or damaged for none.
+        profile: an ICC profile, and ``xmp`` an XMP packet; empty for none.
+        xmp: see ``profile``.
+        pixels: of grey or RGB; an even number of channels means alpha, which colours are not multiplied by.
+    """
+    layout, tags = ByteLayout("<"), tuple[Tag, ...]()
+    with contextlib.suppress(ValueError):
+        page = read_directory(io.BytesIO(exif), *read_header(io.BytesIO(exif)))
+        layout, (tags, _) = page.layout, read_tags(page)
+    others = tuple(tag for tag in tags if tag.number not in (PROFILE_TAG, XMP_TAG))
+    if profile:
+        others += (Tag(PROFILE_TAG, UNDEFINED_BYTES, len(profile), profile),)
+    if xmp:
+        others += (Tag(XMP_TAG, BYTES, len(xmp), xmp),)
+    has_alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
+    return TiffKept(layout, others, (NOT_ASSOCIATED,) if has_alpha else ())
 
 
 def _decode(stream: BinaryIO, found: TiffLayout) -> PixelArray:
@@ -167,23 +197,41 @@ def _count_pages(page: Directory) -> int:
     return 1 + len(seen)
 
 
-def _structure(layout: ByteLayout, pixels: PixelArray, extra: tuple[int, ...], rows: int) -> list[Tag]:
+def _structure(layout: ByteLayout, pixels: PixelArray, kept: TiffKept, rows: int) -> list[Tag]:
     height, width = pixels.shape[:2]
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     colours = 1 if channels < 3 else 3
     photometric = Photometric.BLACK_IS_ZERO if colours == 1 else Photometric.RGB
     longs = {256: width, 257: height, 278: rows}
-    shorts: dict[int, Sequence[int]] = {258: [8 * pixels.itemsize] * channels, 259: [DEFLATE], 262: [photometric]}
-    shorts |= {277: [channels], 284: [1], 317: [HORIZONTAL]}
+    shorts: dict[int, Sequence[int]] = {258: [kept.bits or 8 * pixels.itemsize] * channels, 259: [DEFLATE]}
+    shorts |= {262: [photometric], 277: [channels], 284: [1], 317: [NO_PREDICTION if kept.bits else HORIZONTAL]}
+    if pixels.dtype.kind == "f":
+        shorts[SAMPLE_FORMAT] = [FLOATING] * channels
     if channels > colours:
-        shorts[EXTRA_SAMPLES] = extra[: channels - colours]
+        shorts[EXTRA_SAMPLES] = kept.extra[: channels - colours]
     tags = [whole_numbers(layout, number, (value,), LONG) for number, value in longs.items()]
     return tags + [whole_numbers(layout, number, values) for number, values in shorts.items()]
 
 
-def _strips(pixels: PixelArray, rows: int, order: str) -> Iterator[bytes]:
-    """Compress a few rows at a time, as differences from the pixel to the left (TIFF 6.0, section 14)."""
+def _strips(pixels: PixelArray, rows: int, order: str, bits: int | None) -> Iterator[bytes]:
+    """Compress a few rows at a time, whole bytes as differences from the pixel to the left (TIFF 6.0, section 14)."""
     for top in range(0, len(pixels), rows):
         strip = np.array(pixels[top : top + rows], order="C")
-        strip[:, 1:] -= pixels[top : top + rows, :-1]
-        yield zlib.compress(strip.astype(f"{order}u{strip.itemsize}").tobytes())
+        if bits is None:
+            strip[:, 1:] -= pixels[top : top + rows, :-1]
+            content = strip.astype(f"{order}u{strip.itemsize}").tobytes()
+        elif strip.dtype.kind == "f":
+            content = strip.astype(f"{order}f{bits // 8}").tobytes()
+        else:
+            content = _pack_12_bits(cut_depth(strip, bits))
+        yield zlib.compress(content)
+
+
+def _pack_12_bits(strip: PixelArray) -> bytes:
+    """Put two numbers into three bytes; every row ends with a whole byte (TIFF 6.0, BitsPerSample)."""
+    numbers = strip.reshape(len(strip), -1)
+    row_bytes = (numbers.shape[1] * 12 + 7) // 8
+    numbers = np.pad(numbers, ((0, 0), (0, numbers.shape[1] % 2)))
+    first, second = numbers[:, ::2], numbers[:, 1::2]
+    packed = np.stack([first >> 4, (first & 15) << 4 | second >> 8, second & 255], axis=-1).astype(np.uint8)
+    return packed.reshape(len(strip), -1)[:, :row_bytes].tobytes()

@@ -7,6 +7,7 @@ from PIL import Image, ImageCms
 
 from zero_dce.images.canvas import PixelArray
 from zero_dce.images.colour import to_srgb
+from zero_dce.images.formats.depth import clip_floats, fill_depth
 from zero_dce.images.formats.tiff_layout import Photometric, TiffLayout
 
 # So many pixels are converted at once.
@@ -14,7 +15,7 @@ CONVERTED_AT_ONCE = 1 << 20
 
 
 def to_grey_or_rgb(pixels: PixelArray, found: TiffLayout, profile: bytes | None) -> tuple[PixelArray, str | None]:
-    """Convert what is not grey or RGB of 8 or 16 bits; a notice where colours may have changed.
+    """Convert what is not grey or RGB of 8 or 16 bits or of floats; a notice where colours may have changed.
 
     Args:
         pixels: as they lie in the file; they may be changed in place.
@@ -31,11 +32,14 @@ def to_grey_or_rgb(pixels: PixelArray, found: TiffLayout, profile: bytes | None)
         levels = np.linspace(0, 255, 2**found.bits).round().astype(np.uint8)
         pixels = levels[pixels.astype(np.uint8)]
     elif found.bits == 12:
-        pixels = ((pixels.astype(np.uint32) * 65535 + 2047) // 4095).astype(np.uint16)
+        pixels = fill_depth(pixels, 12)
+    notice = None
+    if found.floating:
+        pixels, notice = clip_floats(pixels)
     if found.photometric == Photometric.WHITE_IS_ZERO:
         grey = pixels if pixels.ndim == 2 else pixels[..., 0]
-        np.subtract(np.iinfo(grey.dtype).max, grey, out=grey)
-    return pixels, None
+        np.subtract(1 if found.floating else np.iinfo(grey.dtype).max, grey, out=grey)
+    return pixels, notice
 
 
 def _palette(found: TiffLayout) -> PixelArray:

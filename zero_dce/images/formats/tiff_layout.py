@@ -36,7 +36,7 @@ COLOURS = {
     Photometric.YCBCR: 3,
     Photometric.LAB: 3,
 }
-# Bits per sample that are read; of other colour spaces 8 and 16.
+# Bits per sample that are read; of other colour spaces 8, 12 and 16.
 BITS: dict[int, tuple[int, ...]] = {
     Photometric.WHITE_IS_ZERO: (1, 2, 4, 8, 12, 16),
     Photometric.BLACK_IS_ZERO: (1, 2, 4, 8, 12, 16),
@@ -48,7 +48,10 @@ BITS: dict[int, tuple[int, ...]] = {
 JPEG = 7
 # None, CCITT (3), LZW, JPEG, deflate (2), PackBits, LZMA, Zstandard: none can decode to more than a strip's size.
 COMPRESSIONS = (1, 2, 3, 4, 5, JPEG, 8, 32946, 32773, 34925, 50000)
-UNSIGNED, UNDEFINED = 1, 4
+UNSIGNED, FLOATING, UNDEFINED = 1, 3, 4
+# Floating-point numbers are those of IEEE 754, of the colour spaces without tables.
+FLOATING_BITS = (16, 32, 64)
+FLOATING_KINDS = (Photometric.WHITE_IS_ZERO, Photometric.BLACK_IS_ZERO, Photometric.RGB)
 NOT_COMPRESSED = 1
 # Of CCITT's codes for fax, the best takes one bit for a row like the one above it (ITU-T T.6, table 1).
 FAX = (2, 3, 4)
@@ -75,6 +78,7 @@ class TiffLayout:
     width: int
     height: int
     bits: int
+    floating: bool
     photometric: Photometric
     samples: int
     planar: bool
@@ -96,10 +100,12 @@ def read_layout(page: Directory, check_size: CheckSize) -> TiffLayout:
     check_size(width, height)
     _check_kind(page)
     photometric = Photometric(page.number(262))
+    bits, floating = _read_bits(page, photometric)
     found = TiffLayout(
         width=width,
         height=height,
-        bits=_read_bits(page, photometric),
+        bits=bits,
+        floating=floating,
         photometric=photometric,
         samples=page.number(277, 1),
         planar=page.number(284, 1) == 2,
@@ -112,7 +118,10 @@ def read_layout(page: Directory, check_size: CheckSize) -> TiffLayout:
 
 def _check_kind(page: Directory) -> None:
     if DNG_VERSION in page.entries or page.number(254, 0) & 1:
-        raise ValueError("a raw file, or one that starts with a small preview: develop or export it to a plain TIFF")
+        raise ValueError(
+            "a raw file, which is read by its suffix, such as .dng, or one that starts with a small preview: export "
+            "it to a plain TIFF"
+        )
     compression, photometric = page.number(259, 1), page.number(262)
     if compression not in COMPRESSIONS:
         raise ValueError(f"its compression is of number {compression}; those read are {COMPRESSIONS}")
@@ -126,16 +135,21 @@ def _check_kind(page: Directory) -> None:
         raise ValueError("it is a volume of several layers")
 
 
-def _read_bits(page: Directory, photometric: Photometric) -> int:
+def _read_bits(page: Directory, photometric: Photometric) -> tuple[int, bool]:
+    """Return the bits a channel, and whether they are a floating-point number."""
     bits, kinds = set(page.numbers(258, (1,))), set(page.numbers(339, (UNSIGNED,)))
-    if not kinds <= {UNSIGNED, UNDEFINED}:
-        raise ValueError("its pixels are signed numbers or floating point, whose range is not known: 8 or 16 bits")
-    allowed = BITS.get(photometric, (8, 16))
+    floating = kinds == {FLOATING}
+    if not floating and not kinds <= {UNSIGNED, UNDEFINED}:
+        raise ValueError("its pixels are signed or complex numbers, whose range is not known: 8 or 16 bits, or floats")
+    allowed = BITS.get(photometric, (8, 12, 16))
+    if floating:
+        allowed = FLOATING_BITS if photometric in FLOATING_KINDS else ()
     if len(bits) != 1 or not bits <= set(allowed):
+        kind = "floating-point bits" if floating else "bits"
         raise ValueError(
-            f"it has {' and '.join(map(str, sorted(bits)))} bits a channel; of {photometric.name} are read {allowed}"
+            f"it has {' and '.join(map(str, sorted(bits)))} {kind} a channel; of {photometric.name} are read {allowed}"
         )
-    return bits.pop()
+    return bits.pop(), floating
 
 
 def _check_samples(found: TiffLayout) -> None:

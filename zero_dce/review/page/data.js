@@ -4,10 +4,13 @@ export const data = JSON.parse(document.getElementById("data").textContent);
 export const runs = data.runs;
 export const SIDES = { output: "Output", input: "Input", curves: "Curves" };
 
+// The pictures go from dark to bright, and in the darkest one little can be seen.
+export const usualNumber = () => data.numbers[Math.floor(data.numbers.length / 3)] ?? null;
+
 // What is shown now; every part reads it, and each changes what belongs to it.
 export const state = {
-  // The pictures go from dark to bright, and in the darkest one little can be seen.
-  number: data.numbers[Math.floor(data.numbers.length / 3)] ?? null,
+  number: usualNumber(),
+  chosen: false, // whether a person has chosen a picture, so that it stays
   side: "output",
   run: null, // the current cell's run, and
   step: null, // its training step
@@ -18,10 +21,17 @@ export const state = {
   descending: false,
 };
 
-// All colours are equally light, and stand off the background of both themes.
-runs.forEach((run, index) => {
-  run.colour = `hsl(${Math.round((360 * index) / Math.max(runs.length, 6) + 25) % 360} 62% 60%)`;
-});
+// Turned by this angle again and again, colours stay apart whatever their number is.
+const GOLDEN_ANGLE = 137.508;
+
+// All colours are equally light, and stand off the background of both themes. A run that has one keeps it.
+export function colourRuns() {
+  const turn = runs.some((run) => run.colour) ? GOLDEN_ANGLE : 360 / Math.max(runs.length, 6);
+  runs.forEach((run, index) => {
+    run.colour ??= `hsl(${Math.round(turn * index + 25) % 360} 62% 60%)`;
+  });
+}
+colourRuns();
 
 export const byId = (name) => document.getElementById(name);
 
@@ -35,6 +45,23 @@ export function element(tag, attributes = {}, ...children) {
   return made;
 }
 
+// Gives an element these children. Those that it has, and those equal to others that it has, are not touched: what is
+// focused, scrolled or marked in them stays so.
+export function arrange(parent, wanted) {
+  const free = [...parent.childNodes].filter((node) => !wanted.includes(node));
+  const kept = wanted.map((node) => {
+    const same = node.parentNode === parent ? -1 : free.findIndex((other) => other.isEqualNode(node));
+    return same < 0 ? node : free.splice(same, 1)[0];
+  });
+  for (const node of [...parent.childNodes]) {
+    if (!kept.includes(node)) node.remove();
+  }
+  kept.forEach((node, place) => {
+    const there = parent.childNodes[place];
+    if (there !== node) parent.insertBefore(node, there ?? null);
+  });
+}
+
 // Some browsers keep nothing for a page that was opened as a file; then all is as at first next time.
 export function withStorage(act) {
   try {
@@ -44,10 +71,12 @@ export function withStorage(act) {
   }
 }
 
-// The thumbnails of one picture by "run/step". Those of the others stay unparsed until they are chosen.
+// The thumbnails of one picture by "run/step". Those of the others stay unparsed until they are chosen. A page that a
+// server gives has none inside.
 let parsed = { number: null, thumbnails: {} };
 
 export function thumbnail(run, step) {
+  if (data.live) return `thumbnails/${run.run}/${step}/${state.number}?${cellOf(run, step).version}`;
   if (parsed.number !== state.number) {
     const block = byId(`thumbnails-${state.number}`);
     parsed = { number: state.number, thumbnails: block ? JSON.parse(block.textContent) : {} };
@@ -62,18 +91,22 @@ const stepFolder = (step) => `step-${String(step).padStart(6, "0")}`;
 
 // Where a full picture lies, relative to this page; null where the run has none.
 export function fileOf(run, step, side, number = state.number) {
-  if (!cellOf(run, step, number)?.sides?.includes(side)) return null;
-  return `${data.root}${run.folder}/samples/${stepFolder(step)}/${number}_${side}.png`;
+  const content = cellOf(run, step, number);
+  if (!content?.sides?.includes(side)) return null;
+  const version = content.version ? `?${content.version}` : "";
+  return `${data.root}${run.folder}/samples/${stepFolder(step)}/${number}_${side}.png${version}`;
 }
 
-export const missingText = (paths) =>
-  `Missing: ${paths.map(decodeURI).join(", ")}. Full pictures are not inside this page; ` +
-  `it has to lie in the folder ${data.folder}`;
+export function missingText(paths) {
+  const missing = `Missing: ${paths.map((path) => decodeURI(path.split("?")[0])).join(", ")}.`;
+  if (data.live) return missing;
+  return `${missing} Full pictures are not inside this page; it has to lie in the folder ${data.folder}`;
+}
 
 // This is said once: where one file is missing, mostly all are.
 export function sayMissing() {
   const box = byId("missing");
-  if (!box.hidden) return;
+  if (!box.hidden || data.live) return;
   box.textContent =
     "Some pictures are not beside this page, so only thumbnails of the outputs can be shown. Inputs, curve maps and " +
     `full pictures are in the folder ${data.folder}: put this page back there, or move the folder along with it.`;
@@ -125,8 +158,10 @@ export function choice(group, options, chosen, choose) {
     button.onclick = () => choose(value);
     return button;
   });
+  const focused = group.contains(document.activeElement);
   group.replaceChildren(...buttons);
   mark(group, chosen);
+  if (focused) group.querySelector('[tabindex="0"]')?.focus();
   group.onkeydown = (event) => {
     const move = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
     if (!move) return;

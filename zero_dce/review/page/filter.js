@@ -51,7 +51,7 @@ export function applyFilter() {
     says.textContent = text.trim() ? `${state.visible.length} of ${runs.length} runs` : "";
     says.className = "quiet";
   } catch (error) {
-    state.visible = sorted(state.visible);
+    state.visible = sorted(state.visible.filter((run) => runs.includes(run)));
     says.textContent = error.message;
     says.className = "warning";
   }

@@ -1,8 +1,8 @@
 // The grid: one row per run, one column per training step, each cell one picture.
 
 import {
-  byId, canPick, cellOf, copy, data, element, fileOf, flagElements, nameOf, pickCommand, pickParts, runs, sayMissing,
-  short, SIDES, state, thumbnail,
+  arrange, byId, canPick, cellOf, copy, data, element, fileOf, flagElements, nameOf, pickCommand, pickParts, runs,
+  sayMissing, short, SIDES, state, thumbnail,
 } from "./data.js";
 import { setExposure } from "./exposure.js";
 import { objectives, valueAt } from "./fields.js";
@@ -10,6 +10,7 @@ import { frontBadge, objectiveValues } from "./pareto.js";
 import { pin, point, rowOf } from "./pointing.js";
 
 export const grid = byId("grid");
+let openCell = null;
 const cellElements = new Map();
 export const cellElement = (run, step) => cellElements.get(`${run.run}/${step}`);
 
@@ -26,28 +27,52 @@ function loadNear(entries) {
 
 // A click on a cell calls `open` with its run and step.
 export function buildGrid(open) {
-  grid.style.setProperty("--columns", Math.max(1, data.steps.length));
-  const columns = data.steps.map((step) => element("div", { role: "columnheader", class: "column" }, `step ${step}`));
-  const corner = element("div", { class: "corner" }, "run");
-  grid.append(element("div", { role: "row", class: "row steps" }, corner, ...columns));
-  for (const run of runs) {
-    const cells = data.steps.map((step) => buildCell(run, step, open));
-    const row = element("div", { role: "row", class: "row run", "data-run": String(run.run) }, head(run), ...cells);
-    row.style.setProperty("--colour", run.colour);
-    row.onmouseenter = () => point(run);
-    row.onmouseleave = () => point(null);
-    rowOf.set(run, row);
-  }
-  grid.append(element("p", { class: "nothing", id: "nothing" }));
+  openCell = open;
+  const steps = element("div", { role: "row", class: "row steps" }, element("div", { class: "corner" }, "run"));
+  grid.append(steps, element("p", { class: "nothing", id: "nothing" }));
+  arrangeGrid();
 }
 
-function head(run) {
-  const marks = { class: "name", "aria-pressed": "false", title: "mark this run in the plots" };
+// Makes what lacks of columns, rows and cells; what is there stays.
+export function arrangeGrid() {
+  grid.style.setProperty("--columns", Math.max(1, data.steps.length));
+  const columns = data.steps.map((step) => element("div", { role: "columnheader", class: "column" }, `step ${step}`));
+  arrange(grid.firstChild, [grid.firstChild.firstChild, ...columns]);
+  for (const run of runs) {
+    if (!rowOf.has(run)) rowOf.set(run, buildRow(run));
+    const head = rowOf.get(run).firstChild;
+    arrange(head, headLines(head, run));
+    arrange(rowOf.get(run), [head, ...data.steps.map((step) => cellFor(run, step))]);
+  }
+}
+
+// Has a run's row made again, which has another name now, or none.
+export function forgetRow(run) {
+  rowOf.delete(run);
+  for (const step of run.steps) cellElements.delete(`${run.run}/${step}`);
+}
+
+function buildRow(run) {
+  const marks = { class: "name", "aria-pressed": String(run === state.pinned), title: "mark this run in the plots" };
   const name = element("button", marks, nameOf(run));
   name.onclick = () => pin(run);
   name.onfocus = () => point(run);
+  const lasting = [name, element("div", { class: "numbers sorted-by" }), element("div", { class: "pick" })];
+  const head = element("div", { class: "head", role: "rowheader" }, ...lasting);
+  const row = element("div", { role: "row", class: "row run", "data-run": String(run.run) }, head);
+  row.style.setProperty("--colour", run.colour);
+  row.onmouseenter = () => point(run);
+  row.onmouseleave = () => point(null);
+  return row;
+}
+
+// The lines of a run's head: three that last, and what is said of the run now.
+function headLines(head, run) {
+  const [name, sortedBy, pick] = [".name", ".sorted-by", ".pick"].map((one) => head.querySelector(one));
   const weights = Object.entries(run.weights).map(([term, value]) => `${term} ${short(value)}`).join("  ");
-  const lines = [run.pareto ? element("div", {}, name, " ", frontBadge()) : name];
+  const marked = name.parentElement !== head;
+  const lines = [run.pareto && !marked ? element("div", {}, name, " ", frontBadge()) : name];
+  if (run.pareto && marked) lines[0] = name.parentElement;
   lines.push(element("div", { class: `state-${run.state.replace(" ", "-")}` }, stateText(run)));
   if (weights) lines.push(element("div", { class: "quiet numbers", title: "loss weights" }, weights));
   if (objectives.size) lines.push(objectiveValues(run));
@@ -55,8 +80,7 @@ function head(run) {
   if (run.washout !== null) {
     lines.push(element("div", { class: "warning", title: FADES }, `fades from step ${run.washout}`));
   }
-  lines.push(element("div", { class: "numbers sorted-by" }), element("div", { class: "pick" }));
-  return element("div", { class: "head", role: "rowheader" }, ...lines);
+  return [...lines, sortedBy, pick];
 }
 
 // This is what the alarm says of a run; the flag "washed out" is of one picture.
@@ -68,17 +92,25 @@ function stateText(run) {
   return run.step === null ? text : `${text}, step ${run.step}`;
 }
 
-function buildCell(run, step, open) {
+function cellFor(run, step) {
+  const name = `${run.run}/${step}`;
+  if (!run.steps.includes(step)) {
+    cellElements.delete(name);
+    return element("div", { role: "gridcell", class: "cell" });
+  }
+  if (!cellElements.has(name)) cellElements.set(name, buildCell(run, step));
+  return cellElements.get(name);
+}
+
+function buildCell(run, step) {
   const made = element("div", { role: "gridcell", class: "cell" });
-  if (!run.steps.includes(step)) return made;
   const label = `${nameOf(run)}, step ${step}`;
   const picture = element("button", { class: "picture", tabIndex: -1, "aria-label": label });
-  picture.onclick = () => open(run, step);
+  picture.onclick = () => openCell(run, step);
   picture.onfocus = () => moveTo(run, step);
   made.append(picture, element("div", { class: "foot" }));
   made.onmouseenter = () => showCommand(run, step);
   made.onmouseleave = () => showCommand(run, run === state.run ? state.step : lastStep(run));
-  cellElements.set(`${run.run}/${step}`, made);
   return made;
 }
 
@@ -90,10 +122,10 @@ export function showCommand(run, step) {
 }
 
 export function fillCommand(box, run, step) {
-  if (step === null) return box.replaceChildren();
+  if (step === null) return arrange(box, []);
   if (!canPick(run, step)) {
     const why = step === 0 ? "step 0 is untrained: there is no checkpoint" : `step ${step} has no checkpoint`;
-    return box.replaceChildren(element("span", { class: "quiet" }, `${why} to pick`));
+    return arrange(box, [element("span", { class: "quiet" }, `${why} to pick`)]);
   }
   const [button] = pickButtons(run, step);
   button.className = "";
@@ -101,10 +133,10 @@ export function fillCommand(box, run, step) {
   const [command, ...options] = pickParts(run, step);
   // A line may end between options, not within one.
   const parts = options.flatMap((option) => [" ", element("span", {}, option)]);
-  box.replaceChildren(button, element("code", { title: pickCommand(run, step) }, command, ...parts));
+  arrange(box, [button, element("code", { title: pickCommand(run, step) }, command, ...parts)]);
 }
 
-// Puts the chosen picture and side into every cell.
+// Puts the chosen picture and side into every cell that does not show them as they are now.
 export function fillCells() {
   for (const run of runs) {
     for (const step of run.steps) fillCell(run, step);
@@ -114,9 +146,12 @@ export function fillCells() {
 function fillCell(run, step) {
   const made = cellElement(run, step);
   const content = cellOf(run, step);
+  const value = valueAt(run, step, state.field);
+  const key = JSON.stringify([state.number, state.side, content, canPick(run, step), state.field, value]);
+  if (made.key === key) return;
+  made.key = key;
   made.firstChild.replaceChildren(pictureOf(run, step, content));
   const foot = flagElements(content?.flags ?? []);
-  const value = valueAt(run, step, state.field);
   if (value !== null) foot.push(element("span", { class: "value" }, `${state.field} ${short(value)}`));
   made.lastChild.replaceChildren(...foot, ...pickButtons(run, step));
   setTabStop(made, run === state.run && step === state.step);
@@ -144,6 +179,7 @@ function pictureOf(run, step, content) {
   image.onerror = () => {
     sayMissing();
     image.replaceWith(`${SIDES[state.side]} is missing`);
+    cellElement(run, step).key = null;
   };
   near.observe(image);
   return image;
@@ -151,7 +187,7 @@ function pictureOf(run, step, content) {
 
 export function showRows() {
   const nothing = byId("nothing");
-  grid.replaceChildren(grid.firstChild, ...state.visible.map((run) => rowOf.get(run)), nothing);
+  arrange(grid, [grid.firstChild, ...state.visible.map((run) => rowOf.get(run)), nothing]);
   nothing.hidden = state.visible.length > 0 && data.steps.length > 0;
   nothing.textContent = emptyText();
   for (const run of state.visible) {
@@ -162,9 +198,11 @@ export function showRows() {
 }
 
 function emptyText() {
+  if (data.live?.waiting) return data.live.waiting;
   if (runs.length === 0) return "The sweep's plan names no runs.";
   if (state.visible.length === 0) return "No run passes the filter.";
-  return "There are no pictures and no checkpoints yet. Write this page again when the runs have come further.";
+  const next = data.live ? "They will appear here." : "Write this page again when the runs have come further.";
+  return `There are no pictures and no checkpoints yet. ${next}`;
 }
 
 // Tab leads to the current cell only; arrow keys lead to the others.

@@ -44,6 +44,7 @@ function openJudge() {
     const step = run.steps.filter((at) => Object.keys(run.cells[at] ?? {}).length).at(-1);
     if (step > 0) toggleCandidate(run, step);
   }
+  state.chosen = true;
   if (candidates.length < 2) return say("Mark at least two checkpoints first: press K on a picture");
   judging.showModal();
   byId("judge-equal").focus();
@@ -118,6 +119,11 @@ function showPair(shown) {
   }
 }
 
+// Loads the pair once more where one of its pictures could not be loaded.
+export function retryPair() {
+  if (judging.open && pair && !byId("judge-missing").hidden) showPair(pair);
+}
+
 function sayTrouble(text) {
   byId("judge-missing").textContent = text;
   byId("judge-missing").hidden = text === "";
@@ -166,7 +172,7 @@ async function loadVotes(file) {
 }
 
 function clearCandidates() {
-  for (const [run, step] of candidates.splice(0)) cellElement(run, step).classList.remove("candidate");
+  for (const [run, step] of candidates.splice(0)) cellElement(run, step)?.classList.remove("candidate");
   showCount();
 }
 

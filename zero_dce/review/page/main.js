@@ -1,11 +1,11 @@
 // Puts the parts together: what is chosen above the grid, the keys, and the start.
 
 import {
-  byId, canPick, choice, copy, data, element, fileOf, mark, pickCommand, runs, say, sayMissing, SIDES, state,
+  arrange, byId, canPick, choice, copy, data, element, fileOf, mark, pickCommand, runs, say, sayMissing, SIDES, state,
   withStorage,
 } from "./data.js";
 import { toggleExposure } from "./exposure.js";
-import { numericFields } from "./fields.js";
+import { numericFields, objectives } from "./fields.js";
 import { applyFilter } from "./filter.js";
 import { buildGrid, fillCells, focusCell, grid, lastStep, moveTo, neighbour, showCommand, showRows } from "./grid.js";
 import { JUDGE_KEYS, judging, toggleCandidate } from "./judge.js";
@@ -15,6 +15,11 @@ import { point } from "./pointing.js";
 import { moveSlider, openViewer, showPicture, showSide, slider, toggleCompare, view, viewer, zoom } from "./viewer.js";
 
 function choosePicture(number) {
+  state.chosen = true;
+  showNumber(number);
+}
+
+export function showNumber(number) {
   state.number = number;
   mark(byId("pictures"), number);
   fillCells();
@@ -61,47 +66,65 @@ function chooseTheme(theme) {
   drawPlots();
 }
 
-// The value, content and title of each picture's button: its input, from the first run that has saved it.
+// The value, source and title of each picture's button: its input, from the first run that has saved it.
 function pictureButton(number) {
   const names = new Set(runs.flatMap((run) => Object.values(run.cells).map((cells) => cells[number]?.name)));
   const known = [...names].filter(Boolean);
   const title = known.length > 1 ? `${number}: other photographs in other runs` : `${number} ${known[0] ?? ""}`;
   const sources = runs.flatMap((run) => run.steps.map((step) => fileOf(run, step, "input", number)));
-  const source = sources.find(Boolean);
-  if (!source) return [number, number, title];
+  return [number, sources.find(Boolean), title];
+}
+
+function buttonContent([number, source, title]) {
+  if (!source) return [number, number];
   const image = element("img", { alt: title, src: source });
   image.onerror = () => {
     sayMissing();
     image.replaceWith(number);
   };
-  return [number, image, title];
+  return [number, image];
 }
 
 function buildChoices() {
-  const buttons = data.numbers.map(pictureButton);
-  choice(byId("pictures"), buttons, state.number, choosePicture);
-  buttons.forEach(([, , title], place) => (byId("pictures").children[place].title = title));
-  byId("pictures").hidden = buttons.length === 0;
   choice(byId("sides"), Object.entries(SIDES), state.side, chooseSide);
   choice(byId("viewer-sides"), Object.entries(SIDES), view.side, showSide);
+  fillChoices();
+}
+
+// Fills the choices, the legends and the summary with what the runs have now.
+export function fillChoices() {
+  fillPictures();
+  const option = (value, text = "") => element("option", { value }, text);
   const sortable = numericFields.filter((name) => name !== "run");
-  byId("sort").replaceChildren(element("option", { value: "" }, "run"));
-  byId("sort").append(...sortable.map((name) => element("option", { value: name }, name)));
-  byId("fields").replaceChildren(...numericFields.map((name) => element("option", { value: `${name}>` })));
-  for (const legend of document.querySelectorAll(".legend")) {
-    for (const { kind, name, rule } of data.flags) {
-      const flag = element("span", { class: `flag ${kind}` }, name);
-      legend.append(element("dt", {}, flag), element("dd", {}, rule));
-    }
+  arrange(byId("sort"), [option("", "run"), ...sortable.map((name) => option(name, name))]);
+  const front = objectives.size ? [option("pareto")] : [];
+  arrange(byId("fields"), [...front, ...numericFields.map((name) => option(`${name}>`))]);
+  const flags = () => data.flags.flatMap(({ kind, name, rule }) => {
+    return [element("dt", {}, element("span", { class: `flag ${kind}` }, name)), element("dd", {}, rule)];
+  });
+  const [strip, about] = document.querySelectorAll(".legend");
+  arrange(strip, [...explainFront(), ...flags()]);
+  arrange(about, flags());
+  byId("summary").textContent = summary();
+}
+
+function fillPictures() {
+  const group = byId("pictures");
+  const buttons = data.numbers.map(pictureButton);
+  const key = JSON.stringify(buttons);
+  if (group.key !== key) {
+    group.key = key;
+    choice(group, buttons.map(buttonContent), state.number, choosePicture);
+    buttons.forEach(([, , title], place) => (group.children[place].title = title));
   }
-  explainFront();
+  group.hidden = buttons.length === 0;
 }
 
 function summary() {
   const counts = new Map();
   for (const run of runs) counts.set(run.state, (counts.get(run.state) ?? 0) + 1);
   const states = [...counts].map(([name, count]) => `${count} ${name}`).join(", ");
-  return `${states || "no runs"} · written ${data.written}`;
+  return [states || "no runs", data.written && `written ${data.written}`].filter(Boolean).join(" · ");
 }
 
 function setSize(pixels) {
@@ -130,6 +153,12 @@ addEventListener("resize", () => {
   clearTimeout(drawPlots.timer);
   drawPlots.timer = setTimeout(drawPlots, 150);
 });
+
+// Makes the last step of a run the current cell, or of the first that has one.
+export function startAt(run) {
+  const start = run?.steps.length ? run : runs.find((each) => each.steps.length);
+  if (start) moveTo(start, start.steps.at(-1));
+}
 
 function move(way) {
   const next = neighbour(way);
@@ -188,7 +217,6 @@ addEventListener("keydown", (event) => {
   action();
 });
 
-byId("summary").textContent = summary();
 buildGrid(openViewer);
 setSize(fittingSize());
 buildChoices();
@@ -197,7 +225,6 @@ chooseTheme(withStorage((storage) => storage.getItem("zero_dce.theme")) ?? "dark
 fillCells();
 showRuns();
 for (const run of runs) showCommand(run, lastStep(run));
-const start = runs.find((run) => run.steps.length);
-if (start) moveTo(start, start.steps.at(-1));
+startAt(runs[0]);
 point(null);
 document.documentElement.dataset.ready = "true";

@@ -39,16 +39,15 @@ export function objectiveValues(run) {
   return element("div", { class: "numbers objectives", title: "objectives" }, ...parts.slice(1));
 }
 
-// Fills what the legend, the help and the filter say of the front; a grid's page says nothing of it.
+// Fills what the help and the filter say of the front, and returns the legend's part; of a grid nothing is said.
 export function explainFront() {
-  if (!objectives.size) return;
+  if (!objectives.size) return [];
   const wanted = [...objectives.keys()].map((name) => `${name}: ${betterText(name)}`).join("; ");
-  const rule = element("dd", {}, `${FRONT_RULE} (${wanted})`);
-  document.querySelector(".strip .legend").prepend(element("dt", {}, frontBadge()), rule);
   byId("about-objectives").textContent = wanted;
   for (const part of document.querySelectorAll(".about-front")) part.hidden = false;
-  byId("filter").placeholder = `pareto  ${byId("filter").placeholder}`;
-  byId("fields").prepend(element("option", { value: "pareto" }));
+  const filter = byId("filter");
+  if (!filter.placeholder.startsWith("pareto")) filter.placeholder = `pareto  ${filter.placeholder}`;
+  return [element("dt", {}, frontBadge()), element("dd", {}, `${FRONT_RULE} (${wanted})`)];
 }
 
 // The values of a run that the scatter shows, those that it could show, and where the run stands.

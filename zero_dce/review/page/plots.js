@@ -2,7 +2,7 @@
 
 import { rangeOf, spansWidely } from "./axes.js";
 import { linked, plotOptions, series } from "./chart.js";
-import { byId, choice, data, element, mark, runs, state } from "./data.js";
+import { arrange, byId, choice, data, element, mark, runs, state } from "./data.js";
 import { hasOwnMeaning, numericFields, objectives } from "./fields.js";
 import { frontScatter, labelPoint } from "./front.js";
 import { onPointed } from "./pointing.js";
@@ -21,6 +21,17 @@ export function buildPlotChoices() {
     drawPlots();
   });
   byId("logarithmic").onchange = drawPlots;
+  for (const select of [byId("scatter-x"), byId("scatter-y")]) {
+    select.onchange = () => {
+      select.chosen = select.value;
+      drawPlots();
+    };
+  }
+  fillPlotChoices();
+}
+
+// Fills the choices of the scatter with what the runs have now; what a person chose stays.
+export function fillPlotChoices() {
   // The objectives can be chosen also before any run has a value.
   const named = [...new Set([...objectives.keys(), ...numericFields.filter((name) => name !== "run")])];
   const first = (names) => names.find((name) => named.includes(name)) ?? named[0] ?? "";
@@ -30,38 +41,49 @@ export function buildPlotChoices() {
   fillSelect(byId("scatter-y"), named, first([down, "psnr_gain", "saturation_ratio", "brightness_out", "train/total"]));
 }
 
-function fillSelect(select, names, chosen) {
+function fillSelect(select, names, usual) {
   const optionsOf = (some) => some.map((name) => element("option", { value: name }, name));
   const first = optionsOf(names.filter((name) => objectives.has(name)));
   const others = optionsOf(names.filter((name) => !objectives.has(name)));
-  if (first.length === 0) {
-    select.replaceChildren(...others);
-  } else {
-    const group = element("optgroup", { label: "objectives" }, ...first);
-    select.replaceChildren(group, element("optgroup", { label: "others" }, ...others));
-  }
-  select.value = chosen;
-  select.onchange = drawPlots;
+  const groups = [["objectives", first], ["others", others]];
+  const grouped = groups.map(([label, options]) => element("optgroup", { label }, ...options));
+  arrange(select, first.length === 0 ? others : grouped);
+  select.value = names.includes(select.chosen) ? select.chosen : usual;
 }
 
 export function drawPlots() {
   for (const box of charts.children) box.plot?.destroy();
   charts.replaceChildren();
   if (byId("plots").hidden) return;
-  charts.append(...data.losses.map(lossChart));
+  charts.append(...data.losses.map((loss) => chartBox(() => lossChart(loss))));
   // Where a choice is between objectives, the scatter is what to look at first.
-  charts[objectives.size ? "prepend" : "append"](scatterChart());
+  charts[objectives.size ? "prepend" : "append"](chartBox(scatterChart));
+  redrawPlots();
+}
+
+// Draws those plots that would look different now.
+export function redrawPlots() {
   for (const box of charts.children) box.draw();
   highlight();
 }
 
-// The box draws its plot when it has its place on the page, and keeps it.
-function chartBox(title, note, makePlot) {
-  const heading = element("h3", {}, title, element("span", { class: "quiet" }, note && ` ${note}`));
+// The box draws its plot when it has its place on the page, and keeps it until `describe` gives another key.
+function chartBox(describe) {
+  const heading = element("h3");
   const box = element("div", { class: "chart" }, heading);
   box.draw = () => {
+    const { title, note, key, makePlot } = describe();
+    if (box.key === key) return;
+    box.key = key;
+    // Between the plots the box keeps its height, and what is scrolled its place.
+    box.style.minHeight = `${box.offsetHeight}px`;
+    box.plot?.destroy();
+    heading.replaceChildren(title, element("span", { class: "quiet" }, ` ${note}`));
+    box.replaceChildren(heading);
+    box.classList.toggle("of-front", describe === scatterChart && objectives.size > 0);
     box.plot = makePlot(box);
     if (!box.plot) box.append(element("p", { class: "quiet" }, "nothing logged yet"));
+    box.style.minHeight = "";
   };
   return box;
 }
@@ -75,14 +97,16 @@ function lossChart(loss) {
   const logarithmic = wanted && possible && Math.max(...values) / Math.min(...values) >= NARROW;
   let note = wanted && !possible ? "linear, it has values of 0" : "unweighted";
   if (loss === "total") note = "weighted: not comparable between weights";
-  return chartBox(loss, note, (box) => {
+  const key = JSON.stringify([note, stage, logarithmic, lines.map((run) => [run.run, run.revision])]);
+  const makePlot = (box) => {
     if (lines.length === 0) return null;
     const tables = lines.map((run) => [run[stage].steps, run[stage].values[loss]]);
     const options = plotOptions(box, logarithmic ? values : null, false);
     const areShort = tables.every(([steps]) => steps.length < 3);
     options.series.push(...lines.map((run) => series(run, areShort)));
     return linked(new uPlot(options, uPlot.join(tables), box), lines);
-  });
+  };
+  return { title: loss, note, key, makePlot };
 }
 
 function scatterChart() {
@@ -92,9 +116,12 @@ function scatterChart() {
   const left = state.visible.length - shown.length;
   const note = left ? `${left} ${left === 1 ? "run lacks" : "runs lack"} one of them` : "a point a run";
   const draw = objectives.size ? frontScatter : gridScatter;
-  const box = chartBox(`${y} over ${x}`, note, (box) => (shown.length === 0 ? null : draw(box, shown, x, y)));
-  box.classList.toggle("of-front", objectives.size > 0);
-  return box;
+  const makePlot = (box) => (shown.length === 0 ? null : draw(box, shown, x, y));
+  const values = (run) => [run.run, run.fields[x], run.fields[y], run.pareto, run.state];
+  // The line along the front passes also by runs that the filter leaves out.
+  const front = runs.filter((run) => run.pareto);
+  const key = JSON.stringify([x, y, note, shown.map(values), front.map(values)]);
+  return { title: `${y} over ${x}`, note, key, makePlot };
 }
 
 function gridScatter(box, shown, x, y) {

@@ -1,21 +1,24 @@
 // One picture in true pixels, with a slider between before and after.
 
 import {
-  byId, cellOf, fileOf, flagElements, mark, missingText, nameOf, sayMissing, short, SIDES, state,
+  byId, canPick, cellOf, fileOf, flagElements, mark, missingText, nameOf, sayMissing, short, SIDES, state,
 } from "./data.js";
 import { setExposure } from "./exposure.js";
 import { valueAt } from "./fields.js";
 import { fillCommand, focusCell, moveTo, neighbour } from "./grid.js";
 
+// The measures of validation that stand below the picture.
+const MEASURES = ["psnr_gain", "saturation_ratio"];
 export const viewer = byId("viewer");
 export const slider = byId("slider");
 const area = byId("stage-area");
 const frame = byId("frame");
 const handle = byId("handle");
-export const view = { side: "output", compare: true, zoom: 1, request: 0, cell: null };
+export const view = { side: "output", compare: true, zoom: 1, request: 0, cell: null, key: null };
 
 export function openViewer(run, step) {
   moveTo(run, step);
+  state.chosen = true;
   view.side = state.side === "input" ? "output" : state.side;
   if (!viewer.open) viewer.showModal();
   area.focus();
@@ -27,6 +30,7 @@ export async function showPicture() {
   const request = ++view.request;
   const { run, step } = state;
   view.cell = [run, step];
+  view.key = pictureKey();
   describePicture(run, step);
   const beside = view.compare && view.side !== "input";
   const loading = [load(run, step, view.side), beside ? load(run, step, "input") : null];
@@ -43,6 +47,17 @@ export async function showPicture() {
   sayWhatLacks(run, step, lacking);
   layOut();
   preload();
+}
+
+// What the enlarged view shows of the current cell.
+function pictureKey() {
+  const { run, step } = state;
+  return JSON.stringify([cellOf(run, step), canPick(run, step), ...MEASURES.map((name) => valueAt(run, step, name))]);
+}
+
+// Shows the picture again if something about it has changed.
+export function refreshPicture() {
+  if (viewer.open && view.key !== pictureKey()) showPicture();
 }
 
 async function load(run, step, side) {
@@ -85,7 +100,7 @@ function describePicture(run, step) {
   byId("viewer-title").textContent = `${nameOf(run)} · step ${step}`;
   byId("viewer-flags").replaceChildren(...flagElements(content?.flags ?? []));
   byId("after-name").textContent = SIDES[view.side].toLowerCase();
-  const measured = ["psnr_gain", "saturation_ratio"].filter((name) => valueAt(run, step, name) !== null);
+  const measured = MEASURES.filter((name) => valueAt(run, step, name) !== null);
   const numbers = measured.map((name) => `${name} ${short(valueAt(run, step, name))}`).join("  ");
   const texts = [content?.name, numbers && `validation: ${numbers}`];
   byId("viewer-measures").textContent = texts.filter(Boolean).join("  ·  ");

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from zero_dce.data.index import find_folder
 from zero_dce.images.decode import Pixels, decode_within
 from zero_dce.images.sheets import save_picture, side_by_side, to_image, to_pixels
 from zero_dce.records.run import CAPTION, pictures_folder
+
+log = logging.getLogger(__name__)
 
 # Files are a tenth larger than with PNG's usual effort of 6, and take a fifth of the time.
 PNG_EFFORT = 1
@@ -57,7 +60,7 @@ class SamplePictures(L.Callback):
         self.run = Path(folder)
         self.every_n_steps, self.count, self.longest = every_n_steps, count, longest
         self.images = None if images is None else Path(images)
-        self.own = [] if self.images is None else [entry.path for entry in find_folder(self.images).entries]
+        self.own = [] if self.images is None else _list_own(self.images)
         self.pictures: list[tuple[str, Pixels]] = []
         self._written = -1
 
@@ -183,3 +186,11 @@ def _brightness(candidate: tuple[str, Pixels]) -> tuple[float, str]:
 
 def _scene(path: str) -> str:
     return path.rpartition("/")[0] or path
+
+
+def _list_own(folder: Path) -> list[str]:
+    """Return the pictures of a folder; those that nothing installed reads are told."""
+    index = find_folder(folder)
+    for line in index.without_reader():
+        log.warning("%s: %s", folder, line)
+    return [entry.path for entry in index.entries]

@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import imagecodecs
+import numpy as np
+import pytest
+from PIL import Image, ImageOps
+
+from tests.helpers.photographs import exif_block, pixels, round_trip
+from tests.images.formats.test_cicp import P3_SEEN
+from tests.images.test_decode import wide_profile
+from zero_dce.images.colour import srgb_profile
+from zero_dce.images.decode import decode_within
+from zero_dce.images.formats import read_photograph
+from zero_dce.images.formats.bmff_items import read_container
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_metadata_and_orientation_stay(orientation: int, tmp_path: Path) -> None:
+    block = b"Exif\0\0" + exif_block(orientation=orientation, with_thumbnail=False)
+    file = tmp_path / "a.avif"
+    options = {"exif": block, "xmp": b"<x/>", "icc_profile": wide_profile(), "quality": 95, "subsampling": "4:4:4"}
+    Image.fromarray(pixels((48, 64, 3))).save(file, **options)
+    picture, written = round_trip(file)
+    assert (picture.format, picture.kept.orientation, picture.notices) == ("AVIF", orientation, [])
+    with Image.open(file) as old, Image.open(written) as new:
+        assert {**old.info, "exif": old.getexif().tobytes()} == {**new.info, "exif": new.getexif().tobytes()}
+        assert new.info["icc_profile"] == wide_profile()
+        assert np.abs(np.asarray(old).astype(int) - np.asarray(new)).mean() < 4
+        upright = np.asarray(ImageOps.exif_transpose(new.convert("RGB")))
+    assert picture.view().width == upright.shape[1]
+
+
+@pytest.mark.parametrize("bits", [8, 10, 12])
+@pytest.mark.parametrize("channels", [1, 2, 3, 4])
+def test_depth_and_channels_stay(bits: int, channels: int, tmp_path: Path) -> None:
+    shape = (48, 64) if channels == 1 else (48, 64, channels)
+    values = (pixels(shape, "uint16") >> (16 - bits)).astype(np.uint8 if bits == 8 else np.uint16)
+    (tmp_path / "a.avif").write_bytes(imagecodecs.avif_encode(values, level=100, bitspersample=bits, speed=8))
+    picture, written = round_trip(tmp_path / "a.avif", quality=100)
+    assert picture.canvas.dtype == (np.uint8 if bits == 8 else np.uint16)
+    again = imagecodecs.avif_decode(written.read_bytes())
+    assert again.shape == values.shape
+    # The conversion to and from YCbCr rounds twice.
+    assert np.abs(again.astype(int) - values).max() <= 4
+    assert again.max() < 2**bits
+    codec = read_container(written.read_bytes()).find(b"av1C")
+    assert codec is not None
+    assert {0: 8, 0x40: 10, 0x60: 12}[codec[2] & 0x60] == bits
+
+
+def test_colours_by_numbers_are_converted_and_kept(tmp_path: Path) -> None:
+    """P3: its numbers for a colour are not those of sRGB, here by the matrices of both."""
+    values = np.full((48, 64, 3), (180, 100, 60), np.uint8)
+    encoded = imagecodecs.avif_encode(values, level=100, primaries=12, transfer=13, matrix=6, speed=8)
+    (tmp_path / "a.avif").write_bytes(encoded)
+    picture, written = round_trip(tmp_path / "a.avif", quality=100)
+    shown = picture.view().read((0, 0, 1, 1))[0, 0] / 257
+    assert np.abs(shown - P3_SEEN).max() < 2
+    assert np.abs(decode_within(tmp_path / "a.avif", 8)[0, 0] - shown).max() <= 1
+    assert b"nclx\0\x0c\0\x0d\0\x06" in written.read_bytes()
+    assert np.abs(imagecodecs.avif_decode(written.read_bytes()).astype(int) - values).max() <= 3
+
+
+def test_hdr_is_said(tmp_path: Path) -> None:
+    values = pixels((48, 64, 3), "uint16") >> 6
+    encoded = imagecodecs.avif_encode(values, bitspersample=10, primaries=9, transfer=16, matrix=9, speed=8)
+    (tmp_path / "a.avif").write_bytes(encoded)
+    picture, written = round_trip(tmp_path / "a.avif")
+    assert picture.notices == ["PQ (HDR): light above its reference white, 203 cd/m2, becomes white"]
+    assert b"nclx\0\x09\0\x10\0\x09" in written.read_bytes()
+
+
+def test_a_profile_without_a_way_back_becomes_srgb(tmp_path: Path) -> None:
+    Image.fromarray(pixels((48, 64, 3))).save(tmp_path / "a.avif", icc_profile=wide_profile())
+    kept = read_photograph(tmp_path / "a.avif").kept.as_srgb()
+    stream = io.BytesIO()
+    kept.write(read_photograph(tmp_path / "a.avif").canvas, stream, 90)
+    with Image.open(stream) as new:
+        assert new.info["icc_profile"] == srgb_profile()
