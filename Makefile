@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo figures test test-fast lint docs notebooks clean
+.PHONY: help setup demo figures test test-fast test-next lint api release docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -29,10 +29,20 @@ test: $(READY)  ## all tests
 test-fast: $(READY)  ## the tests of daily work, under 3 minutes: without training, a browser or SLURM
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow and not slurm and not chromium"
 
+test-next:  ## the tests with the next versions of Hydra, OmegaConf and PyTorch, in .venv-next; see next-report.txt
+	$(PYTHON) .ci/next.py
+
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+api: $(READY)  ## write tests/public_api.txt anew, after a change of the public interface that is meant
+	$(BIN)/python -m tests.helpers.public_api > tests/public_api.txt.new
+	mv tests/public_api.txt.new tests/public_api.txt
+
+release: $(READY)  ## check and build what a tag releases: make release TAG=v0.1.0
+	$(BIN)/python .ci/release.py $(TAG)
 
 docs: $(READY)  ## the documentation as a site, in site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
@@ -41,4 +51,4 @@ notebooks: $(READY)  ## run the notebooks and store them with what they show
 	env -u SICE_ROOT $(BIN)/python notebooks/execute.py
 
 clean:  ## remove the virtual environment and what tools left behind
-	rm -rf $(VENV) build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	rm -rf $(VENV) .venv-next next-report.txt build dist site *.egg-info .pytest_cache .ruff_cache .mypy_cache

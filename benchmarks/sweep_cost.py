@@ -44,7 +44,7 @@ from zero_dce.sweep.launching.job import SweepRun
 from zero_dce.sweep.launching.slurm import Resources, make_executor
 from zero_dce.sweep.launching.slurm_task import RunTask
 from zero_dce.sweep.plan import new_jobs, number_jobs
-from zero_dce.train.configuration import config_folder, register_resolvers
+from zero_dce.train.configuration import VERSION_BASE, config_folder, register_resolvers
 
 PACKAGES = ("torch", "lightning", "hydra-core", "wandb")
 # The default's trainer.max_steps=3000 every_n_steps=300 log_every_n_steps=10, a tenth as long.
@@ -228,7 +228,7 @@ def measure_report(folder: Path) -> dict[str, float]:
 def measure_composing(folder: Path, count: int) -> dict[str, float]:
     """Time of composing a run's configuration, and of handing an array of so many to SLURM, without SLURM's own."""
     register_resolvers()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+    with initialize_config_dir(str(config_folder()), **VERSION_BASE):
         loader = GlobalHydra.instance().config_loader()
         config = loader.load_configuration("config", ["hydra/launcher=slurm"], RunMode.MULTIRUN)
         points = [[f"loss.weights.exp={number}", f"loss.weights.tv={number}"] for number in range(COMPOSED)]

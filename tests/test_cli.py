@@ -1,21 +1,16 @@
-"""The command line in processes of its own: from an installed wheel, on two processes; the console script."""
+"""The command line in processes of its own, on two processes; the console script."""
 
 from __future__ import annotations
 
-import os
-import shutil
-import subprocess
 import sys
-import zipfile
 from pathlib import Path
 
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 
 import zero_dce
-from tests.helpers.paths import ROOT
 from tests.helpers.processes import run_on_two
-from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, run_fresh, tiny
+from tests.helpers.runs import read_metrics, read_result, read_wandb, run_apart, tiny
 from zero_dce import cli
 
 
@@ -25,80 +20,6 @@ def test_wrong_input_ends_with_1(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "the folder /nowhere does not exist" in done.stderr
     assert "Traceback" not in done.stderr
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    source = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
-        shutil.copy(ROOT / name, source)
-    for name in ("conf", "hydra_plugins", "zero_dce"):
-        shutil.copytree(ROOT / name, source / name, ignore=shutil.ignore_patterns("__pycache__"))
-    target = tmp_path_factory.mktemp("wheel")
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "wheel",
-        "--no-deps",
-        "--no-build-isolation",
-        "--no-index",
-        "-q",
-        "-w",
-        str(target),
-        str(source),
-    ]
-    built = subprocess.run(command, check=True, timeout=120, capture_output=True, text=True)
-    assert "absent from the `packages`" not in built.stdout + built.stderr
-    (file,) = target.glob("*.whl")
-    return file
-
-
-@pytest.mark.slow
-def test_wheel_is_small(wheel: Path) -> None:
-    assert wheel.stat().st_size < 6_000_000
-
-
-@pytest.mark.slow
-def test_an_installed_wheel_brings_its_configuration(wheel: Path, sice: Path, tmp_path: Path) -> None:
-    site = tmp_path / "site"
-    command = [
-        sys.executable,
-        "-m",
-        "pip",
-        "install",
-        "--no-deps",
-        "--no-index",
-        "-q",
-        "--target",
-        str(site),
-        str(wheel),
-    ]
-    subprocess.run(command, check=True, timeout=120)
-    place = "import zero_dce.train.configuration as c; print(c.config_folder())"
-    environment = {**os.environ, "PYTHONPATH": str(site)}
-    found = subprocess.run(
-        [sys.executable, "-c", place], cwd=tmp_path, env=environment, capture_output=True, text=True, check=True
-    )
-    assert Path(found.stdout.strip()) == site / "zero_dce" / "conf"
-    options = tiny(sice, "+sweep=loss_weights", "loss.weights.exp=3", "logger=csv")
-    done = run_fresh(tmp_path, *options, PYTHONPATH=str(site))
-    assert done.returncode == 0, done.stderr
-    (folder,) = (tmp_path / "runs" / "loss_weights").iterdir()
-    assert [read_result(folder / number)["state"] for number in "01"] == ["finished", "finished"]
-
-
-@pytest.mark.slow
-def test_sample_and_configuration_ship_in_the_wheel(wheel: Path) -> None:
-    names = zipfile.ZipFile(wheel).namelist()
-    configuration = {
-        f"zero_dce/conf/{file.relative_to(ROOT / 'conf').as_posix()}" for file in (ROOT / "conf").rglob("*.yaml")
-    }
-    assert configuration <= set(names)
-    assert "zero_dce/data/photographs/attribution.csv" in names
-    assert sum(name.endswith(".jpg") for name in names) == 15
-    assert any(name.endswith("LICENSE") for name in names)
-    assert {"zero_dce/enhance/trained.safetensors", "zero_dce/enhance/trained.md"} <= set(names)
 
 
 @pytest.mark.slow
@@ -143,6 +64,7 @@ def test_a_loss_that_breaks_on_one_process_stops_both(sice: Path, tmp_path: Path
         (["--version"], 0, f"zero_dce {zero_dce.__version__}"),
         (["inspect", "--help"], 0, "--sheet"),
         (["polish"], 1, "there is no command 'polish'"),
+        (["--install-completion", "tcsh"], 1, "cannot complete in the shell 'tcsh'; expected zero-dce"),
         (["enhance", "--help"], 0, "--output DIR"),
         (["export", "--help"], 0, "--format"),
         (["evaluate", "--help"], 0, "--pairs CSV"),

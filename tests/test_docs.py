@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import tomllib
 from collections.abc import Iterator
 from functools import cache
 from importlib import import_module
@@ -23,7 +22,7 @@ from omegaconf import OmegaConf
 
 from tests.helpers.paths import ROOT
 from tests.train.test_configuration import CONF, composed
-from zero_dce.cli import COMMANDS
+from zero_dce.cli import COMMANDS, INSTALL
 from zero_dce.train.command_line import expand_arguments
 from zero_dce.train.configuration import register_plugins
 
@@ -119,7 +118,7 @@ def test_commands_exist(page: Path) -> None:
         if words[0] == "make":
             assert words[1] in targets, words
         if words[0] == "zero-dce":
-            assert words[1] in COMMANDS, words
+            assert words[1] in {*COMMANDS, INSTALL}, words
         for word in words:
             if word.startswith(("benchmarks/", "sweeps/")) and word.endswith((".py", ".sbatch")):
                 assert (ROOT / word).is_file(), words
@@ -263,11 +262,3 @@ def test_paths_of_the_project_exist() -> None:
     for page in (ROOT / "README.md", *(ROOT / "docs").glob("*.md")):
         for path in re.findall(r"`((?:zero_dce|conf|tests|hydra_plugins)/[\w/.]*)`", prose(page)):
             assert (ROOT / path).exists(), (page.name, path)
-
-
-def test_the_readme_is_packaged_and_the_pages_are_not() -> None:
-    settings = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    assert settings["project"]["readme"] == "README.md"
-    packages = settings["tool"]["setuptools"]["packages"]
-    assert all(package.partition(".")[0] in ("zero_dce", "hydra_plugins") for package in packages)
-    assert not [folder for folder in settings["tool"]["setuptools"]["package-dir"].values() if "docs" in folder]

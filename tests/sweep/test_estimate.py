@@ -21,14 +21,14 @@ from zero_dce.module import ZeroDCE
 from zero_dce.sweep import estimate as module
 from zero_dce.sweep.estimate import MEASURED_STEPS, Schedule, estimate_run, first_device, plan_schedule
 from zero_dce.train.callbacks import samples
-from zero_dce.train.configuration import config_folder, register_resolvers
+from zero_dce.train.configuration import VERSION_BASE, config_folder, find_targets, register_resolvers, targets_allowed
 
 PARAMETERS = 79416
 
 
 def composed(*overrides: str) -> DictConfig:
     register_resolvers()
-    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+    with initialize_config_dir(str(config_folder()), **VERSION_BASE):
         return compose("config", [*overrides], return_hydra_config=True)
 
 
@@ -141,7 +141,8 @@ def seconds_of_batch(model: ZeroDCE) -> float:
 def split_sizes(config: DictConfig) -> tuple[int, int]:
     from hydra.utils import instantiate
 
-    data = instantiate(config.data)
+    with targets_allowed(find_targets(config.data)):
+        data = instantiate(config.data)
     data.setup()
     return len(data.split.train), len(data.split.val)
 

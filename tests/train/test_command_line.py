@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from omegaconf import OmegaConf
 
-from zero_dce.train.command_line import check_quotes, expand_resume
+from zero_dce.train.command_line import check_quotes, expand_resume, given_targets, name_mode
 
 
 def write_run(run: Path, overrides: list[str]) -> Path:
@@ -77,3 +77,21 @@ def test_only_the_first_process_writes_the_configuration_of_a_resumed_part(
     assert "hydra.output_subdir=.hydra_resumed" in expand_resume([f"resume={tmp_path}"])
     monkeypatch.setattr("zero_dce.train.command_line.is_first_process", lambda: False)
     assert "hydra.output_subdir=null" in expand_resume([f"resume={tmp_path}"])
+
+
+@pytest.mark.parametrize(
+    ("line", "added"),
+    [
+        (["+sweep=loss_weights", "seed=1"], ["hydra.mode=MULTIRUN"]),
+        (["+sweep=loss_weights", "hydra.mode=RUN"], []),
+        (["-m", "+sweep=loss_weights"], []),
+        (["seed=1"], []),
+    ],
+)
+def test_a_sweep_is_named_on_the_line(line: list[str], added: list[str]) -> None:
+    assert name_mode(line) == [*line, *added]
+
+
+def test_given_targets() -> None:
+    line = ["--config-dir", "mine", "+callbacks.own={_target_: mine.Own}", "seed=1", "nonsense"]
+    assert given_targets(line) == ["mine.Own"]

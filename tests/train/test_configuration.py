@@ -7,13 +7,22 @@ import hydra
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.hardware import best_precision
 from zero_dce.losses import CompositeLoss
 from zero_dce.module import ZeroDCE
 from zero_dce.sweep.plan import plan_jobs
-from zero_dce.train.configuration import config_folder, new_folder, register_resolvers
+from zero_dce.train.configuration import (
+    VERSION_BASE,
+    config_folder,
+    find_targets,
+    named_targets,
+    new_folder,
+    register_resolvers,
+    targets_allowed,
+)
 
 CONF = config_folder()
 GROUPS = ("data", "model", "loss", "trainer", "logger", "callbacks", "experiment")
@@ -24,7 +33,7 @@ SWEEPS = sorted(file.stem for file in (CONF / "sweep").glob("*.yaml") if not fil
 
 def composed(*overrides: str, hydra_settings: bool = False) -> DictConfig:
     register_resolvers()
-    with initialize_config_dir(str(CONF), version_base="1.3"):
+    with initialize_config_dir(str(CONF), **VERSION_BASE):
         return compose("config", list(overrides), return_hydra_config=hydra_settings)
 
 
@@ -66,7 +75,8 @@ def test_every_point_of_every_sweep_composes_and_makes_a_model(name: str) -> Non
     assert len(jobs) > 1
     for job in jobs:
         config = without_run(composed(f"+sweep={name}", *[override for override in job if "sweep=" not in override]))
-        model = hydra.utils.instantiate(config.model)
+        with targets_allowed(find_targets(config.model)):
+            model = hydra.utils.instantiate(config.model)
         assert isinstance(model, ZeroDCE)
         assert model.loss.weights == OmegaConf.to_container(config.loss.weights)
 
@@ -168,3 +178,17 @@ def test_zero_dce_pp_is_its_released_recipe() -> None:
 def test_best_precision_is_one_of_two() -> None:
     assert best_precision("cpu") in ("bf16-mixed", "32-true")
     assert best_precision("mps") == "32-true"
+
+
+def test_named_targets() -> None:
+    overrides = ["a=1", "+b._target_=x.Y", "+c={_target_: z.Z, d: [{_target_: w.W}]}", "~e", "f=1,2"]
+    assert list(named_targets(overrides)) == ["x.Y", "z.Z", "w.W"]
+
+
+def test_only_what_is_allowed_is_made_where_hydra_asks() -> None:
+    node = {"_target_": "datetime.timedelta", "hours": 2}
+    with targets_allowed(["datetime.timedelta"]):
+        assert hydra.utils.instantiate(node).total_seconds() == 7200
+    if hasattr(hydra.utils, "execution_whitelist"):
+        with targets_allowed(["datetime.date"]), pytest.raises(InstantiationException, match=r"datetime\.timedelta"):
+            hydra.utils.instantiate(node)

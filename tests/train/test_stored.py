@@ -12,8 +12,8 @@ from tests.helpers.paths import ROOT
 from tests.helpers.runs import run_here, tiny
 from zero_dce.files import read_json, write_json
 from zero_dce.train.command_line import take_allowed
-from zero_dce.train.configuration import ALLOW_VARIABLE
-from zero_dce.train.stored import allow_own, check_stored, check_targets, find_targets
+from zero_dce.train.configuration import ALLOW_VARIABLE, find_targets
+from zero_dce.train.stored import allow_own, check_stored, check_targets
 
 EVIL = "+callbacks.mine={_target_: os.mkdir, path: taken}"
 

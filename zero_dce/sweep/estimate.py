@@ -24,6 +24,7 @@ from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.hardware import keep_freed_memory, use_exact_float32
 from zero_dce.sweep.launching.devices import count_processes, visible_gpus
 from zero_dce.train.callbacks.samples import SamplePictures
+from zero_dce.train.configuration import find_targets, targets_allowed
 from zero_dce.train.failures import release_memory
 
 # Every second step logs. The first two, one of each kind, include the start-up, and the last one has no end.
@@ -100,6 +101,11 @@ def estimate_run(config: DictConfig, timed: bool = True) -> Estimate:
     Raises:
         ValueError: if the configuration gives no end of training.
     """
+    with targets_allowed(find_targets(config)):
+        return _estimate(config, timed)
+
+
+def _estimate(config: DictConfig, timed: bool) -> Estimate:
     if not timed:
         return Estimate(None, _megabytes(config, plan_schedule(config, None)), "not measured")
     try:

@@ -123,7 +123,7 @@ def run_folders(config: DictConfig, jobs: Mapping[int, Sequence[str]], known: Ma
     for number, job in jobs.items():
         composed = loader.load_sweep_config(config, list(job))
         with open_dict(composed):
-            composed.hydra.job.id = composed.hydra.job.num = number
+            composed.hydra.job.id, composed.hydra.job.num = str(number), number
         folders[str(number)] = os.path.normpath(composed.hydra.sweep.subdir)
     _check_folders(folders)
     return folders

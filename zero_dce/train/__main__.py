@@ -29,15 +29,26 @@ from zero_dce.train.command_line import (
     continue_requeued,
     expand_arguments,
     expand_resume,
+    given_targets,
+    name_mode,
     take_allowed,
 )
-from zero_dce.train.configuration import config_folder, register_plugins, register_resolvers
+from zero_dce.train.configuration import (
+    OF_HYDRA,
+    VERSION_BASE,
+    config_folder,
+    find_targets,
+    register_plugins,
+    register_resolvers,
+    targets_allowed,
+)
 from zero_dce.train.ending import end, report_errors
 from zero_dce.train.preflight import check_configuration
 
 
-@hydra.main(version_base="1.3", config_path=str(config_folder()), config_name="config")
-def _compose_and_train(config: DictConfig) -> None:
+@hydra.main(**VERSION_BASE, config_path=str(config_folder()), config_name="config")
+def compose_and_train(config: DictConfig) -> None:
+    """Compose the configuration from the command line, and train; Hydra's own flags do what Hydra says."""
     check_configuration(config, HydraConfig.get().overrides.task)
     # PyTorch, Lightning and W&B take seconds to import, for which a mistake need not wait.
     from zero_dce.train.configuration import quiet
@@ -46,7 +57,8 @@ def _compose_and_train(config: DictConfig) -> None:
 
     quiet()
     try:
-        train(config)
+        with targets_allowed(find_targets(config)):
+            train(config)
     except Exception as error:
         release_memory(error)
         raise
@@ -61,7 +73,8 @@ def main() -> None:
         # A signal between the runs of a sweep ends the sweep.
         with StopSignals() as signals, signals.obeyed():
             _prepare_arguments()
-            _compose_and_train()
+            with targets_allowed([OF_HYDRA, *given_targets(sys.argv[1:])]):
+                compose_and_train()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
     except Interrupted as stop:
@@ -76,7 +89,7 @@ def _prepare_arguments() -> None:
     try:
         given = take_allowed(expand_arguments(sys.argv[1:]))
         check_quotes(given)
-        sys.argv[1:] = as_further_process(expand_resume(continue_requeued(given)))
+        sys.argv[1:] = as_further_process(name_mode(expand_resume(continue_requeued(given))))
     except (ValueError, FileNotFoundError) as error:
         sys.exit(str(error))
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
 from zero_dce.records.sweep import PLAN, STARTED, read_plan, read_yaml, run_overrides
-from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE
+from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE, named_targets
 from zero_dce.train.rank import is_first_process, is_requeued
 
 # Hydra's flags that are followed by a value of their own.
@@ -42,6 +42,21 @@ def expand_arguments(arguments: Sequence[str]) -> list[str]:
         if word in FLAGS_WITH_VALUE:
             flags += [value for value in [next(words, None)] if value is not None]
     return [*flags, *overrides]
+
+
+def given_targets(arguments: Sequence[str]) -> list[str]:
+    """Return the names of all that the overrides of a command line would make."""
+    overrides = get_args_parser().parse_args(arguments).overrides
+    # Others are refused later, by Hydra.
+    return list(named_targets([text for text in overrides if "=" in text]))
+
+
+def name_mode(arguments: list[str]) -> list[str]:
+    """Add that a file of conf/sweep makes a sweep: it says so itself, but Hydra 1.4 asks before it reads it."""
+    is_named = any(argument in ("-m", "--multirun") or argument.startswith("hydra.mode=") for argument in arguments)
+    if is_named or not any(argument.startswith("+sweep=") for argument in arguments):
+        return arguments
+    return [*arguments, "hydra.mode=MULTIRUN"]
 
 
 def _expand_home(override: str) -> str:

@@ -2,27 +2,43 @@
 
 from __future__ import annotations
 
+import inspect
 import itertools
 import logging
 import os
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import hydra.errors
+import hydra.utils
+from hydra.core.config_store import ConfigStore
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.plugins import Plugins
-from omegaconf import OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from hydra_plugins.zero_dce.local_launcher import LocalLauncher
 from hydra_plugins.zero_dce.optuna_sweeper import OptunaSweeper
 from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
 from zero_dce.hardware import best_precision, usable_cores
 from zero_dce.records.sweep import run_name, runs_folder
-from zero_dce.weights import DCE_NET_PP
 
 SICE_VARIABLE = "SICE_ROOT"
+# Hydra 1.3 behaves like 1.1 unless this is said to it. Hydra 1.4 behaves so anyway, and warns whoever says it.
+VERSION_BASE: dict[str, Any] = {} if hasattr(hydra.errors, "Hydra15MigrationWarning") else {"version_base": "1.3"}
 # Of which packages a resumed run may make classes; the variable hands it to the fresh processes of a sweep's runs.
 ALLOW_OPTION, ALLOW_VARIABLE = "allow_targets=", "ZERO_DCE_ALLOW_TARGETS"
+# OmegaConf 2.4 renames the method, and warns of the old name; before 2.4 the new name is that of another one.
+_HAS_NEW_NAME = "use_cache" in inspect.signature(OmegaConf.register_resolver).parameters
+_register: Callable[..., None] = OmegaConf.register_resolver if _HAS_NEW_NAME else OmegaConf.register_new_resolver
+# Hydra 1.4 warns of what is stored again, which 1.3 replaces without asking.
+_REPLACE: dict[str, Any] = {"replace": True} if "replace" in inspect.signature(ConfigStore.store).parameters else {}
+# What names the class or function of an object that a configuration describes.
+TARGET = "_target_"
+# This package's parts of Hydra itself, of which hydra.callbacks is one.
+OF_HYDRA = "hydra_plugins.zero_dce.*"
 
 
 def config_folder() -> Path:
@@ -36,10 +52,8 @@ def config_folder() -> Path:
 
 
 def register_resolvers() -> None:
-    """Register the resolvers that the YAML files use; must come before Hydra composes."""
+    """Register the resolvers that the YAML files use, and the default data; must come before Hydra composes."""
     resolvers: dict[str, Callable[..., Any]] = {
-        "default_data": default_data,
-        "default_loss": default_loss,
         "best_precision": best_precision,
         "at_most_cores": at_most_cores,
         "runs_folder": lambda run: str(runs_folder(Path(run))),
@@ -47,9 +61,11 @@ def register_resolvers() -> None:
         "run_name": lambda run: run_name(Path(run)),
     }
     for name, function in resolvers.items():
-        OmegaConf.register_new_resolver(name, function, replace=True)
+        _register(name, function, replace=True)
     # It has one answer for a whole command.
-    OmegaConf.register_new_resolver("new_folder", new_folder, replace=True, use_cache=True)
+    _register("new_folder", new_folder, replace=True, use_cache=True)
+    # In the list of defaults Hydra 1.4 calls no resolvers.
+    ConfigStore.instance().store("default_data", {"defaults": [{"data": default_data()}]}, **_REPLACE)
 
 
 def register_plugins() -> None:
@@ -65,14 +81,46 @@ def register_plugins() -> None:
         plugins.register(plugin)
 
 
+def find_targets(node: Any) -> Iterator[str]:
+    """Yield the names of all that a configuration or a value in it would make, without resolving anything."""
+    if isinstance(node, DictConfig | ListConfig):
+        if node._is_missing() or node._is_none() or node._is_interpolation():
+            return
+        node = OmegaConf.to_container(node, resolve=False)
+    if isinstance(node, Mapping):
+        for key, value in node.items():
+            if str(key) == TARGET:
+                yield str(value)
+            else:
+                yield from find_targets(value)
+    elif isinstance(node, list | tuple):
+        for value in node:
+            yield from find_targets(value)
+
+
+def named_targets(overrides: Sequence[str]) -> Iterator[str]:
+    """Yield the names of all that overrides would make."""
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
+        value = override.value() if not override.is_delete() else None
+        if str(override.key_or_group).endswith(TARGET):
+            yield str(value)
+        else:
+            yield from find_targets(value)
+
+
+def targets_allowed(names: Iterable[str]) -> AbstractContextManager[None]:
+    """Let Hydra make objects of these names, inside a ``with`` block.
+
+    Who gives them has written the configuration, or :mod:`zero_dce.train.stored` has checked them. Hydra 1.4 wants to
+    be told what it may import; 1.3 knows no such list.
+    """
+    allow = getattr(hydra.utils, "execution_whitelist", None)
+    return nullcontext() if allow is None else allow(list(names))
+
+
 def default_data() -> str:
     """Return which data configuration is the default: SICE where ``SICE_ROOT`` is set, else the embedded sample."""
     return "sice" if os.environ.get(SICE_VARIABLE) else "sample"
-
-
-def default_loss(model: str) -> str:
-    """Return which loss configuration a model is published with: Zero-DCE++ has its own smoothness weight."""
-    return "plusplus" if model == DCE_NET_PP else "official"
 
 
 def new_folder(path: str) -> str:

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from zero_dce.checks import OPTION_VALUES, check_option
 from zero_dce.files import sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
-from zero_dce.train.configuration import is_launched
+from zero_dce.train.configuration import find_targets, is_launched
 from zero_dce.train.ending import at_end, describe_unknown
 from zero_dce.train.loggers import check_packages, check_servers
 from zero_dce.train.rank import is_first_process, is_requeued
@@ -62,7 +62,7 @@ def check_configuration(config: DictConfig, overrides: Sequence[str], stored: bo
     _check_paths(config)
     check_packages(config)
     if stored:
-        from zero_dce.train.stored import check_targets, find_targets
+        from zero_dce.train.stored import check_targets
 
         check_targets(find_targets({key: config._get_node(key) for key in config if key != "hydra"}))
 

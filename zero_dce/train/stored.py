@@ -3,43 +3,28 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import OmegaConf
 
-from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE
+from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE, find_targets, named_targets
 
 # Classes of these packages are made, and of those that allow_targets= names. The last part of a name must be a class:
 # functions of these packages read files that run code.
 ALLOWED_TARGETS = ("zero_dce.", "hydra_plugins.zero_dce.", "lightning.", "torch.optim.")
 # What conf makes besides, each by its whole name.
 ALLOWED_BY_NAME = ("datetime.timedelta",)
-TARGET = "_target_"
 # By these settings of Hydra a configuration could bring code of its own.
 REFUSED_SETTINGS = ("hydra.searchpath", "hydra.callbacks", "hydra.job_logging", "hydra.hydra_logging", "hydra.job.env")
 
 
 def allow_own(overrides: Sequence[str]) -> None:
     """Allow what overrides name that a person has given, as to a job that is started again."""
-    named = {target for override in _parse(overrides) for target in _targets_of(override)}
+    named = set(named_targets(overrides))
     os.environ[ALLOW_VARIABLE] = ",".join(filter(None, [os.environ.get(ALLOW_VARIABLE, ""), *sorted(named)]))
-
-
-def _parse(overrides: Sequence[str]) -> list[Override]:
-    return OverridesParser.create().parse_overrides(list(overrides))
-
-
-def _targets_of(override: Override) -> Iterator[str]:
-    value = override.value() if not override.is_delete() else None
-    if str(override.key_or_group).endswith(TARGET):
-        yield str(value)
-    else:
-        yield from find_targets(value)
 
 
 def check_targets(targets: Iterable[str]) -> None:
@@ -55,30 +40,13 @@ def check_targets(targets: Iterable[str]) -> None:
             )
 
 
-def find_targets(node: Any) -> Iterator[str]:
-    """Yield the names of all that a configuration or a value in it would make, without resolving anything."""
-    if isinstance(node, DictConfig | ListConfig):
-        if node._is_missing() or node._is_none() or node._is_interpolation():
-            return
-        node = OmegaConf.to_container(node, resolve=False)
-    if isinstance(node, Mapping):
-        for key, value in node.items():
-            if str(key) == TARGET:
-                yield str(value)
-            else:
-                yield from find_targets(value)
-    elif isinstance(node, list | tuple):
-        for value in node:
-            yield from find_targets(value)
-
-
 def check_stored(overrides: Sequence[str], flags: Sequence[str] = ()) -> None:
     """Refuse overrides and flags that were read from a folder if they would run code that the folder names.
 
     Raises:
         ValueError: if they would.
     """
-    for override in _parse(overrides):
+    for override in OverridesParser.create().parse_overrides(list(overrides)):
         key = str(override.key_or_group)
         if key.startswith(REFUSED_SETTINGS):
             raise ValueError(
@@ -87,7 +55,7 @@ def check_stored(overrides: Sequence[str], flags: Sequence[str] = ()) -> None:
             )
         if "../" in str(override.input_line).replace("\\", "/") and "." not in key:
             raise ValueError(f"the stored override {override.input_line!r} leads out of the configuration's folder")
-        check_targets(_targets_of(override))
+    check_targets(named_targets(overrides))
     for flag, folder in pairwise(flags):
         if flag in ("--config-dir", "-cd"):
             for file in sorted(Path(folder).rglob("*.yaml")):

@@ -93,7 +93,7 @@ def _run_here(launcher: LocalLauncher, run: SweepRun, placement: Placement) -> J
     """Carry out a run as Hydra's own launcher does."""
     config = _compose(launcher, [*run.overrides, *placement.overrides, *run.resume_overrides()])
     with open_dict(config):
-        config.hydra.job.id = config.hydra.job.num = run.number
+        config.hydra.job.id, config.hydra.job.num = str(run.number), run.number
         config.hydra.sweep.subdir = os.path.relpath(run.folder, Path(config.hydra.sweep.dir).resolve())
     run.folder.mkdir(parents=True, exist_ok=True)
     with sole_owner(run.folder):
