@@ -82,12 +82,15 @@ def generated_files(config: MkDocsConfig) -> Iterator[File]:
 
 
 def commands_page() -> str:
-    """The help of each command, as it prints it, but Hydra's: the page on the configuration says more."""
+    """The help of each command, as it prints it, but not Hydra's."""
     lines = ["# Commands", "", "What each says with `--help`."]
     for name, (_, text) in COMMANDS.items():
         lines += ["", f"## {name}", "", f"{text[0].upper()}{text[1:]}.", ""]
+        if name == "train":
+            lines += ["Its options are those of the [configuration](configuration.md); `resume=DIR` continues a run."]
+            continue
         subcommands = [[part] for part in SUBCOMMANDS] if name == "review" else [[]]
-        lines += [f"```text\n{_help([name, *part])}\n```" for part in subcommands if name != "train"]
+        lines += [f"```text\n{_help([name, *part])}\n```" for part in subcommands]
     return "\n".join(lines)
 
 
