@@ -145,7 +145,7 @@ IMAGES: list[tuple[Callable[[Path], None], str, np.ndarray | str]] = [
     (text, "a.JPG", "not an image"),
     (truncated, "a.JPG", "runcated"),
     (zero_bytes, "a.JPG", "an empty file"),
-    (floating_point, "a.tif", "whose range is not known"),
+    (floating_point, "a.tif", "most of its floating-point numbers are not in"),
     (corrupt, "a.png", "unrecognized data stream"),
     (claim, "a.png", "its header claims 20000 x 20000 pixels, but its [0-9]+ bytes hold at most"),
     (bomb, "a.png", "more than 179 megapixels: a decompression bomb"),
