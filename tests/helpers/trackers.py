@@ -150,6 +150,11 @@ def forbid_network() -> None:
 def stop_at_validation_four() -> None:
     """In a process of its own: no network, and as Ctrl-C in the validation of step 4."""
     forbid_network()
+    stop_in_validation()
+
+
+def stop_in_validation() -> None:
+    """In a process of its own: as Ctrl-C in the validation of step 4."""
     end = ZeroDCE.on_validation_epoch_end
 
     def stop(self: ZeroDCE) -> None:

@@ -16,8 +16,8 @@ from tests.helpers.arrived import assert_arrived, online
 from tests.helpers.paths import ROOT
 from tests.helpers.processes import Command
 from tests.helpers.runs import read_result, read_wandb, run_apart, run_here, tiny
+from tests.helpers.trackers import stop_in_validation
 from tests.helpers.wandb_server import ENTITY, KEY, Server, serve
-from zero_dce.module import ZeroDCE
 
 pytestmark = pytest.mark.slow
 
@@ -29,18 +29,6 @@ WANDB = [sys.executable, "-m", "wandb"]
 def server() -> Iterator[Server]:
     with serve() as running:
         yield running
-
-
-def stop_in_validation() -> None:
-    """In a process of its own: as Ctrl-C at step 4."""
-    end = ZeroDCE.on_validation_epoch_end
-
-    def stop(self: ZeroDCE) -> None:
-        if self.global_step == 4:
-            raise KeyboardInterrupt
-        end(self)
-
-    ZeroDCE.on_validation_epoch_end = stop  # type: ignore[method-assign]
 
 
 def test_a_stopped_and_resumed_online_run_arrives_whole(server: Server, sice: Path, tmp_path: Path) -> None:
