@@ -104,7 +104,7 @@ def _ask_hub(hub: Any, address: str, where: dict[str, Any], cached: str | None) 
         _check_size(address, where["filename"], hub.get_hf_file_metadata(hub.hf_hub_url(**where)).size)
         return str(hub.hf_hub_download(**where))
     except hub.errors.RemoteEntryNotFoundError as error:
-        raise FileNotFoundError(f"{address}: {_list_weights(hub, where)}") from error
+        raise _name_weights(hub, address, where) from error
     except (hub.errors.HTTPError, OSError) as error:
         if isinstance(error, OSError) and error.errno is not None:
             # The system's own, such as a full disk.
@@ -161,12 +161,15 @@ def _first_line(error: Exception) -> str:
     return str(error).strip().partition("\n")[0].rstrip(".") or type(error).__name__
 
 
-def _list_weights(hub: Any, where: dict[str, Any]) -> str:
-    """Say which weights a repository has in place of a file that is not there."""
-    files = hub.HfApi().list_repo_files(where["repo_id"], revision=where["revision"])
+def _name_weights(hub: Any, address: str, where: dict[str, Any]) -> OSError:
+    """Return the error that says which weights a repository has in place of a file that is not there."""
+    try:
+        files = hub.HfApi().list_repo_files(where["repo_id"], revision=where["revision"])
+    except hub.errors.HTTPError as error:
+        return explain_hub_error(address, error)
     there = sorted(name for name in files if name.endswith(WEIGHT_SUFFIXES))
     has = f"it has {', '.join(there)}: hf://{where['repo_id']}/{there[0]}" if there else "it holds no weights at all"
-    return f"the repository has no file {where['filename']}; {has}"
+    return FileNotFoundError(f"{address}: the repository has no file {where['filename']}; {has}")
 
 
 def _fetch_from_wandb(address: str, default: str) -> RemoteWeights:

@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from PIL import Image
 
 from zero_dce.review.__main__ import main
-from zero_dce.review.published import hide_paths, public_config, public_origin, read_picked, write_published
+from zero_dce.review.published import hide_paths, is_draft, public_config, public_origin, read_picked, write_published
 
 CAPTION = b"step 2"
 
@@ -41,6 +41,10 @@ CAPTION = b"step 2"
         ("zero_dce.module.ZeroDCE", "zero_dce.module.ZeroDCE"),
         ("32-true", "32-true"),
         ("a / b, ~5 %", "a / b, ~5 %"),
+        ("data={root:/home/anna/SICE}", "data={root:[a path]"),
+        ("--dir=/home/anna/(secret)/client", "--dir=[a path]"),
+        ("data.root=/home/anna/a,b/secret, tv=2", "data.root=[a path], tv=2"),
+        ("trained in `/home/anna`", "trained in `[a path]`"),
     ],
 )
 def test_paths_of_a_machine_are_hidden(text: str, expected: str) -> None:
@@ -120,3 +124,20 @@ def test_what_is_no_picked_folder(sweep: Path) -> None:
     (sweep / "picked" / "origin.json").write_text(json.dumps({"step": 2}))
     with pytest.raises(ValueError, match=r"origin.json has no run"):
         read_picked(sweep / "picked")
+
+
+@pytest.mark.parametrize("more", ["notes.txt", "samples/raw.nef"])
+def test_only_an_earlier_draft_is_replaced(sweep: Path, tmp_path: Path, more: str) -> None:
+    main(["pick", str(sweep), "--run", "1", "--step", "2"])
+    draft = tmp_path / "draft"
+    draft.mkdir()
+    assert is_draft(draft), "an empty folder"
+    write_published(read_picked(sweep / "picked"), "# card\n", True, draft)
+    assert is_draft(draft)
+    (draft / more).write_text("somebody's")
+    assert not is_draft(draft)
+
+
+def test_a_folder_with_a_readme_is_no_draft(tmp_path: Path) -> None:
+    (tmp_path / "README.md").touch()
+    assert not is_draft(tmp_path)

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from zero_dce import __version__
 from zero_dce.app.checkpoints import list_weights
-from zero_dce.app.server import default_address, serve
+from zero_dce.app.server import MOST_PORT, default_address, serve
 from zero_dce.app.space import WEIGHTS_FOLDER, write_space
 from zero_dce.checks import check_number
 from zero_dce.signals import StopSignals
@@ -25,7 +25,6 @@ from zero_dce.weights import path_or_address
 
 # A medium-format camera's have 102.
 MOST_MEGAPIXELS = 150
-MOST_PORT = 65535
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

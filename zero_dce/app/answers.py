@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import os
 import shutil
 import tempfile
 import time
@@ -97,6 +98,8 @@ class Answers:
             with atomic(archive) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as target:
                 for number, (file, name) in enumerate(zip(files, unique_names(files), strict=True)):
                     progress(number)
+                    # It is in use, however long the photographs take.
+                    os.utime(archive.parent)
                     result, problem = self.write_one(file, settings)
                     wrong.append(problem)
                     if result is not None:

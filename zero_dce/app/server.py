@@ -13,7 +13,7 @@ from zero_dce.app.answers import Answers
 from zero_dce.app.darkroom import Darkroom
 
 THIS_MACHINE, EVERY_NETWORK = "127.0.0.1", "0.0.0.0"
-SPACE_PORT = 7860
+SPACE_PORT, MOST_PORT = 7860, 65535
 # Gradio, and the library of the hub that comes with it, report what they are used for unless they are told not to.
 SILENT = {"GRADIO_ANALYTICS_ENABLED": "False", "HF_HUB_DISABLE_TELEMETRY": "1"}
 
@@ -33,9 +33,15 @@ def default_address(environment: Mapping[str, str]) -> tuple[str, int | None]:
     on_space = "SPACE_ID" in environment
     host = environment.get("GRADIO_SERVER_NAME") or (EVERY_NETWORK if on_space else THIS_MACHINE)
     port = environment.get("GRADIO_SERVER_PORT") or (str(SPACE_PORT) if on_space else "")
-    if port and not port.isdecimal():
+    if port and not (port.isdecimal() and int(port) <= MOST_PORT):
         raise ValueError(f"GRADIO_SERVER_PORT is {port!r}; expected the number of a port, or nothing")
     return host, int(port) if port else None
+
+
+def require_gradio() -> None:
+    """Raise ModuleNotFoundError, which says how to install it, unless Gradio is there."""
+    if find_spec("gradio") is None:
+        raise ModuleNotFoundError("the page needs gradio: pip install 'zero-dce-lightning[app]'")
 
 
 def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixels: float) -> None:
@@ -52,8 +58,7 @@ def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixe
         OSError: if the weights cannot be read, or the port is taken.
         ValueError: if the weights are wrong.
     """
-    if find_spec("gradio") is None:
-        raise ModuleNotFoundError("the page needs gradio: pip install 'zero-dce-lightning[app]'")
+    require_gradio()
     darkroom = Darkroom(max_megapixels)
     darkroom.prepare(next(iter(weights.values())))
     with tempfile.TemporaryDirectory(prefix="zero_dce-app-") as place:

@@ -11,6 +11,7 @@ from pathlib import Path
 from safetensors.numpy import save
 
 from zero_dce import __version__
+from zero_dce.app.server import require_gradio
 from zero_dce.files import write_file
 from zero_dce.weights import FORMAT_VERSION, read_weights
 
@@ -45,9 +46,11 @@ def write_space(folder: Path, weights: Mapping[str, Path]) -> None:
         FileExistsError: if the folder holds something.
         OSError: if weights cannot be read, or nothing can be written.
         ValueError: if weights are wrong, or two have one name.
+        ModuleNotFoundError: if Gradio, whose version a Space names, is not installed.
     """
     if folder.exists() and any(folder.iterdir()):
         raise FileExistsError(f"--write-space {folder} is not empty; expected a new folder")
+    require_gradio()
     stored = _to_safetensors(weights)
     (folder / WEIGHTS_FOLDER if stored else folder).mkdir(parents=True, exist_ok=True)
     for name, content in stored.items():

@@ -31,7 +31,7 @@ THUMBNAIL_EFFORT = 2
 # The page makes a filter for each exposure that occurs. Half a step moves no value by more than one level of 255.
 EV_STEP = 0.02
 # Pillow raises these for a file that is still being written, or damaged.
-UNREADABLE = (OSError, SyntaxError, ValueError)
+UNREADABLE = (OSError, SyntaxError, ValueError, Image.DecompressionBombError)
 
 
 @dataclass

@@ -77,7 +77,12 @@ class LiveSweep:
         self._publish(plan, troubles)
         # One after the other: a training beside it needs the other cores.
         for run in self._runs.values():
-            if run.read_pictures():
+            try:
+                changed = run.read_pictures()
+            except (OSError, ValueError) as error:
+                troubles.append(explain(error))
+                changed = True
+            if changed:
                 self._publish(plan, troubles)
 
     def content(self) -> dict[str, Any]:
@@ -109,6 +114,8 @@ class LiveSweep:
     def picture(self, path: str) -> Path | None:
         """Return a picture that the page shows, by its path in the folder; ``None`` for any other file."""
         for run in list(self._runs.values()):
+            if not run.folder.is_relative_to(self.folder):
+                continue
             prefix = "" if run.folder == self.folder else run.folder.relative_to(self.folder).as_posix() + "/"
             if path.startswith(prefix):
                 found = run.picture(path.removeprefix(prefix))

@@ -19,7 +19,9 @@ from zero_dce.review.pick import CONFIG_FILE, MEASURES_FILE
 from zero_dce.weights import WEIGHTS_FILE, read_weights
 
 CARD_FILE = "README.md"
-PUBLISHED = {CARD_FILE, WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE, SAMPLES}
+ALWAYS_PUBLISHED = {CARD_FILE, WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE}
+PUBLISHED = {*ALWAYS_PUBLISHED, SAMPLES}
+SAMPLE_NAME = re.compile(r"\d+_(input|output)\.png")
 # Options that say where a run lay or was logged. They change nothing of the weights.
 PRIVATE_OPTIONS = ("logger", "run_dir", "resume")
 # Paths of the machine that trained, whose checksum and numbers stay.
@@ -27,7 +29,10 @@ PRIVATE_ORIGIN = ("sweep", "checkpoint")
 # How a path begins that leads to a place on one machine: /home, ~/x, ../x, C:\x, \\server.
 BEGINS = r"(?:file:/+|/(?=[^/\s])|~[\w.-]*[/\\]|\.\.[/\\]|[A-Za-z]:[\\/](?!/)|\\\\)"
 # Alone, or as the value of an override in a run's name.
-MACHINE_PATHS = re.compile(rf"^{BEGINS}.*|(?<=[=\s,\"'(\[]){BEGINS}[^,\"'\])]*", re.DOTALL)
+# It ends at a closing quote, before the next override, or with the text: a path may hold blanks, commas and brackets.
+MACHINE_PATHS = re.compile(
+    rf"^{BEGINS}.*|(?<=[=\s,;:\"'`(\[{{<]){BEGINS}.*?(?=[\"'`](?:[\s,)\]}}]|$)|,\s[\w./@+~-]+=|$)", re.DOTALL
+)
 HIDDEN_PATH = "[a path]"
 NEEDED = (WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE)
 
@@ -107,6 +112,16 @@ def write_published(picked: PickedFolder, card: str, with_pictures: bool, folder
                 # The pixels alone: the caption of a saved picture has the photograph's path.
                 plain = image.convert("RGB")
             save_picture(Image.frombytes("RGB", plain.size, plain.tobytes()), folder / SAMPLES / name)
+
+
+def is_draft(folder: Path) -> bool:
+    """Return whether a folder is empty, or holds what was published before and nothing else."""
+    if not folder.is_dir():
+        return False
+    found = {part.name for part in folder.iterdir()}
+    pictures = [file.name for file in (folder / SAMPLES).glob("**/*")]
+    ours = ALWAYS_PUBLISHED <= found <= PUBLISHED and all(SAMPLE_NAME.fullmatch(name) for name in pictures)
+    return not found or ours
 
 
 def public_config(config: DictConfig) -> str:

@@ -18,7 +18,7 @@ from zero_dce.files import atomic_folder
 from zero_dce.records.run import SAMPLES
 from zero_dce.remote_weights import LOG_IN, explain_hub_error, import_hub
 from zero_dce.review.card import DATA, model_card, trained_on
-from zero_dce.review.published import CARD_FILE, PUBLISHED, PickedFolder, read_picked, write_published
+from zero_dce.review.published import CARD_FILE, PickedFolder, is_draft, read_picked, write_published
 
 LICENCES = "https://huggingface.co/docs/hub/repositories-licenses"
 WHY_LICENCE = (
@@ -99,8 +99,7 @@ def ask_licence(given: str | None) -> str:
 
 
 def _write_draft(picked: PickedFolder, card: str, with_pictures: bool, folder: Path) -> None:
-    found = {part.name for part in folder.iterdir()} if folder.is_dir() else set()
-    if folder.is_file() or (found and CARD_FILE not in found) or found - PUBLISHED:
+    if folder.exists() and not is_draft(folder):
         raise FileExistsError(f"--dry-run {folder} holds something else: give a new folder, or that of an earlier one")
     with atomic_folder(folder.resolve()) as unfinished:
         write_published(picked, card, with_pictures, unfinished)

@@ -138,7 +138,11 @@ class PageHandler(BaseHTTPRequestHandler):
 
     def _find(self) -> tuple[bytes, str, str] | None:
         """Return content, type and how long it may be kept of what is asked for; ``None`` where there is no such."""
-        address = urlsplit(self.path)
+        try:
+            address = urlsplit(self.path)
+        except ValueError:
+            # Brackets that are no address of IPv6.
+            return None
         path, live = unquote(address.path).removeprefix("/"), self.server.live
         if path == "":
             return build_live_page(live.folder, live.content()).encode(), "text/html; charset=utf-8", ASKED_EACH_TIME

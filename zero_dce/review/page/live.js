@@ -28,11 +28,15 @@ async function ask() {
   isConnected = answer !== null;
   if (isConnected) lastAnswer = new Date();
   if (answer?.folder && answer.folder !== data.folder) {
+    status.textContent = "no longer following";
     return sayTrouble(`This address shows another folder now, ${answer.folder}: load the page again to see it.`);
   }
-  if (isConnected) take(answer, isBack);
-  showStatus();
-  timer = setTimeout(ask, MILLISECONDS);
+  try {
+    if (isConnected) take(answer, isBack);
+    showStatus();
+  } finally {
+    timer = setTimeout(ask, MILLISECONDS);
+  }
 }
 
 // Returns null where there is no answer.
