@@ -87,6 +87,12 @@ def test_the_lowest_psnr() -> None:
     assert found == pytest.approx(26.02, abs=0.01)
 
 
+@pytest.mark.parametrize("values", [(np.nan, 0.5), (0.5, np.nan)])
+def test_what_is_no_number_is_not_passed_over(values: tuple[float, float]) -> None:
+    pictures = [np.full((1, 3, 2, 2), value, np.float32) for value in values]
+    assert np.isnan(least_psnr(lambda image: (image, image), lambda image: (image * 0.99, image), pictures))
+
+
 @pytest.mark.parametrize(
     ("options", "message"),
     [

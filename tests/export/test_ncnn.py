@@ -67,6 +67,17 @@ def test_an_exposure_is_inside(stops: float, tmp_path: Path) -> None:
 
 
 @NEEDS_NCNN
+@pytest.mark.slow
+def test_it_says_what_its_weights_are(tmp_path: Path) -> None:
+    weights, file = make_file(tmp_path), tmp_path / "a.param"
+    export(weights, "ncnn", file, license="CC0-1.0", training_data="my nights")
+    said = read_ncnn_metadata(file)
+    assert (said["license"], said["training_data"]) == ("CC0-1.0", "my nights")
+    with pytest.raises(ValueError, match=r"ncnn has 255: shorten --license or --training-data"):
+        export(weights, "ncnn", file, overwrite=True, training_data="nights " * 40)
+
+
+@NEEDS_NCNN
 def test_a_damaged_file(tmp_path: Path) -> None:
     (tmp_path / "a.param").write_text("7767517\n0 0\nnothing\n")
     with pytest.raises(ValueError, match=r"ncnn cannot read a\.param and its \.bin"):

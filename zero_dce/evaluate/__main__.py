@@ -31,7 +31,7 @@ from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
 from zero_dce.exposure.setting import check_exposure, parse_exposure
 from zero_dce.images.denoise import MOST_NOISE_LEVELS
 from zero_dce.terminal import errors_as_messages
-from zero_dce.weights import path_or_address
+from zero_dce.weights import find_file, path_or_address
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -40,13 +40,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     options = parser.parse_args(arguments)
     with errors_as_messages():
         pictures = _find(options, parser)
-        if options.longest is not None:
-            check_number("--longest", options.longest, least=1, whole=True)
-        check_number("--scale-factor", options.scale_factor, least=1, whole=True)
-        for exposure in options.exposure:
-            check_exposure("--exposure", exposure)
-        if options.denoise is not None:
-            check_number("--denoise", options.denoise, most=MOST_NOISE_LEVELS)
+        _check(options)
         if pictures.paired_by is not None:
             first = pictures.pairs[0]
             print(f"paired by {pictures.paired_by}; the first are {first.name} and {first.reference_name}")
@@ -74,6 +68,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
         for picture in pictures.left_out:
             print(f"left out: {picture}", file=sys.stderr)
         sys.exit(1)
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Refuse what is wrong before anything is looked for that takes minutes."""
+    if options.longest is not None:
+        check_number("--longest", options.longest, least=1, whole=True)
+    check_number("--scale-factor", options.scale_factor, least=1, whole=True)
+    for exposure in options.exposure:
+        check_exposure("--exposure", exposure)
+    if options.denoise is not None:
+        check_number("--denoise", options.denoise, most=MOST_NOISE_LEVELS)
+    for weights in options.weights:
+        find_file(weights)
 
 
 def _parser() -> argparse.ArgumentParser:

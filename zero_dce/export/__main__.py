@@ -12,9 +12,10 @@ What follows the network is inside too, where it is asked for: an exposure that 
 (--exposure, in ONNX and OpenVINO), a given one (--stops), and smoothing (--denoise, not in ncnn).
 
 Zero-DCE++ estimates its map on the whole picture (factor 1). Before the file gets its name, its runtime computes three
-pictures on the CPU in float32, and the largest difference from PyTorch is printed; above 1e-5 (ncnn 1e-4, exposed or
-smoothed 1e-3) no file is written and the exit code is 1. --precision int8 measures its loss on photographs instead, and
-writes nothing below 40 dB. The file says which network it holds, the hash of the weights and this package's version.
+pictures (four with --exposure) on the CPU in float32, and the largest difference from PyTorch is printed; above 1e-5
+(ncnn 1e-4, exposed or smoothed 1e-3) no file is written and the exit code is 1. --precision int8 measures its loss on
+photographs instead, and writes nothing below 40 dB. The file says which network it holds, the hash of the weights and
+this package's version.
 
 ONNX (opset 17) in ONNX Runtime, with Pillow to read and write pictures (``pip install onnxruntime pillow``)::
 

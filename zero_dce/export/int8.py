@@ -82,7 +82,8 @@ def quantize(model: onnx.ModelProto, pictures: Sequence[FloatArray], kept: tuple
 def least_psnr(exported: ExportedNetwork, reference: ExportedNetwork, pictures: Sequence[FloatArray]) -> float:
     """Return the lowest PSNR, in dB, of enhanced pictures against those in float32."""
     errors = [np.mean((exported(picture)[0] - reference(picture)[0]) ** 2) for picture in pictures]
-    return float(-10 * np.log10(max(*errors, 1e-12)))
+    # NumPy's maximum is no number where an error is none; Python's may pass over it.
+    return float(-10 * np.log10(np.max([*errors, 1e-12])))
 
 
 class _Pictures:

@@ -28,7 +28,8 @@ BINARY = {"Add": 0, "Sub": 1, "Mul": 2, "Div": 3, "Max": 4, "Min": 5}
 REVERSED = {"Add": 0, "Sub": 7, "Mul": 2, "Div": 8}
 UNARY = {"Sqrt": 5, "Exp": 7, "Log": 8}
 # What a .param says about itself, in a name, for which ncnn has 255 characters.
-NOTED = ("network", "weights_sha256", "zero_dce_version", "stops")
+NOTED = ("network", "weights_sha256", "zero_dce_version", "stops", "license", "training_data")
+MOST_CHARACTERS = 255
 # Weights in float32 follow.
 FLOAT32 = bytes(4)
 
@@ -121,10 +122,19 @@ def write_ncnn(contents: Contents, file: Path) -> None:
     enhanced = iterate_curve(graph, image, separate_maps(graph, curve_maps))  # type: ignore[arg-type]
     if contents.finish.stops:
         enhanced = expose(enhanced, contents.finish.stops)
-    said = contents.metadata()
-    note = urlencode({key: said[key] for key in NOTED})
+    note = _note(contents.metadata())
     write_file(file.with_suffix(".bin"), bytes(graph.binary))
     write_file(file, graph.text({"enhanced": enhanced, "curve_maps": curve_maps}, note))
+
+
+def _note(said: dict[str, str]) -> str:
+    note = urlencode({key: said[key] for key in NOTED if key in said})
+    if len(note) > MOST_CHARACTERS:
+        raise ValueError(
+            f"what the .param says of itself takes {len(note)} characters, and ncnn has {MOST_CHARACTERS}: shorten "
+            "--license or --training-data"
+        )
+    return note
 
 
 def read_ncnn_metadata(file: Path) -> dict[str, str]:
