@@ -117,23 +117,28 @@ def test_a_checkpoint_is_read_where_it_is_named_and_runs_no_code(hub: HubServer,
         fetch("hf://me/night")
 
 
+def told(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """What the package itself says: an earlier run in this process may have let libraries log their requests."""
+    return [record.getMessage() for record in caplog.records if record.name.startswith("zero_dce")]
+
+
 def test_without_a_network_the_copy_is_taken_and_said(
     hub: HubServer, weights: bytes, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     hub.add("me/night", {WEIGHTS_FILE: weights})
     before = fetch("hf://me/night")
-    assert not caplog.records
+    assert not told(caplog)
     hub.status = 503
     with caplog.at_level(logging.WARNING, "zero_dce"):
         assert fetch("hf://me/night") == before
-    (record,) = [record for record in caplog.records if record.name == "zero_dce.remote_weights"]
-    assert "cannot be reached" in record.getMessage()
-    assert "The copy of an earlier time is taken" in record.getMessage()
+    (message,) = told(caplog)
+    assert "cannot be reached" in message
+    assert "The copy of an earlier time is taken" in message
     caplog.clear()
     count = len(hub.requests)
     assert fetch(before.pinned) == before
     assert len(hub.requests) == count, "what is pinned needs no network"
-    assert not caplog.records
+    assert not told(caplog)
     from huggingface_hub import constants
 
     monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)

@@ -60,8 +60,10 @@ class AppServer:
         self._output, self._errors = folder / "output.txt", folder / "errors.txt"
         with self._output.open("w") as output, self._errors.open("w") as errors:
             self._process = subprocess.Popen(
-                [sys.executable, *command], cwd=folder, env=variables, stdout=output, stderr=errors
-            )
+                [sys.executable, *command], cwd=folder, env=variables, stdout=output, stderr=errors,
+                # A shell's background job ignores it.
+                preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+            )  # fmt: skip
         self.url = self._wait()
 
     def _wait(self) -> str:
@@ -89,6 +91,7 @@ class AppServer:
             return self._process.wait(60)
         finally:
             self._process.kill()
+            self._process.wait()
 
 
 def free_port() -> int:

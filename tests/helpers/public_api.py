@@ -35,6 +35,10 @@ PUBLIC = {
     "zero_dce.train.callbacks.samples": ("SamplePictures",),
     "zero_dce.train.callbacks.validation": ("StepValidation",),
     "zero_dce.train.callbacks.washout": ("WashOutAlarm",),
+    "zero_dce.train.loggers.tracker": ("Tracker",),
+    "zero_dce.train.loggers.step_mlflow": ("StepMLFlowLogger",),
+    "zero_dce.train.loggers.step_tensorboard": ("StepTensorBoardLogger",),
+    "zero_dce.train.loggers.step_trackio": ("StepTrackioLogger",),
     "zero_dce.train.loggers.step_wandb": ("StepWandbLogger",),
     "zero_dce.metrics.picture": (
         "brightness",
@@ -50,6 +54,7 @@ PUBLIC = {
     ),
     "zero_dce.metrics.reference": ("psnr", "psnr_at_equal_mean", "ssim", "absolute_error", "summed_absolute_error"),
     "zero_dce.metrics.colour": ("colour_error", "ciede2000"),
+    "zero_dce.metrics.niqe": ("niqe",),
     "zero_dce.metrics.piqe": ("piqe",),
     "zero_dce.export.write": ("export",),
 }
@@ -66,7 +71,7 @@ def _describe(item: griffe.Object) -> str:
     if isinstance(item, griffe.Function):
         return f"{item.path}{_signature(item)}"
     assert isinstance(item, griffe.Class), f"{item.path} is neither a function nor a class"
-    constructor = item["__init__"]
+    constructor = item.all_members.get("__init__", item)
     parameters = _signature(constructor).replace("(self, ", "(").replace("(self)", "()").removesuffix(" -> None")
     return f"class {item.path}{parameters}: {', '.join(str(base) for base in item.bases) or 'object'}"
 

@@ -38,6 +38,8 @@ def start() -> Iterator[Start]:
             stderr=subprocess.PIPE,
             text=True,
             env={**os.environ, "PYTHONPATH": str(ROOT), "BROWSER": "/bin/false"},
+            # A shell's background job ignores it.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
         started.append(process)
         return process
