@@ -13,8 +13,6 @@ FULL_HEADER = 4
 # Everything lies in the file itself (construction method 0), or in the box idat of the container (1).
 IN_FILE, IN_CONTAINER = 0, 1
 XMP_TYPE = b"application/rdf+xml"
-# An item cannot be told of in more than this many pieces without being damaged.
-MOST_EXTENTS = 1 << 10
 
 
 class ContainerItem(NamedTuple):
@@ -53,12 +51,14 @@ class Container:
             ValueError: if it does not lie in the file.
         """
         source = self.inner if item.method == IN_CONTAINER else self.file
-        if any(start + length > len(source) for start, length in item.extents):
+        # A length of 0 means all that follows.
+        pieces = [(start, length or max(0, len(source) - start)) for start, length in item.extents]
+        if any(start + length > len(source) for start, length in pieces):
             raise ValueError("it is truncated: some of its content lies outside the file")
         # Nothing holds more than the file, however often a damaged one lists the same bytes.
-        if sum(length for _, length in item.extents) > len(self.file):
+        if sum(length for _, length in pieces) > len(self.file):
             raise ValueError("it is damaged: an item is longer than the file")
-        return b"".join(source[start : start + (length or len(source))] for start, length in item.extents)
+        return b"".join(source[start : start + length] for start, length in pieces)
 
     def first(self, kind: bytes, content_type: bytes = b"") -> bytes:
         """Return the content of the first item of a type; empty where there is none."""
@@ -130,7 +130,8 @@ def _read_locations(content: bytes) -> list[tuple[int, int, tuple[tuple[int, int
     if not content:
         raise ValueError("it does not say where its items lie")
     version = content[0]
-    offset, length, base, index = content[4] >> 4, content[4] & 15, content[5] >> 4, content[5] & 15
+    offset, length, base = content[4] >> 4, content[4] & 15, content[5] >> 4
+    index = content[5] & 15 if version else 0
     place = FULL_HEADER + 2
 
     def take(size: int) -> int:
@@ -145,10 +146,10 @@ def _read_locations(content: bytes) -> list[tuple[int, int, tuple[tuple[int, int
         number = take(2 if version < 2 else 4)
         method = take(2) & 15 if version else IN_FILE
         take(2)
-        start, extents = take(base), []
-        for _ in range(min(take(2), MOST_EXTENTS)):
-            if version:
-                take(index)
+        start, pieces, extents = take(base), take(2), []
+        # Pieces of which nothing is said are all the same, and a short table could list millions of them.
+        for _ in range(pieces if index + offset + length else min(pieces, 1)):
+            take(index)
             extents.append((start + take(offset), take(length)))
         found.append((number, method, tuple(extents)))
     return found
