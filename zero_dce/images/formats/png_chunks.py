@@ -45,7 +45,7 @@ class Chunks:
         header: size and kind of the pixels.
         kept: what goes into the file that is written.
         transparency: the content of the tRNS chunk.
-        left_out: kinds of other chunks.
+        left_out: kinds of other chunks, each once, in their order.
         frames: of an animation, else 1.
         pixels: the same PNG without anything that decoding does not need: readers fail on much of it.
     """
@@ -53,7 +53,7 @@ class Chunks:
     header: Header
     kept: list[Chunk] = field(default_factory=list)
     transparency: bytes | None = None
-    left_out: list[str] = field(default_factory=list)
+    left_out: dict[str, None] = field(default_factory=dict)
     frames: int = 1
     pixels: io.BytesIO = field(default_factory=io.BytesIO)
 
@@ -68,8 +68,8 @@ class Chunks:
             self.kept.append(chunk)
         elif kind == b"acTL":
             self.frames = max(1, int.from_bytes(content[:4]))
-        elif kind not in ANIMATED and kind.decode("latin-1") not in self.left_out:
-            self.left_out.append(kind.decode("latin-1"))
+        elif kind not in ANIMATED:
+            self.left_out[kind.decode("latin-1")] = None
 
 
 def read_chunks(stream: BinaryIO, check_size: CheckSize) -> Chunks:

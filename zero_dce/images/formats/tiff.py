@@ -15,7 +15,16 @@ import numpy as np
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import icc_space, srgb_profile
 from zero_dce.images.formats.depth import cut_depth
-from zero_dce.images.formats.ifd import LONG, ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
+from zero_dce.images.formats.ifd import (
+    LONG,
+    ORIENTATION,
+    SHORT,
+    ByteLayout,
+    Directory,
+    read_directory,
+    read_header,
+    size_of,
+)
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.tiff_colour import to_grey_or_rgb
 from zero_dce.images.formats.tiff_layout import FLOATING, Photometric, TiffLayout, read_layout
@@ -187,13 +196,17 @@ def _notices(page: Directory) -> list[str]:
 
 
 def _count_pages(page: Directory) -> int:
+    """Return how many pages follow each other; damaged ones that overlap are counted up to the file's length."""
     seen: set[int] = set()
-    while page.next and page.next not in seen:
-        seen.add(page.next)
+    left = size_of(page.stream)
+    while page.next and page.next not in seen and left > 0:
+        start = page.next
+        seen.add(start)
         try:
-            page = read_directory(page.stream, page.layout, page.next)
+            page = read_directory(page.stream, page.layout, start)
         except ValueError:
             break
+        left -= page.next_place - start
     return 1 + len(seen)
 
 
