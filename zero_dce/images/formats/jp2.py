@@ -24,6 +24,8 @@ EXIF_UUID, XMP_UUID = b"JpgTiffExif->JP2", bytes.fromhex("be7acfcb97a942e89c7199
 KEPT_BOXES = (b"uuid", b"uinf", b"xml ")
 # Numbers of colour spaces (table I.10); others are not converted.
 SRGB_NUMBER, GREY_NUMBER = 16, 17
+# Where an ICC profile says which kind of colours it is for, and that it is a profile (ICC.1:2022, section 7.2).
+PROFILE_SPACE, PROFILE_SIGNATURE = slice(16, 20), slice(36, 40)
 MOST_CHANNELS = 4
 # The meaning of a channel (table I.16): alpha, and one that colours are multiplied by.
 OPACITY, MULTIPLIED = 1, 2
@@ -187,7 +189,11 @@ def _profile(colour: bytes) -> bytes:
     if not colour:
         return b""
     if colour[0] in (2, 3):
-        return colour[3:]
+        profile = colour[3:]
+        kind = profile[PROFILE_SPACE]
+        if profile[PROFILE_SIGNATURE] == b"acsp" and kind not in (b"RGB ", b"GRAY"):
+            raise ValueError(f"its colour profile is of {kind.decode('latin-1').strip()}: convert it to RGB first")
+        return profile
     number = int.from_bytes(colour[3:7])
     if number not in (SRGB_NUMBER, GREY_NUMBER):
         raise ValueError(f"its colours are of kind {number}; those read are sRGB, grey, and those of an ICC profile")
