@@ -80,3 +80,12 @@ def test_a_profile_without_a_way_back_becomes_srgb(tmp_path: Path) -> None:
     kept.write(read_photograph(tmp_path / "a.avif").canvas, stream, 90)
     with Image.open(stream) as new:
         assert new.info["icc_profile"] == srgb_profile()
+
+
+def test_an_avif_may_begin_as_any_heif_does(tmp_path: Path) -> None:
+    content = bytes(imagecodecs.avif_encode(pixels((48, 64, 3)), level=90, speed=8))
+    (length, kind) = content[:4], content[4:16]
+    assert kind[:8] == b"ftypavif"
+    assert b"avif" in content[16 : int.from_bytes(length)], "among those it is compatible with"
+    (tmp_path / "a.avif").write_bytes(length + b"ftypmif1" + content[12:])
+    assert round_trip(tmp_path / "a.avif")[0].format == "AVIF"

@@ -171,6 +171,6 @@ def _notices(container: Container, xmp: bytes) -> list[str]:
     auxiliary = [box.content for box in container.all_properties if box.kind == b"auxC"]
     if any(b"depth" in content for content in auxiliary):
         notices.append("depth map: left out")
-    if container.file[8:12] == b"avis":
+    if container.file[8:12] in (b"avis", b"msf1"):
         notices.append("a sequence of pictures: the first is taken")
     return notices

@@ -54,9 +54,13 @@ BEGINNINGS = (
 )
 BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "HEIC"),
     b"crx ": "RAW",
 }
+# Brands of HEIF whatever its code, so that those it is compatible with say whether it is AVIF.
+ANY_CODE = (b"mif1", b"msf1")
+# So many bytes hold what begins a file, and of boxes a first one of 60 brands.
+IDENTIFYING_BYTES = 256
 # What a raw file becomes, by the value of --raw-format.
 RAW_RESULTS = {"tiff": "TIFF", "jpeg": "JPEG"}
 
@@ -163,7 +167,7 @@ def identify(stream: BinaryIO, suffix: str) -> str:
     Raises:
         ValueError: if it is of no format that is read, or only one of both says that it is a raw file.
     """
-    start = stream.read(16)
+    start = stream.read(IDENTIFYING_BYTES)
     stream.seek(0)
     format_ = _format_of(start)
     if not start:
@@ -180,12 +184,21 @@ def identify(stream: BinaryIO, suffix: str) -> str:
 
 
 def _format_of(start: bytes) -> str:
-    """Return the format of a file by its first 16 bytes; empty for none that is known."""
+    """Return the format of a file by its first bytes; empty for none that is known."""
     for beginning, format_ in BEGINNINGS:
         if start.startswith(beginning):
             return format_
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WEBP"
     if start[4:8] == b"ftyp":
-        return BRANDS.get(start[8:12], "")
+        return _format_of_brands(start)
     return ""
+
+
+def _format_of_brands(start: bytes) -> str:
+    """Return the format by the first box: its length, kind, brand, a version, and the brands it is compatible with."""
+    brand, end = start[8:12], int.from_bytes(start[:4])
+    if brand not in ANY_CODE:
+        return BRANDS.get(brand, "")
+    compatible = (start[at : at + 4] for at in range(16, min(end, len(start)), 4))
+    return "AVIF" if any(BRANDS.get(other) == "AVIF" for other in compatible) else "HEIC"
