@@ -78,3 +78,26 @@ def test_a_short_table_lists_few_pieces(version: int) -> None:
     items = b"".join(number.to_bytes(2) + item[2:] for number in range(1, 101))
     container = read_container(container_of(table + items))
     assert sum(len(item.extents) for item in container.items.values()) == 100
+
+
+@pytest.mark.parametrize("version", [0, 1])
+def test_a_grid_has_the_properties_of_its_tiles(version: int) -> None:
+    """Item 1 is a grid of the items 3 and 4; the properties of item 2, its alpha, come first."""
+    size = 4 if version else 2
+    tiles = b"".join(number.to_bytes(size) for number in (3, 4))
+    alpha = make_box(b"auxl", (2).to_bytes(size) + b"\0\1" + (1).to_bytes(size))
+    references = bytes((version, 0, 0, 0)) + alpha + make_box(b"dimg", (1).to_bytes(size) + b"\0\2" + tiles)
+    known = make_box(b"ipco", make_box(b"av1C", b"alpha"), make_box(b"av1C", b"tile"), make_box(b"ispe", b"grid"))
+    uses = bytes(4) + (4).to_bytes(4) + b"\0\1\1\3" + b"\0\2\1\1" + b"\0\3\1\2" + b"\0\4\1\2"
+    entry = make_box(b"infe", b"\2\0\0\0", b"\0\1\0\0grid")
+    tables = (
+        make_box(b"pitm", bytes(4) + b"\0\1"),
+        make_box(b"iinf", bytes(4), b"\0\1", entry),
+        make_box(b"iloc", bytes(8)),
+        make_box(b"iprp", known, make_box(b"ipma", uses)),
+    )
+    grid = read_container(make_box(b"meta", bytes(4), *tables, make_box(b"iref", references)))
+    assert grid.properties == [(b"ispe", b"grid")]
+    assert grid.tile_properties == [(b"av1C", b"tile")]
+    plain = read_container(make_box(b"meta", bytes(4), *tables))
+    assert plain.tile_properties == plain.properties

@@ -9,7 +9,7 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import ColourSpace, icc_space, srgb_profile
-from zero_dce.images.formats.bmff import make_box
+from zero_dce.images.formats.bmff import first_box, make_box
 from zero_dce.images.formats.bmff_items import XMP_TYPE, Container, read_container
 from zero_dce.images.formats.bmff_write import add_items
 from zero_dce.images.formats.cicp import UNSPECIFIED, nclx_space
@@ -126,7 +126,7 @@ def _exif(container: Container) -> bytes:
 
 def _coding(container: Container) -> tuple[int, int]:
     """Return the bits a channel and the sampling of colours (AV1 in ISOBMFF, section 2.3.3: av1C)."""
-    codec = container.find(b"av1C", anywhere=True)
+    codec = first_box(container.tile_properties, b"av1C")
     if codec is None or len(codec) < 3:
         raise ValueError("it is damaged: nothing says how its pixels are encoded")
     flags = codec[2]

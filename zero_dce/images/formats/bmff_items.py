@@ -33,6 +33,7 @@ class Container:
         primary: the number of the main picture.
         items: all items by their numbers.
         properties: of the main picture, in their order.
+        tile_properties: of the first tile where the main picture is a grid of tiles; else the same.
         all_properties: of all pictures.
         inner: the content of the box ``idat``.
     """
@@ -41,6 +42,7 @@ class Container:
     primary: int
     items: dict[int, ContainerItem]
     properties: list[FileBox]
+    tile_properties: list[FileBox]
     all_properties: list[FileBox]
     inner: bytes
 
@@ -67,10 +69,9 @@ class Container:
                 return self.content(item)
         return b""
 
-    def find(self, kind: bytes, anywhere: bool = False) -> bytes | None:
-        """Return a property of the main picture, or of ``anywhere`` where it has none; ``None`` where there is none."""
-        found = first_box(self.properties, kind)
-        return first_box(self.all_properties, kind) if found is None and anywhere else found
+    def find(self, kind: bytes) -> bytes | None:
+        """Return a property of the main picture; ``None`` where there is none."""
+        return first_box(self.properties, kind)
 
 
 def read_container(file: bytes) -> Container:
@@ -91,10 +92,13 @@ def read_container(file: bytes) -> Container:
         number = int.from_bytes(primary[FULL_HEADER : FULL_HEADER + (2 if primary[0] == 0 else 4)])
         items = _read_items(first_box(boxes, b"iinf") or b"", first_box(boxes, b"iloc") or b"")
         known = read_boxes(first_box(properties, b"ipco") or b"")
-        own = [known[at - 1] for at in _associations(properties, number) if 0 < at <= len(known)]
+        own, tiles = (
+            [known[at - 1] for at in _associations(properties, picture) if 0 < at <= len(known)]
+            for picture in (number, _first_tile(first_box(boxes, b"iref") or b"", number))
+        )
     except (struct.error, IndexError) as error:
         raise ValueError("it is truncated or damaged inside its tables") from error
-    return Container(file, number, items, own, known, first_box(boxes, b"idat") or b"")
+    return Container(file, number, items, own, tiles, known, first_box(boxes, b"idat") or b"")
 
 
 def _read_items(info: bytes, locations: bytes) -> dict[int, ContainerItem]:
@@ -155,8 +159,18 @@ def _read_locations(content: bytes) -> list[tuple[int, int, tuple[tuple[int, int
     return found
 
 
-def _associations(properties: list[FileBox], primary: int) -> list[int]:
-    """Return the numbers, from 1, of the properties of the main picture (box ``ipma``)."""
+def _first_tile(references: bytes, number: int) -> int:
+    """Return the number of the first picture that a grid consists of (box ``iref``), and for others their own."""
+    size = 2 if references[:1] == b"\0" else 4
+    for box in read_boxes(references[FULL_HEADER:]):
+        if box.kind == b"dimg" and int.from_bytes(box.content[:size]) == number:
+            # How many there are takes two bytes.
+            return int.from_bytes(box.content[size + 2 : 2 * size + 2])
+    return number
+
+
+def _associations(properties: list[FileBox], picture: int) -> list[int]:
+    """Return the numbers, from 1, of the properties of a picture (box ``ipma``)."""
     content = first_box(properties, b"ipma") or bytes(FULL_HEADER + 4)
     wide_item, wide_property = content[0] > 0, content[3] & 1
     place = FULL_HEADER + 4
@@ -165,7 +179,7 @@ def _associations(properties: list[FileBox], primary: int) -> list[int]:
         place += 5 if wide_item else 3
         size = 2 if wide_property else 1
         own = [int.from_bytes(content[at : at + size]) for at in range(place, place + count * size, size)]
-        if number == primary:
+        if number == picture:
             return [value & (0x7FFF if wide_property else 0x7F) for value in own]
         place += count * size
     return []
