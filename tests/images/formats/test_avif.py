@@ -89,3 +89,12 @@ def test_an_avif_may_begin_as_any_heif_does(tmp_path: Path) -> None:
     assert b"avif" in content[16 : int.from_bytes(length)], "among those it is compatible with"
     (tmp_path / "a.avif").write_bytes(length + b"ftypmif1" + content[12:])
     assert round_trip(tmp_path / "a.avif")[0].format == "AVIF"
+
+
+def test_colours_of_which_nothing_is_said_are_told(tmp_path: Path) -> None:
+    content = bytes(imagecodecs.avif_encode(pixels((48, 64, 3)), level=90, speed=8))
+    assert content.count(b"colrnclx") == 1
+    (tmp_path / "a.avif").write_bytes(content.replace(b"colrnclx", b"freenclx"))
+    picture, written = round_trip(tmp_path / "a.avif")
+    assert picture.notices == ["what its colours mean is not said outside its code (no box colr): taken as sRGB"]
+    assert read_photograph(written).notices == []

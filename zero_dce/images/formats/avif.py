@@ -139,16 +139,20 @@ def _coding(container: Container) -> tuple[int, int]:
 def _colours(container: Container, grey: bool) -> tuple[ColourSpace | None, tuple[int, int, int], bytes, list[str]]:
     """Return what the numbers mean, the numbers of nclx and the ICC profile to be written, and notices."""
     profile, nclx = b"", (UNSPECIFIED, UNSPECIFIED, BT601)
-    for box in container.properties:
-        if box.kind == b"colr" and box.content[:4] in (b"prof", b"rICC"):
+    # What is said of the whole of a grid comes last, and holds.
+    colours = [box for box in (*container.tile_properties, *container.properties) if box.kind == b"colr"]
+    for box in colours:
+        if box.content[:4] in (b"prof", b"rICC"):
             profile = box.content[4:]
-        elif box.kind == b"colr" and box.content[:4] == b"nclx" and len(box.content) >= 10:
+        elif box.content[:4] == b"nclx" and len(box.content) >= 10:
             primaries, curve, matrix = (int.from_bytes(box.content[at : at + 2]) for at in (4, 6, 8))
             nclx = (primaries, curve, matrix if matrix in MATRICES else BT601)
     if profile:
         icc, notice = icc_space(profile, grey)
         return icc, nclx, profile, [notice] if notice else []
     coded, notices = nclx_space(*nclx[:2])
+    if not colours:
+        notices = ["what its colours mean is not said outside its code (no box colr): taken as sRGB"]
     return coded, nclx if coded else SRGB_NCLX[:2] + nclx[2:], b"", notices
 
 
