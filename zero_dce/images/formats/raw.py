@@ -84,7 +84,8 @@ def read_raw(stream: BinaryIO, check_size: CheckSize) -> Content:
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         raise ValueError(f"LibRaw cannot develop it: {text}") from error
     pixels = _encode(linear)
-    return Content(ArrayCanvas(pixels), RawKept(*read_raw_tags(stream)), notices)
+    layout, tags, further = read_raw_tags(stream)
+    return Content(ArrayCanvas(pixels), RawKept(layout, tags), notices + further)
 
 
 def _notices(raw: Any) -> list[str]:
