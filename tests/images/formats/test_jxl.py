@@ -18,8 +18,9 @@ from zero_dce.images.formats.bmff import first_box, make_box, read_boxes
 from zero_dce.images.formats.exif import orientation_of
 from zero_dce.images.formats.jxl import distance_of
 from zero_dce.images.formats.jxl_header import read_jxl_header
-from zero_dce.images.formats.jxl_write import SIGNATURE_BOX, SRGB_COLOURS, TYPE_BOX, encode_jxl, join_codestream
+from zero_dce.images.formats.jxl_write import SRGB_COLOURS, TYPE_BOX, encode_jxl, join_codestream
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE
+from zero_dce.images.identify import JXL_START
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
@@ -63,7 +64,7 @@ def test_metadata_stay(compressed: bool, tmp_path: Path) -> None:
         else make_box(kind, content)
         for kind, content in parts.items()
     )
-    (tmp_path / "a.jxl").write_bytes(SIGNATURE_BOX + TYPE_BOX + boxes + make_box(b"jxlc", codestream))
+    (tmp_path / "a.jxl").write_bytes(JXL_START + TYPE_BOX + boxes + make_box(b"jxlc", codestream))
     picture, written = round_trip(tmp_path / "a.jxl")
     signed = "signed or extended content (jumb): left out, since it is about the old pixels"
     assert picture.notices == [GAIN_MAP_NOTICE, signed]

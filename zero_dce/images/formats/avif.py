@@ -14,7 +14,7 @@ from zero_dce.images.formats.bmff_items import XMP_TYPE, Container, read_contain
 from zero_dce.images.formats.bmff_write import add_items
 from zero_dce.images.formats.cicp import UNSPECIFIED, nclx_space
 from zero_dce.images.formats.depth import cut_depth, fill_depth
-from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, set_upright
+from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements
 
@@ -98,7 +98,7 @@ def read_avif(stream: BinaryIO, check_size: CheckSize) -> Content:
     size = container.find(b"ispe") or b""
     width, height = int.from_bytes(size[4:8]), int.from_bytes(size[8:12])
     check_size(width, height)
-    exif, xmp = _exif(container), container.first(b"mime", XMP_TYPE)
+    exif, xmp = exif_in_box(container.first(b"Exif")), container.first(b"mime", XMP_TYPE)
     bits, sampling = _coding(container)
     space, nclx, profile, notices = _colours(container, grey=sampling == 4)
     kept = AvifKept(
@@ -116,12 +116,6 @@ def _decode(file: bytes, width: int, height: int, bits: int) -> PixelArray:
     if pixels.shape[:2] != (height, width):
         raise ValueError(f"it is damaged: pixels of shape {pixels.shape} instead of {height} x {width}")
     return fill_depth(pixels, bits)
-
-
-def _exif(container: Container) -> bytes:
-    """Return the block: its first four bytes say how many, such as a prefix, precede its header."""
-    item = container.first(b"Exif")
-    return item[4 + int.from_bytes(item[:4]) :].removeprefix(EXIF_PREFIX)
 
 
 def _coding(container: Container) -> tuple[int, int]:

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from zero_dce.images.canvas import ArrayCanvas, PixelArray
+from zero_dce.images.canvas import ROWS_AT_ONCE, ArrayCanvas, PixelArray
 from zero_dce.images.colour import ColourSpace
 from zero_dce.images.view import SrgbView, widen
-
-# So many rows are converted at once.
-CONVERTED_ROWS = 256
 
 
 def in_srgb(pixels: PixelArray, space: ColourSpace | None, alpha: PixelArray | None = None) -> PixelArray:
@@ -20,7 +17,7 @@ def in_srgb(pixels: PixelArray, space: ColourSpace | None, alpha: PixelArray | N
     """
     view = SrgbView(ArrayCanvas(pixels), space=space, alpha=alpha, between=True)
     converted = ArrayCanvas(widen(pixels)).blank()
-    for top in range(0, view.height, CONVERTED_ROWS):
-        box = (0, top, view.width, min(top + CONVERTED_ROWS, view.height))
+    for top in range(0, view.height, ROWS_AT_ONCE):
+        box = (0, top, view.width, min(top + ROWS_AT_ONCE, view.height))
         converted.write(box, view.read(box))
     return converted.pixels

@@ -13,17 +13,16 @@ from zero_dce.images.capacity import check_capacity
 from zero_dce.images.formats.avif import read_avif
 from zero_dce.images.formats.bmp import read_bmp
 from zero_dce.images.formats.heif import read_heif, writes_heic
-from zero_dce.images.formats.jp2 import J2K_START, JP2_START, read_jp2
+from zero_dce.images.formats.jp2 import read_jp2
 from zero_dce.images.formats.jpeg import read_jpeg
 from zero_dce.images.formats.jxl import read_jxl
-from zero_dce.images.formats.jxl_header import CODESTREAM
-from zero_dce.images.formats.jxl_write import SIGNATURE_BOX
 from zero_dce.images.formats.photograph import CheckSize, Content, Photograph
 from zero_dce.images.formats.png import read_png
 from zero_dce.images.formats.raw import RawKept, read_raw
 from zero_dce.images.formats.raw_tags import RAF_START
 from zero_dce.images.formats.tiff import read_tiff
 from zero_dce.images.formats.webp import read_webp
+from zero_dce.images.identify import JP2_CODE_START, JP2_START, JXL_CODE_START, JXL_START, PNG_START, TIFF_STARTS
 from zero_dce.images.suffixes import PICTURE_FORMATS, has_reader
 
 MAX_MEGAPIXELS = 500
@@ -42,12 +41,12 @@ READERS: dict[str, Callable[[BinaryIO, CheckSize], Content]] = {
 # How files begin; of boxes (HEIF, AVIF, CR3), the brand of the first one.
 BEGINNINGS = (
     (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    *((start, "TIFF") for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    (PNG_START, "PNG"),
+    *((start, "TIFF") for start in TIFF_STARTS),
     (b"BM", "BMP"),
-    (CODESTREAM, "JPEG XL"),
-    (SIGNATURE_BOX, "JPEG XL"),
-    (J2K_START, "JPEG 2000"),
+    (JXL_CODE_START, "JPEG XL"),
+    (JXL_START, "JPEG XL"),
+    (JP2_CODE_START, "JPEG 2000"),
     (JP2_START, "JPEG 2000"),
     # Fujifilm, Panasonic and Leica, Olympus.
     *((start, "RAW") for start in (RAF_START, b"IIU\0", b"IIRO", b"IIRS", b"MMOR")),

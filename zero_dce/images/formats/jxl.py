@@ -16,11 +16,10 @@ from zero_dce.images.formats.bmff import FileBox, first_box, make_box, read_boxe
 from zero_dce.images.formats.cicp import hdr_notice
 from zero_dce.images.formats.convert import in_srgb
 from zero_dce.images.formats.depth import clip_floats, fill_depth
-from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, set_upright
-from zero_dce.images.formats.jxl_header import ALPHA, BLACK_INK, CODESTREAM, JxlHeader, read_jxl_header
+from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, set_upright
+from zero_dce.images.formats.jxl_header import ALPHA, BLACK_INK, JxlHeader, read_jxl_header
 from zero_dce.images.formats.jxl_write import (
     GREY_COLOURS,
-    SIGNATURE_BOX,
     SRGB_COLOURS,
     TYPE_BOX,
     BitField,
@@ -30,6 +29,7 @@ from zero_dce.images.formats.jxl_write import (
 )
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements, set_xmp_upright
+from zero_dce.images.identify import JXL_CODE_START, JXL_START
 
 # The bits of the exponent in floating-point numbers that the codec writes (IEEE 754), by the bits of all.
 FLOATING_EXPONENTS = {16: 5, 32: 8}
@@ -77,7 +77,7 @@ class JxlKept:
         pixels = cast("ArrayCanvas", canvas).pixels
         distance = 0 if self.lossless else distance_of(quality)
         codestream = encode_jxl(pixels, self.bits, self.floating, self.space, self.colours, distance)
-        stream.write(SIGNATURE_BOX + TYPE_BOX)
+        stream.write(JXL_START + TYPE_BOX)
         if self.exif:
             # Four bytes say how many precede the block's header.
             stream.write(make_box(b"Exif", bytes(4), self.exif))
@@ -101,7 +101,7 @@ def read_jxl(stream: BinaryIO, check_size: CheckSize) -> Content:
             decoder raises what it likes.
     """
     file = stream.read()
-    boxes = [] if file.startswith(CODESTREAM) else read_boxes(file)
+    boxes = [] if file.startswith(JXL_CODE_START) else read_boxes(file)
     codestream = join_codestream(file)
     header = read_jxl_header(codestream)
     check_size(header.width, header.height)
@@ -109,10 +109,10 @@ def read_jxl(stream: BinaryIO, check_size: CheckSize) -> Content:
         raise ValueError("it is of CMYK, which is not read in JPEG XL: convert it to RGB first")
     bits, about_bits = _written_bits(header)
     pixels, notices = _decode(file, header)
-    exif, xmp = _metadata(boxes, b"Exif"), _metadata(boxes, b"xml ")
+    exif, xmp = exif_in_box(_metadata(boxes, b"Exif")), _metadata(boxes, b"xml ")
     space, colours, pixels, further = _colours(pixels, header, codestream)
     kept = JxlKept(
-        set_upright(drop_thumbnail(exif[4 + int.from_bytes(exif[:4]) :].removeprefix(EXIF_PREFIX))),
+        set_upright(drop_thumbnail(exif)),
         set_xmp_upright(drop_announcements(xmp)),
         bits,
         header.floating,

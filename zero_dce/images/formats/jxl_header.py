@@ -17,8 +17,8 @@ from zero_dce.images.coded_space import (
     power_curve,
 )
 from zero_dce.images.formats.cicp import CICP_CURVES, CICP_PRIMARIES
+from zero_dce.images.identify import JXL_CODE_START
 
-CODESTREAM = b"\xff\x0a"
 # The width in heights, by the number of a ratio (table D.1).
 RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 # How each of four codes of two bits goes on: so many bits, and what is added to them.
@@ -107,7 +107,7 @@ def read_jxl_header(codestream: bytes) -> JxlHeader:
     Raises:
         ValueError: if it is truncated or no codestream.
     """
-    if not codestream.startswith(CODESTREAM):
+    if not codestream.startswith(JXL_CODE_START):
         raise ValueError("it holds no JPEG XL codestream")
     bits = _Bits(codestream[2:1024])
     width, height = _size(bits)
