@@ -9,6 +9,7 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import ColourSpace, icc_space, srgb_profile
+from zero_dce.images.formats.av1 import av1_colours
 from zero_dce.images.formats.bmff import first_box, make_box
 from zero_dce.images.formats.bmff_items import XMP_TYPE, Container, read_container
 from zero_dce.images.formats.bmff_write import add_items
@@ -144,9 +145,12 @@ def _colours(container: Container, grey: bool) -> tuple[ColourSpace | None, tupl
     if profile:
         icc, notice = icc_space(profile, grey)
         return icc, nclx, profile, [notice] if notice else []
-    coded, notices = nclx_space(*nclx[:2])
     if not colours:
-        notices = ["what its colours mean is not said outside its code (no box colr): taken as sRGB"]
+        in_code = av1_colours(container.content(container.items[container.tile]))
+        if in_code is None:
+            return None, SRGB_NCLX, b"", ["what its colours mean cannot be read: taken as sRGB"]
+        nclx = (*in_code[:2], in_code[2] if in_code[2] in MATRICES else BT601)
+    coded, notices = nclx_space(*nclx[:2])
     return coded, nclx if coded else SRGB_NCLX[:2] + nclx[2:], b"", notices
 
 

@@ -33,7 +33,8 @@ class Container:
         primary: the number of the main picture.
         items: all items by their numbers.
         properties: of the main picture, in their order.
-        tile_properties: of the first tile where the main picture is a grid of tiles; else the same.
+        tile: the number of the first tile where the main picture is a grid of tiles; else its own.
+        tile_properties: of the same.
         all_properties: of all pictures.
         inner: the content of the box ``idat``.
     """
@@ -42,6 +43,7 @@ class Container:
     primary: int
     items: dict[int, ContainerItem]
     properties: list[FileBox]
+    tile: int
     tile_properties: list[FileBox]
     all_properties: list[FileBox]
     inner: bytes
@@ -92,13 +94,14 @@ def read_container(file: bytes) -> Container:
         number = int.from_bytes(primary[FULL_HEADER : FULL_HEADER + (2 if primary[0] == 0 else 4)])
         items = _read_items(first_box(boxes, b"iinf") or b"", first_box(boxes, b"iloc") or b"")
         known = read_boxes(first_box(properties, b"ipco") or b"")
+        tile = _first_tile(first_box(boxes, b"iref") or b"", number)
         own, tiles = (
             [known[at - 1] for at in _associations(properties, picture) if 0 < at <= len(known)]
-            for picture in (number, _first_tile(first_box(boxes, b"iref") or b"", number))
+            for picture in (number, tile)
         )
     except (struct.error, IndexError) as error:
         raise ValueError("it is truncated or damaged inside its tables") from error
-    return Container(file, number, items, own, tiles, known, first_box(boxes, b"idat") or b"")
+    return Container(file, number, items, own, tile, tiles, known, first_box(boxes, b"idat") or b"")
 
 
 def _read_items(info: bytes, locations: bytes) -> dict[int, ContainerItem]:
