@@ -13,6 +13,8 @@ Box = tuple[int, int, int, int]
 # Pixels as stored: uint8, uint16 or float32.
 PixelArray = npt.NDArray[Any]
 
+# So many rows are converted at once where a wide copy of a whole picture would be too large.
+ROWS_AT_ONCE = 256
 # Rec. 601 luma in 65536ths, as in Pillow's convert("L"): a grey pixel keeps its value.
 LUMA = (19595, 38470, 7471)
 

@@ -10,6 +10,8 @@ import io
 from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
+from zero_dce.images.identify import PNG_START
+
 # In 2 bits deflate repeats at most 258 bytes (zlib, "Technical Details": maximum compression factor).
 DEFLATE_FACTOR = 1032
 # Huffman codes have at least one bit (ITU-T T.81, annex C), and each block of 8 x 8 values has a code for its mean.
@@ -75,7 +77,7 @@ def has_arithmetic_code(jpeg: BinaryIO) -> bool:
 
 def _read_claim(stream: BinaryIO) -> PictureClaim | None:
     start = stream.read(34)
-    if start.startswith(b"\x89PNG\r\n\x1a\n"):
+    if start.startswith(PNG_START):
         return _claim_of_png(start)
     if start.startswith(b"BM"):
         return _claim_of_bmp(start)

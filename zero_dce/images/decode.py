@@ -33,8 +33,6 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
-# So many rows are converted at once.
-ROWS_AT_ONCE = 256
 # Pillow calls a camera's JPEG with a preview inside MPO.
 SAME_FORMAT = {"MPO": "JPEG"}
 
@@ -149,6 +147,7 @@ def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
 def _decode_fully(path: Path, resize: Resize) -> Decoded:
     """Decode a picture as enhancing does, convert it to sRGB with all its bits, and then cut it to 8 and resize it."""
     # Training on JPEG needs none of it.
+    from zero_dce.images.canvas import ROWS_AT_ONCE
     from zero_dce.images.formats import read_photograph
     from zero_dce.images.view import narrow
 

@@ -11,8 +11,10 @@ from zero_dce.images.suffixes import PICTURE_FORMATS
 # How files begin, and where the header of a PNG gives its bits per channel.
 PNG_START, PNG_DEPTH = b"\x89PNG\r\n\x1a\n", 24
 TIFF_STARTS = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-# Codestreams of JPEG XL and of JPEG 2000, and the box that their files begin with.
-READ_IN_FULL = (b"\xff\x0a", b"\xff\x4f\xff\x51", b"\0\0\0\x0cJXL ", b"\0\0\0\x0cjP  ")
+# A codestream, and the box that files of them begin with; of JPEG 2000 also the marker of its sizes, which follows.
+JXL_CODE_START, JXL_START = b"\xff\x0a", b"\0\0\0\x0cJXL \r\n\x87\n"
+JP2_CODE_START, JP2_START = b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  \r\n\x87\n"
+READ_IN_FULL = (JXL_CODE_START, JXL_START, JP2_CODE_START, JP2_START)
 RAW_SUFFIXES = PICTURE_FORMATS["RAW"].suffixes
 # Where the header of a BMP says that it embeds a colour profile, see the reader.
 BMP_PROFILE, BYTES_TO_IDENTIFY = slice(70, 74), 74

@@ -48,11 +48,11 @@ class SrgbView:
         place = self._place(box)
         pixels = self.stored.read(place)
         if self._alpha is not None:
-            pixels = _divide(_widen(pixels), _widen(self._cut(place)))
+            pixels = _divide(widen(pixels), widen(self._cut(place)))
         if self._space is not None:
-            pixels = self._space.to_srgb(_widen(pixels) if pixels.dtype.kind == "f" else pixels)
+            pixels = self._space.to_srgb(widen(pixels) if pixels.dtype.kind == "f" else pixels)
         if self._between:
-            pixels = _widen(pixels)
+            pixels = widen(pixels)
         return np.ascontiguousarray(turn(pixels, self._orientation))
 
     def write(self, box: Box, tile: PixelArray) -> None:
@@ -63,7 +63,7 @@ class SrgbView:
         if self._space is not None:
             pixels = self._space.from_srgb(pixels)
         if self._alpha is not None:
-            pixels = _multiply(pixels, _widen(self._cut(place)))
+            pixels = _multiply(pixels, widen(self._cut(place)))
         if self._between and self.stored.dtype == np.uint8:
             pixels = narrow(pixels)
         elif self._between and self.stored.dtype == np.float32:
@@ -112,20 +112,20 @@ def narrow(pixels: PixelArray) -> PixelArray:
     return ((pixels.astype(np.uint32) + 128) // 257).astype(np.uint8)
 
 
+def widen(pixels: PixelArray) -> PixelArray:
+    """Turn uint8, or floats in [0, 1], into uint16, which itself stays."""
+    if pixels.dtype.kind == "f":
+        rounded: PixelArray = np.rint(pixels * 65535).astype(np.uint16)
+        return rounded
+    return pixels.astype(np.uint16) * 257 if pixels.dtype == np.uint8 else pixels
+
+
 def _turn_back(pixels: PixelArray, orientation: int) -> PixelArray:
     if orientation in FLIP_ACROSS:
         pixels = pixels[:, ::-1]
     if orientation in FLIP_DOWN:
         pixels = pixels[::-1]
     return np.swapaxes(pixels, 0, 1) if orientation in TRANSPOSE else pixels
-
-
-def _widen(pixels: PixelArray) -> PixelArray:
-    """Turn uint8, or floats in [0, 1], into uint16."""
-    if pixels.dtype.kind == "f":
-        rounded: PixelArray = np.rint(pixels * 65535).astype(np.uint16)
-        return rounded
-    return pixels.astype(np.uint16) * 257 if pixels.dtype == np.uint8 else pixels
 
 
 def _divide(colours: PixelArray, alpha: PixelArray) -> PixelArray:

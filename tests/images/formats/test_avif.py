@@ -80,3 +80,37 @@ def test_a_profile_without_a_way_back_becomes_srgb(tmp_path: Path) -> None:
     kept.write(read_photograph(tmp_path / "a.avif").canvas, stream, 90)
     with Image.open(stream) as new:
         assert new.info["icc_profile"] == srgb_profile()
+
+
+def test_an_avif_may_begin_as_any_heif_does(tmp_path: Path) -> None:
+    content = bytes(imagecodecs.avif_encode(pixels((48, 64, 3)), level=90, speed=8))
+    (length, kind) = content[:4], content[4:16]
+    assert kind[:8] == b"ftypavif"
+    assert b"avif" in content[16 : int.from_bytes(length)], "among those it is compatible with"
+    (tmp_path / "a.avif").write_bytes(length + b"ftypmif1" + content[12:])
+    assert round_trip(tmp_path / "a.avif")[0].format == "AVIF"
+
+
+@pytest.mark.parametrize("bits", [8, 10])
+def test_colours_that_the_code_alone_gives(bits: int, tmp_path: Path) -> None:
+    values = (pixels((48, 64, 3), "uint16") >> (16 - bits)).astype(np.uint8 if bits == 8 else np.uint16)
+    options = {"level": 90, "speed": 8, "bitspersample": bits, "matrix": 6}
+    for name, primaries in (("a.avif", 12), ("b.avif", 1)):
+        content = bytes(imagecodecs.avif_encode(values, primaries=primaries, transfer=13, **options))
+        assert content.count(b"colrnclx") == 1
+        (tmp_path / name).write_bytes(content.replace(b"colrnclx", b"freenclx"))
+    wide, written = round_trip(tmp_path / "a.avif")
+    assert wide.space is not None
+    assert wide.notices == []
+    assert b"nclx\0\x0c\0\x0d\0\x06" in written.read_bytes()
+    plain = read_photograph(tmp_path / "b.avif")
+    assert (plain.space, plain.notices) == (None, [])
+
+
+def test_colours_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    content = bytes(imagecodecs.avif_encode(pixels((48, 64, 3)), level=90, speed=8))
+    (tmp_path / "a.avif").write_bytes(content.replace(b"colrnclx", b"freenclx"))
+    monkeypatch.setattr("zero_dce.images.formats.avif.av1_colours", lambda code: None)
+    picture, written = round_trip(tmp_path / "a.avif")
+    assert picture.notices == ["what its colours mean cannot be read: taken as sRGB"]
+    assert read_photograph(written).notices == []

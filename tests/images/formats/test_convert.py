@@ -25,3 +25,9 @@ def test_colours_are_divided_by_alpha() -> None:
 def test_grey_stays_grey() -> None:
     values = pixels((20, 30))
     assert np.array_equal(in_srgb(values, None), values.astype(np.uint16) * 257)
+
+
+def test_floats_are_read_as_16_bits() -> None:
+    """0.25 and 0.5 by an alpha of 0.5, which stays."""
+    values = np.array([[[0.25, 0.5, 0, 0.5]]], np.float32)
+    assert in_srgb(values, None, values[..., 3]).tolist() == [[[32768, 65535, 0, 32768]]]

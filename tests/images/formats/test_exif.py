@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from tests.helpers.photographs import exif_block, thumbnail
-from zero_dce.images.formats.exif import drop_thumbnail, orientation_of, set_upright
+from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, orientation_of, set_upright
 
 
 def pillow(block: bytes) -> Image.Exif:
@@ -74,3 +74,9 @@ def test_damaged_blocks_are_taken_as_they_are(changes: list[tuple[int, int]], le
     assert 1 <= orientation_of(damaged) <= 8
     assert len(set_upright(damaged)) == len(damaged)
     assert len(drop_thumbnail(damaged)) <= len(damaged)
+
+
+def test_the_block_in_a_box_follows_what_its_first_bytes_count() -> None:
+    assert exif_in_box(b"") == b""
+    assert exif_in_box(bytes(4) + b"II*\0") == exif_in_box(b"\0\0\0\6Exif\0\0II*\0") == b"II*\0"
+    assert exif_in_box(bytes(4) + b"Exif\0\0II*\0") == b"II*\0"

@@ -18,6 +18,7 @@ from zero_dce.images.decode import decode_within
 from zero_dce.images.formats import read_photograph, save_photograph
 from zero_dce.images.formats.exif import orientation_of
 from zero_dce.images.formats.files import result_suffix
+from zero_dce.images.formats.heif import HeifKept
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE
 
 P3 = {"color_primaries": 12, "transfer_characteristics": 13, "matrix_coefficients": 6, "full_range_flag": 1}
@@ -120,3 +121,18 @@ def test_further_pictures_are_told(tmp_path: Path) -> None:
     both.add_from_pillow(images[1])
     both.save(tmp_path / "a.heic", quality=90)
     assert read_photograph(tmp_path / "a.heic").notices == ["2 pictures: the main one is taken"]
+
+
+def test_damaged_exif_is_told_where_it_becomes_tags(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("zero_dce.images.formats.heif.writes_heic", lambda: False)
+    write(tmp_path / "a.heic", pixels((64, 64, 3)), exif=b"Exif\0\0II*\0\xff\xff\0\0")
+    assert read_photograph(tmp_path / "a.heic").notices[1:] == [
+        "EXIF cannot be read and is left out: its tags lie outside the file"
+    ]
+
+
+def test_numbers_of_colours_follow_the_profile(tmp_path: Path) -> None:
+    write(tmp_path / "a.heic", pixels((64, 64, 3)), **{**P3, "transfer_characteristics": 16})
+    kept = read_photograph(tmp_path / "a.heic").kept.as_srgb()
+    assert isinstance(kept, HeifKept)
+    assert kept.nclx == {**P3, "color_primaries": 1}

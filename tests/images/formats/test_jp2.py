@@ -89,3 +89,15 @@ def test_colours_that_are_not_read(tmp_path: Path) -> None:
     (tmp_path / "a.jp2").write_bytes(content.replace(b"colr\1\0\0\0\0\0\x10", b"colr\1\0\0\0\0\0\x12"))
     with pytest.raises(ImageReadError, match="its colours are of kind 18; those read are sRGB, grey"):
         read_photograph(tmp_path / "a.jp2")
+
+
+def test_cmyk_by_its_profile_is_not_read(tmp_path: Path) -> None:
+    """Four channels of which the profile alone says that the last is ink, and not alpha."""
+    content = encode(pixels((48, 64, 4)))
+    header = content[content.index(b"jp2h") - 4 : content.index(b"jp2c") - 4]
+    boxes = [box for box in read_boxes(header[8:]) if box.kind == b"ihdr"]
+    profile = wide_profile()[:16] + b"CMYK" + wide_profile()[20:]
+    new_header = make_box(b"jp2h", make_box(*boxes[0]), make_box(b"colr", b"\2\0\0" + profile))
+    (tmp_path / "a.jp2").write_bytes(content.replace(header, new_header))
+    with pytest.raises(ImageReadError, match="its colour profile is of CMYK: convert it to RGB first"):
+        read_photograph(tmp_path / "a.jp2")

@@ -14,6 +14,7 @@ from tests.images.formats.test_xmp import PACKET
 from tests.images.test_decode import wide_profile
 from zero_dce.images.formats import read_photograph, save_photograph
 from zero_dce.images.formats.exif import drop_thumbnail
+from zero_dce.images.formats.jpeg import trailer_length
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE
 
 XMP = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta xmlns:x='adobe:ns:meta/'/>"
@@ -260,3 +261,15 @@ def test_upright(tmp_path: Path) -> None:
         assert (new.size, new.getexif()[ExifTags.Base.Orientation]) == ((48, 64), 1)
         expected = np.asarray(ImageOps.exif_transpose(old)).astype(int)
         assert np.abs(expected - np.asarray(new)).mean() < 3
+
+
+def test_a_long_run_of_the_byte_before_markers_is_read_once() -> None:
+    content = b"\xff\xd8" + b"\xff" * (1 << 20) + b"\0"
+    assert trailer_length(io.BytesIO(content)) == 0
+    assert trailer_length(io.BytesIO(content + b"\xff\xd9abc")) == 3
+
+
+def test_many_comments_stay(tmp_path: Path) -> None:
+    save(tmp_path / "a.jpg")
+    insert(tmp_path / "a.jpg", *[segment(0xFE, b"a")] * 100_000)
+    assert len(kept(round_trip(tmp_path / "a.jpg")[1])) == 100_000

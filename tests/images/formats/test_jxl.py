@@ -11,14 +11,16 @@ from tests.helpers.photographs import exif_block, pixels, round_trip
 from tests.images.formats.test_cicp import P3_SEEN
 from tests.images.formats.test_jxl_header import P3_COLOURS, PQ_COLOURS
 from tests.images.formats.test_xmp import PACKET
+from zero_dce.images import ImageReadError
 from zero_dce.images.decode import decode_within
 from zero_dce.images.formats import read_photograph
 from zero_dce.images.formats.bmff import first_box, make_box, read_boxes
 from zero_dce.images.formats.exif import orientation_of
 from zero_dce.images.formats.jxl import distance_of
 from zero_dce.images.formats.jxl_header import read_jxl_header
-from zero_dce.images.formats.jxl_write import SIGNATURE_BOX, SRGB_COLOURS, TYPE_BOX, encode_jxl, join_codestream
+from zero_dce.images.formats.jxl_write import SRGB_COLOURS, TYPE_BOX, encode_jxl, join_codestream
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE
+from zero_dce.images.identify import JXL_START
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])
@@ -62,7 +64,7 @@ def test_metadata_stay(compressed: bool, tmp_path: Path) -> None:
         else make_box(kind, content)
         for kind, content in parts.items()
     )
-    (tmp_path / "a.jxl").write_bytes(SIGNATURE_BOX + TYPE_BOX + boxes + make_box(b"jxlc", codestream))
+    (tmp_path / "a.jxl").write_bytes(JXL_START + TYPE_BOX + boxes + make_box(b"jxlc", codestream))
     picture, written = round_trip(tmp_path / "a.jxl")
     signed = "signed or extended content (jumb): left out, since it is about the old pixels"
     assert picture.notices == [GAIN_MAP_NOTICE, signed]
@@ -115,3 +117,70 @@ def test_floats_stay(tmp_path: Path) -> None:
     picture, written = round_trip(tmp_path / "a.jxl")
     assert "are not in [0, 1]" in picture.notices[0]
     assert np.array_equal(imagecodecs.jpegxl_decode(written.read_bytes()), values.clip(0, 1))
+
+
+# 8 x 8 pixels of one colour, encoded by libjxl 0.11.2: (60, 30, 10) with a depth map of 77 before an alpha of 120, by
+# which the colours are multiplied, and which comes as the second of two alphas, of which the first is 77.
+ALPHA_AFTER_DEPTH = "ff0a41404100004a084000010074004b188b1500948c7777f178803d43d936004c0dcaf41e4e20490d383c1c"
+TWO_ALPHAS = "ff0a4140210025084000010074004b188b1500948c7777f178803d43d936004c0dcaf41e4e20490d383c1c"
+# Floats of (0.25, 0.125, 0), multiplied by an alpha of 0.5; and of 0.5 with an exponent of 8 of 16 bits, and 7 of 24.
+MULTIPLIED_FLOATS = "ff0a41c8093928010810100080004b386998ca83f72b288829eec9d03ffd0fde0d0000408721010000380000e001"
+BFLOATS = "ff0a41d84102080401003c004b188b1580ddd5ff00185e9d9a00f8"
+FLOATS_OF_24_BITS = "ff0a41a841020804010044004b188b1580e5a9ff0130dc16350100e001"
+
+
+def test_alpha_after_another_channel_is_that_which_colours_are_divided_by(tmp_path: Path) -> None:
+    (tmp_path / "a.jxl").write_bytes(bytes.fromhex(ALPHA_AFTER_DEPTH))
+    picture, written = round_trip(tmp_path / "a.jxl")
+    assert picture.notices == ["channels beside colour and transparency: left out"]
+    # 60, 30 and 10 by 120 of 255.
+    assert imagecodecs.jpegxl_decode(written.read_bytes())[0, 0].tolist() == [128, 64, 21, 120]
+
+
+def test_the_alpha_of_several_is_the_first(tmp_path: Path) -> None:
+    (tmp_path / "a.jxl").write_bytes(bytes.fromhex(TWO_ALPHAS))
+    _, written = round_trip(tmp_path / "a.jxl")
+    assert imagecodecs.jpegxl_decode(written.read_bytes())[0, 0].tolist() == [60, 30, 10, 77]
+
+
+def test_grey_with_a_channel_that_is_not_alpha(tmp_path: Path) -> None:
+    values = pixels((2, 48, 64))
+    (tmp_path / "a.jxl").write_bytes(imagecodecs.jpegxl_encode(values, lossless=True, planar=True, photometric="gray"))
+    picture, written = round_trip(tmp_path / "a.jxl")
+    assert picture.notices == ["channels beside colour and transparency: left out"]
+    assert np.array_equal(imagecodecs.jpegxl_decode(written.read_bytes()), values[0])
+
+
+def test_floats_of_hdr_become_srgb(tmp_path: Path) -> None:
+    values = (pixels((48, 64, 3), "uint16") / 65535).astype(np.float32)
+    (tmp_path / "a.jxl").write_bytes(encode_jxl(values, 32, True, None, PQ_COLOURS, 0))
+    (tmp_path / "b.jxl").write_bytes(
+        encode_jxl(np.rint(values * 65535).astype(np.uint16), 16, False, None, PQ_COLOURS, 0)
+    )
+    (floats, written), (whole, _) = round_trip(tmp_path / "a.jxl"), round_trip(tmp_path / "b.jxl")
+    assert floats.notices == whole.notices
+    box = (0, 0, 64, 48)
+    assert np.abs(floats.view().read(box) * 65535 - whole.view().read(box)).max() < 1
+    assert imagecodecs.jpegxl_decode(written.read_bytes()).dtype == np.float32
+
+
+def test_floats_are_divided_by_alpha(tmp_path: Path) -> None:
+    (tmp_path / "a.jxl").write_bytes(bytes.fromhex(MULTIPLIED_FLOATS))
+    _, written = round_trip(tmp_path / "a.jxl")
+    shown = imagecodecs.jpegxl_decode(written.read_bytes())[0, 0]
+    assert np.abs(shown - (0.5, 0.25, 0, 0.5)).max() < 2 / 65535
+
+
+def test_floats_of_another_exponent_get_32_bits(tmp_path: Path) -> None:
+    (tmp_path / "a.jxl").write_bytes(bytes.fromhex(BFLOATS))
+    picture, written = round_trip(tmp_path / "a.jxl")
+    assert picture.notices == ["floating-point numbers of 16 bits, 8 of them for the exponent: written with 32 bits"]
+    again = imagecodecs.jpegxl_decode(written.read_bytes())
+    assert (again.dtype, again.min(), again.max()) == (np.float32, 0.5, 0.5)
+    assert read_photograph(written).notices == []
+
+
+def test_floats_that_are_not_read(tmp_path: Path) -> None:
+    (tmp_path / "a.jxl").write_bytes(bytes.fromhex(FLOATS_OF_24_BITS))
+    with pytest.raises(ImageReadError, match="floating-point numbers have 24 bits; those of 16 and 32 are read"):
+        read_photograph(tmp_path / "a.jxl")

@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 
 from tests.helpers.photographs import pixels
-from zero_dce.images.formats.jxl_header import ALPHA, CODESTREAM, read_jxl_header
+from zero_dce.images.formats.jxl_header import ALPHA, read_jxl_header
 from zero_dce.images.formats.jxl_write import BitField, join_bits, join_codestream
+from zero_dce.images.identify import JXL_CODE_START
 
 # The bits of a header's numbers, as the standard writes them: choices of two bits, and what follows them.
 ENUM = {0: (2, 0), 1: (2, 1), 9: (6, 2 | 7 << 2), 11: (6, 2 | 9 << 2), 13: (6, 2 | 11 << 2), 16: (6, 2 | 14 << 2)}
@@ -18,7 +19,7 @@ PROFILE_COLOURS = join_bits(NOT_USUAL, (1, 1), RGB)
 
 def codestream(*fields: BitField) -> bytes:
     count, number = join_bits(*fields, (32, 0))
-    return CODESTREAM + number.to_bytes((count + 7) // 8, "little")
+    return JXL_CODE_START + number.to_bytes((count + 7) // 8, "little")
 
 
 @pytest.mark.parametrize(

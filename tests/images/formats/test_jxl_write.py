@@ -7,8 +7,9 @@ import pytest
 from tests.helpers.photographs import pixels
 from tests.images.formats.test_jxl_header import P3_COLOURS
 from zero_dce.images.formats.cicp import cicp_space
-from zero_dce.images.formats.jxl_header import CODESTREAM, read_jxl_header
+from zero_dce.images.formats.jxl_header import read_jxl_header
 from zero_dce.images.formats.jxl_write import SRGB_COLOURS, cut_bits, encode_jxl, join_bits, join_codestream
+from zero_dce.images.identify import JXL_CODE_START
 
 
 def test_bits() -> None:
@@ -19,7 +20,7 @@ def test_bits() -> None:
 
 def test_a_codestream_in_pieces() -> None:
     first, second = b"\0\0\0\x0ejxlp\0\0\0\0\xff\x0a", b"\0\0\0\x0ejxlp\x80\0\0\1ab"
-    assert join_codestream(second + first) == CODESTREAM + b"ab"
+    assert join_codestream(second + first) == JXL_CODE_START + b"ab"
 
 
 @pytest.mark.parametrize("bits", [8, 10, 12, 16])

@@ -38,3 +38,8 @@ def test_what_is_damaged_stays_as_it_is(rest: bytes) -> None:
 
 def test_the_last_ones_padding_may_be_missing() -> None:
     assert drop_previews(PREVIEW + CAPTION[:-1]) == CAPTION[:-1]
+
+
+def test_many_resources_are_read_in_one_pass() -> None:
+    many = resource(2000, b"") * 100_000
+    assert drop_previews(PREVIEW + many) == many

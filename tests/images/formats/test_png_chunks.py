@@ -13,6 +13,7 @@ from tests.images.test_decode import wide_profile
 from zero_dce.images import ImageReadError
 from zero_dce.images.formats import read_photograph
 from zero_dce.images.formats.exif import drop_thumbnail
+from zero_dce.images.formats.png_chunks import Chunk, Chunks, Header
 
 
 @pytest.mark.parametrize("depth", [8, 16])
@@ -62,3 +63,13 @@ def test_a_wrong_checksum_is_no_picture(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(content)
     with pytest.raises(ImageReadError, match=r"a\.png as an image: .*checksum of its chunk 'IDAT' is wrong"):
         read_photograph(tmp_path / "a.png")
+
+
+def test_any_number_of_kinds_that_are_left_out() -> None:
+    kinds = [
+        bytes((65 + one, 65 + two, 65 + three, 65)) for one in range(25) for two in range(25) for three in range(25)
+    ]
+    chunks = Chunks(Header(1, 1, 8, 0))
+    for kind in kinds * 2:
+        chunks.add(Chunk(kind, b""))
+    assert list(chunks.left_out) == [kind.decode() for kind in kinds]

@@ -16,7 +16,9 @@ from zero_dce.images.formats.raw_tags import CANON_UUID, RAF_START, exif_from_ta
 def read_back(content: bytes) -> Image.Exif:
     """What Pillow reads of the block that is made of a raw file's tags."""
     exif = Image.Exif()
-    exif.load(b"Exif\0\0" + exif_from_tags(*read_raw_tags(io.BytesIO(content))))
+    layout, tags, notices = read_raw_tags(io.BytesIO(content))
+    assert notices == []
+    exif.load(b"Exif\0\0" + exif_from_tags(layout, tags))
     return exif
 
 
@@ -64,8 +66,29 @@ def test_the_tags_of_a_dng(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"II*\0", RAF_START, b"\0\0\0\x18ftypcrx ", b"FOVb" + bytes(40), exif_block()[:40]]
+    ("content", "notice"),
+    [
+        (b"", "EXIF is not read in raw files of this kind, and is left out"),
+        (b"FOVb" + bytes(40), "EXIF is not read in raw files of this kind, and is left out"),
+        (b"II*\0", "EXIF cannot be read and is left out: it is truncated inside its tags"),
+        (RAF_START, "EXIF cannot be read and is left out: it is truncated inside its tags"),
+        (b"\0\0\0\x18ftypcrx ", "EXIF cannot be read and is left out: it is truncated or damaged inside its box"),
+        (make_box(b"ftyp", b"crx \0\0\0\1"), "EXIF cannot be read and is left out: it is truncated inside its tags"),
+        (exif_block()[:40], "EXIF cannot be read and is left out: its tags lie outside the file"),
+    ],
 )
-def test_nothing_to_read(content: bytes) -> None:
-    _, tags = read_raw_tags(io.BytesIO(content))
+def test_nothing_to_read(content: bytes, notice: str) -> None:
+    _, tags, notices = read_raw_tags(io.BytesIO(content))
     assert tags == ()
+    assert len(notices) == 1
+    assert notices[0].startswith(notice)
+
+
+def test_damaged_tags_are_told() -> None:
+    """The maker's name lies behind the end of the file."""
+    block = bytearray(exif_block())
+    at = block.index(b"\x0f\1\2\0")
+    block[at + 8 : at + 12] = (1 << 20).to_bytes(4, "little")
+    _, tags, notices = read_raw_tags(io.BytesIO(block))
+    assert 271 not in {tag.number for tag in tags}
+    assert notices == ["tag 271 is left out: the value of its tag 271 lies outside the file"]

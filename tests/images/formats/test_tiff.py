@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import struct
 import zlib
 from pathlib import Path
 
@@ -14,7 +15,7 @@ from tests.images.test_decode import wide_profile
 from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.images.formats import read_photograph
 from zero_dce.images.formats.depth import fill_depth
-from zero_dce.images.formats.ifd import ByteLayout
+from zero_dce.images.formats.ifd import ByteLayout, read_directory, read_header
 from zero_dce.images.formats.tiff import TiffKept
 
 SHAPES = {"L": (45, 67), "LA": (45, 67, 2), "RGB": (45, 67, 3), "RGBA": (45, 67, 4)}
@@ -202,3 +203,19 @@ def test_12_bits_by_hand() -> None:
     TiffKept(ByteLayout("<"), (), bits=12).write(ArrayCanvas(numbers), stream, 95)
     content = zlib.decompressobj().decompress(stream.getvalue()[8:])
     assert content.hex() == "1234567890"
+
+
+def test_pages_that_overlap_are_not_read_again_and_again(tmp_path: Path) -> None:
+    """Units of 12 bytes: each starts a directory of as many entries, and ends the one that started so many before."""
+    count, file = 300, tmp_path / "a.tif"
+    tifffile.imwrite(file, pixels((8, 8, 3)), photometric="rgb", metadata=None)
+    content = bytearray(file.read_bytes())
+    content += bytes(len(content) % 2)
+    base = len(content)
+    page = read_directory(io.BytesIO(content), *read_header(io.BytesIO(content)))
+    content[page.next_place : page.next_place + 4] = struct.pack("<I", base)
+    for unit in range(2 * count):
+        content += struct.pack("<HI6x", count, base + 12 * max(0, unit - count + 1))
+    file.write_bytes(content)
+    # The file has fewer bytes than three of these directories.
+    assert read_photograph(file).notices == ["4 pages: the first is taken"]

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from xml.etree import ElementTree as Xml
 
+import pytest
+
 from zero_dce.images.formats.xmp import announces_film, announces_gain_map, drop_announcements, set_xmp_upright
 
 # As phones write it: parameters of the map, the list of what follows, and a motion photo; the caption is the user's.
@@ -53,3 +55,29 @@ def test_other_packets_stay_byte_for_byte() -> None:
 def test_upright() -> None:
     assert b'tiff:Orientation="1"' in set_xmp_upright(PACKET)
     assert set_xmp_upright(b"<tiff:Orientation>8</tiff:Orientation>") == b"<tiff:Orientation>1</tiff:Orientation>"
+
+
+MANY = 1 << 19
+GAIN_MAP = b'<x xmlns:h="http://ns.adobe.com/hdr-gain-map/1.0/">'
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        b" " * MANY,
+        b"<h:a" + b" " * MANY,
+        b"<h:a>" * (MANY // 5),
+        b"".join(b"<h:a%d>" % number for number in range(MANY // 10)),
+        b"a" * MANY + b":Motion",
+    ],
+    ids=["spaces", "spaces in a tag", "tags without an end", "as many names", "a long word"],
+)
+def test_long_packets_are_read_in_one_pass(rest: bytes) -> None:
+    """To look for an end, or for what follows white space, from each place anew would take hours."""
+    assert drop_announcements(GAIN_MAP + rest) == b"<x>" + rest
+    assert not announces_film(GAIN_MAP + rest)
+
+
+def test_any_number_of_prefixes_is_taken_out_at_once() -> None:
+    declared = b"".join(b' xmlns:p%d="http://ns.google.com/photos/1.0/container/"' % number for number in range(20_000))
+    assert drop_announcements(b"<x" + declared + b"><p9:Directory/><p9:Item></p9:Item>a</x>") == b"<x>a</x>"

@@ -9,12 +9,13 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import ColourSpace, icc_space, srgb_profile
-from zero_dce.images.formats.bmff import make_box
+from zero_dce.images.formats.av1 import av1_colours
+from zero_dce.images.formats.bmff import first_box, make_box
 from zero_dce.images.formats.bmff_items import XMP_TYPE, Container, read_container
 from zero_dce.images.formats.bmff_write import add_items
 from zero_dce.images.formats.cicp import UNSPECIFIED, nclx_space
 from zero_dce.images.formats.depth import cut_depth, fill_depth
-from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, set_upright
+from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements
 
@@ -98,7 +99,7 @@ def read_avif(stream: BinaryIO, check_size: CheckSize) -> Content:
     size = container.find(b"ispe") or b""
     width, height = int.from_bytes(size[4:8]), int.from_bytes(size[8:12])
     check_size(width, height)
-    exif, xmp = _exif(container), container.first(b"mime", XMP_TYPE)
+    exif, xmp = exif_in_box(container.first(b"Exif")), container.first(b"mime", XMP_TYPE)
     bits, sampling = _coding(container)
     space, nclx, profile, notices = _colours(container, grey=sampling == 4)
     kept = AvifKept(
@@ -118,15 +119,9 @@ def _decode(file: bytes, width: int, height: int, bits: int) -> PixelArray:
     return fill_depth(pixels, bits)
 
 
-def _exif(container: Container) -> bytes:
-    """Return the block: its first four bytes say how many, such as a prefix, precede its header."""
-    item = container.first(b"Exif")
-    return item[4 + int.from_bytes(item[:4]) :].removeprefix(EXIF_PREFIX)
-
-
 def _coding(container: Container) -> tuple[int, int]:
     """Return the bits a channel and the sampling of colours (AV1 in ISOBMFF, section 2.3.3: av1C)."""
-    codec = container.find(b"av1C", anywhere=True)
+    codec = first_box(container.tile_properties, b"av1C")
     if codec is None or len(codec) < 3:
         raise ValueError("it is damaged: nothing says how its pixels are encoded")
     flags = codec[2]
@@ -139,15 +134,22 @@ def _coding(container: Container) -> tuple[int, int]:
 def _colours(container: Container, grey: bool) -> tuple[ColourSpace | None, tuple[int, int, int], bytes, list[str]]:
     """Return what the numbers mean, the numbers of nclx and the ICC profile to be written, and notices."""
     profile, nclx = b"", (UNSPECIFIED, UNSPECIFIED, BT601)
-    for box in container.properties:
-        if box.kind == b"colr" and box.content[:4] in (b"prof", b"rICC"):
+    # What is said of the whole of a grid comes last, and holds.
+    colours = [box for box in (*container.tile_properties, *container.properties) if box.kind == b"colr"]
+    for box in colours:
+        if box.content[:4] in (b"prof", b"rICC"):
             profile = box.content[4:]
-        elif box.kind == b"colr" and box.content[:4] == b"nclx" and len(box.content) >= 10:
+        elif box.content[:4] == b"nclx" and len(box.content) >= 10:
             primaries, curve, matrix = (int.from_bytes(box.content[at : at + 2]) for at in (4, 6, 8))
             nclx = (primaries, curve, matrix if matrix in MATRICES else BT601)
     if profile:
         icc, notice = icc_space(profile, grey)
         return icc, nclx, profile, [notice] if notice else []
+    if not colours:
+        in_code = av1_colours(container.content(container.items[container.tile]))
+        if in_code is None:
+            return None, SRGB_NCLX, b"", ["what its colours mean cannot be read: taken as sRGB"]
+        nclx = (*in_code[:2], in_code[2] if in_code[2] in MATRICES else BT601)
     coded, notices = nclx_space(*nclx[:2])
     return coded, nclx if coded else SRGB_NCLX[:2] + nclx[2:], b"", notices
 
@@ -171,6 +173,6 @@ def _notices(container: Container, xmp: bytes) -> list[str]:
     auxiliary = [box.content for box in container.all_properties if box.kind == b"auxC"]
     if any(b"depth" in content for content in auxiliary):
         notices.append("depth map: left out")
-    if container.file[8:12] == b"avis":
+    if container.file[8:12] in (b"avis", b"msf1"):
         notices.append("a sequence of pictures: the first is taken")
     return notices

@@ -13,8 +13,6 @@ FULL_HEADER = 4
 # Everything lies in the file itself (construction method 0), or in the box idat of the container (1).
 IN_FILE, IN_CONTAINER = 0, 1
 XMP_TYPE = b"application/rdf+xml"
-# An item cannot be told of in more than this many pieces without being damaged.
-MOST_EXTENTS = 1 << 10
 
 
 class ContainerItem(NamedTuple):
@@ -35,6 +33,8 @@ class Container:
         primary: the number of the main picture.
         items: all items by their numbers.
         properties: of the main picture, in their order.
+        tile: the number of the first tile where the main picture is a grid of tiles; else its own.
+        tile_properties: of the same.
         all_properties: of all pictures.
         inner: the content of the box ``idat``.
     """
@@ -43,6 +43,8 @@ class Container:
     primary: int
     items: dict[int, ContainerItem]
     properties: list[FileBox]
+    tile: int
+    tile_properties: list[FileBox]
     all_properties: list[FileBox]
     inner: bytes
 
@@ -53,12 +55,14 @@ class Container:
             ValueError: if it does not lie in the file.
         """
         source = self.inner if item.method == IN_CONTAINER else self.file
-        if any(start + length > len(source) for start, length in item.extents):
+        # A length of 0 means all that follows.
+        pieces = [(start, length or max(0, len(source) - start)) for start, length in item.extents]
+        if any(start + length > len(source) for start, length in pieces):
             raise ValueError("it is truncated: some of its content lies outside the file")
         # Nothing holds more than the file, however often a damaged one lists the same bytes.
-        if sum(length for _, length in item.extents) > len(self.file):
+        if sum(length for _, length in pieces) > len(self.file):
             raise ValueError("it is damaged: an item is longer than the file")
-        return b"".join(source[start : start + (length or len(source))] for start, length in item.extents)
+        return b"".join(source[start : start + length] for start, length in pieces)
 
     def first(self, kind: bytes, content_type: bytes = b"") -> bytes:
         """Return the content of the first item of a type; empty where there is none."""
@@ -67,10 +71,9 @@ class Container:
                 return self.content(item)
         return b""
 
-    def find(self, kind: bytes, anywhere: bool = False) -> bytes | None:
-        """Return a property of the main picture, or of ``anywhere`` where it has none; ``None`` where there is none."""
-        found = first_box(self.properties, kind)
-        return first_box(self.all_properties, kind) if found is None and anywhere else found
+    def find(self, kind: bytes) -> bytes | None:
+        """Return a property of the main picture; ``None`` where there is none."""
+        return first_box(self.properties, kind)
 
 
 def read_container(file: bytes) -> Container:
@@ -91,10 +94,14 @@ def read_container(file: bytes) -> Container:
         number = int.from_bytes(primary[FULL_HEADER : FULL_HEADER + (2 if primary[0] == 0 else 4)])
         items = _read_items(first_box(boxes, b"iinf") or b"", first_box(boxes, b"iloc") or b"")
         known = read_boxes(first_box(properties, b"ipco") or b"")
-        own = [known[at - 1] for at in _associations(properties, number) if 0 < at <= len(known)]
+        tile = _first_tile(first_box(boxes, b"iref") or b"", number)
+        own, tiles = (
+            [known[at - 1] for at in _associations(properties, picture) if 0 < at <= len(known)]
+            for picture in (number, tile)
+        )
     except (struct.error, IndexError) as error:
         raise ValueError("it is truncated or damaged inside its tables") from error
-    return Container(file, number, items, own, known, first_box(boxes, b"idat") or b"")
+    return Container(file, number, items, own, tile, tiles, known, first_box(boxes, b"idat") or b"")
 
 
 def _read_items(info: bytes, locations: bytes) -> dict[int, ContainerItem]:
@@ -130,7 +137,8 @@ def _read_locations(content: bytes) -> list[tuple[int, int, tuple[tuple[int, int
     if not content:
         raise ValueError("it does not say where its items lie")
     version = content[0]
-    offset, length, base, index = content[4] >> 4, content[4] & 15, content[5] >> 4, content[5] & 15
+    offset, length, base = content[4] >> 4, content[4] & 15, content[5] >> 4
+    index = content[5] & 15 if version else 0
     place = FULL_HEADER + 2
 
     def take(size: int) -> int:
@@ -145,17 +153,27 @@ def _read_locations(content: bytes) -> list[tuple[int, int, tuple[tuple[int, int
         number = take(2 if version < 2 else 4)
         method = take(2) & 15 if version else IN_FILE
         take(2)
-        start, extents = take(base), []
-        for _ in range(min(take(2), MOST_EXTENTS)):
-            if version:
-                take(index)
+        start, pieces, extents = take(base), take(2), []
+        # Pieces of which nothing is said are all the same, and a short table could list millions of them.
+        for _ in range(pieces if index + offset + length else min(pieces, 1)):
+            take(index)
             extents.append((start + take(offset), take(length)))
         found.append((number, method, tuple(extents)))
     return found
 
 
-def _associations(properties: list[FileBox], primary: int) -> list[int]:
-    """Return the numbers, from 1, of the properties of the main picture (box ``ipma``)."""
+def _first_tile(references: bytes, number: int) -> int:
+    """Return the number of the first picture that a grid consists of (box ``iref``), and for others their own."""
+    size = 2 if references[:1] == b"\0" else 4
+    for box in read_boxes(references[FULL_HEADER:]):
+        if box.kind == b"dimg" and int.from_bytes(box.content[:size]) == number:
+            # How many there are takes two bytes.
+            return int.from_bytes(box.content[size + 2 : 2 * size + 2])
+    return number
+
+
+def _associations(properties: list[FileBox], picture: int) -> list[int]:
+    """Return the numbers, from 1, of the properties of a picture (box ``ipma``)."""
     content = first_box(properties, b"ipma") or bytes(FULL_HEADER + 4)
     wide_item, wide_property = content[0] > 0, content[3] & 1
     place = FULL_HEADER + 4
@@ -164,7 +182,7 @@ def _associations(properties: list[FileBox], primary: int) -> list[int]:
         place += 5 if wide_item else 3
         size = 2 if wide_property else 1
         own = [int.from_bytes(content[at : at + size]) for at in range(place, place + count * size, size)]
-        if number == primary:
+        if number == picture:
             return [value & (0x7FFF if wide_property else 0x7F) for value in own]
         place += count * size
     return []

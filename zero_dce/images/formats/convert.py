@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import numpy as np
-
-from zero_dce.images.canvas import ArrayCanvas, PixelArray
+from zero_dce.images.canvas import ROWS_AT_ONCE, ArrayCanvas, PixelArray
 from zero_dce.images.colour import ColourSpace
-from zero_dce.images.view import SrgbView
-
-# So many rows are converted at once.
-CONVERTED_ROWS = 256
+from zero_dce.images.view import SrgbView, widen
 
 
 def in_srgb(pixels: PixelArray, space: ColourSpace | None, alpha: PixelArray | None = None) -> PixelArray:
     """Return a picture in sRGB, with 16 bits and colours that are not multiplied by alpha; alpha itself stays.
 
     Args:
-        pixels: uint8 or uint16, H x W, or H x W x channels.
+        pixels: uint8, uint16 or float32 in [0, 1], H x W, or H x W x channels.
         space: what the numbers mean; ``None`` is sRGB.
         alpha: H x W, what the colours are multiplied by; ``None`` where they are not.
     """
-    wide = pixels.astype(np.uint16) * 257 if pixels.dtype == np.uint8 else pixels
     view = SrgbView(ArrayCanvas(pixels), space=space, alpha=alpha, between=True)
-    converted = ArrayCanvas(wide).blank()
-    for top in range(0, view.height, CONVERTED_ROWS):
-        box = (0, top, view.width, min(top + CONVERTED_ROWS, view.height))
+    converted = ArrayCanvas(widen(pixels)).blank()
+    for top in range(0, view.height, ROWS_AT_ONCE):
+        box = (0, top, view.width, min(top + ROWS_AT_ONCE, view.height))
         converted.write(box, view.read(box))
     return converted.pixels

@@ -6,10 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from zero_dce.images.canvas import PixelArray
-
-# So many rows are scaled at once, so that no wide copy of a whole picture is made.
-ROWS_SCALED_AT_ONCE = 256
+from zero_dce.images.canvas import ROWS_AT_ONCE, PixelArray
 
 
 def fill_depth(pixels: PixelArray, bits: int) -> PixelArray:
@@ -42,11 +39,11 @@ def clip_floats(pixels: PixelArray) -> tuple[PixelArray, str | None]:
     """
     clipped = np.empty(pixels.shape, np.float32)
     outside = 0
-    for top in range(0, len(pixels), ROWS_SCALED_AT_ONCE):
-        rows = pixels[top : top + ROWS_SCALED_AT_ONCE]
+    for top in range(0, len(pixels), ROWS_AT_ONCE):
+        rows = pixels[top : top + ROWS_AT_ONCE]
         # What is no number compares as neither.
         outside += rows.size - int(((rows >= 0) & (rows <= 1)).sum())
-        clipped[top : top + ROWS_SCALED_AT_ONCE] = np.nan_to_num(rows, nan=0.0).clip(0, 1)
+        clipped[top : top + ROWS_AT_ONCE] = np.nan_to_num(rows, nan=0.0).clip(0, 1)
     if not outside:
         return clipped, None
     if outside > pixels.size / 2:
@@ -65,8 +62,8 @@ def _scale(pixels: PixelArray, most: int, new_most: int, dtype: np.dtype[Any]) -
     if most == new_most:
         return pixels.astype(dtype, copy=False)
     scaled = np.empty(pixels.shape, dtype)
-    for top in range(0, len(pixels), ROWS_SCALED_AT_ONCE):
-        rows = pixels[top : top + ROWS_SCALED_AT_ONCE].astype(np.uint32)
+    for top in range(0, len(pixels), ROWS_AT_ONCE):
+        rows = pixels[top : top + ROWS_AT_ONCE].astype(np.uint32)
         # The products stay below 2^32; what a damaged file has beyond its bits becomes white.
-        scaled[top : top + ROWS_SCALED_AT_ONCE] = (np.minimum(rows, most) * new_most + most // 2) // most
+        scaled[top : top + ROWS_AT_ONCE] = (np.minimum(rows, most) * new_most + most // 2) // most
     return scaled

@@ -12,6 +12,11 @@ THUMBNAIL_START, THUMBNAIL_LENGTH = 513, 514
 EXIF_PREFIX = b"Exif\0\0"
 
 
+def exif_in_box(content: bytes) -> bytes:
+    """Return the block in a box or item: its first four bytes say how many, such as a prefix, precede the block."""
+    return content[4 + int.from_bytes(content[:4]) :].removeprefix(EXIF_PREFIX)
+
+
 def orientation_of(block: bytes) -> int:
     """Read the orientation, 1 to 8; 1 where there is none or the block is damaged."""
     place = _orientation_place(block)

@@ -13,17 +13,16 @@ from zero_dce.images.capacity import check_capacity
 from zero_dce.images.formats.avif import read_avif
 from zero_dce.images.formats.bmp import read_bmp
 from zero_dce.images.formats.heif import read_heif, writes_heic
-from zero_dce.images.formats.jp2 import J2K_START, JP2_START, read_jp2
+from zero_dce.images.formats.jp2 import read_jp2
 from zero_dce.images.formats.jpeg import read_jpeg
 from zero_dce.images.formats.jxl import read_jxl
-from zero_dce.images.formats.jxl_header import CODESTREAM
-from zero_dce.images.formats.jxl_write import SIGNATURE_BOX
 from zero_dce.images.formats.photograph import CheckSize, Content, Photograph
 from zero_dce.images.formats.png import read_png
 from zero_dce.images.formats.raw import RawKept, read_raw
 from zero_dce.images.formats.raw_tags import RAF_START
 from zero_dce.images.formats.tiff import read_tiff
 from zero_dce.images.formats.webp import read_webp
+from zero_dce.images.identify import JP2_CODE_START, JP2_START, JXL_CODE_START, JXL_START, PNG_START, TIFF_STARTS
 from zero_dce.images.suffixes import PICTURE_FORMATS, has_reader
 
 MAX_MEGAPIXELS = 500
@@ -42,21 +41,25 @@ READERS: dict[str, Callable[[BinaryIO, CheckSize], Content]] = {
 # How files begin; of boxes (HEIF, AVIF, CR3), the brand of the first one.
 BEGINNINGS = (
     (b"\xff\xd8\xff", "JPEG"),
-    (b"\x89PNG\r\n\x1a\n", "PNG"),
-    *((start, "TIFF") for start in (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")),
+    (PNG_START, "PNG"),
+    *((start, "TIFF") for start in TIFF_STARTS),
     (b"BM", "BMP"),
-    (CODESTREAM, "JPEG XL"),
-    (SIGNATURE_BOX, "JPEG XL"),
-    (J2K_START, "JPEG 2000"),
+    (JXL_CODE_START, "JPEG XL"),
+    (JXL_START, "JPEG XL"),
+    (JP2_CODE_START, "JPEG 2000"),
     (JP2_START, "JPEG 2000"),
     # Fujifilm, Panasonic and Leica, Olympus.
     *((start, "RAW") for start in (RAF_START, b"IIU\0", b"IIRO", b"IIRS", b"MMOR")),
 )
 BRANDS = {
     **dict.fromkeys((b"avif", b"avis"), "AVIF"),
-    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs", b"mif1", b"msf1"), "HEIC"),
+    **dict.fromkeys((b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"hevm", b"hevs"), "HEIC"),
     b"crx ": "RAW",
 }
+# Brands of HEIF whatever its code, so that those it is compatible with say whether it is AVIF.
+ANY_CODE = (b"mif1", b"msf1")
+# So many bytes hold what begins a file, and of boxes a first one of 60 brands.
+IDENTIFYING_BYTES = 256
 # What a raw file becomes, by the value of --raw-format.
 RAW_RESULTS = {"tiff": "TIFF", "jpeg": "JPEG"}
 
@@ -163,7 +166,7 @@ def identify(stream: BinaryIO, suffix: str) -> str:
     Raises:
         ValueError: if it is of no format that is read, or only one of both says that it is a raw file.
     """
-    start = stream.read(16)
+    start = stream.read(IDENTIFYING_BYTES)
     stream.seek(0)
     format_ = _format_of(start)
     if not start:
@@ -180,12 +183,21 @@ def identify(stream: BinaryIO, suffix: str) -> str:
 
 
 def _format_of(start: bytes) -> str:
-    """Return the format of a file by its first 16 bytes; empty for none that is known."""
+    """Return the format of a file by its first bytes; empty for none that is known."""
     for beginning, format_ in BEGINNINGS:
         if start.startswith(beginning):
             return format_
     if start[:4] == b"RIFF" and start[8:12] == b"WEBP":
         return "WEBP"
     if start[4:8] == b"ftyp":
-        return BRANDS.get(start[8:12], "")
+        return _format_of_brands(start)
     return ""
+
+
+def _format_of_brands(start: bytes) -> str:
+    """Return the format by the first box: its length, kind, brand, a version, and the brands it is compatible with."""
+    brand, end = start[8:12], int.from_bytes(start[:4])
+    if brand not in ANY_CODE:
+        return BRANDS.get(brand, "")
+    compatible = (start[at : at + 4] for at in range(16, min(end, len(start)), 4))
+    return "AVIF" if any(BRANDS.get(other) == "AVIF" for other in compatible) else "HEIC"

@@ -25,6 +25,8 @@ from zero_dce.images.suffixes import require_reader
 
 # Apple's name of an auxiliary picture that is a gain map ends so (urn:com:apple:photo:2020:aux:hdrgainmap).
 GAIN_MAP_AUXILIARY = "hdrgainmap"
+# Primaries and curve of sRGB.
+SRGB_NUMBERS = {"color_primaries": 1, "transfer_characteristics": 13}
 NCLX_NUMBERS = ("color_primaries", "transfer_characteristics", "matrix_coefficients", "full_range_flag")
 
 
@@ -61,7 +63,8 @@ class HeifKept:
 
     def as_srgb(self) -> HeifKept:
         """The same with an sRGB profile in place of its own."""
-        return replace(self, profile=srgb_profile())
+        numbers = {name: SRGB_NUMBERS.get(name, number) for name, number in self.nclx.items()}
+        return replace(self, profile=srgb_profile(), nclx=numbers)
 
     def write(self, canvas: Canvas, stream: BinaryIO, quality: int) -> None:
         """Encode a canvas in its 8 or 16 bits as 8, 10 or 12."""
@@ -168,5 +171,5 @@ def _as_tiff(content: Content, kept: HeifKept) -> Content:
     own = content.space is None or bool(kept.profile)
     pixels = in_srgb(content.canvas.pixels, None if own else content.space, content.alpha)
     notice = "this pillow-heif has no encoder of HEIC: written as a TIFF of 16 bits"
-    tiff = tiff_kept(kept.exif, kept.profile if own else srgb_profile(), kept.xmp, pixels)
-    return Content(ArrayCanvas(pixels), tiff, [*content.notices, notice], content.space if own else None)
+    tiff, further = tiff_kept(kept.exif, kept.profile if own else srgb_profile(), kept.xmp, pixels)
+    return Content(ArrayCanvas(pixels), tiff, [*content.notices, notice, *further], content.space if own else None)

@@ -15,15 +15,17 @@ from zero_dce.images.formats.depth import cut_depth, fill_depth
 from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements
+from zero_dce.images.identify import JP2_CODE_START, JP2_START
 
-# Markers of the codestream (ITU-T T.800, table A.2): its start with the sizes, how it is coded, and where pixels begin.
-J2K_START, CODING_STYLE, FIRST_TILE = b"\xff\x4f\xff\x51", 0xFF52, 0xFF90
-JP2_START = b"\0\0\0\x0cjP  \r\n\x87\n"
+# Markers of the codestream (ITU-T T.800, table A.2): how it is coded, and where pixels begin.
+CODING_STYLE, FIRST_TILE = 0xFF52, 0xFF90
 # Kinds of boxes of their own: EXIF (of JPEG 2000's own registration) and XMP (Adobe's).
 EXIF_UUID, XMP_UUID = b"JpgTiffExif->JP2", bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 KEPT_BOXES = (b"uuid", b"uinf", b"xml ")
 # Numbers of colour spaces (table I.10); others are not converted.
 SRGB_NUMBER, GREY_NUMBER = 16, 17
+# Where an ICC profile says which kind of colours it is for, and that it is a profile (ICC.1:2022, section 7.2).
+PROFILE_SPACE, PROFILE_SIGNATURE = slice(16, 20), slice(36, 40)
 MOST_CHANNELS = 4
 # The meaning of a channel (table I.16): alpha, and one that colours are multiplied by.
 OPACITY, MULTIPLIED = 1, 2
@@ -121,7 +123,7 @@ def read_jp2(stream: BinaryIO, check_size: CheckSize) -> Content:
         ValueError: if it is too large, damaged, or of colours that are not read; the decoder raises what it likes.
     """
     file = stream.read()
-    boxes = [] if file.startswith(J2K_START) else read_boxes(file)
+    boxes = [] if file.startswith(JP2_CODE_START) else read_boxes(file)
     header = read_boxes(first_box(boxes, b"jp2h") or b"")
     codestream = first_box(boxes, b"jp2c") if boxes else file
     found = _read_codestream(codestream or b"")
@@ -150,7 +152,7 @@ def read_jp2(stream: BinaryIO, check_size: CheckSize) -> Content:
 
 def _read_codestream(codestream: bytes) -> Codestream:
     """Read sizes, depth and coding (T.800, sections A.5.1 and A.6.1)."""
-    if not codestream.startswith(J2K_START):
+    if not codestream.startswith(JP2_CODE_START):
         raise ValueError("it holds no JPEG 2000 codestream")
     try:
         right, bottom, left, top = struct.unpack_from(">4I", codestream, 8)
@@ -187,7 +189,11 @@ def _profile(colour: bytes) -> bytes:
     if not colour:
         return b""
     if colour[0] in (2, 3):
-        return colour[3:]
+        profile = colour[3:]
+        kind = profile[PROFILE_SPACE]
+        if profile[PROFILE_SIGNATURE] == b"acsp" and kind not in (b"RGB ", b"GRAY"):
+            raise ValueError(f"its colour profile is of {kind.decode('latin-1').strip()}: convert it to RGB first")
+        return profile
     number = int.from_bytes(colour[3:7])
     if number not in (SRGB_NUMBER, GREY_NUMBER):
         raise ValueError(f"its colours are of kind {number}; those read are sRGB, grey, and those of an ICC profile")

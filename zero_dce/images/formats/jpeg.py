@@ -42,7 +42,7 @@ LEFT_OUT = (
     ("APP11", b""),
 )
 # In the pixels' code, 0xFF is followed by 0, a restart marker or more 0xFF; anything else is the next marker.
-NEXT_MARKER = re.compile(rb"\xff+[^\x00\xd0-\xd7\xff]")
+NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
 END_OF_IMAGE = 0xD9
 # Pillow's number for 4:4:4. What Pillow cannot write has a smaller one and becomes 4:4:4, which loses nothing.
 FULL_COLOUR = 0
@@ -92,9 +92,9 @@ class JpegKept:
             image = Image.fromarray(to_8_bits(canvas.pixels))
         else:
             image = cast("PillowCanvas", canvas).image
-        extra = b""
-        for name, content in self.segments:
-            extra += bytes((0xFF, MARKERS[name])) + (len(content) + 2).to_bytes(2) + content
+        extra = b"".join(
+            bytes((0xFF, MARKERS[name])) + (len(content) + 2).to_bytes(2) + content for name, content in self.segments
+        )
         options: dict[str, Any] = {"quality": quality, "progressive": self.progressive, "extra": extra}
         if image.mode == "RGB":
             options["subsampling"] = self.subsampling

@@ -16,11 +16,10 @@ from zero_dce.images.formats.bmff import FileBox, first_box, make_box, read_boxe
 from zero_dce.images.formats.cicp import hdr_notice
 from zero_dce.images.formats.convert import in_srgb
 from zero_dce.images.formats.depth import clip_floats, fill_depth
-from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, set_upright
-from zero_dce.images.formats.jxl_header import ALPHA, BLACK_INK, CODESTREAM, JxlHeader, read_jxl_header
+from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, set_upright
+from zero_dce.images.formats.jxl_header import ALPHA, BLACK_INK, JxlHeader, read_jxl_header
 from zero_dce.images.formats.jxl_write import (
     GREY_COLOURS,
-    SIGNATURE_BOX,
     SRGB_COLOURS,
     TYPE_BOX,
     BitField,
@@ -30,7 +29,10 @@ from zero_dce.images.formats.jxl_write import (
 )
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements, set_xmp_upright
+from zero_dce.images.identify import JXL_CODE_START, JXL_START
 
+# The bits of the exponent in floating-point numbers that the codec writes (IEEE 754), by the bits of all.
+FLOATING_EXPONENTS = {16: 5, 32: 8}
 # A compressed box becomes no longer than this.
 MOST_METADATA_BYTES = 1 << 24
 
@@ -75,7 +77,7 @@ class JxlKept:
         pixels = cast("ArrayCanvas", canvas).pixels
         distance = 0 if self.lossless else distance_of(quality)
         codestream = encode_jxl(pixels, self.bits, self.floating, self.space, self.colours, distance)
-        stream.write(SIGNATURE_BOX + TYPE_BOX)
+        stream.write(JXL_START + TYPE_BOX)
         if self.exif:
             # Four bytes say how many precede the block's header.
             stream.write(make_box(b"Exif", bytes(4), self.exif))
@@ -95,28 +97,45 @@ def read_jxl(stream: BinaryIO, check_size: CheckSize) -> Content:
     """Read a JPEG XL, upright; of several frames the first.
 
     Raises:
-        ValueError: if it is too large, damaged or of CMYK; the decoder raises what it likes.
+        ValueError: if it is too large, damaged, of CMYK or of floating-point numbers that the codec does not read; the
+            decoder raises what it likes.
     """
     file = stream.read()
-    boxes = [] if file.startswith(CODESTREAM) else read_boxes(file)
+    boxes = [] if file.startswith(JXL_CODE_START) else read_boxes(file)
     codestream = join_codestream(file)
     header = read_jxl_header(codestream)
     check_size(header.width, header.height)
     if BLACK_INK in header.extra:
         raise ValueError("it is of CMYK, which is not read in JPEG XL: convert it to RGB first")
+    bits, about_bits = _written_bits(header)
     pixels, notices = _decode(file, header)
-    exif, xmp = _metadata(boxes, b"Exif"), _metadata(boxes, b"xml ")
+    exif, xmp = exif_in_box(_metadata(boxes, b"Exif")), _metadata(boxes, b"xml ")
     space, colours, pixels, further = _colours(pixels, header, codestream)
     kept = JxlKept(
-        set_upright(drop_thumbnail(exif[4 + int.from_bytes(exif[:4]) :].removeprefix(EXIF_PREFIX))),
+        set_upright(drop_thumbnail(exif)),
         set_xmp_upright(drop_announcements(xmp)),
-        header.bits,
+        bits,
         header.floating,
         space,
         colours,
         not header.xyb and first_box(boxes, b"jbrd") is None,
     )
-    return Content(ArrayCanvas(pixels), kept, notices + further + _notices(boxes, xmp, header), space)
+    notices += about_bits + further + _notices(boxes, xmp, header)
+    return Content(ArrayCanvas(pixels), kept, notices, space)
+
+
+def _written_bits(header: JxlHeader) -> tuple[int, list[str]]:
+    """Return the bits of each channel of the file that is written, and a notice where they are others.
+
+    Raises:
+        ValueError: if the codec does not read floating-point numbers of this kind.
+    """
+    if header.floating and header.bits not in FLOATING_EXPONENTS:
+        raise ValueError(f"its floating-point numbers have {header.bits} bits; those of 16 and 32 are read")
+    if header.exponent in (0, FLOATING_EXPONENTS.get(header.bits)):
+        return header.bits, []
+    kind = f"of {header.bits} bits, {header.exponent} of them for the exponent"
+    return 32, [f"floating-point numbers {kind}: written with 32 bits"]
 
 
 def _decode(file: bytes, header: JxlHeader) -> tuple[PixelArray, list[str]]:
@@ -124,11 +143,15 @@ def _decode(file: bytes, header: JxlHeader) -> tuple[PixelArray, list[str]]:
     import imagecodecs  # slow to import, and only JPEG XL needs it
 
     pixels: PixelArray = imagecodecs.jpegxl_decode(file, index=0)
+    if header.grey and header.extra and ALPHA not in header.extra:
+        # Grey without alpha comes as planes, of which the further channels are the others.
+        pixels = pixels[0]
     size = (header.height, header.width) if header.orientation < 5 else (header.width, header.height)
     if pixels.shape[:2] != size:
         raise ValueError(f"it is damaged: pixels of shape {pixels.shape} instead of {size[0]} x {size[1]}")
     if pixels.ndim == 3:
-        wanted = (1 if header.grey else 3) + (header.extra[:1] == (ALPHA,))
+        # The codec puts the first alpha after the colours, wherever it lies among the further channels.
+        wanted = (1 if header.grey else 3) + (ALPHA in header.extra)
         pixels = pixels[..., 0] if wanted == 1 else pixels[..., :wanted]
     if header.floating:
         pixels, notice = clip_floats(pixels)

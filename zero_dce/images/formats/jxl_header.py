@@ -17,8 +17,8 @@ from zero_dce.images.coded_space import (
     power_curve,
 )
 from zero_dce.images.formats.cicp import CICP_CURVES, CICP_PRIMARIES
+from zero_dce.images.identify import JXL_CODE_START
 
-CODESTREAM = b"\xff\x0a"
 # The width in heights, by the number of a ratio (table D.1).
 RATIOS = {1: (1, 1), 2: (12, 10), 3: (4, 3), 4: (3, 2), 5: (16, 9), 6: (5, 4), 7: (2, 1)}
 # How each of four codes of two bits goes on: so many bits, and what is added to them.
@@ -43,9 +43,9 @@ class JxlHeader:
         height: see ``width``.
         orientation: an EXIF orientation, by which the decoder turns the picture.
         bits: of each channel.
-        floating: whether these are floating-point numbers.
+        exponent: how many of these are for the exponent of a floating-point number; 0 for whole numbers.
         extra: the kinds of channels beside colour.
-        associated: whether colours are multiplied by alpha.
+        associated: whether colours are multiplied by the first alpha.
         animated: whether there are several frames.
         xyb: whether it is of lossy colours, which are no longer those of an ICC profile.
         icc: whether an ICC profile says what the colours mean.
@@ -60,7 +60,7 @@ class JxlHeader:
     height: int
     orientation: int = 1
     bits: int = 8
-    floating: bool = False
+    exponent: int = 0
     extra: tuple[int, ...] = ()
     associated: bool = False
     animated: bool = False
@@ -70,6 +70,11 @@ class JxlHeader:
     grey: bool = False
     depth_at: tuple[int, int] = (0, 0)
     colours_at: tuple[int, int] = (0, 0)
+
+    @property
+    def floating(self) -> bool:
+        """Whether the channels are of floating-point numbers."""
+        return self.exponent > 0
 
 
 class _Bits:
@@ -102,7 +107,7 @@ def read_jxl_header(codestream: bytes) -> JxlHeader:
     Raises:
         ValueError: if it is truncated or no codestream.
     """
-    if not codestream.startswith(CODESTREAM):
+    if not codestream.startswith(JXL_CODE_START):
         raise ValueError("it holds no JPEG XL codestream")
     bits = _Bits(codestream[2:1024])
     width, height = _size(bits)
@@ -110,14 +115,15 @@ def read_jxl_header(codestream: bytes) -> JxlHeader:
         return JxlHeader(width, height)
     orientation, animated = _further_fields(bits) if bits.flag() else (1, False)
     start = bits.place
-    depth, floating = _depth(bits)
+    depth, exponent = _depth(bits)
     depth_at = (start, bits.place)
     bits.flag()  # It is about the decoder's buffers.
-    extra, associated = [], False
+    extra: list[int] = []
+    associated = False
     for _ in range(bits.choice(((0, 0), (0, 1), (4, 2), (12, 1)))):
         kind, multiplied = _extra_channel(bits)
+        associated = associated or (multiplied and ALPHA not in extra)
         extra.append(kind)
-        associated = associated or multiplied
     xyb = bits.flag()
     start = bits.place
     icc, grey, space = _colours(bits)
@@ -127,7 +133,7 @@ def read_jxl_header(codestream: bytes) -> JxlHeader:
         height,
         orientation,
         depth,
-        floating,
+        exponent,
         tuple(extra),
         associated,
         animated,
@@ -178,13 +184,11 @@ def _pass_preview(bits: _Bits) -> None:
         bits.choice(side)
 
 
-def _depth(bits: _Bits) -> tuple[int, bool]:
-    floating = bits.flag()
-    if not floating:
-        return bits.choice(((0, 8), (0, 10), (0, 12), (6, 1))), False
-    depth = bits.choice(((0, 32), (0, 16), (0, 24), (6, 1)))
-    bits.take(4)
-    return depth, True
+def _depth(bits: _Bits) -> tuple[int, int]:
+    """Return the bits of a number, and how many of them are for an exponent."""
+    if not bits.flag():
+        return bits.choice(((0, 8), (0, 10), (0, 12), (6, 1))), 0
+    return bits.choice(((0, 32), (0, 16), (0, 24), (6, 1))), bits.take(4) + 1
 
 
 def _extra_channel(bits: _Bits) -> tuple[int, bool]:

@@ -8,21 +8,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from zero_dce.images.canvas import ArrayCanvas, PixelArray
+from zero_dce.images.canvas import ROWS_AT_ONCE, ArrayCanvas, PixelArray
 from zero_dce.images.coded_space import SRGB_SPACE, CodedSpace
 from zero_dce.images.formats.bmff import make_box, read_boxes
 from zero_dce.images.formats.depth import cut_depth
-from zero_dce.images.formats.jxl_header import CODESTREAM, read_jxl_header
+from zero_dce.images.formats.jxl_header import read_jxl_header
+from zero_dce.images.identify import JXL_CODE_START
 
 # So many bits, and the number that they make, the lowest first.
 BitField = tuple[int, int]
-SIGNATURE_BOX = make_box(b"JXL ", b"\r\n\x87\n")
 TYPE_BOX = make_box(b"ftyp", b"jxl \0\0\0\0jxl ")
 # Everything as usual; and of grey: no profile, grey, D65, the curve of sRGB by its number, relative colours.
 SRGB_COLOURS: BitField = (1, 1)
 # After the colours follow no extensions, and the usual transformation.
 LAST_BITS: BitField = (3, 0b100)
-LIGHT_ROWS = 256
 
 
 def join_bits(*fields: BitField) -> BitField:
@@ -77,12 +76,12 @@ def encode_jxl(
     between = cut_bits(codestream, header.depth_at[1], header.colours_at[0])
     before = cut_bits(codestream, 0, header.depth_at[0])
     count, number = join_bits(before, depth, between, colours, LAST_BITS)
-    return CODESTREAM + number.to_bytes((count + 7) // 8, "little") + codestream[2 + (end + 7) // 8 :]
+    return JXL_CODE_START + number.to_bytes((count + 7) // 8, "little") + codestream[2 + (end + 7) // 8 :]
 
 
 def join_codestream(file: bytes) -> bytes:
     """Return the codestream of a file, which may lie in boxes, in one piece or several."""
-    if file.startswith(CODESTREAM):
+    if file.startswith(JXL_CODE_START):
         return file
     pieces = []
     for box in read_boxes(file):
@@ -106,8 +105,8 @@ def _to_light(pixels: PixelArray, space: CodedSpace | None) -> PixelArray:
     white = 1 if pixels.dtype.kind == "f" else np.iinfo(pixels.dtype).max
     canvas = ArrayCanvas(pixels)
     light = np.empty(pixels.shape, np.float32)
-    for top in range(0, canvas.height, LIGHT_ROWS):
-        bottom = min(top + LIGHT_ROWS, canvas.height)
+    for top in range(0, canvas.height, ROWS_AT_ONCE):
+        bottom = min(top + ROWS_AT_ONCE, canvas.height)
         rows = canvas.read((0, top, canvas.width, bottom))
         if rows.dtype.kind == "f":
             rows = np.rint(rows * 65535).astype(np.uint16)

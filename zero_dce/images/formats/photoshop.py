@@ -10,16 +10,16 @@ PREVIEWS = (1033, 1036)
 
 def drop_previews(resources: bytes) -> bytes:
     """Remove the thumbnails. Whatever cannot be read as resources stays as it is."""
-    kept, start = b"", 0
+    kept, start = bytearray(), 0
     while start < len(resources):
         try:
             number, end = _read_resource(resources, start)
         except (struct.error, ValueError):
-            return kept + resources[start:]
+            return bytes(kept) + resources[start:]
         if number not in PREVIEWS:
             kept += resources[start:end]
         start = end
-    return kept
+    return bytes(kept)
 
 
 def _read_resource(resources: bytes, start: int) -> tuple[int, int]:

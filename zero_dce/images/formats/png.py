@@ -14,9 +14,10 @@ from zero_dce.images.canvas import ArrayCanvas, Canvas, PillowCanvas
 from zero_dce.images.colour import srgb_profile
 from zero_dce.images.formats.exif import drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, encode_with_pillow
-from zero_dce.images.formats.png_chunks import SIGNATURE, Chunk, Chunks, Header, read_chunks, write_chunk, write_start
+from zero_dce.images.formats.png_chunks import Chunk, Chunks, Header, read_chunks, write_chunk, write_start
 from zero_dce.images.formats.png_colour import png_space
 from zero_dce.images.formats.png_rows import compress_rows
+from zero_dce.images.identify import PNG_START
 
 EXIF_CHUNK = b"eXIf"
 # They say which colours the numbers mean.
@@ -27,7 +28,7 @@ PALETTE_COLOURS = 3
 # The colour type for each number of channels.
 COLOUR_TYPES = {1: 0, 2: 4, 3: 2, 4: 6}
 # Pillow writes the signature first, then the header chunk: length, kind, content and checksum.
-START_BYTES = len(SIGNATURE) + 4 + 4 + 13 + 4
+START_BYTES = len(PNG_START) + 4 + 4 + 13 + 4
 # They describe palette and significant bits of the old pixels, so that leaving them out needs no notice.
 PIXEL_HINTS = ("sBIT", "bKGD", "hIST", "iDOT", "sPLT")
 

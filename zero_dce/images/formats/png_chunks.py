@@ -11,8 +11,8 @@ from typing import BinaryIO, NamedTuple
 
 from zero_dce.images.formats.ifd import size_of
 from zero_dce.images.formats.photograph import CheckSize
+from zero_dce.images.identify import PNG_START
 
-SIGNATURE = b"\x89PNG\r\n\x1a\n"
 # Decoding needs these.
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")
 # These describe colour space, time and camera, and so stay true of other pixels. The standard also allows copying those
@@ -45,7 +45,7 @@ class Chunks:
         header: size and kind of the pixels.
         kept: what goes into the file that is written.
         transparency: the content of the tRNS chunk.
-        left_out: kinds of other chunks.
+        left_out: kinds of other chunks, each once, in their order.
         frames: of an animation, else 1.
         pixels: the same PNG without anything that decoding does not need: readers fail on much of it.
     """
@@ -53,7 +53,7 @@ class Chunks:
     header: Header
     kept: list[Chunk] = field(default_factory=list)
     transparency: bytes | None = None
-    left_out: list[str] = field(default_factory=list)
+    left_out: dict[str, None] = field(default_factory=dict)
     frames: int = 1
     pixels: io.BytesIO = field(default_factory=io.BytesIO)
 
@@ -68,8 +68,8 @@ class Chunks:
             self.kept.append(chunk)
         elif kind == b"acTL":
             self.frames = max(1, int.from_bytes(content[:4]))
-        elif kind not in ANIMATED and kind.decode("latin-1") not in self.left_out:
-            self.left_out.append(kind.decode("latin-1"))
+        elif kind not in ANIMATED:
+            self.left_out[kind.decode("latin-1")] = None
 
 
 def read_chunks(stream: BinaryIO, check_size: CheckSize) -> Chunks:
@@ -79,11 +79,11 @@ def read_chunks(stream: BinaryIO, check_size: CheckSize) -> Chunks:
         ValueError: if it is too large, truncated or damaged.
     """
     end = size_of(stream)
-    stream.seek(len(SIGNATURE))
+    stream.seek(len(PNG_START))
     chunk = _read_chunk(stream, end)
     chunks = Chunks(_parse_header(chunk))
     check_size(chunks.header.width, chunks.header.height)
-    chunks.pixels.write(SIGNATURE)
+    chunks.pixels.write(PNG_START)
     chunks.add(chunk)
     while chunk.kind != b"IEND":
         chunk = _read_chunk(stream, end)
@@ -101,7 +101,7 @@ def write_chunk(stream: BinaryIO, kind: bytes, content: bytes) -> None:
 
 def write_start(stream: BinaryIO, header: Header, chunks: Iterable[Chunk]) -> None:
     """Write everything before the pixels, which are not interlaced."""
-    stream.write(SIGNATURE)
+    stream.write(PNG_START)
     write_chunk(stream, b"IHDR", struct.pack(">IIBBBBB", *header, 0, 0, 0))
     for chunk in chunks:
         write_chunk(stream, *chunk)

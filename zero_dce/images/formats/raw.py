@@ -7,7 +7,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
+from zero_dce.images.canvas import ROWS_AT_ONCE, ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.coded_space import encode_srgb
 from zero_dce.images.colour import srgb_profile
 from zero_dce.images.formats.exif import EXIF_PREFIX
@@ -19,7 +19,6 @@ from zero_dce.images.formats.tiff import UNDEFINED_BYTES, TiffKept
 from zero_dce.images.formats.tiff_tags import PROFILE_TAG, Tag
 from zero_dce.images.suffixes import require_reader
 
-CODED_ROWS = 256
 # A segment of a JPEG has at most so many bytes of content.
 MOST_SEGMENT_BYTES = 65533
 
@@ -84,7 +83,8 @@ def read_raw(stream: BinaryIO, check_size: CheckSize) -> Content:
         text = reason.decode(errors="replace") if isinstance(reason, bytes) else str(reason)
         raise ValueError(f"LibRaw cannot develop it: {text}") from error
     pixels = _encode(linear)
-    return Content(ArrayCanvas(pixels), RawKept(*read_raw_tags(stream)), notices)
+    layout, tags, further = read_raw_tags(stream)
+    return Content(ArrayCanvas(pixels), RawKept(layout, tags), notices + further)
 
 
 def _notices(raw: Any) -> list[str]:
@@ -96,6 +96,6 @@ def _notices(raw: Any) -> list[str]:
 def _encode(linear: PixelArray) -> PixelArray:
     """Apply the curve of sRGB to 16 bits of linear light, in place; one channel becomes grey."""
     table = np.rint(encode_srgb(np.arange(65536) / 65535) * 65535).astype(np.uint16)
-    for top in range(0, len(linear), CODED_ROWS):
-        linear[top : top + CODED_ROWS] = table[linear[top : top + CODED_ROWS]]
+    for top in range(0, len(linear), ROWS_AT_ONCE):
+        linear[top : top + ROWS_AT_ONCE] = table[linear[top : top + ROWS_AT_ONCE]]
     return linear[..., 0] if linear.shape[2] == 1 else linear

@@ -27,8 +27,16 @@ PICTURE_TAGS = {270, 271, 272, 305, 306, 315, 33432, EXIF_IFD, GPS_IFD}
 NOT_KEPT = {37500, 40961, 40962, 40963, 40965}
 
 
-def read_raw_tags(stream: BinaryIO) -> tuple[ByteLayout, tuple[Tag, ...]]:
-    """Read the tags that hold for a developed picture, whose orientation is 1; none where there is nothing to read."""
+# The layout of the tags, the tags, and notices of what is left out.
+RawTags = tuple[ByteLayout, tuple[Tag, ...], list[str]]
+
+
+def read_raw_tags(stream: BinaryIO) -> RawTags:
+    """Read the tags that hold for a developed picture, whose orientation is 1.
+
+    Returns:
+        The layout, the tags, none where there are none that are read, and notices of those that are left out.
+    """
     stream.seek(0)
     start = stream.read(len(RAF_START))
     try:
@@ -38,10 +46,10 @@ def read_raw_tags(stream: BinaryIO) -> tuple[ByteLayout, tuple[Tag, ...]]:
             return _from_canon(stream)
         if start[:2] in (b"II", b"MM"):
             return _from_block(stream)
-    except (ValueError, OSError, SyntaxError):
+    except (ValueError, OSError, SyntaxError) as error:
         # Damaged tags are no reason not to develop what lies beside them.
-        pass
-    return ByteLayout("<"), ()
+        return ByteLayout("<"), (), [f"EXIF cannot be read and is left out: {error}"]
+    return ByteLayout("<"), (), ["EXIF is not read in raw files of this kind, and is left out"]
 
 
 def exif_from_tags(layout: ByteLayout, tags: Iterable[Tag]) -> bytes:
@@ -54,12 +62,12 @@ def exif_from_tags(layout: ByteLayout, tags: Iterable[Tag]) -> bytes:
     return stream.getvalue()
 
 
-def _from_block(stream: BinaryIO) -> tuple[ByteLayout, tuple[Tag, ...]]:
+def _from_block(stream: BinaryIO) -> RawTags:
     """Read what is built like TIFF, whatever number of a version its maker has chosen."""
     page = _directory(stream)
     known = {number: entry for number, entry in page.entries.items() if number in PICTURE_TAGS}
-    tags, _ = read_tags(replace(page, entries=known))
-    return page.layout, _finished(page.layout, tags)
+    tags, notices = read_tags(replace(page, entries=known))
+    return page.layout, _finished(page.layout, tags), notices
 
 
 def _directory(stream: BinaryIO) -> Directory:
@@ -80,7 +88,7 @@ def _finished(layout: ByteLayout, tags: Iterable[Tag]) -> tuple[Tag, ...]:
     return (*kept, whole_numbers(layout, ORIENTATION, (1,)))
 
 
-def _from_preview(stream: BinaryIO) -> tuple[ByteLayout, tuple[Tag, ...]]:
+def _from_preview(stream: BinaryIO) -> RawTags:
     stream.seek(RAF_PREVIEW)
     place, length = ByteLayout(">").read(stream, "II")
     stream.seek(place)
@@ -88,17 +96,18 @@ def _from_preview(stream: BinaryIO) -> tuple[ByteLayout, tuple[Tag, ...]]:
     return _from_block(io.BytesIO(preview.info.get("exif", b"").removeprefix(EXIF_PREFIX)))
 
 
-def _from_canon(stream: BinaryIO) -> tuple[ByteLayout, tuple[Tag, ...]]:
+def _from_canon(stream: BinaryIO) -> RawTags:
     stream.seek(0)
     movie = first_box(read_boxes(stream.read()), b"moov") or b""
-    canon = next(box.content[16:] for box in read_boxes(movie) if box.content.startswith(CANON_UUID))
-    boxes = read_boxes(canon)
+    canon = (box.content[len(CANON_UUID) :] for box in read_boxes(movie) if box.content.startswith(CANON_UUID))
+    boxes = read_boxes(next(canon, b""))
     main, exif, gps = (io.BytesIO(first_box(boxes, kind) or b"") for kind in CANON_PARTS)
-    layout, tags = _from_block(main)
+    layout, tags, notices = _from_block(main)
     nested = []
     for number, part in ((EXIF_IFD, exif), (GPS_IFD, gps)):
         if part.getbuffer():
-            inner, _ = read_tags(_directory(part))
+            inner, further = read_tags(_directory(part))
+            notices += further
             nested.append(Tag(number, LONG, 1, inner))
     own = [tag for tag in tags if tag.number not in (EXIF_IFD, GPS_IFD, ORIENTATION)]
-    return layout, _finished(layout, [*own, *nested])
+    return layout, _finished(layout, [*own, *nested]), notices

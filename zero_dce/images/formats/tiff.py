@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import logging
 import zlib
@@ -15,7 +14,16 @@ import numpy as np
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import icc_space, srgb_profile
 from zero_dce.images.formats.depth import cut_depth
-from zero_dce.images.formats.ifd import LONG, ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
+from zero_dce.images.formats.ifd import (
+    LONG,
+    ORIENTATION,
+    SHORT,
+    ByteLayout,
+    Directory,
+    read_directory,
+    read_header,
+    size_of,
+)
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.tiff_colour import to_grey_or_rgb
 from zero_dce.images.formats.tiff_layout import FLOATING, Photometric, TiffLayout, read_layout
@@ -132,26 +140,29 @@ def read_tiff(stream: BinaryIO, check_size: CheckSize) -> Content:
     return Content(ArrayCanvas(pixels), TiffKept(page.layout, tags, extra, bits), notices, space, alpha)
 
 
-def tiff_kept(exif: bytes, profile: bytes, xmp: bytes, pixels: PixelArray) -> TiffKept:
-    """Return what a new TIFF holds beside pixels that come from a file of another format.
+def tiff_kept(exif: bytes, profile: bytes, xmp: bytes, pixels: PixelArray) -> tuple[TiffKept, list[str]]:
+    """Return what a new TIFF holds beside pixels that come from a file of another format, and what is left out.
 
     Args:
-        exif: an EXIF block, whose tags are taken over; empty or damaged for none.
+        exif: an EXIF block, whose tags are taken over; empty for none.
         profile: an ICC profile, and ``xmp`` an XMP packet; empty for none.
         xmp: see ``profile``.
         pixels: of grey or RGB; an even number of channels means alpha, which colours are not multiplied by.
     """
-    layout, tags = ByteLayout("<"), tuple[Tag, ...]()
-    with contextlib.suppress(ValueError):
-        page = read_directory(io.BytesIO(exif), *read_header(io.BytesIO(exif)))
-        layout, (tags, _) = page.layout, read_tags(page)
+    layout, tags, notices = ByteLayout("<"), tuple[Tag, ...](), list[str]()
+    if exif:
+        try:
+            page = read_directory(io.BytesIO(exif), *read_header(io.BytesIO(exif)))
+            layout, (tags, notices) = page.layout, read_tags(page)
+        except ValueError as error:
+            notices = [f"EXIF cannot be read and is left out: {error}"]
     others = tuple(tag for tag in tags if tag.number not in (PROFILE_TAG, XMP_TAG))
     if profile:
         others += (Tag(PROFILE_TAG, UNDEFINED_BYTES, len(profile), profile),)
     if xmp:
         others += (Tag(XMP_TAG, BYTES, len(xmp), xmp),)
     has_alpha = pixels.ndim == 3 and pixels.shape[2] in (2, 4)
-    return TiffKept(layout, others, (NOT_ASSOCIATED,) if has_alpha else ())
+    return TiffKept(layout, others, (NOT_ASSOCIATED,) if has_alpha else ()), notices
 
 
 def _decode(stream: BinaryIO, found: TiffLayout) -> PixelArray:
@@ -187,13 +198,17 @@ def _notices(page: Directory) -> list[str]:
 
 
 def _count_pages(page: Directory) -> int:
+    """Return how many pages follow each other; damaged ones that overlap are counted up to the file's length."""
     seen: set[int] = set()
-    while page.next and page.next not in seen:
-        seen.add(page.next)
+    left = size_of(page.stream)
+    while page.next and page.next not in seen and left > 0:
+        start = page.next
+        seen.add(start)
         try:
-            page = read_directory(page.stream, page.layout, page.next)
+            page = read_directory(page.stream, page.layout, start)
         except ValueError:
             break
+        left -= page.next_place - start
     return 1 + len(seen)
 
 

@@ -11,6 +11,9 @@ FOLLOWERS = (b"http://ns.google.com/photos/1.0/container/", b"http://ns.google.c
 CAMERA = b"http://ns.google.com/photos/1.0/camera/"
 FILM = rb"Motion\w*|MicroVideo\w*"
 ANY_NAME = rb"\w+"
+PREFIX = rb"[\w.-]+"
+# A whole run of white space: to look for one from each of its places would take the square of its length.
+SPACES = rb"(?<!\s)\s+"
 GAIN_MAP_NOTICE = "HDR gain map: left out, since it was made for the old pixels"
 
 
@@ -21,30 +24,51 @@ def announces_gain_map(xmp: bytes) -> bool:
 
 def announces_film(xmp: bytes) -> bool:
     """Tell whether a packet says that the picture is a motion photo."""
-    return any(re.search(rb"\b%s:(?:%s)" % (prefix, FILM), xmp) for prefix in _prefixes(xmp, CAMERA))
+    prefixes = _prefixes(xmp, CAMERA)
+    return any(match[1] in prefixes for match in re.finditer(rb"(?<![\w.-])(%s):(?:%s)" % (PREFIX, FILM), xmp))
 
 
 def drop_announcements(xmp: bytes) -> bytes:
     """Take out all that a packet says of gain maps, films and further pictures, which no longer are there."""
     for namespace in (*FOLLOWERS, *GAIN_MAPS):
-        for prefix in _prefixes(xmp, namespace):
-            xmp = _drop(xmp, prefix, ANY_NAME)
-            xmp = re.sub(rb"""\s+xmlns:%s\s*=\s*(["'])%s\1""" % (prefix, re.escape(namespace)), b"", xmp)
-    for prefix in _prefixes(xmp, CAMERA):
-        xmp = _drop(xmp, prefix, FILM)
+        if prefixes := _prefixes(xmp, namespace):
+            xmp = _drop(xmp, prefixes, ANY_NAME)
+            declaration = rb"""xmlns:%s\s*=\s*(["'])%s\1""" % (PREFIX, re.escape(namespace))
+            xmp = re.sub(SPACES + declaration, b"", xmp)
+    if prefixes := _prefixes(xmp, CAMERA):
+        xmp = _drop(xmp, prefixes, FILM)
     return xmp
 
 
 def _prefixes(xmp: bytes, namespace: bytes) -> set[bytes]:
     """Return the prefixes that a packet has for a namespace."""
-    return {match[1] for match in re.finditer(rb"""\bxmlns:([\w.-]+)\s*=\s*(["'])%s\2""" % re.escape(namespace), xmp)}
+    declaration = rb"""\bxmlns:(%s)\s*=\s*(["'])%s\2""" % (PREFIX, re.escape(namespace))
+    return {match[1] for match in re.finditer(declaration, xmp)}
 
 
-def _drop(xmp: bytes, prefix: bytes, names: bytes) -> bytes:
+def _drop(xmp: bytes, prefixes: set[bytes], names: bytes) -> bytes:
     """Take out the elements and attributes of a namespace; no element of these lies in another of its name."""
-    name = rb"%s:(?:%s)" % (re.escape(prefix), names)
-    xmp = re.sub(rb"\s*<(%s)(?:\s[^<>]*)?(?:/>|(?<!/)>.*?</\1\s*>)" % name, b"", xmp, flags=re.DOTALL)
-    return re.sub(rb"""\s+%s\s*=\s*(?:"[^"]*"|'[^']*')""" % name, b"", xmp)
+    kept, place = [], 0
+    for start, end in _elements(xmp, prefixes, names):
+        if start >= place:
+            kept.append(xmp[place:start])
+            place = end
+    attribute = SPACES + rb"""(%s):(?:%s)\s*=\s*(?:"[^"]*"|'[^']*')""" % (PREFIX, names)
+    return re.sub(attribute, lambda match: b"" if match[1] in prefixes else match[0], b"".join(kept) + xmp[place:])
+
+
+def _elements(xmp: bytes, prefixes: set[bytes], names: bytes) -> list[tuple[int, int]]:
+    """Return where elements of a namespace start, with the space before them, and end; one without an end is none."""
+    found, ends = [], dict[bytes, int]()
+    tags = re.finditer(rb"(?:%s)?<(/?)((%s):(?:%s))(?:\s[^<>]*)?/?>" % (SPACES, PREFIX, names), xmp)
+    # From the last one on, so that the end of each is the last that was seen.
+    for tag in reversed(list(tags)):
+        closing, name, prefix = tag.groups()
+        if closing:
+            ends[name] = tag.end()
+        elif prefix in prefixes and (tag[0].endswith(b"/>") or name in ends):
+            found.append((tag.start(), tag.end() if tag[0].endswith(b"/>") else ends[name]))
+    return found[::-1]
 
 
 def set_xmp_upright(xmp: bytes) -> bytes:
