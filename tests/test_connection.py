@@ -6,7 +6,9 @@ import contextlib
 import os
 import pty
 import re
+import subprocess
 import sys
+import threading
 import traceback
 from pathlib import Path
 
@@ -14,7 +16,7 @@ import pytest
 
 from tests.helpers.processes import exit_code, start_function
 from tests.helpers.wandb_server import KEY, serve
-from zero_dce.connection import check_connection
+from zero_dce.connection import check_connection, within_seconds
 
 pytestmark = pytest.mark.slow
 
@@ -64,3 +66,18 @@ def test_the_server_is_asked_first(key: str, server_is: str, message: str | None
     else:
         assert code == 1
         assert re.search(message, printed), printed
+
+
+def test_an_answer_an_error_or_no_answer_in_time() -> None:
+    assert within_seconds(lambda: 5, 10) == 5
+    with pytest.raises(ZeroDivisionError):
+        within_seconds(lambda: 1 / 0, 10)
+    never = threading.Event()
+    with pytest.raises(TimeoutError):
+        within_seconds(never.wait, 0.05)
+    never.set()
+
+
+def test_the_question_to_another_server_goes_without_wandb() -> None:
+    code = "import sys, zero_dce.train.loggers.mlflow_server; assert 'wandb' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True, timeout=100)

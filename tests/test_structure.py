@@ -180,6 +180,12 @@ def test_few_doors_at_the_top() -> None:
     assert len(folders) <= 13, sorted(folders)
 
 
+def test_installing_is_said_in_one_way() -> None:
+    """As the registry has it: most people have no checkout. Code gets it from zero_dce.terminal.pip_install."""
+    files = [*PACKAGE.rglob("*.py"), *(ROOT / "conf").rglob("*.yaml")]
+    assert not [file for file in files if "pip install -e" in file.read_text(encoding="utf-8")]
+
+
 def test_every_folder_says_what_it_is() -> None:
     for module, file in MODULES.items():
         if file.name == "__init__.py":

@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from concurrent.futures import Future
 from threading import Thread
+from typing import TypeVar
 
 import requests
-import wandb
-from wandb.errors import AuthenticationError
-from wandb.sdk.lib.wbauth import authenticate_session
 
-# In seconds, for the question as a whole: a name lookup without a network can hang longer than any socket's own limit.
+T = TypeVar("T")
+# In seconds, for the question as a whole.
 ANSWER_TIMEOUT = 3.0
 QUESTION = {"query": "query Viewer { viewer { id } }"}
+
+
+def within_seconds(ask: Callable[[], T], seconds: float) -> T:
+    """Return what a function returns, or raise what it raises, within a time.
+
+    A name lookup without a network can hang longer than any socket's own limit.
+
+    Raises:
+        TimeoutError: if it takes longer; it is left to itself then.
+    """
+    future: Future[T] = Future()
+
+    def answer() -> None:
+        try:
+            future.set_result(ask())
+        except Exception as error:
+            future.set_exception(error)
+
+    Thread(target=answer, daemon=True).start()
+    return future.result(timeout=seconds)
 
 
 def check_connection() -> None:
@@ -21,6 +41,9 @@ def check_connection() -> None:
     Raises:
         ConnectionError: if there is no API key, no answer in time, or the key is refused; the message says what to do.
     """
+    # It takes a second, and the question to another server goes without it.
+    import wandb
+
     address = wandb.setup().settings.base_url
     key = _find_key(address)
     answer = _ask(address, key)
@@ -40,6 +63,9 @@ def _find_key(address: str) -> str | None:
 
     ``wandb.login`` is not used: it asks the server too, and waits longer for it.
     """
+    from wandb.errors import AuthenticationError
+    from wandb.sdk.lib.wbauth import authenticate_session
+
     try:
         found = authenticate_session(host=address, source="zero_dce", prompt=False, update_session=False)
     except AuthenticationError as error:
@@ -50,20 +76,12 @@ def _find_key(address: str) -> str | None:
 
 
 def _ask(address: str, key: str | None) -> requests.Response:
-    future: Future[requests.Response] = Future()
+    def post() -> requests.Response:
+        credentials = ("api", key) if key else None
+        return requests.post(f"{address}/graphql", json=QUESTION, auth=credentials, timeout=ANSWER_TIMEOUT)
 
-    def post() -> None:
-        try:
-            credentials = ("api", key) if key else None
-            future.set_result(
-                requests.post(f"{address}/graphql", json=QUESTION, auth=credentials, timeout=ANSWER_TIMEOUT)
-            )
-        except Exception as error:
-            future.set_exception(error)
-
-    Thread(target=post, daemon=True).start()
     try:
-        return future.result(timeout=ANSWER_TIMEOUT)
+        return within_seconds(post, ANSWER_TIMEOUT)
     except (requests.RequestException, TimeoutError) as error:
         reason = type(error).__name__
         raise ConnectionError(f"W&B at {address} cannot be reached ({reason} within {ANSWER_TIMEOUT:.0f} s)") from error

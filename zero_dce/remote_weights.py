@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from zero_dce.files import cache_folder, read_object, write_json
+from zero_dce.terminal import pip_install
 
 log = logging.getLogger(__name__)
 HUB_FORM = "hf://USER/NAME, with @REVISION or /FILE after it where another than the newest weights are meant"
@@ -93,7 +94,7 @@ def import_hub(purpose: str) -> Any:
         import huggingface_hub.errors
         import huggingface_hub.utils
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{purpose} needs huggingface_hub: pip install 'zero-dce-lightning[hub]'") from error
+        raise ModuleNotFoundError(f"{purpose} needs huggingface_hub: {pip_install('hub')}") from error
     return huggingface_hub
 
 

@@ -1,4 +1,4 @@
-"""Output that suits a terminal as well as a log file: progress bars, names in any script, aligned tables."""
+"""Output that suits a terminal as well as a log file: progress bars, messages, names in any script, aligned tables."""
 
 from __future__ import annotations
 
@@ -45,6 +45,15 @@ def explain(error: BaseException) -> str:
     if isinstance(error, MemoryError) and not str(error):
         return "there is not enough memory"
     return str(error) or type(error).__name__
+
+
+def pip_install(extra: str) -> str:
+    """Return the command that installs what an extra of this package holds.
+
+    >>> pip_install("video")
+    "pip install 'zero-dce-lightning[video]'"
+    """
+    return f"pip install 'zero-dce-lightning[{extra}]'"
 
 
 def align(lines: Sequence[Sequence[str]]) -> list[str]:

@@ -204,7 +204,9 @@ def test_clips_that_nothing_reads_are_named(photos: Path, monkeypatch: pytest.Mo
     fill(Path("mixed"), "a.jpg", "b.mp4", "c.MTS")
     found = find_file_pairs(["mixed"], Path("out"))
     assert names(found) == {"mixed/a.jpg": "out/a.jpg"}
-    assert found.passed_over == ["mixed: passed over 1 .mp4, 1 .mts: pip install -e '.[video]' reads these clips"]
+    assert found.passed_over == [
+        "mixed: passed over 1 .mp4, 1 .mts: pip install 'zero-dce-lightning[video]' reads these clips"
+    ]
     fill(Path("clips"), "b.mp4")
     with pytest.raises(FileNotFoundError, match=r"no images in clips: .*passed over 1 \.mp4: pip install"):
         find_file_pairs(["clips"], Path("out"))

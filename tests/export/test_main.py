@@ -104,14 +104,14 @@ def test_the_packages_own_weights_need_an_exposure(tmp_path: Path, capsys: pytes
 @pytest.mark.parametrize(
     ("name", "missing", "message"),
     [
-        ("onnx", ("onnx",), r"--format onnx needs onnx: pip install -e '\.\[onnxruntime\]'"),
+        ("onnx", ("onnx",), r"--format onnx needs onnx: pip install 'zero-dce-lightning\[onnxruntime\]'"),
         (
             "onnx",
             ("onnxruntime", "onnx"),
-            r"--format onnx needs onnxruntime and onnx: pip install -e '\.\[onnxruntime\]'",
+            r"--format onnx needs onnxruntime and onnx: pip install 'zero-dce-lightning\[onnxruntime\]'",
         ),
-        ("openvino", ("openvino",), r"--format openvino needs openvino: pip install -e '\.\[openvino\]'"),
-        ("openvino", ("onnx",), r"--format openvino needs onnx: pip install -e '\.\[openvino\]'"),
+        ("openvino", ("openvino",), r"--format openvino needs openvino: pip install 'zero-dce-lightning\[openvino\]'"),
+        ("openvino", ("onnx",), r"--format openvino needs onnx: pip install 'zero-dce-lightning\[openvino\]'"),
     ],
 )
 def test_what_a_format_needs(

@@ -59,7 +59,7 @@ def sample(run: Path, step: int, number: str) -> Pixels:
 
 def mlflow_run(sweep: Path, run: Path) -> Any:
     """The MLflow run of a run's folder, from the store of its sweep's folder."""
-    return mlflow_client(sweep).get_run((run / "mlflow_id.txt").read_text().strip())
+    return mlflow_client(sweep).get_run((run / "mlflow_id.txt").read_text().split()[-1])
 
 
 def mlflow_client(sweep: Path) -> Any:

@@ -2,10 +2,12 @@ from __future__ import annotations
 
 import importlib.machinery
 import json
+import re
 import subprocess
 import sys
 import types
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -123,10 +125,27 @@ def test_the_range_and_each_picture_for_itself(tmp_path: Path) -> None:
         assert values[f"small {name}"] == [True, True]
 
 
-def test_what_to_install_is_said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    monkeypatch.setitem(sys.modules, "torchvision", None)
-    monkeypatch.setattr("zero_dce.metrics.perceptual.find_spec", lambda name: None)
-    with pytest.raises(ModuleNotFoundError, match=r"^--perceptual dists needs torchvision.*: pip install torchvision$"):
+@pytest.mark.parametrize(("installed", "version"), [("2.13.0+cpu", "0.28"), ("2.9.1", "0.24")])
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (None, "No module named .torchvision.*"),
+        (RuntimeError("operator torchvision::nms does not exist\nmore"), "operator torchvision::nms does not exist"),
+        (OSError("libtorch.so: no such file"), "libtorch.so: no such file"),
+    ],
+)
+def test_what_to_install_is_said(
+    error: Exception | None, reason: str, installed: str, version: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of no torchvision, and of one that was built for another PyTorch."""
+    monkeypatch.setattr(torch, "__version__", installed)
+    if error is None:
+        monkeypatch.setitem(sys.modules, "torchvision", None)
+    else:
+        monkeypatch.setattr("zero_dce.metrics.perceptual.import_module", Mock(side_effect=error))
+    message = rf"^--perceptual dists needs torchvision, which cannot be imported \({reason}\): "
+    command = rf"pip install 'torchvision=={re.escape(version)}\.\*', which belongs to PyTorch {re.escape(installed)}$"
+    with pytest.raises(ModuleNotFoundError, match=message + command):
         load_perceptual("dists", torch.device("cpu"))
 
 

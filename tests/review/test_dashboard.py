@@ -167,5 +167,5 @@ def test_without_the_package_it_says_what_to_install(server: Server, tmp_path: P
     arguments = ["dashboard", "--project", "zero_dce"]
     command = Command("zero_dce.review", arguments, tmp_path, environment(tmp_path, server.address), hide_the_package)
     assert command.wait() == 1
-    assert "pip install -e '.[dashboard]'" in command.errors()
+    assert "pip install 'zero-dce-lightning[dashboard]'" in command.errors()
     assert "Traceback" not in command.errors()

@@ -11,6 +11,7 @@ from threading import Event
 
 from zero_dce.app.answers import Answers
 from zero_dce.app.darkroom import Darkroom
+from zero_dce.terminal import pip_install
 
 THIS_MACHINE, EVERY_NETWORK = "127.0.0.1", "0.0.0.0"
 SPACE_PORT, MOST_PORT = 7860, 65535
@@ -41,7 +42,7 @@ def default_address(environment: Mapping[str, str]) -> tuple[str, int | None]:
 def require_gradio() -> None:
     """Raise ModuleNotFoundError, which says how to install it, unless Gradio is there."""
     if find_spec("gradio") is None:
-        raise ModuleNotFoundError("the page needs gradio: pip install 'zero-dce-lightning[app]'")
+        raise ModuleNotFoundError(f"the page needs gradio: {pip_install('app')}")
 
 
 def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixels: float) -> None:

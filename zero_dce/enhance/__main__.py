@@ -6,7 +6,8 @@ profile, orientation and transparency; what a format cannot keep is named. Camer
 (pip install 'zero-dce-lightning[raw]') are developed, and become TIFF of 16 bits, or JPEG by --raw-format.
 
 Video clips (.mp4 .m4v .mov .qt .3gp .3g2 .mkv .webm .ts .mts .m2ts) keep their container, sound, subtitles, frame
-times, rotation and colour tags: pip install -e '.[video]'. A clip that is cut short or damaged fails as a whole.
+times, rotation and colour tags: pip install 'zero-dce-lightning[video]'. A clip that is cut short or damaged fails as a
+whole.
 
 In Python, ``zero_dce.enhance(image)`` does the same with an array, a PIL image or a tensor.
 """

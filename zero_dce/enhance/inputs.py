@@ -12,13 +12,14 @@ from pathlib import Path
 from zero_dce.data.index import walk_folder
 from zero_dce.enhance.video import CONTAINERS, UNSUITED, has_pyav
 from zero_dce.images.suffixes import missing_readers, picture_suffixes
+from zero_dce.terminal import pip_install
 
 OTHER_PICTURES = {".gif", ".psd", ".ppm", ".pgm", ".pnm", ".tga", ".exr", ".hdr"}
 # What is to be done with files that are not read.
 REMEDIES = {
     "convert them to JPEG, PNG or TIFF first, for example with ImageMagick": OTHER_PICTURES,
     "convert these clips to .mkv first, for example with FFmpeg": UNSUITED,
-    "pip install -e '.[video]' reads these clips": set(CONTAINERS),
+    f"{pip_install('video')} reads these clips": set(CONTAINERS),
 }
 
 

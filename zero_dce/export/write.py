@@ -22,6 +22,7 @@ from zero_dce.export.formats import FORMATS, Format, write_model
 from zero_dce.export.int8 import LEAST_PSNR, calibration_pictures, least_psnr, quantize
 from zero_dce.export.provenance import provenance_of
 from zero_dce.files import UNFINISHED, name_errors
+from zero_dce.terminal import pip_install
 from zero_dce.weights import read_weights
 
 EXPORT_PRECISIONS = ("float32", "int8")
@@ -152,9 +153,7 @@ def _check_installed(name: str) -> None:
     """Raise ModuleNotFoundError unless what a format is written and run with is installed."""
     missing = [package for package in FORMATS[name].needs if find_spec(package) is None]
     if missing:
-        raise ModuleNotFoundError(
-            f"--format {name} needs {' and '.join(missing)}: pip install -e '.[{FORMATS[name].extra}]'"
-        )
+        raise ModuleNotFoundError(f"--format {name} needs {' and '.join(missing)}: {pip_install(FORMATS[name].extra)}")
 
 
 def _check_output(output: Path, name: str, overwrite: bool) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib.util import find_spec
 from typing import NamedTuple
 
+from zero_dce.terminal import pip_install
+
 
 class PictureFormat(NamedTuple):
     """A format of pictures.
@@ -55,7 +57,7 @@ def picture_suffixes() -> frozenset[str]:
 def missing_readers() -> dict[str, frozenset[str]]:
     """Return the suffixes of pictures whose readers are not installed, by the command that installs them."""
     return {
-        f"pip install 'zero-dce-lightning[{form.extra}]'": frozenset(form.suffixes)
+        pip_install(form.extra): frozenset(form.suffixes)
         for name, form in PICTURE_FORMATS.items()
         if not has_reader(name)
     }
@@ -65,4 +67,4 @@ def require_reader(format_: str) -> None:
     """Raise ModuleNotFoundError, which says how to install it, unless a format's reader is there."""
     form = PICTURE_FORMATS[format_]
     if not has_reader(format_):
-        raise ModuleNotFoundError(f"{format_} needs {form.module}: pip install 'zero-dce-lightning[{form.extra}]'")
+        raise ModuleNotFoundError(f"{format_} needs {form.module}: {pip_install(form.extra)}")

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
+from types import ModuleType
 
 import torch
 from torch import Tensor, nn
@@ -44,7 +44,7 @@ def load_perceptual(name: str, device: torch.device) -> Measure:
         The measure: one value per picture, NaN for pictures with a side below 32 pixels.
 
     Raises:
-        ModuleNotFoundError: if torchvision is not installed; the message says how.
+        ModuleNotFoundError: if torchvision cannot be imported; the message says which version to install.
         FileNotFoundError: if the network's weights are not in PyTorch's cache; the message says which file goes where.
     """
     _check_backbone(name)
@@ -82,14 +82,23 @@ def _load_dists(device: torch.device) -> nn.Module:
 
 def _check_backbone(name: str) -> None:
     backbone = BACKBONES[name]
-    if find_spec("torchvision") is None:
-        raise ModuleNotFoundError(
-            f"--perceptual {name} needs torchvision, which is not installed: pip install torchvision"
-        )
-    address = getattr(import_module("torchvision.models"), backbone.weights).DEFAULT.url
+    address = getattr(_import_models(name), backbone.weights).DEFAULT.url
     file = Path(torch.hub.get_dir()) / "checkpoints" / address.rpartition("/")[2]
     if not file.is_file():
         raise FileNotFoundError(
             f"--perceptual {name} needs the weights of torchvision's {backbone.title}, and downloads nothing: fetch "
             f"{address} and put it there as {file}"
         )
+
+
+def _import_models(name: str) -> ModuleType:
+    try:
+        return import_module("torchvision.models")
+    except (ImportError, OSError, RuntimeError) as error:
+        # One that was built for another PyTorch fails in several ways. 0.15 belongs to PyTorch 2.0, and so on.
+        minor = int(torch.__version__.split(".")[1]) + 15
+        reason = str(error).partition("\n")[0]
+        raise ModuleNotFoundError(
+            f"--perceptual {name} needs torchvision, which cannot be imported ({reason}): "
+            f"pip install 'torchvision==0.{minor}.*', which belongs to PyTorch {torch.__version__}"
+        ) from error

@@ -15,6 +15,7 @@ import wandb
 
 from zero_dce.connection import check_connection
 from zero_dce.review.service import explain_refusal, quiet_wandb
+from zero_dce.terminal import pip_install
 
 # In seconds, for each request.
 API_TIMEOUT = 20
@@ -88,5 +89,5 @@ def _import_builder() -> Any:
             warnings.simplefilter("ignore", DeprecationWarning)
             from zero_dce.review.workspace import build_workspace
     except ModuleNotFoundError as error:
-        raise ModuleNotFoundError(f"{error}. The dashboard needs it: pip install -e '.[dashboard]'") from error
+        raise ModuleNotFoundError(f"{error}. The dashboard needs it: {pip_install('dashboard')}") from error
     return build_workspace

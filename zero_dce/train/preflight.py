@@ -1,4 +1,4 @@
-"""What is checked before a run: what cannot work is refused before anything is written.
+"""What is checked before a run: what cannot work is refused, as much as possible before anything is written.
 
 Most of it is so before PyTorch, Lightning and W&B are imported, for which a mistake need not wait.
 """
@@ -135,7 +135,7 @@ def _pin_weights(config: DictConfig, address: str) -> None:
 
 
 def check_run(config: DictConfig, run: Path, launched: bool = False) -> None:
-    """Refuse what cannot work before anything is written, and say first what data this is.
+    """Refuse what cannot work before training, and say first what data this is.
 
     A run that a sweep ``launched`` and that was stopped before its first checkpoint begins anew in its folder.
 

@@ -14,7 +14,7 @@ WEIGHTS = make_weights()
 def test_a_backend_that_is_not_installed(missing: str, next_best: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("zero_dce.enhance.graph.find_spec", lambda name: None if name == missing else name)
     monkeypatch.setattr("zero_dce.enhance.graph._has_nvidia_driver", lambda: False)
-    message = rf"--backend openvino needs {missing}: pip install -e '\.\[openvino\]'"
+    message = rf"--backend openvino needs {missing}: pip install 'zero-dce-lightning\[openvino\]'"
     with pytest.raises(ModuleNotFoundError, match=message):
         choose_backend("openvino", WEIGHTS, "auto")
     assert choose_backend("auto", WEIGHTS, "auto").name == next_best

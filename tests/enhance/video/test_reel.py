@@ -18,7 +18,7 @@ def test_without_pyav(weights: Path, monkeypatch: pytest.MonkeyPatch, capsys: py
     monkeypatch.setattr("zero_dce.enhance.video.find_spec", lambda name: None)
     Path("a.mp4").touch()
     assert enhance(weights, "a.mp4") == 1
-    assert "a.mp4 is a video clip: it needs PyAV, pip install -e '.[video]'" in capsys.readouterr().err
+    assert "a.mp4 is a video clip: it needs PyAV, pip install 'zero-dce-lightning[video]'" in capsys.readouterr().err
 
 
 def test_a_folder_that_cannot_be_made(weights: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -31,7 +31,7 @@ def test_without_submitit_it_says_what_to_install(
     monkeypatch.setattr(slurm_queue, "NEEDED_COMMANDS", ())
     monkeypatch.setitem(sys.modules, "submitit", None)
     assert run_here(monkeypatch, tmp_path, *ON_SLURM, "seed=1,2") == 1
-    assert "pip install -e '.[slurm]'" in capsys.readouterr().err
+    assert "pip install 'zero-dce-lightning[slurm]'" in capsys.readouterr().err
 
 
 def install(folder: Path, monkeypatch: pytest.MonkeyPatch, **programs: str) -> None:

@@ -87,5 +87,5 @@ def test_without_optuna(
     for name in [name for name in sys.modules if name.startswith(("optuna.", "zero_dce.sweep.search.space"))]:
         monkeypatch.delitem(sys.modules, name)
     assert run_here(monkeypatch, tmp_path, *search(sice)) == 1
-    assert "pip install -e '.[optuna]'" in capsys.readouterr().err
+    assert "pip install 'zero-dce-lightning[optuna]'" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []

@@ -4,11 +4,13 @@ from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
+from hydra import compose, initialize_config_dir
 from omegaconf import DictConfig, OmegaConf
 
 from tests.helpers.runs import run_apart, run_here, tiny
 from tests.helpers.trackers import mlflow_run
 from zero_dce.train import loggers as room
+from zero_dce.train.configuration import VERSION_BASE, config_folder, register_resolvers
 from zero_dce.train.loggers import add_tag, check_packages, check_servers, configured_loggers
 from zero_dce.train.loggers.mlflow_address import URI_VARIABLE
 
@@ -71,6 +73,16 @@ def test_an_mlflow_server_that_is_not_there() -> None:
     check_servers(offline)
     assert offline.logger.mlflow.tracking_uri == ""
     assert offline.logger.mlflow.tags.notices == offline.logger.wandb.tags[0] == "offline fallback"
+
+
+@pytest.mark.parametrize(
+    "choice", [["logger=wandb", "logger.wandb.mode=online"], ["logger=wandb_online"], ["logger=mlflow"]]
+)
+def test_the_option_that_is_advised_exists(choice: list[str]) -> None:
+    register_resolvers()
+    with initialize_config_dir(str(config_folder()), **VERSION_BASE):
+        chosen = compose("config", [*choice, "logger.fallback=offline", "data=sample"])
+    assert chosen.logger.fallback == "offline"
 
 
 def test_nothing_is_begun_where_a_server_is_not_there(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from zero_dce.train.loggers.mlflow_address import URI_VARIABLE, find_store, is_server, shown
+from zero_dce.train.loggers.mlflow_address import URI_VARIABLE, find_store, first_line, is_server, shown
 
 
 def test_what_is_given_then_the_environment_then_a_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -36,3 +36,8 @@ def test_servers(uri: str, server: bool) -> None:
 )
 def test_no_password_is_shown(uri: str, safe: str) -> None:
     assert shown(uri) == safe
+
+
+def test_a_message_without_passwords() -> None:
+    assert first_line(OSError("GET http://me:secret@host/x failed\nmore")) == "GET http://host/x failed"
+    assert first_line(OSError()) == "OSError"

@@ -13,3 +13,8 @@ def test_options_that_are_named_and_those_that_were_chosen() -> None:
     }
     chosen = ["loss=paper", "+loss.weights.exp=3", "hydra.run.dir=x", "resume=x", "callbacks.samples=null", "~other"]
     assert parameters_of(SETTINGS, [], chosen) == {"loss.weights.exp": "3.0", "loss": "paper"}
+
+
+def test_choices_that_leave_no_name_in_the_configuration() -> None:
+    chosen = ["+sweep=loss_weights", "experiment=quick", "report_page=false"]
+    assert parameters_of(SETTINGS, [], chosen) == {"sweep": "loss_weights", "experiment": "quick"}

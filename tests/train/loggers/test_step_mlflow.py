@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import requests
+from mlflow.environment_variables import MLFLOW_HTTP_REQUEST_MAX_RETRIES, MLFLOW_HTTP_REQUEST_TIMEOUT
 from omegaconf import OmegaConf
 
 from tests.helpers.processes import free_port
@@ -31,7 +32,7 @@ from tests.helpers.trackers import (
 )
 from tests.train.loggers.conftest import Resumed
 from zero_dce.train.loggers.mlflow_address import URI_VARIABLE
-from zero_dce.train.loggers.step_mlflow import StepMLFlowLogger, first_line
+from zero_dce.train.loggers.step_mlflow import StepMLFlowLogger
 from zero_dce.train.loggers.tracker import Picture
 from zero_dce.train.result import open_loggers
 
@@ -166,7 +167,64 @@ def test_a_run_that_the_store_does_not_know(tmp_path: Path, caplog: pytest.LogCa
     one.replay({1: {"a": 1.0}, 2: {"a": 2.0}}, tmp_path / "0", until=2)
     one.close("finished")
     assert "does not know the run abc: it gets the whole run anew" in caplog.text
+    assert (tmp_path / "0" / "mlflow_id.txt").read_text().split() == ["abc", one.version]
     assert steps(tmp_path) == [1, 2]
+
+
+def test_a_run_stays_one_in_each_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Begun on a server, resumed once with logger.fallback=offline, and resumed on the server again."""
+    monkeypatch.chdir(tmp_path)
+    server, ids = f"sqlite:///{tmp_path}/server.db", []
+    for uri in (server, "", server, ""):
+        one = logger(tmp_path, tracking_uri=uri)
+        one.log_hyperparams({"seed": 0})
+        one.close("interrupted")
+        ids.append(one.version)
+    assert ids[:2] == ids[2:]
+    assert ids[0] != ids[1]
+
+
+def test_pictures_of_a_step_that_was_begun_come_once(tmp_path: Path, clock: list[float]) -> None:
+    """Numbers follow the pictures: a failure between them, and a resumed run that was killed there."""
+    rows, pictures = {1: {"a": 1.0}, 2: {"a": 2.0}}, {"samples/00": PICTURE}
+    for first in (1, 2):
+        one = logger(tmp_path)
+        one.log_hyperparams({"seed": 0})
+        one.replay({}, tmp_path / "0", until=0)
+        assert one.starting_step == (0 if first == 1 else 2)
+        with broken(one, "log_batch"):
+            one.send_row(first, {**rows[first], **pictures})
+        if first == 1:
+            clock[0] += 61
+            one.replay(rows, tmp_path / "0", until=0)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("zero_dce.train.loggers.step_mlflow.saved_pictures", lambda run, step: pictures)
+                one.send_row(1, {})
+    one = logger(tmp_path)
+    one.log_hyperparams({"seed": 0})
+    one.send_row(2, {**rows[2], **pictures, "samples/01": PICTURE})
+    places = [(step, key) for step, key, _ in held(tmp_path).pictures]
+    assert sorted(places) == [(1, "samples/00"), (2, "samples/00"), (2, "samples/01")]
+
+
+def test_a_server_that_hangs_is_waited_for_once(tmp_path: Path, clock: list[float]) -> None:
+    """A server that does not answer takes a minute of the training, and then seconds each time it is tried again."""
+    one, waits = logger(tmp_path), []
+    one.log_hyperparams({"seed": 0})
+    one.replay({step: {"a": 1.0} for step in (1, 2, 3)}, tmp_path / "0", until=0)
+
+    def hang(*_: Any, **__: Any) -> None:
+        waits.append((MLFLOW_HTTP_REQUEST_TIMEOUT.get(), MLFLOW_HTTP_REQUEST_MAX_RETRIES.get()))
+        raise ConnectionError
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(one.experiment, "log_batch", hang)
+        for step in (1, 2, 3):
+            one.send_row(step, {"a": 1.0})
+            clock[0] += 61
+    assert waits == [(20, 2), (5, 0), (5, 0)]
+    one.send_row(3, {"a": 1.0})
+    assert MLFLOW_HTTP_REQUEST_TIMEOUT.get() == 20
 
 
 def test_an_experiment_in_the_bin(tmp_path: Path) -> None:
@@ -177,11 +235,6 @@ def test_an_experiment_in_the_bin(tmp_path: Path) -> None:
     (tmp_path / "0" / "mlflow_id.txt").unlink()
     with pytest.raises(ConnectionError, match=r"could not start the run: .*already exists"):
         logger(tmp_path).log_hyperparams({})
-
-
-def test_a_message_without_passwords() -> None:
-    assert first_line(OSError("GET http://me:secret@host/x failed\nmore")) == "GET http://host/x failed"
-    assert first_line(OSError()) == "OSError"
 
 
 @pytest.mark.slow
@@ -207,14 +260,14 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 @contextmanager
-def broken(one: StepMLFlowLogger) -> Iterator[None]:
+def broken(one: StepMLFlowLogger, *requests: str) -> Iterator[None]:
     """A time in which the server does not answer."""
 
     def fail(*_: Any, **__: Any) -> None:
         raise ConnectionError("out of reach")
 
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("log_batch", "log_image", "set_terminated"):
+        for name in requests or ("log_batch", "log_image", "set_terminated"):
             patch.setattr(one.experiment, name, fail)
         yield
 

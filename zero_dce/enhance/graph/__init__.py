@@ -10,6 +10,7 @@ from typing import Protocol
 
 from zero_dce.enhance.graph.programs import Program
 from zero_dce.enhance.pixels import FloatArray
+from zero_dce.terminal import pip_install
 from zero_dce.weights import Weights
 
 # The module and the class of each backend. On the CPU the first that is installed is the quickest.
@@ -77,7 +78,7 @@ def choose_backend(name: str, weights: Weights, precision: str) -> Backend:
     missing = missing_packages(chosen)
     if missing:
         raise ModuleNotFoundError(
-            f"--backend {chosen} needs {' and '.join(missing)}: pip install -e '.[{chosen}]', or --backend auto"
+            f"--backend {chosen} needs {' and '.join(missing)}: {pip_install(chosen)}, or --backend auto"
         )
     module, attribute = BACKENDS[chosen]
     backend = getattr(import_module(module), attribute)

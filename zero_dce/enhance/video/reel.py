@@ -10,7 +10,7 @@ from zero_dce.enhance.pipeline import FileOutcome, ShowProgress
 from zero_dce.enhance.results import check_absent
 from zero_dce.enhance.video import has_pyav
 from zero_dce.files import sole_writer
-from zero_dce.terminal import explain
+from zero_dce.terminal import explain, pip_install
 
 
 class Reel:
@@ -39,7 +39,7 @@ class Reel:
         progress: ShowProgress,
     ) -> None:
         if pairs and not has_pyav():
-            raise ModuleNotFoundError(f"{pairs[0].input} is a video clip: it needs PyAV, pip install -e '.[video]'")
+            raise ModuleNotFoundError(f"{pairs[0].input} is a video clip: it needs PyAV, {pip_install('video')}")
         self.outcomes: list[FileOutcome] = []
         self._pairs, self._max_megapixels, self._progress = pairs, max_megapixels, progress
         self._overwrite = overwrite

@@ -18,6 +18,7 @@ from av.video.stream import VideoStream
 
 from zero_dce.enhance.video import CONTAINERS, conversion
 from zero_dce.enhance.video.clip import ALPHA_MODE, ROUNDED, Clip, ClipFrame, Item
+from zero_dce.terminal import pip_install
 
 # With these options the encoded frames can hardly be told from the enhanced ones.
 OPTIONS = {
@@ -140,7 +141,7 @@ def open_writer(file: Path, name: Path, clip: Clip) -> Iterator[Writer]:
         # PyAV writes no aspect ratio to WebM, and VP9 itself has none.
         raise ValueError(f"{clip.file} has pixels of {ratio} to 1, which cannot be written to WebM: convert it to .mkv")
     if encoder not in av.codecs_available:
-        raise ValueError(f"{name} needs the encoder {encoder}, which this PyAV lacks: pip install -e '.[video]'")
+        raise ValueError(f"{name} needs the encoder {encoder}, which this PyAV lacks: {pip_install('video')}")
     # A camera's .mts and .m2ts have packets of 192 bytes, those of other transport streams have 188.
     options = {"mpegts_m2ts_mode": "1"} if name.suffix.lower() in (".mts", ".m2ts") else {}
     # Python's own file object reports every write that fails.

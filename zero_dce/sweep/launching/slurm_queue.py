@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from zero_dce.terminal import pip_install
+
 NEEDED_COMMANDS = ("sbatch", "srun", "squeue", "scancel", "scontrol")
 # A job in one of these states does not come back.
 ENDED_STATES = frozenset(
@@ -45,7 +47,7 @@ def check_commands() -> None:
     try:
         import submitit  # noqa: F401
     except ImportError as error:
-        raise ValueError(f"hydra/launcher=slurm needs submitit ({error}): pip install -e '.[slurm]'") from error
+        raise ValueError(f"hydra/launcher=slurm needs submitit ({error}): {pip_install('slurm')}") from error
 
 
 def read_queue() -> dict[str, QueuedJob]:

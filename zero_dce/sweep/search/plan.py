@@ -16,6 +16,7 @@ from zero_dce.checks import LARGEST_SEED, check_number
 from zero_dce.files import write_json
 from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
 from zero_dce.sweep.plan import without_resume
+from zero_dce.terminal import pip_install
 
 if TYPE_CHECKING:
     from zero_dce.sweep.search.space import Space
@@ -64,7 +65,7 @@ def read_search(config: DictConfig) -> Search:
     except ModuleNotFoundError as error:
         if not str(error.name).startswith("optuna"):
             raise
-        raise ModuleNotFoundError("hydra/sweeper=optuna needs Optuna: pip install -e '.[optuna]'") from error
+        raise ModuleNotFoundError(f"hydra/sweeper=optuna needs Optuna: {pip_install('optuna')}") from error
     options: Any = OmegaConf.to_container(config.hydra.sweeper, resolve=True)
     del options["_target_"]
     if options.pop("also", None):

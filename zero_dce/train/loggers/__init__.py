@@ -1,6 +1,6 @@
 """Where losses, measures and pictures go: metrics.csv, and trackers by training step.
 
-The room itself knows which loggers a run has and whether they can be used, which is told before anything is written.
+The room itself knows which loggers a run has and whether they can be used, which is told before training.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ import logging
 from importlib.metadata import PackageNotFoundError, version
 
 from omegaconf import DictConfig, OmegaConf
+
+from zero_dce.terminal import pip_install
 
 log = logging.getLogger(__name__)
 # The packages of loggers that are extras of their own names.
@@ -40,7 +42,7 @@ def check_packages(config: DictConfig) -> None:
             continue
         raise ModuleNotFoundError(
             f"logger={name} needs the package {name}, which is not installed: "
-            f"pip install 'zero-dce-lightning[{name}]', or choose another logger"
+            f"{pip_install(name)}, or choose another logger"
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
@@ -35,3 +36,8 @@ def shown(uri: str) -> str:
     scheme, separator, rest = uri.partition("://")
     host, slash, path = rest.partition("/")
     return f"{scheme}{separator}{host.rpartition('@')[2]}{slash}{path}"
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, without passwords: MLflow appends statements and pages of advice."""
+    return re.sub(r"//[^/@\s]+@", "//", str(error) or type(error).__name__).partition("\n")[0]

@@ -1,12 +1,10 @@
-"""Asks, before a run, whether the MLflow server is there and takes the credentials: within seconds."""
+"""Asks, before a run, whether the MLflow server is there and takes the credentials; how long MLflow waits for it."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from concurrent.futures import Future
 from contextlib import contextmanager
-from threading import Thread
 
 # As in step_mlflow: it must come before the import.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -14,10 +12,10 @@ os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 from mlflow import MlflowClient
 from mlflow.exceptions import MlflowException
 
-from zero_dce.train.loggers.mlflow_address import shown
-from zero_dce.train.loggers.step_mlflow import first_line
+from zero_dce.connection import within_seconds
+from zero_dce.train.loggers.mlflow_address import first_line, shown
 
-# In seconds, for the question as a whole: a name lookup without a network can hang longer than any socket's own limit.
+# In seconds, for the question as a whole.
 ANSWER_SECONDS = 5
 ONE_TRY = {"MLFLOW_HTTP_REQUEST_TIMEOUT": str(ANSWER_SECONDS), "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
 
@@ -29,19 +27,9 @@ def check_mlflow_server(uri: str) -> None:
         ConnectionError: if there is no answer in time, or it is not that of an MLflow server that takes the
             credentials; the message says what to do.
     """
-    future: Future[None] = Future()
-
-    def ask() -> None:
+    with one_try():
         try:
-            MlflowClient(uri).search_experiments(max_results=1)
-            future.set_result(None)
-        except Exception as error:
-            future.set_exception(error)
-
-    with _environment(ONE_TRY):
-        Thread(target=ask, daemon=True).start()
-        try:
-            future.result(timeout=ANSWER_SECONDS)
+            within_seconds(lambda: MlflowClient(uri).search_experiments(max_results=1), ANSWER_SECONDS)
         except (MlflowException, OSError) as error:
             raise ConnectionError(_explain(uri, error)) from error
 
@@ -62,9 +50,10 @@ def _explain(uri: str, error: MlflowException | OSError) -> str:
 
 
 @contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+def one_try() -> Iterator[None]:
+    """Let MLflow try each request once, and for seconds only; what the environment says of it comes back afterwards."""
+    before = {name: os.environ.get(name) for name in ONE_TRY}
+    os.environ.update(ONE_TRY)
     try:
         yield
     finally:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 import time
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 # MLflow asks its makers' server for settings of its telemetry when it is imported.
@@ -19,13 +18,14 @@ from filelock import FileLock
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from mlflow import MlflowClient
-from mlflow.entities import Metric, Param, RunStatus, RunTag
+from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from omegaconf import OmegaConf
 
 from zero_dce.records.run import Rows
-from zero_dce.train.loggers.mlflow_address import find_store, shown
+from zero_dce.train.loggers.mlflow_address import find_store, first_line, shown
 from zero_dce.train.loggers.mlflow_parameters import parameters_of
+from zero_dce.train.loggers.mlflow_server import one_try
 from zero_dce.train.loggers.tracker import Picture, StepRows, flat, logged_steps, read_id, saved_pictures, write_id
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,8 @@ class StepMLFlowLogger(StepRows):
         tracking_uri: a server or a store; ``None`` takes ``MLFLOW_TRACKING_URI``, and where that is not set a store in
             ``save_dir``.
         save_dir: the folder of the store on disk.
-        id_file: keeps the MLflow run's id, so that a resumed run is the same MLflow run.
+        id_file: keeps the MLflow run's id, one for each store that has a part of it, so that a resumed run is the same
+            MLflow run.
         experiment_name: of the experiment, which is made if it does not exist.
         run_name: of the run in it.
         parameters: the options that are the run's parameters, or parts of the configuration.
@@ -87,6 +88,8 @@ class StepMLFlowLogger(StepRows):
         self._rows: Rows = {}
         self._run = Path(id_file).parent
         self._first, self._sent, self._quiet_until = 0, -1, 0.0
+        # The next step may be there in part.
+        self._begun = False
 
     @property
     def name(self) -> str:
@@ -175,25 +178,33 @@ class StepMLFlowLogger(StepRows):
         return self.uri == find_store("", str(self.folder))
 
     def _start(self) -> Mapping[str, str]:
-        """Continue the run of the id, or begin one, and return the parameters that it has."""
-        known = read_id(self.id_file)
-        if known is not None:
-            try:
-                data = self.experiment.get_run(known).data
-            except MlflowException as error:
-                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
-                    raise
-                log.warning("MLflow at %s does not know the run %s: it gets the whole run anew", shown(self.uri), known)
-            else:
-                self.run_id, self._first = known, int(data.tags.get(LAST_STEP_TAG, -1)) + 1
-                self.experiment.update_run(known, status=RunStatus.to_string(RunStatus.RUNNING))
-                self._log(tags=[RunTag(key, value) for key, value in self.tags.items()])
-                parameters: Mapping[str, str] = data.params
-                return parameters
+        """Continue the run whose id this store knows, or begin one, and return the parameters that it has."""
+        ids = (read_id(self.id_file) or "").split()
+        found = next(filter(None, map(self._find_run, ids)), None)
+        if found is not None:
+            self.run_id, self._first = str(found.info.run_id), int(found.data.tags.get(LAST_STEP_TAG, -1)) + 1
+            self._begun = True
+            self.experiment.update_run(self.run_id, status=RunStatus.to_string(RunStatus.RUNNING))
+            self._log(tags=[RunTag(key, value) for key, value in self.tags.items()])
+            parameters: Mapping[str, str] = found.data.params
+            return parameters
+        if ids:
+            unknown = ", ".join(ids)
+            log.warning("MLflow at %s does not know the run %s: it gets the whole run anew", shown(self.uri), unknown)
         run = self.experiment.create_run(self._find_experiment(), tags=self.tags, run_name=self.run_name)
         self.run_id = str(run.info.run_id)
-        write_id(self.id_file, self.run_id)
+        # The other ids are those of other stores, as where a run went on offline.
+        write_id(self.id_file, "\n".join([*ids, self.run_id]))
         return {}
+
+    def _find_run(self, run_id: str) -> Run | None:
+        try:
+            run: Run = self.experiment.get_run(run_id)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                raise
+            return None
+        return run
 
     def _find_experiment(self) -> str:
         """Return the experiment's id; several runs of a sweep may want to make it at once."""
@@ -207,20 +218,30 @@ class StepMLFlowLogger(StepRows):
             return str(found.experiment_id)
 
     def _catch_up(self, until: int) -> None:
-        for step in logged_steps(self._rows, self._run):
-            if max(self._first, self._sent + 1) <= step <= until:
-                self._write(step, {**self._rows.get(step, {}), **saved_pictures(self._run, step)})
+        # A server that hangs would take the time of whole minutes from the training, again and again.
+        with one_try():
+            for step in logged_steps(self._rows, self._run):
+                if max(self._first, self._sent + 1) <= step <= until:
+                    self._write(step, {**self._rows.get(step, {}), **saved_pictures(self._run, step)})
         self._quiet_until = 0.0
 
     def _write(self, step: int, row: Mapping[str, Any]) -> None:
         now = int(time.time() * 1000)
+        there = self._pictures_there(step) if self._begun else set()
+        self._begun = True
         for key, value in row.items():
-            if isinstance(value, Picture):
+            if isinstance(value, Picture) and key not in there:
                 self.experiment.log_image(self.version, value.pixels, key=key, step=step, synchronous=True)
         numbers = {key: float(value) for key, value in row.items() if not isinstance(value, Picture)}
         metrics = [Metric(key, value, now, step) for key, value in numbers.items()]
         self._log(metrics=metrics, tags=[RunTag(LAST_STEP_TAG, str(step))])
-        self._sent = step
+        self._sent, self._begun = step, False
+
+    def _pictures_there(self, step: int) -> set[str]:
+        """Return the keys of the pictures that a step has; the last file of each is its thumbnail."""
+        names = (PurePosixPath(file.path).name for file in self.experiment.list_artifacts(self.version, "images"))
+        parts = [name.split("+") for name in names if name.endswith(".webp")]
+        return {key.replace("~", "/") for key, _, at, *_ in parts if at == str(step)}
 
     def _log(self, **entries: Any) -> None:
         self.experiment.log_batch(self.version, synchronous=True, **entries)
@@ -237,8 +258,3 @@ class StepMLFlowLogger(StepRows):
             elif not self._quiet_until:
                 log.warning("%s; it is tried again each minute from step %d: %s", where, step, first_line(error))
             self._quiet_until = time.monotonic() + SECONDS_BETWEEN_TRIES
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, without passwords: MLflow appends statements and pages of advice."""
-    return re.sub(r"//[^/@\s]+@", "//", str(error) or type(error).__name__).partition("\n")[0]
