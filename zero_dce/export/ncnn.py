@@ -29,7 +29,7 @@ REVERSED = {"Add": 0, "Sub": 7, "Mul": 2, "Div": 8}
 UNARY = {"Sqrt": 5, "Exp": 7, "Log": 8}
 # What a .param says about itself, in a name, for which ncnn has 255 characters.
 NOTED = ("network", "weights_sha256", "zero_dce_version", "stops", "license", "training_data")
-MOST_CHARACTERS = 255
+NOTE_CHARACTERS = 255
 # Weights in float32 follow.
 FLOAT32 = bytes(4)
 
@@ -129,9 +129,9 @@ def write_ncnn(contents: Contents, file: Path) -> None:
 
 def _note(said: dict[str, str]) -> str:
     note = urlencode({key: said[key] for key in NOTED if key in said})
-    if len(note) > MOST_CHARACTERS:
+    if len(note) > NOTE_CHARACTERS:
         raise ValueError(
-            f"what the .param says of itself takes {len(note)} characters, and ncnn has {MOST_CHARACTERS}: shorten "
+            f"what the .param says of itself takes {len(note)} characters, and ncnn has {NOTE_CHARACTERS}: shorten "
             "--license or --training-data"
         )
     return note
