@@ -26,7 +26,9 @@ def test_manifest_and_environment(finished: Path) -> None:
     assert len({*split["train"], *split["val"], *split["test"]}) == 20
     environment = json.loads((finished / "environment.json").read_text())
     assert environment["data_fingerprint"]
-    assert environment["versions"]["torch"] == torch.__version__
+    assert torch.__version__.startswith(environment["versions"]["torch"]), (
+        "a build's own mark, as +cpu, may be left out"
+    )
 
 
 def test_runs_are_named_by_what_they_were_started_with(

@@ -31,6 +31,7 @@ from tests.helpers.trackers import (
     trackio_run,
 )
 from tests.train.loggers.conftest import Resumed
+from zero_dce.train.configuration import targets_allowed
 from zero_dce.train.loggers.mlflow_address import URI_VARIABLE
 from zero_dce.train.loggers.step_mlflow import StepMLFlowLogger
 from zero_dce.train.loggers.tracker import Picture
@@ -105,7 +106,8 @@ def test_a_run_that_fails(tmp_path: Path) -> None:
     }
     (tmp_path / "0").mkdir()
     config = OmegaConf.create({"logger": {"fallback": "stop", "mlflow": options}, "seed": 0})
-    with contextlib.suppress(ZeroDivisionError), open_loggers(config, tmp_path / "0", 0) as loggers:
+    allowed = targets_allowed([options["_target_"]])
+    with allowed, contextlib.suppress(ZeroDivisionError), open_loggers(config, tmp_path / "0", 0) as loggers:
         for step in (1, 2):
             loggers[1].log_metrics({"train/exp": float(step)}, step)
         raise ZeroDivisionError
