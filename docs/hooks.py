@@ -27,6 +27,13 @@ ROLE = re.compile(r":(?:func|class|meth|mod):<code>~?(?:zero_dce\.(?:\w+\.)+(?=\
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
 
 
+def on_config(config: MkDocsConfig) -> None:
+    """Add the benchmarks' tables to the navigation, as each run of one may write another."""
+    tables = [_name(file) for file in sorted((ROOT / "benchmarks").glob("*.md")) if file.name != "README.md"]
+    (section,) = (item["Benchmarks"] for item in config.nav or [] if "Benchmarks" in item)
+    section += tables
+
+
 def on_files(files: Files, config: MkDocsConfig) -> Files:
     """Replace MkDocs's list of docs/ by the pages of the whole repository and the files that they link to."""
     pages = [file for pattern in PAGES for file in sorted(ROOT.glob(pattern))]
