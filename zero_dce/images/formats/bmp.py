@@ -14,7 +14,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 
 from zero_dce.images.canvas import Canvas, PillowCanvas
 from zero_dce.images.colour import to_srgb
-from zero_dce.images.formats.photograph import CheckSize, Content, encode_with_pillow
+from zero_dce.images.formats.photograph import CheckSize, Content, KeptUpright, encode_with_pillow
 
 # Headers of version 4 and 5 start after the file header, and say 56 bytes later what the colours mean; primaries and
 # gammas follow, and in version 5 where the profile lies, counted from the header's start (wingdi.h: BITMAPV4HEADER,
@@ -26,7 +26,7 @@ CONVERTED_MODES = {"1": "L", "P": "RGB", "RGBA": "RGB"}
 
 
 @dataclass(frozen=True)
-class BmpKept:
+class BmpKept(KeptUpright):
     """What a BMP holds beside its pixels.
 
     Attributes:
@@ -34,15 +34,6 @@ class BmpKept:
     """
 
     dpi: tuple[float, float]
-
-    @property
-    def orientation(self) -> int:
-        """Always upright: there is no EXIF in a BMP."""
-        return 1
-
-    def upright(self) -> BmpKept:
-        """The same."""
-        return self
 
     def as_srgb(self) -> BmpKept:
         """The same: what is written has no profile, and so is sRGB."""

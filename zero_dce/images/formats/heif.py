@@ -18,7 +18,7 @@ from zero_dce.images.formats.cicp import UNSPECIFIED, nclx_space
 from zero_dce.images.formats.convert import in_srgb
 from zero_dce.images.formats.depth import cut_depth, fill_depth
 from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, set_upright
-from zero_dce.images.formats.photograph import CheckSize, Content
+from zero_dce.images.formats.photograph import CheckSize, Content, KeptUpright
 from zero_dce.images.formats.tiff import tiff_kept
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements, set_xmp_upright
 from zero_dce.images.suffixes import require_reader
@@ -31,7 +31,7 @@ NCLX_NUMBERS = ("color_primaries", "transfer_characteristics", "matrix_coefficie
 
 
 @dataclass(frozen=True)
-class HeifKept:
+class HeifKept(KeptUpright):
     """What a HEIC holds beside its pixels; all of it fits upright pixels.
 
     Attributes:
@@ -51,15 +51,6 @@ class HeifKept:
     chroma: int
     bits: int
     mode: str
-
-    @property
-    def orientation(self) -> int:
-        """Always upright: the decoder turns pictures."""
-        return 1
-
-    def upright(self) -> HeifKept:
-        """The same."""
-        return self
 
     def as_srgb(self) -> HeifKept:
         """The same with an sRGB profile in place of its own."""

@@ -27,7 +27,7 @@ from zero_dce.images.formats.jxl_write import (
     encode_jxl,
     join_codestream,
 )
-from zero_dce.images.formats.photograph import CheckSize, Content
+from zero_dce.images.formats.photograph import CheckSize, Content, KeptUpright
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements, set_xmp_upright
 from zero_dce.images.identify import JXL_CODE_START, JXL_START
 
@@ -38,7 +38,7 @@ MOST_METADATA_BYTES = 1 << 24
 
 
 @dataclass(frozen=True)
-class JxlKept:
+class JxlKept(KeptUpright):
     """What a JPEG XL holds beside its pixels; all of it fits upright pixels.
 
     Attributes:
@@ -58,15 +58,6 @@ class JxlKept:
     space: CodedSpace | None
     colours: BitField
     lossless: bool
-
-    @property
-    def orientation(self) -> int:
-        """Always upright: the decoder turns pictures."""
-        return 1
-
-    def upright(self) -> JxlKept:
-        """The same."""
-        return self
 
     def as_srgb(self) -> JxlKept:
         """The same in sRGB."""

@@ -54,6 +54,19 @@ class Kept(Protocol):
         """Write a whole file of the format."""
 
 
+class KeptUpright:
+    """What files hold whose pixels are upright as they are read: by their decoder, or without EXIF."""
+
+    @property
+    def orientation(self) -> int:
+        """Always upright."""
+        return 1
+
+    def upright(self) -> Self:
+        """The same."""
+        return self
+
+
 class Content(NamedTuple):
     """What the reader of one format returns; the attributes are those of :class:`Photograph`."""
 

@@ -13,7 +13,7 @@ from zero_dce.images.colour import srgb_profile
 from zero_dce.images.formats.exif import EXIF_PREFIX
 from zero_dce.images.formats.ifd import ByteLayout
 from zero_dce.images.formats.jpeg import EXIF_SEGMENT, FULL_COLOUR, JpegKept
-from zero_dce.images.formats.photograph import CheckSize, Content
+from zero_dce.images.formats.photograph import CheckSize, Content, KeptUpright
 from zero_dce.images.formats.raw_tags import exif_from_tags, read_raw_tags
 from zero_dce.images.formats.tiff import UNDEFINED_BYTES, TiffKept
 from zero_dce.images.formats.tiff_tags import PROFILE_TAG, Tag
@@ -24,7 +24,7 @@ MOST_SEGMENT_BYTES = 65533
 
 
 @dataclass(frozen=True)
-class RawKept:
+class RawKept(KeptUpright):
     """What of a raw file's tags holds for a developed picture.
 
     Attributes:
@@ -34,15 +34,6 @@ class RawKept:
 
     layout: ByteLayout
     tags: tuple[Tag, ...]
-
-    @property
-    def orientation(self) -> int:
-        """Always upright: LibRaw turns pictures."""
-        return 1
-
-    def upright(self) -> RawKept:
-        """The same."""
-        return self
 
     def as_srgb(self) -> RawKept:
         """The same, which is sRGB already."""
