@@ -87,7 +87,7 @@ class StepMLFlowLogger(StepRows):
         # What the run's own files hold, to send again what did not arrive.
         self._rows: Rows = {}
         self._run = Path(id_file).parent
-        self._first, self._sent, self._quiet_until = 0, -1, 0.0
+        self._sent, self._quiet_until = -1, 0.0
         # The next step may be there in part.
         self._begun = False
 
@@ -107,11 +107,6 @@ class StepMLFlowLogger(StepRows):
         """MLflow's client, once the run is started."""
         assert self._client is not None
         return self._client
-
-    @property
-    def starting_step(self) -> int:
-        """The first step that the MLflow run lacked when it was started or resumed."""
-        return self._first
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:

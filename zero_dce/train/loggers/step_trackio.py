@@ -58,7 +58,6 @@ class StepTrackioLogger(StepRows):
         SQLiteStorage.validate_project_name(self.project)
         self.id_file, self.tags = Path(id_file), list(tags)
         self._run: Run | None = None
-        self._first = 0
 
     @property
     def name(self) -> str:
@@ -76,11 +75,6 @@ class StepTrackioLogger(StepRows):
         """Trackio's run, once it is started."""
         assert self._run is not None
         return self._run
-
-    @property
-    def starting_step(self) -> int:
-        """The first step that the Trackio run lacked when it was started or resumed."""
-        return self._first
 
     @rank_zero_only
     def log_hyperparams(self, params: dict[str, Any] | Namespace, *args: Any, **kwargs: Any) -> None:

@@ -71,11 +71,12 @@ class StepRows(Tracker):
     keeps_rows = True
     _step = 0
     _row: Mapping[str, Any] = {}
+    _first = 0
 
     @property
-    @abstractmethod
     def starting_step(self) -> int:
         """The first step that the service lacked when the run was started or resumed."""
+        return self._first
 
     @abstractmethod
     def send_row(self, step: int, row: Mapping[str, Any]) -> None:
