@@ -21,6 +21,7 @@ from zero_dce.enhance.results import Extras, save_results, stays_as_it_is
 from zero_dce.enhance.threads import in_threads
 from zero_dce.images.canvas import ArrayCanvas, Canvas
 from zero_dce.images.formats import Photograph, read_photograph
+from zero_dce.images.view import narrow
 from zero_dce.weights import read_weights
 
 # A page shows no more pixels than these along the longer side.
@@ -230,8 +231,7 @@ def _grey_picture() -> ArrayCanvas:
 
 
 def _screen_copy(canvas: Canvas) -> Image.Image:
-    pixels = reduced_pixels(canvas, PREVIEW_SIDE)
-    return Image.fromarray((pixels * 255).round().astype(np.uint8))
+    return Image.fromarray(narrow(reduced_pixels(canvas, PREVIEW_SIDE)))
 
 
 def _state(file: Path) -> tuple[int, int]:

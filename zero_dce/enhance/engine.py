@@ -71,6 +71,7 @@ class Enhancer:
         self._weights, self._backend, self._precision, self._tile = weights, backend, precision, tile
         self.mode, self._factor = mode, factor
         self._backends: dict[str, Backend] = {}
+        # By their precision as well, so that the copies that adjusted() makes prepare none of them again.
         self._precise: dict[str, Backend] = {}
         self._estimate = estimation(any_size=True)
         self._set(exposure, denoise, strength)
