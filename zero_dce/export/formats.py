@@ -86,9 +86,10 @@ def _write_openvino(contents: Contents, file: Path) -> None:
     import openvino
     from openvino.passes import ConstantFolding, Manager
 
+    from zero_dce.enhance.graph.openvino import CORE
     from zero_dce.export.graphs import network_model
 
-    model = openvino.Core().read_model(network_model(contents.weights, contents.finish).SerializeToString())
+    model = CORE.read_model(network_model(contents.weights, contents.finish).SerializeToString())
     model.set_friendly_name("zero_dce")
     # What computes the shapes of biases and kernels, half of the graph as it was read, becomes constants.
     passes = Manager()
@@ -106,12 +107,10 @@ def _write_openvino(contents: Contents, file: Path) -> None:
 
 
 def _load_openvino(file: Path) -> ExportedNetwork:
-    import openvino
+    from zero_dce.enhance.graph.openvino import CORE
 
-    core = openvino.Core()
     # A mapped file could not be moved on Windows.
-    core.set_property({"ENABLE_MMAP": False})
-    model = core.compile_model(file, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    model = CORE.compile_model(file, "CPU", {"ENABLE_MMAP": False, "INFERENCE_PRECISION_HINT": "f32"})
 
     def run(image: FloatArray) -> tuple[FloatArray, FloatArray]:
         results = model({"image": image})

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
 
@@ -76,3 +77,41 @@ def test_an_output_outlives_the_next_run() -> None:
     (second,) = backend.run(program, np.ones((3, 4, 3), np.float32))
     assert np.array_equal(first, before)
     assert not np.array_equal(first, second)
+
+
+SIGNAL = """
+import signal
+import numpy as np
+from tests.helpers.networks import make_weights
+from zero_dce.enhance.graph.openvino import OpenVINOBackend
+from zero_dce.enhance.graph.programs import estimation
+
+signal.signal(signal.SIGINT, lambda *_: print("heard"))
+backends = []
+for _ in range(2):
+    OpenVINOBackend.precisions()
+    backends.append(OpenVINOBackend(make_weights("zero_dce_pp"), "float32"))
+    backends[-1].run(estimation(), np.zeros((2, 2, 3), np.uint8))
+# The first one ends first.
+while backends:
+    backends.pop(0)
+signal.raise_signal(signal.SIGINT)
+"""
+
+
+def test_a_signal_after_backends_have_ended() -> None:
+    """OpenVINO takes the stack that signals are handled on away with the object that set it."""
+    # The stack before it, which it must not leave in use either.
+    python = [sys.executable, "-X", "faulthandler"]
+    result = subprocess.run([*python, "-c", SIGNAL], capture_output=True, text=True, timeout=120, cwd=ROOT)
+    assert (result.returncode, result.stdout) == (0, "heard\n"), result.stderr
+
+
+def test_no_other_module_makes_a_core() -> None:
+    making = [
+        file.relative_to(ROOT).as_posix()
+        for file in (ROOT / "zero_dce").rglob("*.py")
+        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr == "Core"
+    ]
+    assert making == ["zero_dce/enhance/graph/openvino.py"]

@@ -20,6 +20,10 @@ from zero_dce.weights import Weights
 # sideways.
 MOST_GRAPHS = 8
 PRECISIONS = {"bfloat16": "bf16", "float32": "f32"}
+# The only one of a process, kept to its end. Each gives the thread that makes it a stack on which signals are handled,
+# and takes that away with itself. With a second one that outlives the first, or one that ends in another thread, the
+# next signal that Python handles in the first thread, Ctrl-C or the end of a child process, is a segmentation fault.
+CORE = openvino.Core()
 
 
 class OpenVINOBackend:
@@ -34,7 +38,6 @@ class OpenVINOBackend:
     def __init__(self, weights: Weights, precision: str) -> None:
         self.weights = weights
         self.precision = precision
-        self._core = openvino.Core()
         # The first array that OpenVINO is given sets up something in C++ that runs Python. When the first came from two
         # threads at once, one waited for the interpreter, and the other one, which had it, for the first: for ever.
         openvino.Tensor(np.zeros(1, np.float32), shared_memory=True)
@@ -44,7 +47,7 @@ class OpenVINOBackend:
     @staticmethod
     def precisions() -> tuple[str, ...]:
         """Return what this processor computes convolutions in, quickest first."""
-        capabilities = openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+        capabilities = CORE.get_property("CPU", "OPTIMIZATION_CAPABILITIES")
         return ("bfloat16", "float32") if "BF16" in capabilities else ("float32",)
 
     def begin_thread(self) -> None:
@@ -68,7 +71,7 @@ class OpenVINOBackend:
             return self._graphs[key]
 
     def _compile(self, program: Program, inputs: Sequence[FloatArray]) -> openvino.CompiledModel:
-        model = self._core.read_model(program_model(self.weights, program, inputs).SerializeToString())
+        model = CORE.read_model(program_model(self.weights, program, inputs).SerializeToString())
         if not program.any_size:
             # OpenVINO computes faster, and in less memory, where it knows all sizes.
             model.reshape({index: array.shape for index, array in enumerate(feed(program, inputs))})
@@ -77,7 +80,7 @@ class OpenVINOBackend:
             # All cores work on one tile: that takes half the memory of a tile per core, and is as quick.
             "PERFORMANCE_HINT": "LATENCY",
         }
-        return self._core.compile_model(model, "CPU", settings)
+        return CORE.compile_model(model, "CPU", settings)
 
 
 class _CompiledGraph:
