@@ -69,11 +69,18 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def _logs_end_with_their_test() -> Iterator[None]:
-    """Take down what Hydra set up for a run in this process: the next run would write to its closed streams."""
+    """Take down what Hydra set up for a run in this process: the next run would write to its closed streams.
+
+    A library that a test was the first to import may have made a handler of its own, with a stream of that test.
+    """
     root = logging.getLogger()
     level = root.level
     yield
     root.setLevel(level)
+    for logger in [*root.manager.loggerDict.values()]:
+        for handler in getattr(logger, "handlers", ()):
+            if type(handler) is logging.StreamHandler:
+                handler.stream = sys.__stderr__  # setStream would flush the closed one
     for handler in [*root.handlers]:
         if isinstance(handler, logging.StreamHandler) and not type(handler).__module__.startswith("_pytest"):
             root.removeHandler(handler)
