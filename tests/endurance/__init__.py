@@ -1,0 +1,1 @@
+"""Crashes, full disks, killed processes, hostile files and load."""
