@@ -11,7 +11,8 @@ import torch
 from tests.helpers.exports import FILES, FORMATS, OPTIONS, command, make_file
 from zero_dce.enhance.pixels import FloatArray
 from zero_dce.export.check import largest_difference
-from zero_dce.export.write import export
+from zero_dce.export.write import _exchange, export
+from zero_dce.files import sole_writer
 from zero_dce.networks import load_weights
 
 pytestmark = pytest.mark.slow
@@ -77,3 +78,66 @@ def test_two_files_are_exchanged_together_or_not(failing: str, tmp_path: Path, m
         export(make_file(tmp_path, "zero_dce_pp"), "openvino", output, overwrite=True)
     assert {file: file.read_bytes() for file in before} == before
     assert len(list(tmp_path.iterdir())) == 3
+
+
+def make_sentinels(folder: Path) -> dict[Path, str]:
+    """Earlier files of OpenVINO; returns what is in them."""
+    before = {folder / "a.xml": "earlier .xml", folder / "a.bin": "earlier .bin"}
+    for file, text in before.items():
+        file.write_text(text)
+    return before
+
+
+@pytest.mark.parametrize("at", range(5))
+def test_a_killed_exchange_is_undone_by_the_next_call(at: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is done by then: the folder, two files aside, two in their places; nothing beside them stays."""
+    before, folder = make_sentinels(tmp_path), tmp_path / "a.xml.unfinished"
+    folder.mkdir()
+    for name in ("a.xml", "a.bin"):
+        (folder / name).write_text(f"new {name}")
+    replace, done = os.replace, 0
+
+    def die(source: Path, target: Path) -> None:
+        nonlocal done
+        if done == at:
+            raise KeyboardInterrupt
+        done += 1
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", die)
+        if at < 4:
+            with pytest.raises(KeyboardInterrupt):
+                _exchange(folder, [*before])
+        else:
+            _exchange(folder, [*before])
+    exchanged = at >= 4
+    with pytest.raises(FileExistsError, match=r"a\.xml exists already"):
+        export(make_file(tmp_path), "openvino", tmp_path / "a.xml")
+    wanted = {"a.xml": "new a.xml", "a.bin": "new a.bin"} if exchanged else {f.name: t for f, t in before.items()}
+    assert {name: (tmp_path / name).read_text() for name in wanted} == wanted
+    assert {file.name for file in tmp_path.iterdir()} == {"a.xml", "a.bin", "weights.safetensors"}
+
+
+def test_earlier_files_that_cannot_be_put_back_are_kept_aside(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    before = make_sentinels(tmp_path)
+    replace = os.replace
+
+    def fail(source: Path, target: Path) -> None:
+        if Path(target).parent == tmp_path and Path(target) in before:
+            raise PermissionError(13, "Permission denied", str(source), None, str(target))
+        replace(source, target)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("os.replace", fail)
+        with pytest.raises(PermissionError, match="Permission denied"):
+            export(make_file(tmp_path), "openvino", tmp_path / "a.xml", overwrite=True)
+    with pytest.raises(FileExistsError):
+        export(make_file(tmp_path), "openvino", tmp_path / "a.xml")
+    assert {file: file.read_text() for file in before} == before
+    assert len([*tmp_path.iterdir()]) == 3
+
+
+def test_one_export_at_a_time_writes_a_file(tmp_path: Path) -> None:
+    with sole_writer(tmp_path / "a.onnx"), pytest.raises(ValueError, match=r"another process is writing .*a\.onnx"):
+        export(make_file(tmp_path), "onnx", tmp_path / "a.onnx")

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
+from functools import partial
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from zero_dce.export.check import (
     CHECKED_SHAPES,
@@ -21,11 +22,13 @@ from zero_dce.export.finish import Finish
 from zero_dce.export.formats import FORMATS, Format, write_model
 from zero_dce.export.int8 import LEAST_PSNR, calibration_pictures, least_psnr, quantize
 from zero_dce.export.provenance import provenance_of
-from zero_dce.files import UNFINISHED, name_errors
+from zero_dce.files import UNFINISHED, name_errors, sole_writer
 from zero_dce.terminal import pip_install
 from zero_dce.weights import read_weights
 
 EXPORT_PRECISIONS = ("float32", "int8")
+# Where the two files of a format wait while others take their places.
+EARLIER = "earlier"
 
 
 def export(
@@ -67,23 +70,25 @@ def export(
             computes something else than PyTorch; then nothing is written.
     """
     form, finish = FORMATS[name], finish or Finish()
-    _check_output(output, name, overwrite)
+    files = _check_output(output, name)
     _check_options(name, finish, precision, calibrate)
     _check_installed(name)
-    contents = Contents(provenance_of(read_weights(path), license, training_data), finish)
-    if form.check:
-        form.check(output, contents)
-    with (
-        TemporaryDirectory(prefix=f"{output.name}.", suffix=UNFINISHED, dir=output.parent) as folder,
-        name_errors(output.parent, Path(folder)),
-    ):
-        file = Path(folder) / output.name
-        if precision == "int8":
-            checked = _write_int8(contents, form, file, calibrate)
-        else:
-            checked = _write_checked(contents, form, file)
-        files = _files(output, name)
-        _move(Path(folder), files)
+    with sole_writer(output):
+        folder = output.with_name(output.name + UNFINISHED)
+        _clear(folder, files)
+        _check_free(files, overwrite)
+        contents = Contents(provenance_of(read_weights(path), license, training_data), finish)
+        if form.check:
+            form.check(output, contents)
+        try:
+            with name_errors(output, folder):
+                folder.mkdir()
+            with name_errors(output.parent, folder):
+                write = partial(_write_int8, calibrate=calibrate) if precision == "int8" else _write_checked
+                checked = write(contents, form, folder / output.name)
+                _exchange(folder, files)
+        finally:
+            _clear(folder, files)
     return f"{' and '.join(map(str, files))}: {contents.weights.network}\n{checked}"
 
 
@@ -156,42 +161,49 @@ def _check_installed(name: str) -> None:
         raise ModuleNotFoundError(f"--format {name} needs {' and '.join(missing)}: {pip_install(FORMATS[name].extra)}")
 
 
-def _check_output(output: Path, name: str, overwrite: bool) -> None:
+def _check_output(output: Path, name: str) -> list[Path]:
+    """Return all files that are written."""
     suffix = FORMATS[name].suffixes[0]
     if output.suffix != suffix:
         raise ValueError(f"--output is {output}; --format {name} writes a file that ends in {suffix}")
     if not output.parent.is_dir():
         raise FileNotFoundError(f"the folder {output.parent} of --output does not exist")
-    for file in _files(output, name):
+    files = [output.with_suffix(suffix) for suffix in FORMATS[name].suffixes]
+    for file in files:
         if file.is_dir():
             raise IsADirectoryError(f"{file} is a folder; --format {name} writes a file of that name")
+    return files
+
+
+def _check_free(files: Sequence[Path], overwrite: bool) -> None:
+    for file in files:
         if file.exists() and not overwrite:
             raise FileExistsError(f"{file} exists already: choose another --output, or replace it with --overwrite")
 
 
-def _files(output: Path, name: str) -> list[Path]:
-    return [output.with_suffix(suffix) for suffix in FORMATS[name].suffixes]
-
-
-def _move(folder: Path, files: Sequence[Path]) -> None:
+def _exchange(folder: Path, files: Sequence[Path]) -> None:
     """Give finished files their names.
 
     One file takes an earlier one's place at once. Two cannot: the one that a program opens, the first, goes first and
-    comes last, so that it never lies beside a .bin of other weights, which would fit it. A process killed in between
-    leaves the earlier two in the folder ending in ``.unfinished``.
+    comes last, so that it never lies beside a .bin of other weights, which would fit it. Where this ends in between,
+    :func:`_clear` puts the earlier two back.
     """
-    earlier = []
     if len(files) > 1:
-        earlier = [file for file in files if file.exists()]
-    aside = folder / "earlier"
-    aside.mkdir()
-    try:
-        for file in earlier:
-            os.replace(file, aside / file.name)
-        for file in reversed(files):
+        (folder / EARLIER).mkdir()
+        for file in filter(Path.exists, files):
+            os.replace(file, folder / EARLIER / file.name)
+    _move(folder, files)
+
+
+def _clear(folder: Path, files: Sequence[Path]) -> None:
+    """Remove the folder in which files were made, also that of a killed process; half an exchange is undone first."""
+    if not files[0].exists():
+        _move(folder / EARLIER, files)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+def _move(folder: Path, files: Sequence[Path]) -> None:
+    """Move what a folder has of these files to their places, the first one last."""
+    for file in reversed(files):
+        if (folder / file.name).exists():
             os.replace(folder / file.name, file)
-    except OSError:
-        for file in reversed(earlier):
-            if (aside / file.name).exists():
-                os.replace(aside / file.name, file)
-        raise
