@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import math
 import os
 import shutil
@@ -13,6 +14,7 @@ from textwrap import shorten
 from types import UnionType
 from typing import Any
 
+log = logging.getLogger(__name__)
 # The keys of a JSON object, and the types that their values may have.
 Needed = Mapping[str, type | UnionType]
 
@@ -57,6 +59,27 @@ def sole_owner(folder: Path) -> Iterator[None]:
 
 
 @contextmanager
+def one_at_a_time(folder: Path) -> Iterator[None]:
+    """Let processes that make the same folder in one after the other, those that ask for it in the same way.
+
+    The second one may then find it made. The system releases the lock of a process that dies; its file stays.
+    """
+    # Reading JSON needs no locks.
+    from filelock import FileLock, Timeout
+
+    lock = FileLock(folder.with_name(folder.name + LOCK))
+    try:
+        lock.acquire(blocking=False)
+    except Timeout:
+        log.info("Waiting for another process that makes %s (it holds %s)", folder, lock.lock_file)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
 def sole_writer(file: Path) -> Iterator[None]:
     """Keep other processes from writing a file for the time of the block, those that ask for it in the same way.
 
@@ -80,8 +103,9 @@ def sole_writer(file: Path) -> Iterator[None]:
     try:
         yield
     finally:
-        # Windows removes no open file; there the lock removes it itself when it is released.
-        with suppress(PermissionError):
+        # Windows removes no open file; there the lock removes it itself when it is released. What stays is empty, and
+        # the next writer of the file removes it.
+        with suppress(OSError):
             place.unlink(missing_ok=True)
         lock.release()
 

@@ -88,6 +88,26 @@ def test_where_nothing_can_be_written(photos: Path, weights: Path, capsys: pytes
     assert Path("out").read_bytes() == b""
 
 
+@pytest.mark.parametrize("option", [[], ["--skip-existing"]])
+def test_what_a_killed_command_left_of_a_result_that_is_there_goes(
+    option: list[str], photos: Path, weights: Path
+) -> None:
+    assert enhance(weights, "photos/a.png") == 0
+    left = ["a.png.unfinished", "a.png.unfinished.lock", "a_compare.png.unfinished"]
+    for name in left:
+        Path("out", name).write_text("a part")
+    # Another command that is at work has these.
+    with sole_writer(Path("out/a.png")):
+        enhance(weights, "photos/a.png", *option)
+        assert Path("out/a.png.unfinished").exists()
+    Path("out/a.png.unfinished.lock").touch()
+    enhance(weights, "photos/a.png", "--compare", *option)
+    if option:
+        assert files("out") == ["a.png", "a_compare.png"]
+    else:
+        assert files("out") == ["a.png"]
+
+
 def test_an_empty_output(photos: Path, weights: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert enhance(weights, "photos/a.png", output="") == 2
     assert "is empty, perhaps an unset variable; expected a folder" in capsys.readouterr().err

@@ -26,7 +26,7 @@ from zero_dce.checks import check_number
 from zero_dce.enhance.engine import ENHANCER_MODES, Enhancer
 from zero_dce.enhance.inputs import FilePair, find_file_pairs
 from zero_dce.enhance.pipeline import FileOutcome, Pipeline
-from zero_dce.enhance.results import Extras
+from zero_dce.enhance.results import Extras, clear_unfinished
 from zero_dce.enhance.tiles import RECEPTIVE_RADIUS
 from zero_dce.enhance.trained import TRAINED
 from zero_dce.enhance.video import is_clip
@@ -76,6 +76,9 @@ def _enhance_inputs(options: argparse.Namespace) -> int:
     pairs = found.pairs
     _check_clips([pair for pair in pairs if is_clip(pair.input)], options)
     pairs, present = _leave_out_present(pairs, extras, options)
+    for pair in found.pairs:
+        if pair not in pairs:
+            clear_unfinished(pair.output, extras)
     done = _enhance_all(pairs, extras, options)
     _report(done)
     for line in found.passed_over:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from PIL import Image
 
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.reduce import reduce_canvas
-from zero_dce.files import atomic, sole_writer
+from zero_dce.files import LOCK, UNFINISHED, atomic, sole_writer
 from zero_dce.images.canvas import PillowCanvas
 from zero_dce.images.formats import Photograph, save_photograph
 from zero_dce.images.formats.photograph import encode_with_pillow
@@ -87,6 +88,16 @@ def save_results(
     with sole_writer(output):
         check_absent(output, extras.overwrite)
         _save_files(picture, enhanced, maps, output, extras, unchanged)
+
+
+def clear_unfinished(output: Path, extras: Extras) -> None:
+    """Remove what a killed command left of a picture that is not written now, unless another command is writing it."""
+    left = [file.with_name(file.name + UNFINISHED) for file in extras.files(output)]
+    if not any(file.exists() for file in (*left, output.with_name(output.name + UNFINISHED + LOCK))):
+        return
+    with suppress(OSError, ValueError), sole_writer(output):
+        for file in left:
+            file.unlink(missing_ok=True)
 
 
 def check_absent(output: Path, overwrite: bool) -> None:
