@@ -100,9 +100,15 @@ def test_a_half_rendered_sample_is_never_used(tmp_path: Path, monkeypatch: pytes
     monkeypatch.setattr(sample, "render_sample", fail)
     with pytest.raises(RuntimeError, match="killed"):
         sample.ensure_sample()
-    assert list(tmp_path.iterdir()) == []
+    (lock,) = tmp_path.iterdir()
+    # What a killed process leaves.
+    left = lock.with_suffix(".unfinished")
+    left.mkdir()
+    (left / "half").touch()
     monkeypatch.setattr(sample, "render_sample", lambda folder: (folder / "whole").write_text("x"))
-    assert (sample.ensure_sample() / "whole").is_file()
+    root = sample.ensure_sample()
+    assert [file.name for file in root.iterdir()] == ["whole"]
+    assert sorted(tmp_path.iterdir()) == [root, lock]
 
 
 def test_unwritable_cache_names_the_variable(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -22,12 +22,11 @@ from typing import BinaryIO
 import numpy as np
 import PIL
 import torch
-from filelock import FileLock, Timeout
 from torch import Tensor
 
 from zero_dce.data.dataset import Fit
 from zero_dce.data.survey import FileState, Record, look_up, survey
-from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder
+from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder, one_at_a_time
 from zero_dce.images.decode import Decoded
 
 log = logging.getLogger(__name__)
@@ -109,7 +108,7 @@ def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pi
     if found:
         return found
     try:
-        with _explain(folder), _only_one(folder):
+        with _explain(folder), one_at_a_time(folder):
             # Another process may have built it while this one waited for the lock.
             return _find(folder) or _build(folder, root, files, fit, threads, keep_pixels)
     except CacheError as error:
@@ -182,21 +181,6 @@ def _flush(stream: BinaryIO) -> None:
     """Force the bytes to the disk before the folder gets its name, so that a power cut cannot leave half of them."""
     stream.flush()
     os.fsync(stream.fileno())
-
-
-@contextmanager
-def _only_one(folder: Path) -> Iterator[None]:
-    """Let one process in at a time; the system releases the lock of a process that dies."""
-    lock = FileLock(folder.with_name(folder.name + ".lock"))
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        log.info("Waiting for another process that reads the same images (it holds %s)", lock.lock_file)
-        lock.acquire()
-    try:
-        yield
-    finally:
-        lock.release()
 
 
 @contextmanager

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +17,7 @@ from PIL import Image
 
 from zero_dce.data.index import PAIRS_FILE, SICE_FOLDER
 from zero_dce.data.split import Split
-from zero_dce.files import CACHE_VARIABLE, cache_folder
+from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder, one_at_a_time
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import save_picture
 
@@ -79,7 +78,8 @@ def render_sample(root: Path) -> None:
 def ensure_sample() -> Path:
     """Return the folder of the rendered sample, rendering it into the user's cache on first use.
 
-    The folder gets its name only when it is complete, so a half-rendered sample is never used.
+    The folder gets its name only when it is complete, so a half-rendered sample is never used. Of several processes,
+    one renders and the others wait for it; what a killed one left is cleared away.
 
     Raises:
         OSError: if the cache cannot be written; the message names it and the variable that moves it.
@@ -90,16 +90,15 @@ def ensure_sample() -> Path:
         return root
     try:
         cache.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(prefix=".sample-", dir=cache, ignore_cleanup_errors=True) as folder:
-            unfinished = Path(folder)
-            render_sample(unfinished)
-            unfinished.rename(root)
+        with one_at_a_time(root):
+            # Another process may have rendered it while this one waited.
+            if not root.is_dir():
+                with atomic_folder(root) as unfinished:
+                    render_sample(unfinished)
     except OSError as error:
-        # If another process rendered the same and was first, its folder serves; anything else is a real failure.
-        if not root.is_dir():
-            raise OSError(
-                f"the cache {cache} cannot be written ({error}): set {CACHE_VARIABLE} to a folder that can"
-            ) from error
+        raise OSError(
+            f"the cache {cache} cannot be written ({error}): set {CACHE_VARIABLE} to a folder that can"
+        ) from error
     return root
 
 
