@@ -45,6 +45,25 @@ def test_nothing_is_overwritten_or_left_half(two_weights: list[Path], tmp_path: 
     assert not (tmp_path / "space").exists()
 
 
+def test_a_space_that_was_half_written_is_completed(two_weights: list[Path], tmp_path: Path) -> None:
+    whole, half = tmp_path / "whole", tmp_path / "half"
+    for folder in (whole, half):
+        write_space(folder, {"a": two_weights[0]})
+    (half / "app.py").rename(half / "app.py.unfinished")
+    (half / "app.py.unfinished").write_text("a part")
+    (half / "weights" / "a.safetensors").unlink()
+    write_space(half, {"a": two_weights[0]})
+    found = [
+        {file.relative_to(folder): file.read_bytes() for file in folder.rglob("*") if file.is_file()}
+        for folder in (whole, half)
+    ]
+    assert found[0] == found[1]
+    (half / "README.md").write_text("mine")
+    with pytest.raises(FileExistsError, match=r"is not empty; expected a new folder: it holds README\.md"):
+        write_space(half, {"a": two_weights[0]})
+    assert (half / "README.md").read_text() == "mine"
+
+
 @pytest.mark.chromium
 @pytest.mark.slow
 def test_it_runs_as_a_space_does(open_url: OpenUrl, two_weights: list[Path], photograph: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from safetensors.numpy import save
 
 from zero_dce import __version__
 from zero_dce.app.server import require_gradio
-from zero_dce.files import write_file
+from zero_dce.files import UNFINISHED, write_file
 from zero_dce.weights import FORMAT_VERSION, read_weights
 
 # The folder of weights beside app.py.
@@ -39,28 +39,46 @@ def write_space(folder: Path, weights: Mapping[str, Path]) -> None:
     """Write a Space: ``app.py``, ``requirements.txt``, ``README.md``, and weights as ``weights/NAME.safetensors``.
 
     Args:
-        folder: is made; it must be empty.
+        folder: is made; it holds nothing, or what a command of the same has written of it by the time it was killed.
         weights: files by name, all of which the Space offers; none are the package's own.
 
     Raises:
-        FileExistsError: if the folder holds something.
+        FileExistsError: if the folder holds something else.
         OSError: if weights cannot be read, or nothing can be written.
         ValueError: if weights are wrong, or two have one name.
         ModuleNotFoundError: if Gradio, whose version a Space names, is not installed.
     """
-    if folder.exists() and any(folder.iterdir()):
-        raise FileExistsError(f"--write-space {folder} is not empty; expected a new folder")
     require_gradio()
-    stored = _to_safetensors(weights)
-    (folder / WEIGHTS_FOLDER if stored else folder).mkdir(parents=True, exist_ok=True)
-    for name, content in stored.items():
-        write_file(folder / WEIGHTS_FOLDER / f"{name}.safetensors", content)
-    # OpenVINO is the quickest on the processors that Spaces have.
-    write_file(folder / "requirements.txt", f"zero-dce-lightning[app,openvino]=={__version__}\n")
-    python = f"{sys.version_info.major}.{sys.version_info.minor}"
-    write_file(folder / "README.md", README.format(gradio=version("gradio"), python=python, package=__version__))
-    write_file(folder / "app.py", Path(__file__).with_name("__main__.py").read_text(encoding="utf-8"))
+    contents = _contents(weights)
+    for file in folder.rglob("*"):
+        _check_ours(folder, file, contents)
+    for name, content in contents.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        write_file(folder / name, content)
     print(f"{folder}: a Space; hf upload NAME/SPACE {folder} . --repo-type space sends it")
+
+
+def _check_ours(folder: Path, file: Path, contents: Mapping[str, bytes]) -> None:
+    """Raise FileExistsError unless a file is one that will be written, or what a killed process left of one."""
+    name = file.relative_to(folder).as_posix()
+    if file.is_dir() and any(other.startswith(f"{name}/") for other in contents):
+        return
+    if name.removesuffix(UNFINISHED) not in contents or (name in contents and file.read_bytes() != contents[name]):
+        raise FileExistsError(f"--write-space {folder} is not empty; expected a new folder: it holds {name}")
+
+
+def _contents(weights: Mapping[str, Path]) -> dict[str, bytes]:
+    """Return the content of each file by its name in the folder."""
+    python = f"{sys.version_info.major}.{sys.version_info.minor}"
+    card = README.format(gradio=version("gradio"), python=python, package=__version__)
+    stored = {f"{WEIGHTS_FOLDER}/{name}.safetensors": content for name, content in _to_safetensors(weights).items()}
+    return {
+        **stored,
+        # OpenVINO is the quickest on the processors that Spaces have.
+        "requirements.txt": f"zero-dce-lightning[app,openvino]=={__version__}\n".encode(),
+        "README.md": card.encode(),
+        "app.py": Path(__file__).with_name("__main__.py").read_bytes(),
+    }
 
 
 def _to_safetensors(weights: Mapping[str, Path]) -> dict[str, bytes]:
