@@ -10,6 +10,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from zero_dce.records.sweep import SEARCH_FOLDER
+from zero_dce.sweep.search.plan import lock_folder
 
 
 class Worker:
@@ -24,7 +25,10 @@ class Worker:
 
     def __enter__(self) -> Worker:
         """Count as alive from here on."""
-        self._lock.acquire()
+        # Another worker that looks for dead ones would take a lock file that nobody holds yet for that of one.
+        with lock_folder(self.folder.parent):
+            self._lock.acquire()
+            self.clear_dead()
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -46,6 +50,11 @@ class Worker:
             return True
         file.unlink(missing_ok=True)
         return False
+
+    def clear_dead(self) -> None:
+        """Remove the locks of workers that were killed; only under the lock of the search's folder."""
+        for file in self.folder.glob("worker-*.lock"):
+            self.is_alive(file.stem.removeprefix("worker-"))
 
     def _file(self, name: str) -> Path:
         return self.folder / f"worker-{name}.lock"
