@@ -13,10 +13,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-from zero_dce.files import cache_folder, read_object, write_json
+from zero_dce.files import atomic_folder, cache_folder, read_object, write_json
 from zero_dce.terminal import pip_install
 
 log = logging.getLogger(__name__)
@@ -223,10 +222,8 @@ def _download_artifact(address: str, folder: Path, name: str) -> str:
     if (folder / version / name).is_file():
         return version
     _check_size(address, name, entry.size)
-    with _explain_artifact(address, name), TemporaryDirectory(prefix=".fetching-", dir=folder) as scratch:
-        entry.download(scratch, skip_cache=True)
-        (folder / version).mkdir(exist_ok=True)
-        os.replace(Path(scratch, name), folder / version / name)
+    with _explain_artifact(address, name), atomic_folder(folder / version) as unfinished:
+        entry.download(os.fspath(unfinished), skip_cache=True)
     return version
 
 
