@@ -1,75 +1,132 @@
-"""Kill a command at each call by which it changes a file, go on as a user would, and compare with an undisturbed one.
+"""Kill commands at each call by which they change a file, and let the calls fail; then go on as a user would.
 
-``python -m tests.endurance.crash [--scenario NAME] [--every N]``
+``python -m tests.endurance.crash [--scenario NAME] [--fault NAME] [--minutes N] [--jobs N]`` compares what comes out
+with an undisturbed command's, writes the table ``crash.md`` beside this file, and ends with 1 if anything differs.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
-import shutil
+import platform
+import random
+import subprocess
+import sys
 import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+import torch
+
 from tests.endurance import faults
-from tests.endurance.faults import Action, Fault
-from tests.endurance.scenarios import SCENARIOS, Call, Scenario
+from tests.endurance.scenarios import SCENARIOS
+from tests.endurance.trials import ERRORS, KILL, KILL_ALONE, KILL_TWICE, Trial, Trials
 
-
-class Trials:
-    """Trials of one scenario, all in a working folder of one name, as outputs may name it."""
-
-    def __init__(self, scenario: Scenario, base: Path) -> None:
-        self.scenario, self.base = scenario, base
-        self.folder = base / "work"
-        (base / "inputs").mkdir(parents=True)
-        self.call: Call = scenario.prepare(base / "inputs")
-        self._begin()
-        outcome = faults.run(*self.call, self.folder, self.folder)
-        assert outcome.code == 0, outcome.printed
-        self.calls, self.expected = outcome.calls, scenario.snapshot(self.folder)
-
-    def _begin(self) -> None:
-        shutil.rmtree(self.folder, ignore_errors=True)
-        self.folder.mkdir()
-
-    def kill(self, at: int) -> str:
-        """Kill the command at a call and go on; returns what is wrong then, or nothing."""
-        self._begin()
-        outcome = faults.run(*self.call, self.folder, self.folder, Fault(Action.KILL, at))
-        if not outcome.killed:
-            return f"it was not killed: {outcome.code}"
-        again = faults.run(*self.scenario.again(self.folder, self.call), self.folder, self.folder)
-        if again.code:
-            return f"going on ended with {again.code}: {again.printed[-500:]}"
-        return describe_difference(self.expected, self.scenario.snapshot(self.folder))
-
-
-def describe_difference(expected: dict[str, str], found: dict[str, str]) -> str:
-    """Say how two snapshots differ; empty where they do not."""
-    parts = {
-        "missing": sorted(expected.keys() - found.keys()),
-        "left over": sorted(found.keys() - expected.keys()),
-        "other": sorted(name for name in expected.keys() & found.keys() if expected[name] != found[name]),
-    }
-    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in parts.items() if names)
+TABLE = Path(__file__).with_suffix(".md")
+FAULTS = (KILL, KILL_ALONE, KILL_TWICE, *ERRORS)
+# A result as a line of JSON: the trial, how many calls the fault can hit, and what was wrong.
+Result = tuple[str, str, int, int, str]
 
 
 def main() -> None:
-    """Run the trials of the scenarios that were asked for."""
+    """Carry out the trials that were asked for; in several processes, of which each takes every so-many-th."""
+    options = _options()
+    if options.part is not None:
+        faults.require_shim()
+        _work(options)
+        return
+    with tempfile.TemporaryDirectory(prefix="crash-") as folder:
+        files = [Path(folder) / f"{part}.jsonl" for part in range(options.jobs)]
+        own = [sys.executable, "-m", "tests.endurance.crash", *sys.argv[1:]]
+        workers = [
+            subprocess.Popen([*own, "--part", str(part), "--results", str(file)]) for part, file in enumerate(files)
+        ]
+        codes = [worker.wait() for worker in workers]
+        results = [json.loads(line) for file in files if file.exists() for line in file.read_text().splitlines()]
+    table = describe(results, options)
+    print(table)
+    if not (options.scenario or options.fault):
+        TABLE.write_text(table, encoding="utf-8")
+    sys.exit(any(codes) or not results or any(wrong for *_, wrong in results))
+
+
+def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="default: all")
-    parser.add_argument("--every", type=int, default=1, help="take only every N-th call")
-    options = parser.parse_args()
-    faults.require_shim()
-    for name in options.scenario or SCENARIOS:
-        with tempfile.TemporaryDirectory(prefix=f"crash-{name}-") as base:
-            os.environ["ZERO_DCE_CACHE"] = f"{base}/cache"
-            trials = Trials(SCENARIOS[name], Path(base))
-            print(name, trials.calls, "calls", flush=True)
-            for at in range(1, trials.calls + 1, options.every):
-                wrong = trials.kill(at)
-                print(at, wrong or "as undisturbed", flush=True)
+    parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="default: all, and write the table")
+    parser.add_argument("--fault", action="append", choices=FAULTS, help="default: all, and write the table")
+    parser.add_argument("--at", type=int, action="append", help="only this call")
+    parser.add_argument("--most", type=int, help="at most so many calls of each scenario and fault")
+    parser.add_argument("--minutes", type=float, help="begin no further trial after this time; default: try all")
+    parser.add_argument("--seed", type=int, default=0, help="of the order of the trials")
+    parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
+    parser.add_argument("--results", type=Path, default=Path(os.devnull), help=argparse.SUPPRESS)
+    return parser.parse_args()
+
+
+def _work(options: argparse.Namespace) -> None:
+    """Carry out one process's part of the trials, and write a line for each."""
+    until = time.monotonic() + 60 * (options.minutes or float("inf"))
+    names = options.scenario or list(SCENARIOS)
+    with tempfile.TemporaryDirectory(prefix="crash-") as base, options.results.open("a") as results:
+        scenarios = {name: _prepare(name, Path(base), options.seed) for name in names}
+        plans = {
+            (name, fault): trials.plan(fault) for name, trials in scenarios.items() for fault in options.fault or FAULTS
+        }
+        for trial in list(order(plans, options))[options.part :: options.jobs]:
+            if time.monotonic() > until:
+                break
+            wrong = scenarios[trial.scenario].run(trial.fault, trial.at)
+            calls = len(plans[trial.scenario, trial.fault])
+            results.write(json.dumps([trial.scenario, trial.fault, calls, trial.at, wrong]) + "\n")
+            results.flush()
+            print(f"{trial.scenario}, {trial.fault} at {trial.at}: {wrong or 'as undisturbed'}", flush=True)
+
+
+def _prepare(name: str, base: Path, seed: int) -> Trials:
+    os.environ["ZERO_DCE_CACHE"] = str(base / name / "cache")
+    return Trials(SCENARIOS[name], base / name, seed)
+
+
+def order(plans: dict[tuple[str, str], list[int]], options: argparse.Namespace) -> Iterator[Trial]:
+    """Yield all trials, so that of each scenario and fault about the same share is done whenever the time is over."""
+    placed = []
+    for (scenario, fault), calls in plans.items():
+        chosen = [at for at in calls if options.at is None or at in options.at]
+        random.Random(f"{options.seed} {scenario} {fault}").shuffle(chosen)
+        chosen = chosen[: options.most]
+        placed += [(place / len(chosen), Trial(scenario, fault, at)) for place, at in enumerate(chosen)]
+    yield from (trial for _, trial in sorted(placed, key=lambda pair: pair[0]))
+
+
+def describe(results: Sequence[Result], options: argparse.Namespace) -> str:
+    """Lay out the results as a Markdown page."""
+    groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
+    for result in results:
+        groups[result[0], result[1]].append(result)
+    lines = ["| scenario | fault | calls | tried | passed | failed at |", "| --- | --- | --: | --: | --: | --- |"]
+    tried = passed = 0
+    for (scenario, fault), members in sorted(groups.items(), key=lambda pair: (pair[0][0], FAULTS.index(pair[0][1]))):
+        failed = sorted(at for *_, at, wrong in members if wrong)
+        tried, passed = tried + len(members), passed + len(members) - len(failed)
+        cells = [scenario, fault, members[0][2], len(members), len(members) - len(failed), failed or ""]
+        lines.append(f"| {' | '.join(str(cell).strip('[]') for cell in cells)} |")
+    limit = "" if options.minutes is None else f", in {options.minutes:g} minutes: a random sample of the calls"
+    return "\n".join(
+        [
+            "# Crashes and failing calls\n",
+            "Each command is disturbed at one of the calls by which it changes a file, and goes on as a user would; "
+            "then its folder must equal that of an undisturbed one. `python -m tests.endurance.crash` writes this "
+            "page.\n",
+            f"{tried} trials, {passed} passed{limit}; seed {options.seed}. {platform.platform()}, Python "
+            f"{platform.python_version()}, PyTorch {torch.__version__}.\n",
+            *lines,
+            "",
+        ]
+    )
 
 
 if __name__ == "__main__":

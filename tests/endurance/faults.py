@@ -6,13 +6,16 @@ it starts by ``LD_PRELOAD``, so that a tool that uses it begins with :func:`requ
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
 import functools
 import mmap
 import os
+import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
@@ -22,6 +25,8 @@ from tests.helpers.processes import Command
 
 SOURCE = Path(__file__).with_name("shim.c")
 CONTROL = "FAULTS_CONTROL"
+# Those of a command that was killed or has ended may need a moment to notice.
+SECONDS_TO_END = 10
 # Those that a user's disk, quota or administrator makes; EMFILE comes of opening, and EACCES of names.
 CALLS = ("open", "write", "fsync", "truncate", "rename", "link", "unlink", "mkdir")
 
@@ -52,6 +57,7 @@ class _Control(ctypes.Structure):
         ("root", ctypes.c_char * 4096),
         ("skip", ctypes.c_char * 256),
         ("journal", ctypes.c_char * 4096),
+        ("place", ctypes.c_char * 4096),
     )
 
 
@@ -64,6 +70,7 @@ class Fault:
         error: the number of the error that a failing call returns.
         calls: the kinds of calls that fail; all are counted.
         skip: calls on names with this in them are not counted.
+        alone: only the process is killed that calls, and not its whole group.
         journal: a file that gets a line for each call; what was written follows it where ``keep_content`` is set.
     """
 
@@ -72,6 +79,7 @@ class Fault:
     error: int = 0
     calls: tuple[str, ...] = CALLS
     skip: str = ""
+    alone: bool = False
     journal: str = ""
     keep_content: bool = False
 
@@ -96,7 +104,7 @@ def require_shim() -> None:
 
 @functools.cache
 def _control() -> _Control:
-    with open(os.environ[CONTROL], "r+b") as file:
+    with Path(os.environ[CONTROL]).open("r+b") as file:
         return _Control.from_buffer(mmap.mmap(file.fileno(), ctypes.sizeof(_Control)))
 
 
@@ -106,18 +114,29 @@ def _arm(root: str, fault: Fault) -> None:
     control.action, control.at, control.error = fault.action, fault.at, fault.error
     control.calls = sum(1 << CALLS.index(name) for name in fault.calls)
     control.root, control.skip, control.journal = root.encode(), fault.skip.encode(), fault.journal.encode()
-    control.keep_content, control.group = fault.keep_content, os.getpgrp()
+    control.keep_content, control.group = fault.keep_content, 0 if fault.alone else os.getpgrp()
     control.count = control.dead = control.lock = 0
+    control.place = b""
     control.armed = 1
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a command ended: its exit code, how many calls there were, and what it printed."""
+    """How a command ended.
+
+    Attributes:
+        code: its exit code.
+        calls: how many calls there were.
+        printed: what it printed.
+        place: the file or folder at which the fault came about first; empty where it did not.
+        left: how many of its processes were left 10 seconds after its end; they were killed.
+    """
 
     code: int
     calls: int
     printed: str
+    place: str = ""
+    left: int = 0
 
     @property
     def killed(self) -> bool:
@@ -134,7 +153,30 @@ def run(module: str, arguments: Sequence[str], folder: Path, root: Path, fault: 
     finally:
         control = _control()
         control.armed = 0
-    return Outcome(code, control.count, command.output() + command.errors())
+    place = os.fsdecode(control.place)
+    return Outcome(code, control.count, command.output() + command.errors(), place, _end_group(command.pid))
+
+
+def _end_group(group: int) -> int:
+    """Wait until the processes of a group have ended, and kill those that have not; returns how many these are."""
+    until = time.monotonic() + SECONDS_TO_END
+    while (left := _members(group)) and time.monotonic() < until:
+        time.sleep(0.05)
+    for process in left:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process, signal.SIGKILL)
+    return len(left)
+
+
+def _members(group: int) -> list[int]:
+    found = []
+    for file in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(OSError):
+            # The name of the program, in brackets, may hold anything.
+            state, _, of_group, *_ = file.read_text().rpartition(")")[2].split()
+            if int(of_group) == group and state != "Z":
+                found.append(int(file.parent.name))
+    return found
 
 
 def read_journal(file: Path) -> Iterable[tuple[str, str, str, int, int, bytes]]:

@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.endurance.equal import OF_RUNS, Normalise, rows_in_wandb
 from tests.helpers.pictures import make_sice
 from tests.helpers.runs import tiny
 
 # A module and its arguments.
 Call = tuple[str, list[str]]
-# Says the same of a file however often the command was begun: a time, a duration or a process's number differs.
-Normalise = Callable[[bytes], bytes]
 
 
 @dataclass(frozen=True)
@@ -25,7 +24,14 @@ class Scenario:
             working folder.
         again: what a user runs after the command has been disturbed, given the working folder and the first call.
         ignored: names or endings of files that may differ, and why.
-        normalised: by name, what of a file must be equal.
+        normalised: by name or ending, what of a file must be equal.
+        begin: puts what was there before into a new working folder, given that of the inputs.
+        root: the folder below which calls count, relative to the working folder.
+        environment: variables that the command is given, for a working folder.
+        code: the exit code of the undisturbed command; an input that cannot be used gives 1.
+        readers: commands that work on what a killed command left, for a working folder.
+        check: says what else is wrong in the end, for a working folder; empty if nothing is.
+        several: several processes write, so that one may be killed alone.
     """
 
     name: str
@@ -33,39 +39,81 @@ class Scenario:
     again: Callable[[Path, Call], Call]
     ignored: Mapping[str, str]
     normalised: Mapping[str, Normalise]
+    begin: Callable[[Path, Path], None] = lambda inputs, folder: None
+    root: str = ""
+    environment: Callable[[Path], Mapping[str, str]] = lambda folder: {}
+    code: int = 0
+    readers: Callable[[Path], Sequence[Call]] = lambda folder: ()
+    check: Callable[[Path], str] = lambda folder: ""
+    several: bool = False
 
     def snapshot(self, folder: Path) -> dict[str, str]:
         """Return what must be equal: by path, a digest of each file's content; of folders, that they are there."""
         found = {}
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
-            if any(name.endswith(ending) for ending in self.ignored):
+            if any(name.endswith(ending) or f"/{ending}/" in f"/{name}" for ending in self.ignored):
                 continue
             found[name] = "folder" if path.is_dir() else self._digest(path)
         return found
 
     def _digest(self, file: Path) -> str:
         content = file.read_bytes()
-        if file.name in self.normalised:
-            content = self.normalised[file.name](content)
+        for ending, normalise in self.normalised.items():
+            if file.as_posix().endswith(ending):
+                content = normalise(content)
         return hashlib.sha256(content).hexdigest()
 
 
-def _sweep(inputs: Path) -> Call:
+def _sweep(*more: str) -> Callable[[Path], Call]:
+    def prepare(inputs: Path) -> Call:
+        sice = make_sice(inputs / "sice", scenes=3, frames=4)
+        weights = ["loss.weights.exp=3,10", "loss.weights.tv=200"]
+        options = ["--multirun", "+sweep=loss_weights", *weights, "hydra.sweep.dir=sweep", *more]
+        return "zero_dce.train", tiny(sice, *options)
+
+    return prepare
+
+
+def _resume_sweep(folder: Path, call: Call) -> Call:
+    """Resume the sweep, with what has failed; one that was not planned yet is started again."""
+    sweep = folder / "sweep"
+    if not (sweep / "sweep.json").is_file():
+        return call
+    failed = any('"failed"' in file.read_text() for file in sweep.glob("*/result.json"))
+    return "zero_dce.train", ["resume=sweep", *(["hydra.launcher.retry_failed=true"] if failed else [])]
+
+
+def _read_sweep(folder: Path) -> list[Call]:
+    if not (folder / "sweep" / "sweep.json").is_file():
+        return []
+    return [("zero_dce.review", ["report", "sweep"])]
+
+
+def _single(inputs: Path) -> Call:
     sice = make_sice(inputs / "sice", scenes=3, frames=4)
-    weights = ["loss.weights.exp=3,10", "loss.weights.tv=200"]
-    options = ["--multirun", "+sweep=loss_weights", *weights, "logger=csv", "hydra.sweep.dir=sweep", "report_page=true"]
-    return "zero_dce.train", tiny(sice, *options)
+    return "zero_dce.train", tiny(sice, "logger=csv", "hydra.run.dir=run", "report_page=true")
 
 
-def _resume(folder: Path, call: Call) -> Call:
-    """Resume the sweep; one that was not planned yet is started again."""
-    return ("zero_dce.train", ["resume=sweep"]) if (folder / "sweep" / "sweep.json").is_file() else call
+def _resume_run(folder: Path, call: Call) -> Call:
+    """Resume the run; one that has no checkpoint is started again, by the same command."""
+    return ("zero_dce.train", ["resume=run"]) if (folder / "run" / "checkpoints" / "last.ckpt").is_file() else call
 
+
+IN_PROCESSES = ["logger=csv", "hydra/launcher=local", "hydra.launcher.slots=2"]
+OF_WANDB = {
+    "wandb": "W&B's own folder: a part that was killed has one of its own",
+    "wandb_id.txt": "the id of a W&B run is a random one",
+}
 
 SCENARIOS = {
     scenario.name: scenario
     for scenario in [
-        Scenario("sweep", _sweep, _resume, ignored={}, normalised={}),
+        Scenario("sweep", _sweep("logger=csv"), _resume_sweep, {}, OF_RUNS, readers=_read_sweep),
+        Scenario(
+            "sweep_wandb", _sweep("logger=wandb"), _resume_sweep, OF_WANDB, OF_RUNS, check=rows_in_wandb, several=True
+        ),
+        Scenario("sweep_processes", _sweep(*IN_PROCESSES), _resume_sweep, {}, OF_RUNS, several=True),
+        Scenario("run", _single, _resume_run, {}, OF_RUNS, several=True),
     ]
 }

@@ -34,12 +34,14 @@ struct control {
     volatile uint32_t calls;
     /* The call that is hit, from 1; and how many there were. */
     volatile uint64_t at, count;
-    /* The process group that is killed; set once it was, so that no other process goes on. */
+    /* The process group that is killed, after which no process of it goes on; 0: only the process that calls. */
     volatile int32_t group;
     volatile uint32_t dead, keep_content, lock;
     char root[PATH_MAX];
     char skip[256];
     char journal[PATH_MAX];
+    /* The name at which it came about first. */
+    char place[PATH_MAX];
 };
 
 static struct control *control;
@@ -73,8 +75,10 @@ static int counts(const char *full) {
 }
 
 static void die(void) {
-    control->dead = 1;
-    if (control->group > 0) kill(-control->group, SIGKILL);
+    if (control->group > 0) {
+        control->dead = 1;
+        kill(-control->group, SIGKILL);
+    }
     kill(getpid(), SIGKILL);
     for (;;) pause();
 }
@@ -95,6 +99,7 @@ static struct hit arrive(enum call call, const char *full) {
     case FAIL_ONCE: hit.failed = mine && hit.number == control->at; break;
     case FAIL_ON: hit.failed = mine && hit.number >= control->at; break;
     }
+    if ((hit.killed || hit.failed) && !control->place[0]) snprintf(control->place, PATH_MAX, "%s", full);
     return hit;
 }
 

@@ -1,0 +1,186 @@
+"""A command is disturbed at one of its calls, goes on as a user would, and is compared with an undisturbed one."""
+
+from __future__ import annotations
+
+import errno
+import os
+import random
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+from tests.endurance import faults
+from tests.endurance.faults import CALLS, Action, Fault, Outcome
+from tests.endurance.scenarios import Call, Scenario
+from tests.endurance.whole import PASSING, find_torn
+
+NEEDS_SPACE = ("open", "write", "truncate", "mkdir", "link")
+NAMES = ("open", "mkdir", "rename", "unlink")
+# One kind of call after the other fails: its name, what happens, with which error, and which calls it may hit.
+ERRORS: dict[str, tuple[Action, int, tuple[str, ...]]] = {
+    "disk full": (Action.FAIL_ON, errno.ENOSPC, NEEDS_SPACE),
+    "quota used up": (Action.FAIL_ON, errno.EDQUOT, NEEDS_SPACE),
+    "one I/O error": (Action.FAIL_ONCE, errno.EIO, CALLS),
+    "I/O errors": (Action.FAIL_ON, errno.EIO, CALLS),
+    "one open too many": (Action.FAIL_ONCE, errno.EMFILE, ("open",)),
+    "opens too many": (Action.FAIL_ON, errno.EMFILE, ("open",)),
+    "one permission": (Action.FAIL_ONCE, errno.EACCES, NAMES),
+    "permissions": (Action.FAIL_ON, errno.EACCES, NAMES),
+}
+# All that is killed; in several processes also one alone.
+KILL, KILL_ALONE, KILL_TWICE = "kill", "kill one process", "kill twice"
+# The commands that only read are tried at every so many calls.
+READ_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One disturbance of one scenario at one call."""
+
+    scenario: str
+    fault: str
+    at: int
+
+
+class Trials:
+    """Trials of one scenario, all in a working folder of one name, as outputs may name it."""
+
+    def __init__(self, scenario: Scenario, base: Path, seed: int = 0) -> None:
+        self.scenario, self.base, self.seed = scenario, base, seed
+        self.folder = base / "work"
+        self.inputs = base / "inputs"
+        self.inputs.mkdir(parents=True)
+        self.call: Call = scenario.prepare(self.inputs)
+        self._begin()
+        self.before = self._snapshot()
+        journal = base / "journal"
+        outcome = self._run(self.call, Fault(journal=str(journal)))
+        assert outcome.code == scenario.code, outcome.printed
+        self.calls, self.expected = outcome.calls, self._snapshot()
+        # The kind of each call of the undisturbed command.
+        self.kinds = [kind for kind, *_ in faults.read_journal(journal)] if self.calls else []
+
+    def plan(self, fault: str) -> list[int]:
+        """Return the calls that a fault can hit, by their numbers."""
+        if fault == KILL_ALONE and not self.scenario.several:
+            return []
+        _, _, hit = ERRORS.get(fault, (None, 0, CALLS))
+        return [number for number, kind in enumerate(self.kinds, start=1) if kind in hit]
+
+    def run(self, fault: str, at: int) -> str:
+        """Return what is wrong after a fault at a call, or nothing."""
+        try:
+            if fault in ERRORS:
+                return self.fail(fault, at)
+            return self.kill(at, alone=fault == KILL_ALONE, twice=fault == KILL_TWICE)
+        except Exception as error:
+            # A command that hangs, or a file that cannot be compared.
+            return f"{type(error).__name__}: {error}"
+
+    def kill(self, at: int, alone: bool = False, twice: bool = False) -> str:
+        """Kill the command at a call and go on; returns what is wrong then, or nothing."""
+        self._begin()
+        outcome = self._run(self.call, Fault(Action.KILL, at, alone=alone))
+        if not (outcome.place and (alone or outcome.killed)):
+            return f"it was not killed: {outcome.code}"
+        logs = self._logs()
+        wrong = self._describe_state(outcome) or (self._read() if at % READ_EVERY == self.seed % READ_EVERY else "")
+        if not wrong and twice:
+            count = max(1, self.calls - at // 2)
+            second = random.Random(f"{self.seed} {at}").randint(1, count)
+            outcome = self._run(self._again(), Fault(Action.KILL, second))
+            wrong = self._describe_state(outcome)
+            wrong = wrong and f"{wrong}, killed again at {second}"
+        return wrong or self._go_on(logs)
+
+    def fail(self, name: str, at: int) -> str:
+        """Let calls fail from one on, or one alone, and go on; returns what is wrong then, or nothing."""
+        action, error, calls = ERRORS[name]
+        self._begin()
+        outcome = self._run(self.call, Fault(action, at, error, calls))
+        logs = self._logs()
+        # What did not need the call that failed ends as it would have without.
+        unharmed = outcome.code == self.scenario.code and self._snapshot() == self.expected
+        told = "" if unharmed else describe_untold(outcome, error, self.folder)
+        return told or self._describe_state(outcome) or self._go_on(logs)
+
+    def _begin(self) -> None:
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir()
+        self.scenario.begin(self.inputs, self.folder)
+
+    def _snapshot(self) -> dict[str, str]:
+        return self.scenario.snapshot(self.folder / self.scenario.root)
+
+    def _run(self, call: Call, fault: Fault | None = None) -> Outcome:
+        with patch.dict(os.environ, self.scenario.environment(self.folder)):
+            return faults.run(*call, self.folder, self.folder / self.scenario.root, fault)
+
+    def _again(self) -> Call:
+        return self.scenario.again(self.folder, self.call)
+
+    def _logs(self) -> dict[Path, bytes]:
+        return {file: file.read_bytes() for file in self.folder.rglob("*.log") if file.is_file()}
+
+    def _describe_state(self, outcome: Outcome) -> str:
+        """Say what is wrong with what a disturbed command left."""
+        left = f"{outcome.left} processes were left" if outcome.left else ""
+        torn, lost = find_torn(self.folder), self._lost()
+        parts = [left, torn and f"half-written: {torn}", lost and f"lost: {lost}"]
+        return "; ".join(filter(None, parts))
+
+    def _lost(self) -> str:
+        """What was there before and stays there must be there all the time, by its name or by that of the exchange."""
+        found = {path.relative_to(self.folder / self.scenario.root).as_posix() for path in self.folder.rglob("*")}
+        kept = tuple(name.removesuffix(PASSING[1]) for name in found if name.endswith(PASSING[1]))
+        lost = self.before.keys() & self.expected.keys() - found
+        return ", ".join(sorted(name for name in lost if not name.startswith(kept or ("\0",))))
+
+    def _read(self) -> str:
+        """Say which command that only reads does not work on what is there."""
+        for call in self.scenario.readers(self.folder):
+            outcome = self._run(call)
+            if outcome.code:
+                return f"{' '.join(call[1])} ended with {outcome.code}: {outcome.printed[-500:]}"
+        return ""
+
+    def _go_on(self, logs: Mapping[Path, bytes]) -> str:
+        again = self._run(self._again())
+        if again.code != self.scenario.code:
+            return f"going on ended with {again.code}: {again.printed[-500:]}"
+        changed = [file.name for file, content in logs.items() if not file.read_bytes().startswith(content)]
+        parts = [
+            "another beginning: " + ", ".join(changed) if changed else "",
+            describe_difference(self.expected, self._snapshot()),
+            self.scenario.check(self.folder),
+        ]
+        return "; ".join(filter(None, parts))
+
+
+def describe_untold(outcome: Outcome, error: int, folder: Path) -> str:
+    """Say what a command whose call failed did not tell as it should; empty where it told the file and the reason."""
+    if "Traceback" in outcome.printed:
+        return f"a traceback: {outcome.printed[-700:]}"
+    if not outcome.place:
+        return f"nothing failed, and it ended with {outcome.code}: {outcome.printed[-500:]}"
+    place = Path(outcome.place)
+    # The file or its folder, by the whole name or by that in the working folder.
+    names = {str(place.parent), str(place)}
+    if place.is_relative_to(folder) and place.parent != folder:
+        names |= {str(path.relative_to(folder)) for path in (place, place.parent)}
+    for line in outcome.printed.splitlines():
+        if os.strerror(error) in line and any(name in line for name in names):
+            return ""
+    return f"{place} failed, which is not told; it ended with {outcome.code}: {outcome.printed[-700:]}"
+
+
+def describe_difference(expected: Mapping[str, str], found: Mapping[str, str]) -> str:
+    """Say how two snapshots differ; empty where they do not."""
+    parts = {
+        "missing": sorted(expected.keys() - found.keys()),
+        "left over": sorted(found.keys() - expected.keys()),
+        "other": sorted(name for name in expected.keys() & found.keys() if expected[name] != found[name]),
+    }
+    return "; ".join(f"{kind}: {', '.join(names)}" for kind, names in parts.items() if names)
