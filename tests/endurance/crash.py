@@ -22,9 +22,12 @@ from pathlib import Path
 import torch
 
 from tests.endurance import faults
-from tests.endurance.scenarios import SCENARIOS
+from tests.endurance.scenarios import SCENARIOS as OF_SWEEPS
+from tests.endurance.scenarios_commands import COMMANDS, PRELOADED
 from tests.endurance.trials import ERRORS, KILL, KILL_ALONE, KILL_TWICE, Trial, Trials
+from tests.helpers import processes
 
+SCENARIOS = OF_SWEEPS | COMMANDS
 TABLE = Path(__file__).with_suffix(".md")
 FAULTS = (KILL, KILL_ALONE, KILL_TWICE, *ERRORS)
 # A result as a line of JSON: the trial, how many calls the fault can hit, and what was wrong.
@@ -69,6 +72,7 @@ def _options() -> argparse.Namespace:
 
 def _work(options: argparse.Namespace) -> None:
     """Carry out one process's part of the trials, and write a line for each."""
+    processes.PRELOADED.extend(PRELOADED)
     until = time.monotonic() + 60 * (options.minutes or float("inf"))
     names = options.scenario or list(SCENARIOS)
     with tempfile.TemporaryDirectory(prefix="crash-") as base, options.results.open("a") as results:

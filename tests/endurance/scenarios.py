@@ -32,6 +32,7 @@ class Scenario:
         readers: commands that work on what a killed command left, for a working folder.
         check: says what else is wrong in the end, for a working folder; empty if nothing is.
         several: several processes write, so that one may be killed alone.
+        exact: under its final name, each file is at any moment either what it was before or what it will be in the end.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Scenario:
     readers: Callable[[Path], Sequence[Call]] = lambda folder: ()
     check: Callable[[Path], str] = lambda folder: ""
     several: bool = False
+    exact: bool = False
 
     def snapshot(self, folder: Path) -> dict[str, str]:
         """Return what must be equal: by path, a digest of each file's content; of folders, that they are there."""

@@ -127,9 +127,17 @@ class Trials:
     def _describe_state(self, outcome: Outcome) -> str:
         """Say what is wrong with what a disturbed command left."""
         left = f"{outcome.left} processes were left" if outcome.left else ""
-        torn, lost = find_torn(self.folder), self._lost()
+        torn, lost = "; ".join(filter(None, [find_torn(self.folder), self._halves()])), self._lost()
         parts = [left, torn and f"half-written: {torn}", lost and f"lost: {lost}"]
         return "; ".join(filter(None, parts))
+
+    def _halves(self) -> str:
+        """The files that are neither what they were before nor what they will be."""
+        if not self.scenario.exact:
+            return ""
+        whole = self.before.items() | self.expected.items()
+        found = {name: digest for name, digest in self._snapshot().items() if (name, digest) not in whole}
+        return ", ".join(name for name in found if not any(part.endswith(PASSING) for part in name.split("/")))
 
     def _lost(self) -> str:
         """What was there before and stays there must be there all the time, by its name or by that of the exchange."""

@@ -1,0 +1,366 @@
+"""The commands that are no sweep: what each is disturbed at, how a user goes on, and what must be there then."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import optuna
+import pillow_heif
+import tifffile
+from optuna.storages import JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import TrialState
+from safetensors.numpy import save_file
+
+from tests.endurance import faults
+from tests.endurance.equal import OF_RUNS
+from tests.endurance.scenarios import Call, Scenario
+from tests.endurance.whole import PASSING
+from tests.helpers.clips import make_clip, still_frames
+from tests.helpers.hub_server import environment, serve_hub
+from tests.helpers.networks import make_weights
+from tests.helpers.paths import ROOT
+from tests.helpers.pictures import make_picture, make_sice
+from tests.helpers.runs import tiny
+from tests.helpers.searches import search
+from tests.helpers.wandb_server import KEY, serve
+from tests.test_remote_weights import add_artifact
+from zero_dce.weights import WEIGHTS_FILE
+
+
+def _same(folder: Path, call: Call) -> Call:
+    """What a user runs again is the same command."""
+    return call
+
+
+def _weights(folder: Path, seed: int = 0, network: str = "zero_dce") -> Path:
+    file = folder / f"{network}-{seed}.safetensors"
+    save_file(make_weights(network, seed).state, file, {"network": network, "format_version": "1"})
+    return file
+
+
+def _picture(file: Path, seed: int) -> None:
+    picture = make_picture(seed, 0.15)
+    if file.suffix == ".tif":
+        tifffile.imwrite(file, np.asarray(picture).astype(np.uint16) * 257, photometric="rgb")
+    elif file.suffix == ".heic":
+        pillow_heif.from_pillow(picture).save(file)
+    else:
+        picture.save(file)
+
+
+def _enhance(option: str) -> Callable[[Path], Call]:
+    def prepare(inputs: Path) -> Call:
+        night = inputs / "night"
+        (night / "sub").mkdir(parents=True)
+        for seed, name in enumerate(["a.jpg", "b.png", "c.tif", "d.heic", "sub/e.jpg"]):
+            _picture(night / name, seed)
+        (night / "bad.jpg").write_bytes((night / "a.jpg").read_bytes()[:200])
+        files = ["--output", "bright", "--compare", "--maps", "--weights", str(_weights(inputs))]
+        return "zero_dce.enhance", [str(night), *files, "--backend", "torch", "--precision", "float32", option]
+
+    return prepare
+
+
+def _earlier_pictures(inputs: Path, folder: Path) -> None:
+    shutil.copytree(inputs / "night", folder / "bright")
+    (folder / "bright" / "bad.jpg").unlink()
+
+
+def _clip(inputs: Path) -> Call:
+    make_clip(inputs / "clip.mp4", still_frames(6))
+    weights = ["--weights", str(_weights(inputs)), "--backend", "torch", "--precision", "float32"]
+    return "zero_dce.enhance", [str(inputs / "clip.mp4"), "--output", "bright", "--overwrite", *weights]
+
+
+def _earlier_clip(inputs: Path, folder: Path) -> None:
+    (folder / "bright").mkdir()
+    shutil.copy(inputs / "clip.mp4", folder / "bright")
+
+
+def _trained(inputs: Path) -> Path:
+    """A sweep of two runs."""
+    options = ["+sweep=loss_weights", "loss.weights.exp=3,10", "loss.weights.tv=200", "hydra.sweep.dir=grid"]
+    _do("zero_dce.train", tiny(make_sice(inputs / "sice", scenes=3, frames=4), *options, "logger=csv"), inputs)
+    return inputs / "grid"
+
+
+def _do(module: str, arguments: list[str], folder: Path) -> None:
+    outcome = faults.run(module, arguments, folder, folder / "nothing")
+    assert outcome.code == 0, outcome.printed
+
+
+def _pick(inputs: Path) -> Call:
+    sweep = _trained(inputs)
+    _do("zero_dce.review", ["pick", str(sweep), "--run", "0", "--step", "2", "--output", "earlier"], inputs)
+    chosen = ["--run", "1", "--step", "4", "--note", "the sky", "--output", "picked", "--overwrite"]
+    return "zero_dce.review", ["pick", str(sweep), *chosen]
+
+
+def _earlier_pick(inputs: Path, folder: Path) -> None:
+    shutil.copytree(inputs / "earlier", folder / "picked")
+
+
+def _push(inputs: Path) -> Call:
+    sweep = _trained(inputs)
+    for run, name in (("0", "earlier"), ("1", "picked")):
+        _do("zero_dce.review", ["pick", str(sweep), "--run", run, "--step", "4", "--output", name], inputs)
+    push = ["me/night", "--license", "mit", "--dry-run"]
+    _do("zero_dce.review", ["push", "earlier", *push, "earlier draft"], inputs)
+    return "zero_dce.review", ["push", str(inputs / "picked"), *push, "draft"]
+
+
+def _earlier_draft(inputs: Path, folder: Path) -> None:
+    shutil.copytree(inputs / "earlier draft", folder / "draft")
+
+
+def _report(inputs: Path) -> Call:
+    return "zero_dce.review", ["report", str(_trained(inputs)), "--output", "report.html"]
+
+
+def _earlier_report(inputs: Path, folder: Path) -> None:
+    (folder / "report.html").write_text("an earlier page")
+
+
+def _evaluate(inputs: Path) -> Call:
+    for name, brightness in (("low", 0.1), ("high", 0.5)):
+        (inputs / name).mkdir()
+        for seed in range(3):
+            make_picture(seed, brightness).save(inputs / name / f"{seed}.png")
+    files = ["--table", "t.md", "t.tex", "--json", "values.json"]
+    pictures = ["--low", str(inputs / "low"), "--high", str(inputs / "high")]
+    return "zero_dce.evaluate", ["--weights", str(_weights(inputs)), *pictures, *files]
+
+
+def _earlier_table(inputs: Path, folder: Path) -> None:
+    for name in ("t.md", "t.tex", "values.json"):
+        (folder / name).write_text("earlier")
+
+
+def _sheet(inputs: Path) -> Call:
+    return "zero_dce.data.inspect", [str(make_sice(inputs / "sice", scenes=3, frames=4)), "--sheet", "sheet.jpg"]
+
+
+# Options, and the files.
+EXPORTS = {
+    "onnx": (["--exposure", "0.5"], ["a.onnx"]),
+    "openvino": ([], ["a.xml", "a.bin"]),
+    "torch": ([], ["a.pt2"]),
+    "ncnn": ([], ["a.param", "a.bin"]),
+    "darktable": (["--license", "MIT", "--stops", "2"], ["denoise-a.dtmodel"]),
+    "int8": (["--precision", "int8"], ["a.onnx"]),
+}
+
+
+def _export(name: str) -> Scenario:
+    options, files = EXPORTS[name]
+    wanted = ["--format", "onnx" if name == "int8" else name, "--output", files[0], *options]
+
+    def prepare(inputs: Path) -> Call:
+        _do("zero_dce.export", [*wanted, "--weights", str(_weights(inputs, 1))], inputs)
+        return "zero_dce.export", [*wanted, "--weights", str(_weights(inputs, 0)), "--overwrite"]
+
+    def begin(inputs: Path, folder: Path) -> None:
+        for file in files:
+            shutil.copy(inputs / file, folder)
+
+    return Scenario(f"export_{name}", prepare, _same, ignored={}, normalised={}, begin=begin, exact=True)
+
+
+def _space(inputs: Path) -> Call:
+    return "zero_dce.app", ["--weights", str(_weights(inputs)), "--write-space", "space"]
+
+
+def _sample(inputs: Path) -> Call:
+    return "zero_dce.data.sample", []
+
+
+def _cache(inputs: Path) -> Call:
+    sice = make_sice(inputs / "sice", scenes=3, frames=4)
+    return "zero_dce.train", tiny(sice, "data.cache=disk", "logger=csv", "trainer.max_steps=1", "every_n_steps=1")
+
+
+def _in_cache(folder: Path) -> dict[str, str]:
+    return {"ZERO_DCE_CACHE": str(folder / "cache")}
+
+
+def _completion(inputs: Path) -> Call:
+    return "tests.endurance.console", ["--install-completion", "bash"]
+
+
+def _in_home(folder: Path) -> dict[str, str]:
+    return {"XDG_DATA_HOME": str(folder / "share")}
+
+
+def _earlier_completion(inputs: Path, folder: Path) -> None:
+    file = folder / "share" / "bash-completion" / "completions" / "zero-dce"
+    file.parent.mkdir(parents=True)
+    file.write_text("earlier")
+
+
+def _enhance_one(inputs: Path, address: str) -> Call:
+    make_picture(0, 0.15).save(inputs / "a.png")
+    options = ["--output", "bright", "--overwrite", "--backend", "torch", "--precision", "float32"]
+    return "zero_dce.enhance", [str(inputs / "a.png"), "--weights", address, *options]
+
+
+# Servers on loopback, which last as long as this process.
+SERVERS = ExitStack()
+
+
+class _Hub:
+    """Weights on a Hugging Face Hub."""
+
+    def prepare(self, inputs: Path) -> Call:
+        self.server = SERVERS.enter_context(serve_hub())
+        self.server.add("me/night", {WEIGHTS_FILE: _weights(inputs).read_bytes()})
+        return _enhance_one(inputs, "hf://me/night")
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        return environment(self.server, folder / "hub")
+
+
+class _Artifact:
+    """Weights on a W&B server."""
+
+    def prepare(self, inputs: Path) -> Call:
+        self.server = SERVERS.enter_context(serve())
+        add_artifact(self.server, _weights(inputs).read_bytes(), "picked")
+        return _enhance_one(inputs, "wandb://someone/zero_dce/night:picked")
+
+    def environment(self, folder: Path) -> dict[str, str]:
+        server = {"WANDB_BASE_URL": self.server.address, "WANDB_API_KEY": KEY}
+        return {**server, **_in_cache(folder), "HOME": str(folder.parent / "home")}
+
+
+def _study(*options: str) -> Callable[[Path], Call]:
+    def prepare(inputs: Path) -> Call:
+        sice = make_sice(inputs / "sice", scenes=3, frames=4)
+        short = ["trainer.max_steps=1", "every_n_steps=1", "hydra.sweeper.n_trials=2", "hydra.sweeper.seed=1"]
+        return "zero_dce.train", search(sice, *short, *options)
+
+    return prepare
+
+
+def _check_study(folder: Path) -> str:
+    """Both trials are there, each told once, with the values of its run; nothing but locks is beside them."""
+    study = folder / "study"
+    storage: Any = f"sqlite:///{folder / 'study.db'}"
+    if not (folder / "study.db").exists():
+        storage = JournalStorage(JournalFileBackend(str(study / "optuna" / "journal.log")))
+    trials = optuna.load_study(storage=storage, study_name=None).trials
+    begun = [trial for trial in trials if "run" in trial.user_attrs]
+    wrong = [f"trial {trial.number} is {trial.state}" for trial in begun if trial.state != TrialState.COMPLETE]
+    wrong += [f"trial {trial.number} still runs" for trial in trials if trial.state == TrialState.RUNNING]
+    runs = [trial.user_attrs["run"] for trial in begun]
+    if len({*runs}) != 2 or len(runs) != 2:
+        wrong.append(f"the trials have the runs {runs}")
+    objectives = json.loads((study / "sweep.json").read_text())["objectives"]
+    for trial in begun:
+        measures = json.loads((study / str(trial.user_attrs["run"]) / "result.json").read_text())["measures"]
+        if trial.values != [measures[name] for name in objectives]:
+            wrong.append(f"trial {trial.number} has other values than its run")
+    left = [
+        file.name for file in study.rglob("*") if file.name.startswith("worker-") or file.name.endswith(PASSING[:2])
+    ]
+    return "; ".join([*wrong, *left])
+
+
+def _logged(name: str) -> Scenario:
+    def prepare(inputs: Path) -> Call:
+        sice = make_sice(inputs / "sice", scenes=3, frames=4)
+        return "zero_dce.train", tiny(sice, f"logger={name}", "hydra.run.dir=runs/today/0")
+
+    def again(folder: Path, call: Call) -> Call:
+        last = folder / "runs" / "today" / "0" / "checkpoints" / "last.ckpt"
+        return ("zero_dce.train", ["resume=runs/today/0"]) if last.is_file() else call
+
+    def check(folder: Path) -> str:
+        variables = {**os.environ, "TRACKIO_DIR": str(folder / "trackio"), "LD_PRELOAD": ""}
+        command = [sys.executable, "-m", "tests.endurance.tracked", name, str(folder / "runs" / "today" / "0")]
+        done = subprocess.run(
+            command, cwd=ROOT, env=variables, capture_output=True, text=True, timeout=100, check=False
+        )
+        return done.stderr[-500:] if done.returncode else ""
+
+    own = "the tracker's own, which is read instead"
+    ignored = {name: own, "id.txt": "an id is a random one", "mlflow.lock": own}
+    return Scenario(
+        f"logger_{name}",
+        prepare,
+        again,
+        ignored,
+        OF_RUNS,
+        environment=lambda folder: {"TRACKIO_DIR": str(folder / "trackio")},
+        check=check,
+    )
+
+
+def _without_time(content: bytes) -> bytes:
+    return re.sub(rb'"picked_at": "[^"]*"', b"", content)
+
+
+_HUB, _ARTIFACT = _Hub(), _Artifact()
+OF_THE_HUB = {".lock": "huggingface_hub's own", ".incomplete": "huggingface_hub's own, of a process that was killed"}
+SQLITE = "hydra.sweeper.storage=sqlite:///study.db"
+STUDY = {"study": "a trial that was killed right after it was asked for leaves its number unused", "study.db": "read"}
+# What these commands import, so that each process starts at once.
+PRELOADED = [
+    "gradio",
+    "mlflow",
+    "onnx",
+    "onnxruntime",
+    "openvino",
+    "optuna",
+    "tests.endurance.scenarios_commands",
+    "torch._dynamo",
+    "torch.utils.tensorboard",
+    "zero_dce.app.space",
+    "zero_dce.data.inspect",
+    "zero_dce.enhance.__main__",
+    "zero_dce.enhance.graph.openvino",
+    "zero_dce.enhance.video.convert",
+    "zero_dce.evaluate.compare",
+    "zero_dce.export.__main__",
+    "zero_dce.export.graphs",
+    "zero_dce.export.module",
+    "zero_dce.networks",
+    "zero_dce.review.pick",
+    "zero_dce.review.push",
+    "zero_dce.review.report",
+]
+COMMANDS = {
+    scenario.name: scenario
+    for scenario in [
+        Scenario("enhance", _enhance("--skip-existing"), _same, {}, {}, code=1, exact=True),
+        Scenario("enhance_again", _enhance("--overwrite"), _same, {}, {}, begin=_earlier_pictures, code=1, exact=True),
+        Scenario("clip", _clip, _same, {}, {}, begin=_earlier_clip, exact=True),
+        Scenario("pick", _pick, _same, {}, {"origin.json": _without_time}, begin=_earlier_pick, exact=True),
+        Scenario("push", _push, _same, {}, {}, begin=_earlier_draft, exact=True),
+        Scenario("report", _report, _same, {}, OF_RUNS, begin=_earlier_report, exact=True),
+        Scenario("evaluate", _evaluate, _same, {}, {}, begin=_earlier_table, exact=True),
+        Scenario("inspect", _sheet, _same, {}, {}, exact=True),
+        *(_export(name) for name in EXPORTS),
+        Scenario("space", _space, _same, {}, {}, exact=True),
+        Scenario("completion", _completion, _same, {}, {}, begin=_earlier_completion, environment=_in_home, exact=True),
+        Scenario("sample", _sample, _same, {}, {}, root="cache", environment=_in_cache, exact=True),
+        Scenario("cache", _cache, _same, {}, {}, root="cache", environment=_in_cache, exact=True),
+        Scenario("hub", _HUB.prepare, _same, OF_THE_HUB, {}, environment=_HUB.environment),
+        Scenario("artifact", _ARTIFACT.prepare, _same, {}, {}, root="cache", environment=_ARTIFACT.environment),
+        Scenario("study", _study(), _same, STUDY, {}, check=_check_study),
+        Scenario(
+            "study_sqlite", _study("hydra.sweeper.storage=sqlite:///study.db"), _same, STUDY, {}, check=_check_study
+        ),
+        *(_logged(name) for name in ("tensorboard", "mlflow", "trackio")),
+    ]
+}
