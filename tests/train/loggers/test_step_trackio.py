@@ -44,6 +44,24 @@ def test_runs_of_one_name_are_kept_apart(tmp_path: Path) -> None:
     assert found == [[(1, "train/exp", 1.0)], [(1, "train/exp", 2.0), (2, "train/exp", 3.0)]]
 
 
+def test_the_id_is_kept_before_the_run_begins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As where the process is killed in between: the next one would begin a second run beside an empty one."""
+
+    def die(**_: object) -> None:
+        raise KeyboardInterrupt
+
+    run = tmp_path / "today" / "0"
+    with monkeypatch.context() as patch:
+        patch.setattr("zero_dce.train.loggers.step_trackio._LocalRun", die)
+        with pytest.raises(KeyboardInterrupt):
+            logger(run).log_hyperparams({"seed": 0})
+    run_id = (run / "trackio_id.txt").read_text().strip()
+    again = logger(run)
+    again.log_hyperparams({"seed": 0})
+    assert again.version == run_id
+    again.close("finished")
+
+
 def test_a_failed_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     one = logger(tmp_path / "failed" / "0")
     one.close("failed")

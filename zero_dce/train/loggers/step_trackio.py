@@ -81,6 +81,8 @@ class StepTrackioLogger(StepRows):
         """Start or continue the Trackio run, with its configuration."""
         settings = vars(params) if isinstance(params, Namespace) else params
         run_id = read_id(self.id_file) or uuid.uuid4().hex
+        # A process that is killed after it has begun the run leaves its id.
+        write_id(self.id_file, run_id)
         last = SQLiteStorage.get_max_step_for_run(self.project, self.run_name, run_id=run_id)
         self._first = 0 if last is None else last + 1
         # trackio.init finds a run by its name, which those of several folders share, and takes servers from the
@@ -94,7 +96,6 @@ class StepTrackioLogger(StepRows):
             config={**settings, "tags": self.tags},
             initial_last_step=last,
         )
-        write_id(self.id_file, run_id)
 
     def send_row(self, step: int, row: Mapping[str, Any]) -> None:
         """Log one row."""
