@@ -314,9 +314,9 @@ _HUB, _ARTIFACT = _Hub(), _Artifact()
 OF_THE_HUB = {".lock": "huggingface_hub's own", ".incomplete": "huggingface_hub's own, of a process that was killed"}
 SQLITE = "hydra.sweeper.storage=sqlite:///study.db"
 STUDY = {"study": "a trial that was killed right after it was asked for leaves its number unused", "study.db": "read"}
-# What these commands import, so that each process starts at once.
+# What these commands import, so that each process starts at once; not what reads its environment when it is imported, as
+# huggingface_hub and trackio do.
 PRELOADED = [
-    "gradio",
     "mlflow",
     "onnx",
     "onnxruntime",

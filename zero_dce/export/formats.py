@@ -10,6 +10,7 @@ import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from zero_dce.enhance.pixels import FloatArray
@@ -97,13 +98,15 @@ def _write_openvino(contents: Contents, file: Path) -> None:
     passes.run_passes(model)
     for key, value in contents.metadata().items():
         model.set_rt_info(value, ["zero_dce", key])
-    try:
-        openvino.save_model(model, file, compress_to_fp16=False)
-    except RuntimeError as error:
-        # It writes to files only, and says neither which one it was nor what the system said.
-        raise OSError(
-            f"OpenVINO cannot write {file.name} or its .bin, perhaps because the disk is full: {error}"
-        ) from error
+    # It writes to files only, and does not say what the system said where it cannot.
+    with TemporaryDirectory() as folder:
+        made = Path(folder) / file.name
+        try:
+            openvino.save_model(model, made, compress_to_fp16=False)
+        except RuntimeError as error:
+            raise OSError(f"OpenVINO cannot write to {folder}, perhaps because the disk is full: {error}") from error
+        for suffix in (".bin", ".xml"):
+            write_file(file.with_suffix(suffix), made.with_suffix(suffix).read_bytes())
 
 
 def _load_openvino(file: Path) -> ExportedNetwork:
