@@ -87,7 +87,7 @@ def write_whole_files() -> None:
     """Let Hydra write its files whole or not at all: it would leave half of one when it is killed."""
     hydra.core.utils._save_config = _write_configuration
     # The sweepers write theirs by it.
-    OmegaConf.save = staticmethod(_save)  # type: ignore[assignment, method-assign]
+    OmegaConf.save = staticmethod(_save)  # type: ignore[method-assign]
 
 
 def _write_configuration(cfg: DictConfig, filename: str, output_dir: Path) -> None:
