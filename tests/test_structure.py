@@ -44,6 +44,7 @@ OF_SEVERAL = {
     "completion": "the console script, as shells ask it",
     "docs": "README and docs",
     "images.formats.damaged": "damaged files of every format",
+    "endurance.crash": "a sweep that is killed, and whose calls fail; tests/endurance",
     "enhance.graph.graph": "the room itself, which chooses a backend",
     "imports": "what commands load",
     "next": ".ci/next.py",

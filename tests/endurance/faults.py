@@ -40,7 +40,7 @@ class Action(IntEnum):
     FAIL_ON = 3
 
 
-class _Control(ctypes.Structure):
+class Control(ctypes.Structure):
     """``struct control`` of shim.c."""
 
     _fields_ = (
@@ -96,25 +96,38 @@ def require_shim() -> None:
     if CONTROL in os.environ:
         return
     folder = Path(tempfile.mkdtemp(prefix="faults-"))
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **variables(folder)})
+
+
+def variables(folder: Path) -> dict[str, str]:
+    """Build the shim and its control file in a folder, and return what a process needs to have them."""
     control = folder / "control"
-    control.write_bytes(bytes(ctypes.sizeof(_Control)))
-    environment = {**os.environ, "LD_PRELOAD": str(build(folder)), CONTROL: str(control)}
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environment)
+    control.write_bytes(bytes(ctypes.sizeof(Control)))
+    return {"LD_PRELOAD": str(build(folder)), CONTROL: str(control)}
 
 
 @functools.cache
-def _control() -> _Control:
-    with Path(os.environ[CONTROL]).open("r+b") as file:
-        return _Control.from_buffer(mmap.mmap(file.fileno(), ctypes.sizeof(_Control)))
+def _control() -> Control:
+    return open_control(Path(os.environ[CONTROL]))
+
+
+def open_control(name: Path) -> Control:
+    """Return the settings in a file, which are shared with all that have it."""
+    with name.open("r+b") as file:
+        return Control.from_buffer(mmap.mmap(file.fileno(), ctypes.sizeof(Control)))
 
 
 def _arm(root: str, fault: Fault) -> None:
     """In the process that is hit, which leads its group, before it does anything."""
-    control = _control()
+    configure(_control(), root, fault, os.getpgrp())
+
+
+def configure(control: Control, root: str, fault: Fault, group: int) -> None:
+    """Let the fault come about below a folder in the processes that have this control, from now on."""
     control.action, control.at, control.error = fault.action, fault.at, fault.error
     control.calls = sum(1 << CALLS.index(name) for name in fault.calls)
     control.root, control.skip, control.journal = root.encode(), fault.skip.encode(), fault.journal.encode()
-    control.keep_content, control.group = fault.keep_content, 0 if fault.alone else os.getpgrp()
+    control.keep_content, control.group = fault.keep_content, 0 if fault.alone else group
     control.count = control.dead = control.lock = 0
     control.place = b""
     control.armed = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -98,8 +99,13 @@ def _single(inputs: Path) -> Call:
 
 
 def _resume_run(folder: Path, call: Call) -> Call:
-    """Resume the run; one that has no checkpoint is started again, by the same command."""
-    return ("zero_dce.train", ["resume=run"]) if (folder / "run" / "checkpoints" / "last.ckpt").is_file() else call
+    """Resume the run; one that has no checkpoint is thrown away and started again, by the same command."""
+    run = folder / "run"
+    if (run / "checkpoints" / "last.ckpt").is_file():
+        finished = (run / "result.json").is_file() and '"state": "finished"' in (run / "result.json").read_text()
+        return ("zero_dce.review", ["report", "run"]) if finished else ("zero_dce.train", ["resume=run"])
+    shutil.rmtree(run, ignore_errors=True)
+    return call
 
 
 IN_PROCESSES = ["logger=csv", "hydra/launcher=local", "hydra.launcher.slots=2"]

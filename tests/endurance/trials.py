@@ -14,7 +14,7 @@ from unittest.mock import patch
 from tests.endurance import faults
 from tests.endurance.faults import CALLS, Action, Fault, Outcome
 from tests.endurance.scenarios import Call, Scenario
-from tests.endurance.whole import PASSING, find_torn
+from tests.endurance.whole import FOREIGN, PASSING, find_torn
 
 NEEDS_SPACE = ("open", "write", "truncate", "mkdir", "link")
 NAMES = ("open", "mkdir", "rename", "unlink")
@@ -85,7 +85,6 @@ class Trials:
         outcome = self._run(self.call, Fault(Action.KILL, at, alone=alone))
         if not (outcome.place and (alone or outcome.killed)):
             return f"it was not killed: {outcome.code}"
-        logs = self._logs()
         wrong = self._describe_state(outcome) or (self._read() if at % READ_EVERY == self.seed % READ_EVERY else "")
         if not wrong and twice:
             count = max(1, self.calls - at // 2)
@@ -93,18 +92,17 @@ class Trials:
             outcome = self._run(self._again(), Fault(Action.KILL, second))
             wrong = self._describe_state(outcome)
             wrong = wrong and f"{wrong}, killed again at {second}"
-        return wrong or self._go_on(logs)
+        return wrong or self._go_on()
 
     def fail(self, name: str, at: int) -> str:
         """Let calls fail from one on, or one alone, and go on; returns what is wrong then, or nothing."""
         action, error, calls = ERRORS[name]
         self._begin()
         outcome = self._run(self.call, Fault(action, at, error, calls))
-        logs = self._logs()
         # What did not need the call that failed ends as it would have without.
         unharmed = outcome.code == self.scenario.code and self._snapshot() == self.expected
         told = "" if unharmed else describe_untold(outcome, error, self.folder)
-        return told or self._describe_state(outcome) or self._go_on(logs)
+        return told or self._describe_state(outcome) or self._go_on()
 
     def _begin(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -122,7 +120,9 @@ class Trials:
         return self.scenario.again(self.folder, self.call)
 
     def _logs(self) -> dict[Path, bytes]:
-        return {file: file.read_bytes() for file in self.folder.rglob("*.log") if file.is_file()}
+        """What the logs hold, which are only added to; W&B's own are renamed with their folder."""
+        files = [file for file in self.folder.rglob("*.log") if FOREIGN not in file.relative_to(self.folder).parts]
+        return {file: file.read_bytes() for file in files}
 
     def _describe_state(self, outcome: Outcome) -> str:
         """Say what is wrong with what a disturbed command left."""
@@ -154,8 +154,9 @@ class Trials:
                 return f"{' '.join(call[1])} ended with {outcome.code}: {outcome.printed[-500:]}"
         return ""
 
-    def _go_on(self, logs: Mapping[Path, bytes]) -> str:
-        again = self._run(self._again())
+    def _go_on(self) -> str:
+        call, logs = self._again(), self._logs()
+        again = self._run(call)
         if again.code != self.scenario.code:
             return f"going on ended with {again.code}: {again.printed[-500:]}"
         changed = [file.name for file, content in logs.items() if not file.read_bytes().startswith(content)]

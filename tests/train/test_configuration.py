@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 import hydra
+import hydra.core.utils
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
@@ -22,6 +23,7 @@ from zero_dce.train.configuration import (
     new_folder,
     register_resolvers,
     targets_allowed,
+    write_whole_files,
 )
 
 CONF = config_folder()
@@ -192,3 +194,30 @@ def test_only_what_is_allowed_is_made_where_hydra_asks() -> None:
     if hasattr(hydra.utils, "execution_whitelist"):
         with targets_allowed(["datetime.date"]), pytest.raises(InstantiationException, match=r"datetime\.timedelta"):
             hydra.utils.instantiate(node)
+
+
+@pytest.mark.parametrize("name", ["config.yaml", "multirun.yaml"])
+def test_hydra_writes_whole_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those of a run, and of a sweep: what stops the writing in its middle leaves the file of before."""
+    monkeypatch.setattr(hydra.core.utils, "_save_config", hydra.core.utils._save_config)
+    monkeypatch.setattr(OmegaConf, "save", OmegaConf.save)
+    write_whole_files()
+
+    def write(config: DictConfig) -> None:
+        if name == "config.yaml":
+            hydra.core.utils._save_config(config, name, tmp_path / "folder")
+        else:
+            OmegaConf.save(config, tmp_path / "folder" / name)
+
+    def stop(self: Path, content: bytes) -> int:
+        with self.open("wb") as file:
+            file.write(content[: len(content) // 2])
+        raise OSError(28, "No space left on device")
+
+    (tmp_path / "folder").mkdir()
+    write(OmegaConf.create({"seed": 1}))
+    monkeypatch.setattr(Path, "write_bytes", stop)
+    with pytest.raises(OSError, match=f"No space left on device: .*folder/{name}"):
+        write(OmegaConf.create({"seed": 2}))
+    assert [file.name for file in (tmp_path / "folder").iterdir()] == [name]
+    assert (tmp_path / "folder" / name).read_text() == "seed: 1\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging.config
 from pathlib import Path
 
 import pytest
@@ -48,6 +49,15 @@ def test_unknown_options() -> None:
 def raised(error: Exception, cause: Exception | None = None) -> Exception:
     error.__cause__ = cause
     return error
+
+
+def test_a_log_that_cannot_be_written_is_told_with_its_file(tmp_path: Path) -> None:
+    """Python's own words name neither the file nor the reason."""
+    handler = {"class": "logging.FileHandler", "filename": str(tmp_path / "nothing" / "train.log")}
+    with pytest.raises(ValueError, match="Unable to configure handler 'file'") as caught:
+        logging.config.dictConfig({"version": 1, "handlers": {"file": handler}})
+    reason = f"[Errno 2] No such file or directory: '{tmp_path}/nothing/train.log'"
+    assert describe_failure(caught.value) == reason
 
 
 def test_what_is_said() -> None:

@@ -233,6 +233,40 @@ def test_wandb_has_each_step_once(sice: Path, tmp_path: Path, monkeypatch: pytes
     assert pictures(folder, parts) == pictures(tmp_path / "whole" / "wandb", whole)
 
 
+def test_stopped_after_its_last_checkpoint(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single run that was killed before it wrote its result is ended, for W&B too, and not asked for more steps."""
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, "hydra.run.dir=whole/0")) == 0
+    run = Path(shutil.copytree(tmp_path / "whole", tmp_path / "parts")) / "0"
+    (run / "result.json").unlink()
+    (run / "metrics.csv.unfinished").write_text("step")
+    # Its last row was never sent.
+    shutil.rmtree(tmp_path / "parts" / "wandb")
+    assert run_here(monkeypatch, tmp_path, "resume=parts/0") == 0
+    for name in ("state", "measures", "last_step"):
+        assert read_result(run)[name] == read_result(tmp_path / "whole" / "0")[name]
+    assert {file.name for file in run.iterdir()} == {file.name for file in (tmp_path / "whole" / "0").iterdir()}
+    parts, whole = (wandb_rows(read_wandb(tmp_path / name / "wandb")) for name in ("parts", "whole"))
+    assert [row["_step"] for row in parts] == [row["_step"] for row in whole] == list(range(5))
+    assert pictures(tmp_path / "parts" / "wandb", parts) == pictures(tmp_path / "whole" / "wandb", whole)
+    assert run_here(monkeypatch, tmp_path, "resume=parts/0") == 1, "it has finished"
+
+
+def test_a_step_whose_rows_may_be_missing_is_not_resumed_from(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A kill between a run's first checkpoint and its rows: in a sweep it begins anew, by itself it says what to do."""
+    options = tiny(sice, "logger=csv", "loss.weights.exp=3", "hydra.sweep.dir=sweep", "-m")
+    assert run_here(monkeypatch, tmp_path, *options) == 0
+    run = tmp_path / "sweep" / "0"
+    expected = (run / "metrics.csv").read_bytes()
+    for name in ("result.json", "metrics.csv", "checkpoints/last.ckpt", "checkpoints/step-000004.ckpt"):
+        (run / name).unlink()
+    assert run_here(monkeypatch, tmp_path, "resume=sweep/0") == 1
+    assert "before it had checkpoints/last.ckpt: metrics.csv may lack what was measured" in capsys.readouterr().err
+    assert run_here(monkeypatch, tmp_path, "resume=sweep") == 0
+    assert (run / "metrics.csv").read_bytes() == expected
+
+
 def pictures(folder: Path, rows: list[dict[str, Any]]) -> dict[tuple[int, str], bytes]:
     """The pixels of an offline run's pictures, by step and name."""
     (run,) = folder.glob("offline-run-*")

@@ -39,30 +39,29 @@ OUTCOME: Needed = {**JUDGED, "last_step": int | None, "weights": dict | None}
 
 def has_checkpoint(run: Path) -> bool:
     """Return whether the run has a checkpoint to continue from."""
-    return _newest(run) is not None
+    return (run / CHECKPOINTS / LAST).is_file()
 
 
 def last_checkpoint(run: Path) -> Path:
-    """Return the checkpoint that a run continues from.
-
-    It is ``last.ckpt``, whose step is logged completely; of a run that was killed before it had one, it is the
-    newest of ``step-*.ckpt``.
+    """Return the checkpoint that a run continues from: ``last.ckpt``, whose step is logged completely.
 
     Raises:
-        FileNotFoundError: if the run has none: a resumed run never silently starts from step 0.
+        FileNotFoundError: if the run has none: a resumed run never silently starts from step 0, or lacks rows of
+            ``metrics.csv``, as one could that continues from a ``step-*.ckpt``.
     """
-    file = _newest(run)
-    if file is None:
-        raise FileNotFoundError(
-            f"{run / CHECKPOINTS} holds no checkpoint ({LAST} or step-*.ckpt): nothing to resume. Give the folder of "
-            f"one run, that holds {CHECKPOINTS}/{LAST}, or of a sweep, that holds sweep.json"
-        )
-    return file
-
-
-def _newest(run: Path) -> Path | None:
     last = run / CHECKPOINTS / LAST
-    return last if last.is_file() else max(saved_checkpoints(run).items(), default=(0, None))[1]
+    if has_checkpoint(run):
+        return last
+    newest = max(saved_checkpoints(run).items(), default=(0, None))[1]
+    if newest is not None:
+        raise FileNotFoundError(
+            f"{run} was stopped before it had {CHECKPOINTS}/{LAST}: {METRICS} may lack what was measured up to "
+            f"{newest.name}. Start the run anew; or copy {newest} to {LAST} beside it to go on without these rows"
+        )
+    raise FileNotFoundError(
+        f"{last.parent} holds no checkpoint ({LAST}): nothing to resume. Give the folder of one run, that holds "
+        f"{CHECKPOINTS}/{LAST}, or of a sweep, that holds sweep.json"
+    )
 
 
 def step_name(step: int) -> str:

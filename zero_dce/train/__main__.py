@@ -41,6 +41,7 @@ from zero_dce.train.configuration import (
     register_plugins,
     register_resolvers,
     targets_allowed,
+    write_whole_files,
 )
 from zero_dce.train.ending import end, report_errors
 from zero_dce.train.preflight import check_configuration
@@ -69,6 +70,7 @@ def main() -> None:
     report_errors(sys.argv)
     register_resolvers()
     register_plugins()
+    write_whole_files()
     try:
         # A signal between the runs of a sweep ends the sweep.
         with StopSignals() as signals, signals.obeyed():

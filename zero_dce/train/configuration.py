@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any
 
+import hydra.core.utils
 import hydra.errors
 import hydra.utils
 from hydra.core.config_store import ConfigStore
@@ -22,6 +23,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from hydra_plugins.zero_dce.local_launcher import LocalLauncher
 from hydra_plugins.zero_dce.optuna_sweeper import OptunaSweeper
 from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
+from zero_dce.files import write_file
 from zero_dce.hardware import best_precision, usable_cores
 from zero_dce.records.sweep import run_name, runs_folder
 
@@ -79,6 +81,26 @@ def register_plugins() -> None:
 
     for plugin in (LocalLauncher, SlurmLauncher, GridSweeper, OptunaSweeper):
         plugins.register(plugin)
+
+
+def write_whole_files() -> None:
+    """Let Hydra write its files whole or not at all: it would leave half of one when it is killed."""
+    hydra.core.utils._save_config = _write_configuration
+    # The sweepers write theirs by it.
+    OmegaConf.save = staticmethod(_save)  # type: ignore[method-assign]
+
+
+def _write_configuration(cfg: DictConfig, filename: str, output_dir: Path) -> None:
+    output_dir.mkdir(parents=True, exist_ok=True)
+    write_file(output_dir / filename, OmegaConf.to_yaml(cfg))
+
+
+def _save(config: Any, f: Any, resolve: bool = False) -> None:
+    text = OmegaConf.to_yaml(config, resolve=resolve)
+    if isinstance(f, str | Path):
+        write_file(Path(f), text)
+    else:
+        f.write(text)
 
 
 def find_targets(node: Any) -> Iterator[str]:

@@ -21,6 +21,8 @@ from omegaconf.errors import OmegaConfBaseException
 DEBUG_OVERRIDE, DEBUG_VARIABLE = "zero_dce.debug=true", "HYDRA_FULL_ERROR"
 # How lines begin that Hydra and OmegaConf add to their messages.
 ADDED = ("full_key:", "object_type=", "reference_type=", "Set the environment variable", "See https://hydra.cc")
+# How Python's logging tells that a log cannot be written; the cause says which file, and why.
+LOG_FAILED = "Unable to configure handler"
 # Errors whose message was written for the person who gave the command.
 EXPECTED = (ValueError, OSError, MemoryError, FloatingPointError, ModuleNotFoundError)
 
@@ -69,6 +71,8 @@ def describe_failure(error: BaseException) -> str | None:
         cause = error.__cause__
         return describe_failure(cause) if cause is not None else _plain(str(error))
     cause = error.__cause__
+    if isinstance(cause, OSError) and str(error).startswith(LOG_FAILED):
+        return describe_failure(cause)
     if isinstance(cause, OmegaConfBaseException) and cause.key is not None and "is not in struct" in str(cause):
         return _unknown_option(cause)
     if isinstance(error, (*EXPECTED, CompactHydraException, OmegaConfBaseException)):

@@ -218,11 +218,15 @@ def record_result(config: DictConfig, run: Path) -> Iterator[RunResult]:
             result.write()
 
 
-def record_ended(config: DictConfig, run: Path) -> None:
-    """Write the result of a run that has its last checkpoint but was stopped before that; metrics.csv has the rest."""
+def record_ended(config: DictConfig, run: Path, step: int) -> None:
+    """Write the result of a run that has its last checkpoint, of ``step``, but was stopped before that.
+
+    Its trackers get what they lack. All of it is in ``metrics.csv`` and the sample pictures.
+    """
     if not is_first_process():
         return
-    rows = read_rows(run)
+    with open_loggers(config, run, step):
+        rows = read_rows(run)
     result = RunResult(config, run)
     result.ended = (max(rows, default=0), last_values(rows))
     result.write()

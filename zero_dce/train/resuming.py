@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from omegaconf import DictConfig
 
-from zero_dce.records.run import LAST, METRICS, last_checkpoint
-from zero_dce.train.rank import is_first_process
+from zero_dce.records.run import last_checkpoint, run_state
 from zero_dce.weights import TITLES, load_checkpoint, read_weights
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -34,8 +30,8 @@ class Start:
 def find_start(config: DictConfig, run: Path, in_sweep: bool) -> Start:
     """Return where a run begins.
 
-    A run of a sweep whose last step is done counts as ended: it was stopped while its result was written. A single run
-    is asked for more steps.
+    A run whose last step is done counts as ended if it was stopped or failed before its result was written, and any run
+    of a sweep. A single one that has finished is asked for more steps.
 
     Raises:
         FileNotFoundError: if there is no checkpoint to resume from.
@@ -46,15 +42,10 @@ def find_start(config: DictConfig, run: Path, in_sweep: bool) -> Start:
     checkpoint = last_checkpoint(run)
     step = read_step(checkpoint)
     if 0 <= config.trainer.max_steps <= step:
-        if in_sweep:
+        if in_sweep or run_state(run) != "finished":
             return Start(checkpoint, step, has_ended=True)
         raise ValueError(f"{checkpoint} has {step} steps already: give more than that as trainer.max_steps={2 * step}")
     check_network(checkpoint, config.model.network)
-    if checkpoint.name != LAST and is_first_process():
-        log.warning(
-            f"{run} was killed before it had {LAST}: it continues from {checkpoint.name}, and {METRICS} may lack rows "
-            "of the steps before that"
-        )
     return Start(checkpoint, step)
 
 

@@ -56,7 +56,7 @@ def _train(config: DictConfig) -> None:
     check_run(config, run, in_sweep)
     start = find_start(config, run, in_sweep)
     if start.has_ended:
-        record_ended(config, run)
+        _end_again(config, run, start.step, in_sweep)
         return
     with (
         StopSignals(pass_on=in_sweeps_process) as signals,
@@ -77,12 +77,26 @@ def _train(config: DictConfig) -> None:
             trainer = _make_trainer(config, callbacks, loggers)
             check_processes(trainer, processes, in_sweeps_process)
             result.begin(trainer)
-            if config.report_page and not in_sweep and is_first_process():
-                # Also of a run that fails or is stopped from here on.
-                at_end(partial(review_run, run))
+            # Also of a run that fails or is stopped from here on.
+            _announce_page(config, run, in_sweep)
             _fit(trainer, model, data, start)
     if is_first_process() and not in_sweep:
         print(next_steps(run, trainer.global_step), flush=True)
+
+
+def _end_again(config: DictConfig, run: Path, step: int, in_sweep: bool) -> None:
+    """Write what a run lacks that was stopped after its last step."""
+    with explain_full_disk(run):
+        record_ended(config, run, step)
+    _announce_page(config, run, in_sweep)
+    if is_first_process() and not in_sweep:
+        print(next_steps(run, step), flush=True)
+
+
+def _announce_page(config: DictConfig, run: Path, in_sweep: bool) -> None:
+    """Have a single run's page written when the command ends."""
+    if config.report_page and not in_sweep and is_first_process():
+        at_end(partial(review_run, run))
 
 
 def _make_parts(config: DictConfig, start: Start) -> tuple[ExposureDataModule, L.LightningModule]:

@@ -1,12 +1,15 @@
 from __future__ import annotations
 
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import lightning as L
 import pytest
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.loggers import Logger
 
 from tests.helpers.runs import read_metrics
@@ -146,6 +149,26 @@ def test_broken_weights_are_not_saved(tmp_path: Path) -> None:
     with pytest.raises(FloatingPointError, match=r"not finite after step 2 \(network\.e_conv2\.bias\)"):
         callback.on_train_batch_end(trainer_at(2), model, None, None, 0)
     assert read_step(last_checkpoint(tmp_path)) == 1
+
+
+def test_nothing_is_written_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The system's folder for passing files may be small, or full, where the run's disk has room."""
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "nothing"))
+    trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+    StepCheckpoints(str(tmp_path), 1).setup(trainer, ZeroDCE(), "fit")
+    file = tmp_path / "checkpoints" / "step-000001.ckpt"
+    trainer.strategy.checkpoint_io.save_checkpoint({"global_step": 1}, file)
+    assert read_step(file) == 1
+    assert names(tmp_path) == ["step-000001.ckpt"]
+
+
+def test_a_configured_way_of_writing_stays(tmp_path: Path) -> None:
+    class Own(TorchCheckpointIO):
+        pass
+
+    trainer = L.Trainer(accelerator="cpu", logger=False, enable_checkpointing=False, plugins=[Own()])
+    StepCheckpoints(str(tmp_path), 1).setup(trainer, ZeroDCE(), "fit")
+    assert isinstance(trainer.strategy.checkpoint_io, Own)
 
 
 def test_wrong_interval_and_nothing_to_resume(tmp_path: Path) -> None:

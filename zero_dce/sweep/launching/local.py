@@ -22,6 +22,7 @@ from zero_dce.records.sweep import read_plan
 from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
 from zero_dce.sweep.launching.layout import Placement, lay_out
 from zero_dce.sweep.launching.pool import Pool
+from zero_dce.train.ending import describe_failure
 
 if TYPE_CHECKING:
     from hydra_plugins.zero_dce.local_launcher import LocalLauncher
@@ -43,7 +44,7 @@ def launch_local(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]]
         with _alone(Path(config.hydra.sweep.dir).resolve()):
             return _launch(launcher, job_overrides, first)
     except ValueError as error:
-        raise CompactHydraException(str(error)) from error
+        raise CompactHydraException(describe_failure(error)) from error
     except KeyboardInterrupt:
         # Lightning ends a run this way too: without a traceback, and the sweep's table is still printed.
         sys.exit(128 + signal.SIGINT)

@@ -12,7 +12,7 @@ from hydra.plugins.launcher import Launcher
 from hydra.plugins.sweeper import Sweeper
 from omegaconf import DictConfig, OmegaConf
 
-from zero_dce.files import atomic
+from zero_dce.files import write_file
 from zero_dce.records.run import RESULT
 from zero_dce.sweep.launching.layout import expected_slots
 from zero_dce.sweep.search.plan import lock_folder, open_plan, read_search
@@ -81,5 +81,5 @@ def _runs_at_once(config: DictConfig) -> int:
 
 def _save_configuration(config: DictConfig, folder: Path) -> None:
     """Write the sweep's configuration to the file that Hydra's own sweeper writes."""
-    with lock_folder(folder), atomic(folder / "multirun.yaml") as unfinished:
-        OmegaConf.save(config, unfinished)
+    with lock_folder(folder):
+        write_file(folder / "multirun.yaml", OmegaConf.to_yaml(config))

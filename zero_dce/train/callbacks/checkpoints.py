@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import time
@@ -11,6 +12,7 @@ from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from zero_dce.checks import check_option
@@ -57,6 +59,11 @@ class StepCheckpoints(Checkpoint):
         # When the last checkpoint was written, by time.monotonic.
         self._written = time.monotonic()
         self._unconfirmed: Path | None = None
+
+    def setup(self, trainer: L.Trainer, pl_module: L.LightningModule, stage: str) -> None:
+        """Write files in their own folder: Lightning writes them to the system's first, which may be small or full."""
+        if type(trainer.strategy.checkpoint_io) is TorchCheckpointIO:
+            trainer.strategy.checkpoint_io = InPlace()
 
     def request(self) -> None:
         """Ask for a checkpoint of the step that has just ended, in turn or not; before the Trainer calls this one."""
@@ -140,6 +147,17 @@ class StepCheckpoints(Checkpoint):
         if trainer.is_global_zero:
             self._unconfirmed = file
         self._written = time.monotonic()
+
+
+class InPlace(TorchCheckpointIO):
+    """Writes a checkpoint to the path that it is given, and nowhere else before that."""
+
+    def save_checkpoint(self, checkpoint: dict[str, Any], path: Any, storage_options: Any = None) -> None:
+        """Write it; PyTorch itself would end the whole process where the disk is full."""
+        content = io.BytesIO()
+        torch.save(checkpoint, content)
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Path(path).write_bytes(content.getbuffer())
 
 
 def _require_finite(module: L.LightningModule, step: int) -> None:
