@@ -191,7 +191,9 @@ def test_a_full_disk(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
         write(tmp_path, prepared)
     message = str(caught.value)
     if name == "openvino":
-        assert "OpenVINO cannot write a.xml or its .bin, perhaps because the disk is full" in message
+        # It writes to the system's temporary folder first.
+        assert "OpenVINO cannot write to " in message
+        assert "perhaps because the disk is full" in message
     else:
         assert f"{tmp_path / written}" in message
         assert "File too large" in message

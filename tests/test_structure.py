@@ -45,6 +45,7 @@ OF_SEVERAL = {
     "docs": "README and docs",
     "images.formats.damaged": "damaged files of every format",
     "endurance.crash": "a sweep that is killed, and whose calls fail; tests/endurance",
+    "endurance.scenarios_commands": "other commands that are disturbed; tests/endurance",
     "enhance.graph.graph": "the room itself, which chooses a backend",
     "imports": "what commands load",
     "next": ".ci/next.py",

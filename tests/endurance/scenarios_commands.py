@@ -35,6 +35,7 @@ from tests.helpers.runs import tiny
 from tests.helpers.searches import search
 from tests.helpers.wandb_server import KEY, serve
 from tests.test_remote_weights import add_artifact
+from zero_dce.records.run import run_state
 from zero_dce.weights import WEIGHTS_FILE
 
 
@@ -282,8 +283,13 @@ def _logged(name: str) -> Scenario:
         return "zero_dce.train", tiny(sice, f"logger={name}", "hydra.run.dir=runs/today/0")
 
     def again(folder: Path, call: Call) -> Call:
-        last = folder / "runs" / "today" / "0" / "checkpoints" / "last.ckpt"
-        return ("zero_dce.train", ["resume=runs/today/0"]) if last.is_file() else call
+        run = folder / "runs" / "today" / "0"
+        if not (run / "checkpoints" / "last.ckpt").is_file():
+            shutil.rmtree(run, ignore_errors=True)
+            return call
+        if run_state(run) == "finished":
+            return "zero_dce.review", ["report", "runs/today/0", "--output", "report.html"]
+        return "zero_dce.train", ["resume=runs/today/0"]
 
     def check(folder: Path) -> str:
         variables = {**os.environ, "TRACKIO_DIR": str(folder / "trackio"), "LD_PRELOAD": ""}
@@ -294,7 +300,12 @@ def _logged(name: str) -> Scenario:
         return done.stderr[-500:] if done.returncode else ""
 
     own = "the tracker's own, which is read instead"
-    ignored = {name: own, "id.txt": "an id is a random one", "mlflow.lock": own}
+    ignored = {
+        name: own,
+        "report.html": "of a run that has finished",
+        "id.txt": "an id is a random one",
+        "mlflow.lock": own,
+    }
     return Scenario(
         f"logger_{name}",
         prepare,
@@ -314,8 +325,8 @@ _HUB, _ARTIFACT = _Hub(), _Artifact()
 OF_THE_HUB = {".lock": "huggingface_hub's own", ".incomplete": "huggingface_hub's own, of a process that was killed"}
 SQLITE = "hydra.sweeper.storage=sqlite:///study.db"
 STUDY = {"study": "a trial that was killed right after it was asked for leaves its number unused", "study.db": "read"}
-# What these commands import, so that each process starts at once; not what reads its environment when it is imported, as
-# huggingface_hub and trackio do.
+# What these commands import, so that each process starts at once; but huggingface_hub and trackio read their
+# environment then.
 PRELOADED = [
     "mlflow",
     "onnx",

@@ -141,10 +141,13 @@ class Trials:
 
     def _lost(self) -> str:
         """What was there before and stays there must be there all the time, by its name or by that of the exchange."""
-        found = {path.relative_to(self.folder / self.scenario.root).as_posix() for path in self.folder.rglob("*")}
-        kept = tuple(name.removesuffix(PASSING[1]) for name in found if name.endswith(PASSING[1]))
+        root = self.folder / self.scenario.root
+        found = {path.relative_to(root).as_posix() for path in root.rglob("*")}
+        kept = [name.removesuffix(PASSING[1]) for name in found if name.endswith(PASSING[1])]
+        # Two files that belong together wait in a folder while others take their places.
+        kept += [Path(name).name for name in found if f"{PASSING[0]}/{EARLIER}/" in name]
         lost = self.before.keys() & self.expected.keys() - found
-        return ", ".join(sorted(name for name in lost if not name.startswith(kept or ("\0",))))
+        return ", ".join(sorted(name for name in lost if not name.startswith(("\0", *kept))))
 
     def _read(self) -> str:
         """Say which command that only reads does not work on what is there."""

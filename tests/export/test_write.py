@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from pathlib import Path
 
@@ -141,3 +142,24 @@ def test_earlier_files_that_cannot_be_put_back_are_kept_aside(tmp_path: Path, mo
 def test_one_export_at_a_time_writes_a_file(tmp_path: Path) -> None:
     with sole_writer(tmp_path / "a.onnx"), pytest.raises(ValueError, match=r"another process is writing .*a\.onnx"):
         export(make_file(tmp_path), "onnx", tmp_path / "a.onnx")
+
+
+def test_openvinos_files_are_told_by_name_where_there_is_no_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As on a full disk that is not the one of the system's temporary folder."""
+    write = Path.write_bytes
+
+    def fail(path: Path, content: bytes) -> int:
+        if path.name == "a.bin.unfinished":
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return write(path, content)
+
+    before = make_sentinels(tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "write_bytes", fail)
+        with pytest.raises(OSError, match="No space left") as caught:
+            export(make_file(tmp_path), "openvino", tmp_path / "a.xml", overwrite=True)
+    assert caught.value.filename == str(tmp_path / "a.bin")
+    assert {file: file.read_text() for file in before} == before
+    assert {file.name for file in tmp_path.iterdir()} == {"a.xml", "a.bin", "weights.safetensors"}
