@@ -15,6 +15,7 @@ from tests.endurance import faults
 from tests.endurance.faults import CALLS, Action, Fault, Outcome
 from tests.endurance.scenarios import Call, Scenario
 from tests.endurance.whole import FOREIGN, PASSING, find_torn
+from zero_dce.export.write import EARLIER
 
 NEEDS_SPACE = ("open", "write", "truncate", "mkdir", "link")
 NAMES = ("open", "mkdir", "rename", "unlink")
