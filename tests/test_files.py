@@ -6,6 +6,8 @@ import errno
 import io
 import json
 import re
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
@@ -25,7 +27,16 @@ from zero_dce.data.split import Split
 from zero_dce.evaluate.compare import Comparison, compare
 from zero_dce.evaluate.pictures import Pair, PictureSet
 from zero_dce.export.write import export
-from zero_dce.files import atomic, atomic_folder, read_json, read_object, sole_writer, write_file, write_json
+from zero_dce.files import (
+    atomic,
+    atomic_folder,
+    one_at_a_time,
+    read_json,
+    read_object,
+    sole_writer,
+    write_file,
+    write_json,
+)
 from zero_dce.images.sheets import save_picture
 from zero_dce.networks import make_network, save_weights
 from zero_dce.records.sweep import read_sweep
@@ -53,6 +64,25 @@ def test_one_process_at_a_time_writes_a_file(tmp_path: Path) -> None:
     with sole_writer(tmp_path / "a.jpg"):
         pass
     assert not list(tmp_path.iterdir())
+
+
+def test_processes_that_make_one_folder_do_it_in_turn(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder, order, inside = tmp_path / "made", list[str](), threading.Event()
+
+    def make() -> None:
+        inside.set()
+        with one_at_a_time(folder):
+            order.append("second")
+
+    with caplog.at_level("INFO", "zero_dce.files"), one_at_a_time(folder):
+        other = threading.Thread(target=make)
+        other.start()
+        inside.wait()
+        while "Waiting for another process that makes" not in caplog.text:
+            time.sleep(0.01)
+        order.append("first")
+    other.join()
+    assert order == ["first", "second"]
 
 
 def raise_(error: OSError) -> None:

@@ -230,6 +230,12 @@ class _Hub:
     def environment(self, folder: Path) -> dict[str, str]:
         return environment(self.server, folder / "hub")
 
+    def check(self, folder: Path) -> str:
+        """The cache is huggingface_hub's own; what is under the file's name must be what was published."""
+        (published,) = self.server.repositories["me/night"].commits.values()
+        found = [file.read_bytes() for file in (folder / "hub").rglob(WEIGHTS_FILE)]
+        return "" if found == [*published.values()] else "the cache holds other weights, or none"
+
 
 class _Artifact:
     """Weights on a W&B server."""
@@ -322,7 +328,7 @@ def _without_time(content: bytes) -> bytes:
 
 
 _HUB, _ARTIFACT = _Hub(), _Artifact()
-OF_THE_HUB = {".lock": "huggingface_hub's own", ".incomplete": "huggingface_hub's own, of a process that was killed"}
+OF_THE_HUB = {"hub": "huggingface_hub's own cache: a process that is killed leaves files with random names in it"}
 SQLITE = "hydra.sweeper.storage=sqlite:///study.db"
 STUDY = {"study": "a trial that was killed right after it was asked for leaves its number unused", "study.db": "read"}
 # What these commands import, so that each process starts at once; but huggingface_hub and trackio read their
@@ -366,7 +372,7 @@ COMMANDS = {
         Scenario("completion", _completion, _same, {}, {}, begin=_earlier_completion, environment=_in_home, exact=True),
         Scenario("sample", _sample, _same, {}, {}, root="cache", environment=_in_cache, exact=True),
         Scenario("cache", _cache, _same, {}, {}, root="cache", environment=_in_cache, exact=True),
-        Scenario("hub", _HUB.prepare, _same, OF_THE_HUB, {}, environment=_HUB.environment),
+        Scenario("hub", _HUB.prepare, _same, OF_THE_HUB, {}, environment=_HUB.environment, check=_HUB.check),
         Scenario("artifact", _ARTIFACT.prepare, _same, {}, {}, root="cache", environment=_ARTIFACT.environment),
         Scenario("study", _study(), _same, STUDY, {}, check=_check_study),
         Scenario(
