@@ -60,9 +60,9 @@ def sole_owner(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let processes that make the same folder in one after the other, those that ask for it in the same way.
+    """Let one process at a time make a folder, of those that ask for it in the same way; the others wait.
 
-    The second one may then find it made. The system releases the lock of a process that dies; its file stays.
+    They may then find it made. The system releases the lock of a process that dies; its file stays.
     """
     # Reading JSON needs no locks.
     from filelock import FileLock, Timeout

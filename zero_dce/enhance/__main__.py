@@ -76,9 +76,8 @@ def _enhance_inputs(options: argparse.Namespace) -> int:
     pairs = found.pairs
     _check_clips([pair for pair in pairs if is_clip(pair.input)], options)
     pairs, present = _leave_out_present(pairs, extras, options)
-    for pair in found.pairs:
-        if pair not in pairs:
-            clear_unfinished(pair.output, extras)
+    for output in {pair.output for pair in found.pairs} - {pair.output for pair in pairs}:
+        clear_unfinished(output, extras)
     done = _enhance_all(pairs, extras, options)
     _report(done)
     for line in found.passed_over:
