@@ -130,7 +130,7 @@ def _report(inputs: Path) -> Call:
 
 
 def _earlier_report(inputs: Path, folder: Path) -> None:
-    (folder / "report.html").write_text("an earlier page")
+    (folder / "report.html").write_text("an earlier page </html>")
 
 
 def _evaluate(inputs: Path) -> Call:
@@ -145,7 +145,7 @@ def _evaluate(inputs: Path) -> Call:
 
 def _earlier_table(inputs: Path, folder: Path) -> None:
     for name in ("t.md", "t.tex", "values.json"):
-        (folder / name).write_text("earlier")
+        (folder / name).write_text('"earlier"\n')
 
 
 def _sheet(inputs: Path) -> Call:

@@ -23,7 +23,7 @@ from mlflow.exceptions import MlflowException
 from omegaconf import OmegaConf
 
 from zero_dce.records.run import Rows
-from zero_dce.train.loggers.mlflow_address import find_store, first_line, shown
+from zero_dce.train.loggers.mlflow_address import STORE, find_store, first_line, shown
 from zero_dce.train.loggers.mlflow_parameters import parameters_of
 from zero_dce.train.loggers.mlflow_server import one_try
 from zero_dce.train.loggers.tracker import Picture, StepRows, flat, logged_steps, read_id, saved_pictures, write_id
@@ -166,7 +166,11 @@ class StepMLFlowLogger(StepRows):
             yield
             return
         self.folder.mkdir(parents=True, exist_ok=True)
+        # A server needs no tables here, and may be used without the packages for them.
+        from zero_dce.train.loggers.mlflow_store import ensure_store
+
         with FileLock(self.folder / "mlflow.lock"):
+            ensure_store(self.folder / STORE)
             yield
 
     def _is_local(self) -> bool:
