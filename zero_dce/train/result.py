@@ -66,8 +66,8 @@ class RunResult:
         self.trainer: L.Trainer | None = None
         self.state = "finished"
         self.error: str | None = None
-        # The last step and the measures, if the run had ended before.
-        self.ended: tuple[int, dict[str, float]] | None = None
+        # The last step, the measures and the alarm's mark, if the run had ended before.
+        self.ended: tuple[int, dict[str, float], dict[str, float] | None] | None = None
         # Earlier parts of a resumed run took this long.
         self.earlier_s = (read_result(run) or {}).get("wall_time_s", 0)
 
@@ -102,8 +102,10 @@ class RunResult:
 
     def _measured(self) -> tuple[int, dict[str, float]]:
         """The last step; the last validation's measures and the last logged training losses."""
-        if self.ended is not None or self.trainer is None:
-            return self.ended or (0, {})
+        if self.ended is not None:
+            return self.ended[:2]
+        if self.trainer is None:
+            return 0, {}
         if gpu_is_lost():
             # The latest values are on it; those before are on disk.
             return self.trainer.global_step, last_values(read_rows(self.run))
@@ -113,6 +115,8 @@ class RunResult:
 
     def _washout(self) -> dict[str, float] | None:
         """From which step pictures faded, where they did."""
+        if self.ended is not None:
+            return self.ended[2]
         callbacks = self.trainer.callbacks if self.trainer else []  # type: ignore[attr-defined]
         return next((callback.mark for callback in callbacks if isinstance(callback, WashOutAlarm)), None)
 
@@ -228,7 +232,9 @@ def record_ended(config: DictConfig, run: Path, step: int) -> None:
     with open_loggers(config, run, step):
         rows = read_rows(run)
     result = RunResult(config, run)
-    result.ended = (max(rows, default=0), last_values(rows))
+    alarm = config.callbacks.get("washout")
+    mark = hydra.utils.instantiate(alarm).mark_in(rows) if alarm else None
+    result.ended = (step, last_values(rows), mark)
     result.write()
     _take_configuration(run)
 

@@ -10,7 +10,7 @@ import pytest
 from lightning.pytorch.trainer.states import TrainerFn
 
 from tests.helpers.runs import read_metrics, read_result, run_here, tiny
-from zero_dce.train.callbacks.washout import WashOutAlarm
+from zero_dce.train.callbacks.washout import WATCHED, WashOutAlarm
 from zero_dce.train.loggers.metrics_file import MetricsFile
 
 Values = tuple[float, float, float]
@@ -101,6 +101,20 @@ def test_marks_the_first_of_the_faded_validations(tmp_path: Path, caplog: pytest
     assert "0.550 after 0.720 at step 300" in message
     assert str(tmp_path / "samples" / "step-000300") in message
     assert str(tmp_path / "checkpoints" / "step-000300.ckpt") in message
+
+
+@pytest.mark.parametrize("goes_on", [0, 1])
+def test_the_rows_of_a_run_that_has_ended_have_the_same_mark(goes_on: int, tmp_path: Path) -> None:
+    """Also where it trained on after the alarm; rows without a validation say nothing."""
+    sequence = [*FADES, *FADES[:1] * goes_on]
+    rows = {
+        100 * number: {f"val/{name}": value for name, value in zip(WATCHED, values, strict=True)}
+        for number, values in enumerate(sequence, start=1)
+    }
+    expected = alarm_after(sequence, tmp_path).mark
+    assert expected is not None
+    assert WashOutAlarm(str(tmp_path)).mark_in({**rows, 50: {"train/exp": 0.1}}) == expected
+    assert WashOutAlarm(str(tmp_path)).mark_in({}) is None
 
 
 def test_a_healthy_run_is_left_alone(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ import lightning as L
 from lightning.pytorch.trainer.states import TrainerFn
 
 from zero_dce.checks import check_option
-from zero_dce.records.run import checkpoint_file, pictures_folder
+from zero_dce.records.run import Rows, checkpoint_file, pictures_folder
 from zero_dce.train.loggers.metrics_file import MetricsFile
 
 log = logging.getLogger(__name__)
@@ -114,6 +114,14 @@ class WashOutAlarm(L.Callback):
         if self.mark is not None and trainer.is_global_zero:
             log.warning(describe_fading(self.mark, self.run, stop))
         return self.mark is not None
+
+    def mark_in(self, rows: Rows) -> dict[str, float] | None:
+        """Return the mark of a run that has ended, given the rows of its ``metrics.csv``."""
+        for step in sorted(rows):
+            if self.mark is None and f"val/{WATCHED[0]}" in rows[step]:
+                self.history.append(State(step, *(rows[step][f"val/{name}"] for name in WATCHED)))
+                self.mark = self.find_mark()
+        return self.mark
 
     def find_mark(self) -> dict[str, float] | None:
         """Return what ``result.json`` says of a wash-out; ``None`` unless the last validations are all faded."""
