@@ -8,7 +8,7 @@ import pytest
 from mlflow import MlflowClient
 from sqlalchemy.exc import OperationalError
 
-from zero_dce.train.loggers.mlflow_store import PARTS, ensure_store
+from zero_dce.train.loggers.mlflow_store import SQLITE_FILES, ensure_store
 
 pytestmark = pytest.mark.slow
 MAKING = "mlflow.store.db.utils._upgrade_db"
@@ -17,7 +17,7 @@ MAKING = "mlflow.store.db.utils._upgrade_db"
 def test_a_store_that_was_half_made_is_made_anew(tmp_path: Path) -> None:
     file = tmp_path / "mlflow.db"
     # What SQLite may have left of the killed process.
-    for part in PARTS:
+    for part in SQLITE_FILES:
         file.with_name(f"mlflow.db.unfinished{part}").write_bytes(b"a part")
     ensure_store(file)
     assert [found.name for found in tmp_path.iterdir()] == ["mlflow.db"]

@@ -14,7 +14,7 @@ from zero_dce.files import atomic
 from zero_dce.train.loggers.mlflow_address import first_line
 
 # SQLite's files of a database: itself, and what belongs to a change that is not complete.
-PARTS = ("", "-journal", "-wal", "-shm")
+SQLITE_FILES = ("", "-journal", "-wal", "-shm")
 
 
 def ensure_store(file: Path) -> None:
@@ -29,7 +29,7 @@ def ensure_store(file: Path) -> None:
     if file.exists():
         return
     with atomic(file) as unfinished:
-        for part in PARTS:
+        for part in SQLITE_FILES:
             unfinished.with_name(unfinished.name + part).unlink(missing_ok=True)
         try:
             # As MLflow's client makes it.
