@@ -16,7 +16,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from zero_dce.files import cache_folder, read_object, write_json
+from zero_dce.files import cache_folder, ensure_folder, make_durable, read_object, write_json
 from zero_dce.terminal import pip_install
 
 log = logging.getLogger(__name__)
@@ -185,7 +185,7 @@ def _fetch_from_wandb(address: str, default: str) -> RemoteWeights:
     # Another server may have an artifact of that name.
     server = re.sub(r"\W+", "_", wandb.setup().settings.base_url)
     folder = cache_folder().joinpath("wandb", server, *owner)
-    folder.mkdir(parents=True, exist_ok=True)
+    ensure_folder(folder)
     with FileLock(folder / ".lock"):
         version = _find_version(address, folder, alias, default)
     return RemoteWeights(folder / version / default, f"wandb://{'/'.join(owner)}:{version}")
@@ -225,8 +225,10 @@ def _download_artifact(address: str, folder: Path, name: str) -> str:
     _check_size(address, name, entry.size)
     with _explain_artifact(address, name), TemporaryDirectory(prefix=".fetching-", dir=folder) as scratch:
         entry.download(scratch, skip_cache=True)
-        (folder / version).mkdir(exist_ok=True)
+        ensure_folder(folder / version)
+        make_durable(Path(scratch, name))
         os.replace(Path(scratch, name), folder / version / name)
+        make_durable(folder / version)
     return version
 
 

@@ -12,7 +12,7 @@ from safetensors.numpy import save
 
 from zero_dce import __version__
 from zero_dce.app.server import require_gradio
-from zero_dce.files import write_file
+from zero_dce.files import ensure_folder, write_file
 from zero_dce.weights import FORMAT_VERSION, read_weights
 
 # The folder of weights beside app.py.
@@ -52,7 +52,7 @@ def write_space(folder: Path, weights: Mapping[str, Path]) -> None:
         raise FileExistsError(f"--write-space {folder} is not empty; expected a new folder")
     require_gradio()
     stored = _to_safetensors(weights)
-    (folder / WEIGHTS_FOLDER if stored else folder).mkdir(parents=True, exist_ok=True)
+    ensure_folder(folder / WEIGHTS_FOLDER if stored else folder)
     for name, content in stored.items():
         write_file(folder / WEIGHTS_FOLDER / f"{name}.safetensors", content)
     # OpenVINO is the quickest on the processors that Spaces have.

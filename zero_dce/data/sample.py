@@ -18,7 +18,7 @@ from PIL import Image
 
 from zero_dce.data.index import PAIRS_FILE, SICE_FOLDER
 from zero_dce.data.split import Split
-from zero_dce.files import CACHE_VARIABLE, cache_folder
+from zero_dce.files import CACHE_VARIABLE, cache_folder, durable_later, ensure_folder, make_durable
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import save_picture
 
@@ -89,11 +89,14 @@ def ensure_sample() -> Path:
     if root.is_dir():
         return root
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        ensure_folder(cache)
         with tempfile.TemporaryDirectory(prefix=".sample-", dir=cache, ignore_cleanup_errors=True) as folder:
             unfinished = Path(folder)
-            render_sample(unfinished)
+            with durable_later():
+                render_sample(unfinished)
+            make_durable(unfinished, *unfinished.rglob("*"))
             unfinished.rename(root)
+            make_durable(cache)
     except OSError as error:
         # If another process rendered the same and was first, its folder serves; anything else is a real failure.
         if not root.is_dir():

@@ -21,7 +21,7 @@ from zero_dce.export.finish import Finish
 from zero_dce.export.formats import FORMATS, Format, write_model
 from zero_dce.export.int8 import LEAST_PSNR, calibration_pictures, least_psnr, quantize
 from zero_dce.export.provenance import provenance_of
-from zero_dce.files import UNFINISHED, name_errors
+from zero_dce.files import UNFINISHED, ensure_folder, make_durable, name_errors
 from zero_dce.terminal import pip_install
 from zero_dce.weights import read_weights
 
@@ -183,8 +183,9 @@ def _move(folder: Path, files: Sequence[Path]) -> None:
     earlier = []
     if len(files) > 1:
         earlier = [file for file in files if file.exists()]
+    make_durable(*(folder / file.name for file in files))
     aside = folder / "earlier"
-    aside.mkdir()
+    ensure_folder(aside)
     try:
         for file in earlier:
             os.replace(file, aside / file.name)
@@ -195,3 +196,4 @@ def _move(folder: Path, files: Sequence[Path]) -> None:
             if (aside / file.name).exists():
                 os.replace(aside / file.name, file)
         raise
+    make_durable(*{file.parent for file in files})
