@@ -96,7 +96,7 @@ def require_shim() -> None:
 
 @functools.cache
 def _control() -> _Control:
-    with open(os.environ[CONTROL], "r+b") as file:
+    with Path(os.environ[CONTROL]).open("r+b") as file:
         return _Control.from_buffer(mmap.mmap(file.fileno(), ctypes.sizeof(_Control)))
 
 
