@@ -16,6 +16,7 @@ import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -48,17 +49,23 @@ class Count:
 
 
 class Recording:
-    """One command, run undisturbed with a journal of its calls, and what any loss of power leaves of them."""
+    """One command, run undisturbed with a journal of its calls, and what any loss of power leaves of them.
+
+    Args:
+        scenario: the command.
+        base: a folder for all that is recorded, one for all recordings of a process; temporary files are in it, because
+            Lightning writes checkpoints to one first and then moves it.
+    """
 
     def __init__(self, scenario: PowerScenario, base: Path) -> None:
         self.scenario, self.base, self.folder = scenario, base, base / "work"
+        for name in ("work", "inputs", "before"):
+            shutil.rmtree(base / name, ignore_errors=True)
         self.folder.mkdir()
         (base / "inputs").mkdir()
-        # Lightning writes checkpoints to the system's folder for such files first.
-        (base / "temporary").mkdir()
         self.call = scenario.prepare(base / "inputs", self.folder)
         shutil.copytree(self.folder, base / "before")
-        journal = base.with_name(f"{base.name}.journal")
+        journal = base / "journal"
         outcome = faults.run(*self.call, self.folder, base, Fault(journal=str(journal), keep_content=True))
         assert outcome.code == 0, f"{outcome.code}: {outcome.printed}"
         self.calls = list(faults.read_journal(journal))
@@ -90,11 +97,14 @@ class Recording:
         """Check every disk, each once; return what was found, and the disks."""
         count = Count(len(self.calls), sum(call[0] == "fsync" for call in self.calls))
         different: dict[frozenset[tuple[str, bytes | None]], tuple[int, str, Image]] = {}
+        seen = set()
         for number, model, image, promises in self.disks(subsets, seed):
             key = frozenset(image.items())
+            if (model, key) not in seen:
+                seen.add((model, key))
+                count.disks[model] += 1
             if key not in different:
                 different[key] = (number, model, image)
-                count.disks[model] += 1
                 wrong = promises.describe_broken(image)
                 count.wrong += [f"after call {number}, {model}: {wrong}"] if wrong else []
             if number == len(self.calls):
@@ -113,18 +123,24 @@ class Recording:
         return describe_unlike(self.final, self._disk().now())
 
 
-def try_scenario(name: str, subsets: int, resumes: int, seed: int) -> Count:
-    """Record a scenario, check all disks, and resume from some of them."""
-    with tempfile.TemporaryDirectory(prefix=f"power-{name}-") as folder:
+@contextmanager
+def temporary_base() -> Iterator[Path]:
+    """Give the folder for a process's recordings, and let commands keep their cache and temporary files in it."""
+    with tempfile.TemporaryDirectory(prefix="power-") as folder:
         base = Path(folder).resolve()
+        (base / "temporary").mkdir()
         os.environ |= {"ZERO_DCE_CACHE": str(base / "work" / "cache"), "TMPDIR": str(base / "temporary")}
-        recording = Recording(SCENARIOS[name], base)
-        count, disks = recording.check(subsets, seed)
-        for number, model, image in random.Random(seed).sample(disks, min(resumes, len(disks))):
-            count.resumed += 1
-            wrong = recording.resume(image)
-            count.wrong += [f"resumed after call {number}, {model}: {wrong}"] if wrong else []
-        return count
+        yield base
+
+
+def try_scenario(recording: Recording, subsets: int, resumes: int, seed: int) -> Count:
+    """Check all disks of a recording, and resume from some of them."""
+    count, disks = recording.check(subsets, seed)
+    for number, model, image in random.Random(seed).sample(disks, min(resumes, len(disks))):
+        count.resumed += 1
+        wrong = recording.resume(image)
+        count.wrong += [f"resumed after call {number}, {model}: {wrong}"] if wrong else []
+    return count
 
 
 def describe(counts: dict[str, Count], seed: int) -> str:
@@ -156,9 +172,11 @@ def main() -> None:
     options = parser.parse_args()
     faults.require_shim()
     counts = {}
-    for name in options.scenario or SCENARIOS:
-        counts[name] = try_scenario(name, options.subsets, options.resumes, options.seed)
-        print(name, counts[name].calls, "calls,", len(counts[name].wrong), "broken", flush=True)
+    with temporary_base() as base:
+        for name in options.scenario or SCENARIOS:
+            recording = Recording(SCENARIOS[name], base)
+            counts[name] = try_scenario(recording, options.subsets, options.resumes, options.seed)
+            print(name, counts[name].calls, "calls,", len(counts[name].wrong), "broken", flush=True)
     table = describe(counts, options.seed)
     print(table)
     if not options.scenario:

@@ -16,11 +16,12 @@ import torch
 from tests.endurance.disk import Image
 
 # Hydra and the libraries of logs and studies write these where they lie; those of .hydra are checked with a run.
-IN_PLACE = re.compile(r"\.log$|\.lock$|/lock$|/\.hydra/|/events\.out|/optuna/journal|(^|/)wandb/")
+LIBRARIES = r"\.log$|\.lock$|/lock$|/multirun\.yaml$|/hparams\.yaml$|/events\.out|(^|/)wandb/"
+IN_PLACE = re.compile(rf"{LIBRARIES}|/\.hydra/|/optuna/journal")
 # What a command that was stopped leaves has such a name, which nothing reads.
 PASSING = re.compile(r"\.unfinished|\.before-overwriting|(^|/)\.sample-|recovery\.ckpt")
 # What is not on the disk at the end of a command.
-NOT_DURABLE = re.compile(r"\.log$|\.lock$|/lock$|/events\.out|/hparams\.yaml|(^|/)wandb/")
+NOT_DURABLE = re.compile(LIBRARIES)
 # Of result.json.
 TIMES = ("training_began", "training_ended", "wall_time_s", "peak_memory_mb")
 RUN_FILES = (".hydra/config.yaml", ".hydra/overrides.yaml", ".hydra/hydra.yaml", "split.json", "environment.json")
