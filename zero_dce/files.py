@@ -139,9 +139,13 @@ def _sync_open(descriptor: int) -> None:
     if sys.platform == "darwin":
         import fcntl
 
-        # On macOS, fsync alone leaves the bytes in the drive's own memory.
-        with suppress(OSError):
+        # On macOS, fsync alone leaves the bytes in the drive's own memory; not all file systems there know more.
+        try:
             fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+        except OSError as error:
+            if error.errno not in (*CANNOT_SYNC, errno.ENOTTY):
+                raise
     os.fsync(descriptor)
 
 

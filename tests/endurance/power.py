@@ -1,9 +1,9 @@
 """Let the power fail after each call by which a command changes a file, and check what is promised of what is left.
 
-``python -m tests.endurance.power [--scenario NAME] [--subsets N] [--resumes N] [--seed N]`` records what commands do
-to their folder, and after each call asks every model of :mod:`tests.endurance.disk` what the disk would hold. Some of
-that is written out, and the command goes on as a user would. It writes the table ``power.md`` beside this file, and
-ends with 1 if a promise is broken.
+``python -m tests.endurance.power [--scenario NAME] [--subsets N] [--resumes N] [--minutes N] [--seed N]`` records what
+commands do to their folder, and after each call asks every model of :mod:`tests.endurance.disk` what the disk would
+hold. Some of that is written out, and the command goes on as a user would. It writes the table ``power.md`` beside
+this file, and ends with 1 if a promise is broken.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 import shutil
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -24,7 +25,7 @@ from tests.endurance import faults
 from tests.endurance.disk import MODELS, Disk, Image, write_image
 from tests.endurance.faults import Fault
 from tests.endurance.power_scenarios import SCENARIOS, PowerScenario
-from tests.endurance.promises import Promises, describe_unlike
+from tests.endurance.promises import Promises
 
 TABLE = Path(__file__).with_suffix(".md")
 ANY_ORDER = "any order"
@@ -84,14 +85,14 @@ class Recording:
     def disks(self, subsets: int, seed: int) -> Iterator[tuple[int, str, Image, Promises]]:
         """Yield after how many calls the power fails, the model, what is left by it, and what is promised by then."""
         disk, chance = self._disk(), random.Random(seed)
-        promises = Promises(self.final, disk.named)
+        promises = Promises(self.final, disk.named, disk.now())
         for number, call in enumerate([None, *self.calls]):
             if call is not None:
                 disk.apply(*call)
             for model, left in MODELS.items():
                 for _ in range(subsets if model == ANY_ORDER else 1):
                     yield number, model, left(disk, chance), promises
-        assert disk.now() == self.final, describe_unlike(self.final, disk.now()) or "the journal is not complete"
+        assert disk.now() == self.final, "the journal is not complete"
 
     def check(self, subsets: int, seed: int) -> tuple[Count, list[tuple[int, str, Image]]]:
         """Check every disk, each once; return what was found, and the disks."""
@@ -120,7 +121,7 @@ class Recording:
         outcome = faults.run(*self.scenario.again(self.folder, self.call), self.folder, self.folder)
         if outcome.code:
             return f"going on ended with {outcome.code}: {outcome.printed[-500:]}"
-        return describe_unlike(self.final, self._disk().now())
+        return self.scenario.unlike(self.final, self._disk().now(), outcome.printed)
 
 
 @contextmanager
@@ -133,10 +134,12 @@ def temporary_base() -> Iterator[Path]:
         yield base
 
 
-def try_scenario(recording: Recording, subsets: int, resumes: int, seed: int) -> Count:
-    """Check all disks of a recording, and resume from some of them."""
+def try_scenario(recording: Recording, subsets: int, resumes: int, seed: int, until: float) -> Count:
+    """Check all disks of a recording, and resume from some of them, until a time by ``time.monotonic``."""
     count, disks = recording.check(subsets, seed)
     for number, model, image in random.Random(seed).sample(disks, min(resumes, len(disks))):
+        if time.monotonic() > until:
+            break
         count.resumed += 1
         wrong = recording.resume(image)
         count.wrong += [f"resumed after call {number}, {model}: {wrong}"] if wrong else []
@@ -167,19 +170,25 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--scenario", action="append", choices=SCENARIOS, help="default: all, and write the table")
     parser.add_argument("--subsets", type=int, default=10, help="random disks after each call; default: %(default)s")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="go on from no further disk after this time"
+    )
     parser.add_argument("--resumes", type=int, default=20, help="disks of each to go on from; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of what is random")
+    parser.add_argument("--without-fsync", action="store_true", help="as if fsync did nothing: promises are broken")
     options = parser.parse_args()
     faults.require_shim()
-    counts = {}
+    counts, until = {}, time.monotonic() + 60 * options.minutes
     with temporary_base() as base:
         for name in options.scenario or SCENARIOS:
             recording = Recording(SCENARIOS[name], base)
-            counts[name] = try_scenario(recording, options.subsets, options.resumes, options.seed)
+            if options.without_fsync:
+                recording.calls = [call for call in recording.calls if call[0] != "fsync"]
+            counts[name] = try_scenario(recording, options.subsets, options.resumes, options.seed, until)
             print(name, counts[name].calls, "calls,", len(counts[name].wrong), "broken", flush=True)
     table = describe(counts, options.seed)
     print(table)
-    if not options.scenario:
+    if not (options.scenario or options.without_fsync):
         TABLE.write_text(table, encoding="utf-8")
     sys.exit(any(count.wrong for count in counts.values()))
 

@@ -10,6 +10,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+from tests.endurance.disk import Image as Disk
+from tests.endurance.promises import describe_other_measures, describe_unlike
 from tests.helpers.networks import make_weights
 from tests.helpers.pictures import make_sice
 from tests.helpers.processes import run_module
@@ -28,10 +30,12 @@ class PowerScenario:
     Attributes:
         prepare: makes what the command reads, in a folder for inputs and in the working folder; returns the call.
         again: what a user runs once the power is back, given the working folder and the first call.
+        unlike: says how what comes out then differs from the undisturbed command's, given both and what was printed.
     """
 
     prepare: Callable[[Path, Path], Call]
     again: Callable[[Path, Call], Call]
+    unlike: Callable[[Disk, Disk, str], str] = describe_unlike
 
 
 def _sice(inputs: Path) -> Path:
@@ -105,7 +109,8 @@ def _export(name: str, file: str) -> Callable[[Path, Path], Call]:
 SCENARIOS = {
     "sweep": PowerScenario(_sweep, _resume),
     "run, a checkpoint each step": PowerScenario(_run, _resume_run),
-    "search": PowerScenario(_search, _resume),
+    # The number of a run may be left unused.
+    "search": PowerScenario(_search, _resume, describe_other_measures),
     "pick": PowerScenario(_pick, _same),
     "enhance": PowerScenario(_enhance, _same),
     "export onnx": PowerScenario(_export("onnx", "a.onnx"), _same),

@@ -47,14 +47,16 @@ class Promises:
     Args:
         final: what the undisturbed command leaves.
         named: the contents with which files got their names by now.
+        before: what was there before the command.
     """
 
-    def __init__(self, final: Image, named: Mapping[str, set[bytes]]) -> None:
+    def __init__(self, final: Image, named: Mapping[str, set[bytes]], before: Image) -> None:
         self.final, self.named = final, named
+        self.kept = {name: content for name, content in before.items() if content is not None and name in final}
 
     def describe_broken(self, image: Image) -> str:
         """Say what is wrong with what is left; empty where nothing is."""
-        return "; ".join([*self._torn(image), *self._runs(image), *self._sweeps(image)])
+        return "; ".join([*self._torn(image), *self._replaced(image), *self._runs(image), *self._sweeps(image)])
 
     def describe_lost(self, image: Image) -> str:
         """Say what is not there once the command has ended."""
@@ -72,6 +74,12 @@ class Promises:
                 continue
             if content not in self.named.get(name, ()):
                 yield f"{name} is torn: {len(content)} bytes, {content.count(0)} of them 0"
+
+    def _replaced(self, image: Image) -> Iterator[str]:
+        """Of a file that is replaced there is the new one, or the earlier one by whatever name."""
+        for name, content in self.kept.items():
+            if name not in image and content not in image.values():
+                yield f"{name} is lost, and so is the one that it replaces"
 
     def _runs(self, image: Image) -> Iterator[str]:
         for name in image:
@@ -123,7 +131,22 @@ class Promises:
                     yield f"{name} is not there, and {runs[0]} is"
 
 
-def describe_unlike(final: Image, found: Image) -> str:
+# A run that goes on from a checkpoint before its first last.ckpt says so, and what may be missing.
+TOLD = "may lack rows"
+
+
+def describe_other_measures(final: Image, found: Image, printed: str) -> str:
+    """Say whether the runs of a search that went on measured something else than those of an undisturbed one."""
+    expected, measured = _measures(final), _measures(found)
+    return "" if measured == expected else f"measured {measured}; expected {expected}"
+
+
+def _measures(image: Image) -> list[str]:
+    results = [json.loads(content or b"") for name, content in image.items() if name.endswith("/result.json")]
+    return sorted(json.dumps([result["state"], result["last_step"], result["measures"]]) for result in results)
+
+
+def describe_unlike(final: Image, found: Image, printed: str) -> str:
     """Say how the result of a command that went on differs from that of an undisturbed one; empty where it does not."""
     parts = []
     for name, content in final.items():
@@ -134,6 +157,8 @@ def describe_unlike(final: Image, found: Image) -> str:
                 parts.append(f"{name} is missing")
         elif name not in found:
             parts.append(f"{name} is missing")
+        elif name.endswith("metrics.csv") and TOLD in printed:
+            continue
         elif content != found[name] and not (content and found[name] and _alike(name, content, found[name] or b"")):
             parts.append(f"{name} differs")
     parts += [f"{name} is left over" for name in found.keys() - final.keys() if PASSING.search(name)]
@@ -141,6 +166,8 @@ def describe_unlike(final: Image, found: Image) -> str:
 
 
 def _alike(name: str, one: bytes, other: bytes) -> bool:
+    if name.endswith("origin.json"):
+        return {**json.loads(one), "picked_at": ""} == {**json.loads(other), "picked_at": ""}
     if name.endswith("result.json"):
         results = [{key: value for key, value in json.loads(text).items() if key not in TIMES} for text in (one, other)]
         return results[0] == results[1]
