@@ -114,7 +114,11 @@ class Promises:
 
     def _result(self, image: Image, run: str, content: bytes) -> Iterator[str]:
         """A run that says that it has finished has its last checkpoint."""
-        result = json.loads(content)
+        try:
+            result = json.loads(content)
+        except ValueError as error:
+            yield f"{run}/result.json is no JSON: {error}"
+            return
         if result["state"] != "finished":
             return
         for name in (f"{run}/checkpoints/step-{result['last_step']:06d}.ckpt", f"{run}/checkpoints/last.ckpt"):
