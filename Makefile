@@ -50,6 +50,10 @@ release: $(READY)  ## check and build what a tag releases: make release TAG=v0.1
 docs: $(READY)  ## the documentation as a site, in site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+.PHONY: power-test
+power-test: $(READY)  ## let the power fail after each call that changes a file: an hour, or MINUTES=10; needs gcc
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.power $(if $(MINUTES),--minutes $(MINUTES))
+
 notebooks: $(READY)  ## run the notebooks and store them with what they show
 	env -u SICE_ROOT $(BIN)/python notebooks/execute.py
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import errno
 import io
 import json
+import os
 import re
+import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -30,6 +32,8 @@ from zero_dce.export.write import export
 from zero_dce.files import (
     atomic,
     atomic_folder,
+    ensure_folder,
+    make_durable,
     one_at_a_time,
     read_json,
     read_object,
@@ -83,6 +87,99 @@ def test_processes_that_make_one_folder_do_it_in_turn(tmp_path: Path, caplog: py
         order.append("first")
     other.join()
     assert order == ["first", "second"]
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, ...]]:
+    """What brings files and names to the disk or gives files their names, in order, by their last names."""
+    made: list[tuple[str, ...]] = []
+    replace, sync = os.replace, os.fsync
+
+    def record_replace(old: Path, new: Path) -> None:
+        made.append(("rename", Path(old).name, Path(new).name))
+        replace(old, new)
+
+    def record_sync(descriptor: int) -> None:
+        made.append(("fsync", Path(f"/proc/self/fd/{descriptor}").readlink().name))
+        sync(descriptor)
+
+    monkeypatch.setattr(os, "replace", record_replace)
+    monkeypatch.setattr(os, "fsync", record_sync)
+    return made
+
+
+proc = pytest.mark.skipif(not Path("/proc/self/fd").is_dir(), reason="needs the names of open files in /proc")
+
+
+@proc
+def test_a_file_is_on_the_disk_before_it_gets_its_name_and_then_the_name(
+    calls: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    write_file(folder / "a", "text")
+    assert calls == [("fsync", "a.unfinished"), ("rename", "a.unfinished", "a"), ("fsync", "folder")]
+
+
+@proc
+def test_a_folder_is_on_the_disk_with_all_in_it_before_the_earlier_one_goes(
+    calls: list[tuple[str, ...]], tmp_path: Path
+) -> None:
+    folder = tmp_path / "above" / "a"
+    with atomic_folder(folder) as unfinished:
+        write_file(unfinished / "b", "text")
+        (unfinished / "inner").mkdir()
+    made = [("fsync", tmp_path.name), ("fsync", "above"), ("rename", "b.unfinished", "b")]
+    assert sorted(calls[:2]) + calls[2:3] == sorted(made[:2]) + made[2:], "new folders, and nothing in the block"
+    assert sorted(calls[3:6]) == [("fsync", "a.unfinished"), ("fsync", "b"), ("fsync", "inner")], "at once"
+    assert calls[6:] == [("rename", "a.unfinished", "a"), ("fsync", "above")]
+    del calls[:]
+    with atomic_folder(folder):
+        pass
+    exchange = [("rename", "a", "a.before-overwriting"), ("rename", "a.unfinished", "a"), ("fsync", "above")]
+    assert calls == [("fsync", "above"), ("fsync", "a.unfinished"), *exchange]
+
+
+@proc
+def test_new_folders_are_on_the_disk(calls: list[tuple[str, ...]], tmp_path: Path) -> None:
+    ensure_folder(tmp_path / "a" / "b")
+    assert sorted(calls) == sorted([("fsync", tmp_path.name), ("fsync", "a")])
+    ensure_folder(tmp_path / "a" / "b")
+    assert len(calls) == 2, "it was there"
+
+
+def fail_to_sync(number: int, of_folders: bool) -> Callable[[int], None]:
+    def fail(descriptor: int) -> None:
+        if stat.S_ISDIR(os.fstat(descriptor).st_mode) == of_folders:
+            raise OSError(number, os.strerror(number))
+
+    return fail
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOSPC])
+def test_what_did_not_reach_the_disk_is_a_failed_write(
+    number: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_file(tmp_path / "a", "old")
+    monkeypatch.setattr(os, "fsync", fail_to_sync(number, of_folders=False))
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        write_file(tmp_path / "a", "new")
+    assert caught.value.filename == str(tmp_path / "a")
+    assert {file.name: file.read_text() for file in tmp_path.iterdir()} == {"a": "old"}
+    monkeypatch.setattr(os, "fsync", fail_to_sync(number, of_folders=True))
+    with pytest.raises(OSError, match=os.strerror(number)) as caught:
+        write_file(tmp_path / "a", "new")
+    assert caught.value.filename == str(tmp_path)
+    with pytest.raises(OSError, match=os.strerror(number)):
+        make_durable(tmp_path, tmp_path / "a")
+
+
+def test_a_file_system_that_cannot_is_let_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number, of_folders in ((errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EINVAL, False)):
+        monkeypatch.setattr(os, "fsync", fail_to_sync(number, of_folders))
+        write_file(tmp_path / "a", "text")
+        with atomic_folder(tmp_path / "folder") as unfinished:
+            write_file(unfinished / "b", "text")
 
 
 def raise_(error: OSError) -> None:

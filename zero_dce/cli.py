@@ -21,7 +21,7 @@ from argcomplete.lexers import split_line
 from argcomplete.shell_integration import shellcode
 
 from zero_dce import __version__
-from zero_dce.files import write_file
+from zero_dce.files import ensure_folder, write_file
 from zero_dce.terminal import errors_as_messages
 
 COMMANDS = {
@@ -152,7 +152,7 @@ def install_completion(shell: str | None = None) -> str:
             f"cannot complete in the shell {name!r}; expected zero-dce {INSTALL} SHELL, with one of {', '.join(SHELLS)}"
         )
     file = completion_file(name)
-    file.parent.mkdir(parents=True, exist_ok=True)
+    ensure_folder(file.parent)
     write_file(file, shellcode([PROGRAM], shell=name))
     return f"{file} is written. {_what_is_left(name, file)}"
 

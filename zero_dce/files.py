@@ -1,14 +1,17 @@
-"""Files and folders that are either whole or not there, and JSON in such files."""
+"""Files and folders that are either whole or not there, also after a loss of power, and JSON in such files."""
 
 from __future__ import annotations
 
+import errno
 import json
 import logging
 import math
 import os
 import shutil
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from pathlib import Path
 from textwrap import shorten
 from types import UnionType
@@ -25,6 +28,12 @@ UNFINISHED = ".unfinished"
 REPLACED = ".before-overwriting"
 # The process that writes to a folder holds a lock on this file in it; the system releases the lock when it dies.
 LOCK = ".lock"
+# What a file system answers that cannot be told to bring a file or a folder to the disk, as some over a network.
+CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
+# So many files are brought to the disk at a time: a file system does many in little more time than one.
+SYNCED_AT_ONCE = 32
+# Whether this thread leaves it to a caller to make files durable.
+_later = ContextVar("later", default=False)
 
 
 def cache_folder() -> Path:
@@ -110,11 +119,87 @@ def sole_writer(file: Path) -> Iterator[None]:
         lock.release()
 
 
+def make_durable(*paths: Path) -> None:
+    """Return when files are on the disk, and would be there after a loss of power.
+
+    Of a folder these are the names in it, and not what the files of these names hold. A file system that cannot do this
+    is let off, and so is a folder that this user may not list; Windows keeps the names in a journal of its own.
+
+    Raises:
+        OSError: if something that was written did not reach the disk; it names the file.
+    """
+    if _later.get():
+        return
+    if len(paths) == 1:
+        _sync(paths[0])
+        return
+    # Reading JSON needs no threads.
+    from concurrent.futures import ThreadPoolExecutor
+
+    with ThreadPoolExecutor(SYNCED_AT_ONCE) as pool:
+        list(pool.map(_sync, paths))
+
+
+def _sync(path: Path) -> None:
+    is_folder = path.is_dir()
+    if is_folder and os.name == "nt":
+        return
+    try:
+        descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
+    except PermissionError:
+        if is_folder:
+            return
+        raise
+    try:
+        _sync_open(descriptor)
+    except OSError as error:
+        if error.errno not in CANNOT_SYNC:
+            raise OSError(error.errno, error.strerror, str(path)) from error
+    finally:
+        os.close(descriptor)
+
+
+def _sync_open(descriptor: int) -> None:
+    if sys.platform == "darwin":
+        import fcntl
+
+        # On macOS, fsync alone leaves the bytes in the drive's own memory; not all file systems there know more.
+        try:
+            fcntl.fcntl(descriptor, fcntl.F_FULLFSYNC)
+            return
+        except OSError as error:
+            if error.errno not in (*CANNOT_SYNC, errno.ENOTTY):
+                raise
+    os.fsync(descriptor)
+
+
+@contextmanager
+def durable_later() -> Iterator[None]:
+    """Leave out :func:`make_durable` in the block, in this thread.
+
+    The caller makes all durable together afterwards, which is quicker; or nobody would miss it, as a preview.
+    """
+    token = _later.set(True)
+    try:
+        yield
+    finally:
+        _later.reset(token)
+
+
+def ensure_folder(folder: Path) -> None:
+    """Make a folder that may exist, and those above it; they are there after a loss of power."""
+    made = [place for place in (folder, *folder.parents) if not place.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    if made:
+        make_durable(*(place.parent for place in made))
+
+
 @contextmanager
 def atomic(file: Path) -> Iterator[Path]:
     """Give a path to write to. It gets the file's name when the block ends well; else nothing of it stays.
 
-    A process killed in between leaves a file ending in ``.unfinished``.
+    A process killed in between leaves a file ending in ``.unfinished``. After a loss of power the whole file or an
+    earlier one has the name, and once the block has ended it is this one.
 
     Raises:
         OSError: if it cannot be written, as on a full disk; it names the file.
@@ -123,7 +208,9 @@ def atomic(file: Path) -> Iterator[Path]:
     try:
         with name_errors(file, unfinished):
             yield unfinished
+            make_durable(unfinished)
             os.replace(unfinished, file)
+        make_durable(file.parent)
     except BaseException:
         # What went wrong is to be told, and not that there is nothing to remove.
         with suppress(OSError):
@@ -166,7 +253,7 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
 
     A process killed in between leaves a folder ending in ``.unfinished``, which the next call clears away, and the
     earlier folder, under its name or, in the moment of the exchange, ending in ``.before-overwriting``: the next call
-    restores that.
+    restores that. The same holds of a loss of power, and once the block has ended the folder is on the disk.
 
     Raises:
         OSError: if it cannot be written, as on a full disk; it names the file in the folder.
@@ -176,11 +263,15 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         with name_errors(folder, unfinished):
-            unfinished.mkdir(parents=True)
-            yield unfinished
+            ensure_folder(unfinished)
+            with durable_later():
+                yield unfinished
+            make_durable(unfinished, *unfinished.rglob("*"))
             if folder.exists():
                 os.replace(folder, replaced)
             os.replace(unfinished, folder)
+        # The earlier one goes only afterwards.
+        make_durable(folder.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
         restore_replaced(folder)

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from zero_dce.files import atomic_folder, cache_folder, read_object, write_json
+from zero_dce.files import atomic_folder, cache_folder, ensure_folder, read_object, write_json
 from zero_dce.terminal import pip_install
 
 log = logging.getLogger(__name__)
@@ -184,7 +184,7 @@ def _fetch_from_wandb(address: str, default: str) -> RemoteWeights:
     # Another server may have an artifact of that name.
     server = re.sub(r"\W+", "_", wandb.setup().settings.base_url)
     folder = cache_folder().joinpath("wandb", server, *owner)
-    folder.mkdir(parents=True, exist_ok=True)
+    ensure_folder(folder)
     with FileLock(folder / ".lock"):
         version = _find_version(address, folder, alias, default)
     return RemoteWeights(folder / version / default, f"wandb://{'/'.join(owner)}:{version}")

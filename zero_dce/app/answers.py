@@ -15,7 +15,7 @@ from pathlib import Path
 from PIL import Image
 
 from zero_dce.app.darkroom import Darkroom, Settings
-from zero_dce.files import atomic, write_file
+from zero_dce.files import atomic, durable_later, write_file
 from zero_dce.images.formats.files import result_suffix
 from zero_dce.images.formats.photograph import encode_with_pillow
 from zero_dce.terminal import explain
@@ -76,7 +76,8 @@ class Answers:
         """Write one result in full size; return the file, and what is wrong in HTML."""
         try:
             output = self._new_folder() / enhanced_name(file)
-            self._darkroom.write(file, settings, output)
+            with durable_later():
+                self._darkroom.write(file, settings, output)
         except EXPECTED_ERRORS as error:
             return None, failure(self._describe(error, file))
         return str(output), ""
@@ -95,7 +96,11 @@ class Answers:
         try:
             archive = self._new_folder() / "enhanced.zip"
             # Photographs are compressed already.
-            with atomic(archive) as unfinished, zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as target:
+            with (
+                durable_later(),
+                atomic(archive) as unfinished,
+                zipfile.ZipFile(unfinished, "w", zipfile.ZIP_STORED) as target,
+            ):
                 for number, (file, name) in enumerate(zip(files, unique_names(files), strict=True)):
                     progress(number)
                     # It is in use, however long the photographs take.
@@ -119,8 +124,9 @@ class Answers:
     def _write_pictures(self, *pictures: Image.Image) -> tuple[str, str]:
         folder = self._new_folder()
         before, after = folder / "before.jpg", folder / "after.jpg"
-        for picture, place in zip(pictures, (before, after), strict=True):
-            write_file(place, encode_with_pillow(picture, "JPEG", quality=PREVIEW_QUALITY, subsampling=0))
+        with durable_later():
+            for picture, place in zip(pictures, (before, after), strict=True):
+                write_file(place, encode_with_pillow(picture, "JPEG", quality=PREVIEW_QUALITY, subsampling=0))
         return str(before), str(after)
 
     def _new_folder(self) -> Path:

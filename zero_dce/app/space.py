@@ -12,7 +12,7 @@ from safetensors.numpy import save
 
 from zero_dce import __version__
 from zero_dce.app.server import require_gradio
-from zero_dce.files import UNFINISHED, write_file
+from zero_dce.files import UNFINISHED, ensure_folder, write_file
 from zero_dce.weights import FORMAT_VERSION, read_weights
 
 # The folder of weights beside app.py.
@@ -53,7 +53,7 @@ def write_space(folder: Path, weights: Mapping[str, Path]) -> None:
     for file in folder.rglob("*"):
         _check_ours(folder, file, contents)
     for name, content in contents.items():
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        ensure_folder((folder / name).parent)
         write_file(folder / name, content)
     print(f"{folder}: a Space; hf upload NAME/SPACE {folder} . --repo-type space sends it")
 

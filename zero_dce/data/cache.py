@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Sequence
@@ -26,7 +25,7 @@ from torch import Tensor
 
 from zero_dce.data.dataset import Fit
 from zero_dce.data.survey import FileState, Record, look_up, survey
-from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder, one_at_a_time
+from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder, ensure_folder, one_at_a_time
 from zero_dce.images.decode import Decoded
 
 log = logging.getLogger(__name__)
@@ -150,7 +149,6 @@ def _build(folder: Path, root: Path, files: Sequence[FileState], fit: Fit, threa
         with (unfinished / CACHE_PIXELS).open("wb") as stream:
             keep = _writer(stream, slots) if keep_pixels else None
             records = survey(root, files, fit.read, threads, keep)
-            _flush(stream)
         table = {
             "root": str(root.resolve()),
             "fit": asdict(fit),
@@ -160,7 +158,6 @@ def _build(folder: Path, root: Path, files: Sequence[FileState], fit: Fit, threa
         }
         with (unfinished / CACHE_TABLE).open("wb") as stream:
             stream.write(json.dumps(table).encode("ascii"))
-            _flush(stream)
     return Cache(records, slots, folder)
 
 
@@ -177,17 +174,11 @@ def _writer(stream: BinaryIO, slots: dict[str, Slot]) -> Callable[[str, Decoded]
     return keep
 
 
-def _flush(stream: BinaryIO) -> None:
-    """Force the bytes to the disk before the folder gets its name, so that a power cut cannot leave half of them."""
-    stream.flush()
-    os.fsync(stream.fileno())
-
-
 @contextmanager
 def _explain(folder: Path) -> Iterator[None]:
     """Raise a CacheError that says where, in place of the system's errors while a cache is written."""
     try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
+        ensure_folder(folder.parent)
         yield
     except OSError as error:
         file = f" ({error.filename})" if error.filename else ""

@@ -17,7 +17,7 @@ from PIL import Image
 
 from zero_dce.data.index import PAIRS_FILE, SICE_FOLDER
 from zero_dce.data.split import Split
-from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder, one_at_a_time
+from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder, ensure_folder, one_at_a_time
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import save_picture
 
@@ -89,7 +89,7 @@ def ensure_sample() -> Path:
     if root.is_dir():
         return root
     try:
-        cache.mkdir(parents=True, exist_ok=True)
+        ensure_folder(cache)
         with one_at_a_time(root):
             # Another process may have rendered it while this one waited.
             if not root.is_dir():

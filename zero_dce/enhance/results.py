@@ -11,7 +11,7 @@ from PIL import Image
 
 from zero_dce.enhance.engine import Enhancer
 from zero_dce.enhance.reduce import reduce_canvas
-from zero_dce.files import LOCK, UNFINISHED, atomic, sole_writer
+from zero_dce.files import LOCK, UNFINISHED, atomic, ensure_folder, sole_writer
 from zero_dce.images.canvas import PillowCanvas
 from zero_dce.images.formats import Photograph, save_photograph
 from zero_dce.images.formats.photograph import encode_with_pillow
@@ -84,7 +84,7 @@ def save_results(
         OSError: if a file cannot be written, or was written by another process in the meantime.
         ValueError: if the format cannot hold a picture of this size, or another process is writing it.
     """
-    output.parent.mkdir(parents=True, exist_ok=True)
+    ensure_folder(output.parent)
     with sole_writer(output):
         check_absent(output, extras.overwrite)
         _save_files(picture, enhanced, maps, output, extras, unchanged)

@@ -22,7 +22,7 @@ from zero_dce.export.finish import Finish
 from zero_dce.export.formats import FORMATS, Format, write_model
 from zero_dce.export.int8 import LEAST_PSNR, calibration_pictures, least_psnr, quantize
 from zero_dce.export.provenance import provenance_of
-from zero_dce.files import UNFINISHED, name_errors, sole_writer
+from zero_dce.files import UNFINISHED, ensure_folder, make_durable, name_errors, sole_writer
 from zero_dce.terminal import pip_install
 from zero_dce.weights import read_weights
 
@@ -188,11 +188,13 @@ def _exchange(folder: Path, files: Sequence[Path]) -> None:
     comes last, so that it never lies beside a .bin of other weights, which would fit it. Where this ends in between,
     :func:`_clear` puts the earlier two back.
     """
+    make_durable(*(folder / file.name for file in files))
     if len(files) > 1:
-        (folder / EARLIER).mkdir()
+        ensure_folder(folder / EARLIER)
         for file in filter(Path.exists, files):
             os.replace(file, folder / EARLIER / file.name)
     _move(folder, files)
+    make_durable(files[0].parent)
 
 
 def _clear(folder: Path, files: Sequence[Path]) -> None:

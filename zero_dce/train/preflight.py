@@ -18,7 +18,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 
 from zero_dce.checks import OPTION_VALUES, check_option
-from zero_dce.files import sole_owner
+from zero_dce.files import ensure_folder, sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
 from zero_dce.train.configuration import find_targets, is_launched
 from zero_dce.train.ending import at_end, describe_unknown
@@ -207,7 +207,7 @@ def make_folder(folder: Path, key: str) -> None:
     if not is_first_process():
         return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        ensure_folder(folder)
         # The file has a name of its own, as several workers of a search may try the folder at once.
         with tempfile.TemporaryFile(dir=folder):
             pass

@@ -19,7 +19,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.data.split import Split
-from zero_dce.files import write_json
+from zero_dce.files import make_durable, write_json
 from zero_dce.hardware import (
     fastest_layout,
     gpu_is_lost,
@@ -76,6 +76,7 @@ class RunResult:
         self.trainer = trainer
         if is_first_process():
             (self.run / RESULT).unlink(missing_ok=True)
+            make_durable(self.run)
 
     def write(self) -> None:
         """Write ``result.json``; an error of the training is shown rather than one of writing."""
@@ -152,6 +153,16 @@ def record_data(run: Path, data: ExposureDataModule, config: DictConfig, resumed
         data.split.write(run / MANIFEST, counts_before=data.counts_before, left_out=data.left_out)
     write_json(run / ENVIRONMENT, environment)
     _take_configuration(run)
+    # Hydra wrote the configuration and made the folders.
+    make_durable(*(run / HYDRA).iterdir(), run / HYDRA, run, *_above(run))
+
+
+def _above(folder: Path) -> Iterator[Path]:
+    """Yield the folders above one, up to where its file system begins."""
+    for place in folder.resolve().parents:
+        yield place
+        if place.is_mount():
+            return
 
 
 def record_cache(config: DictConfig, data: ExposureDataModule) -> None:

@@ -22,7 +22,7 @@ from zero_dce.enhance.video.clip import ClipFrame, Item, open_clip
 from zero_dce.enhance.video.flicker import Flicker
 from zero_dce.enhance.video.steady import Curves, SteadyCurves, SteadyExposure, cells_of, is_cut
 from zero_dce.enhance.video.writer import open_writer
-from zero_dce.files import atomic
+from zero_dce.files import atomic, ensure_folder
 from zero_dce.images.canvas import ArrayCanvas, PixelArray
 
 # So many items, frames or packets, wait before enhancing, and as many after it.
@@ -98,7 +98,7 @@ def enhance_clip(
             f"{conversion(source)}"
         )
     summary = ClipSummary()
-    target.parent.mkdir(parents=True, exist_ok=True)
+    ensure_folder(target.parent)
     with open_clip(source) as clip:
         summary.width, summary.height = clip.size
         summary.notices = clip.notices

@@ -9,7 +9,7 @@ from zero_dce.enhance.inputs import FilePair
 from zero_dce.enhance.pipeline import FileOutcome, ShowProgress
 from zero_dce.enhance.results import check_absent
 from zero_dce.enhance.video import has_pyav
-from zero_dce.files import sole_writer
+from zero_dce.files import ensure_folder, sole_writer
 from zero_dce.terminal import explain, pip_install
 
 
@@ -60,7 +60,7 @@ class Reel:
             self._progress(number + done)
 
         try:
-            pair.output.parent.mkdir(parents=True, exist_ok=True)
+            ensure_folder(pair.output.parent)
             with sole_writer(pair.output):
                 check_absent(pair.output, self._overwrite)
                 summary = enhance_clip(

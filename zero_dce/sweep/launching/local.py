@@ -16,7 +16,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, open_dict
 
 from hydra_plugins.zero_dce.sweep_overview import SweepOverview
-from zero_dce.files import sole_owner
+from zero_dce.files import ensure_folder, sole_owner
 from zero_dce.hardware import gpu_is_lost
 from zero_dce.records.sweep import read_plan
 from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
@@ -96,7 +96,7 @@ def _run_here(launcher: LocalLauncher, run: SweepRun, placement: Placement) -> J
     with open_dict(config):
         config.hydra.job.id, config.hydra.job.num = str(run.number), run.number
         config.hydra.sweep.subdir = os.path.relpath(run.folder, Path(config.hydra.sweep.dir).resolve())
-    run.folder.mkdir(parents=True, exist_ok=True)
+    ensure_folder(run.folder)
     with sole_owner(run.folder):
         ended = run_job(
             hydra_context=launcher.hydra_context,

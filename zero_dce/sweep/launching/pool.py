@@ -13,6 +13,7 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from zero_dce.files import ensure_folder
 from zero_dce.records.run import read_result, result_time
 from zero_dce.sweep.launching.environment import run_environments
 from zero_dce.sweep.launching.job import SweepRun
@@ -98,7 +99,7 @@ class Pool:
         while len(self.active) == len(slots):
             self._wait()
         slot = min(set(range(len(slots))) - {active.slot for active in self.active})
-        run.folder.mkdir(parents=True, exist_ok=True)
+        ensure_folder(run.folder)
         environments = run_environments(self.placement.processes[run.number], slots[slot])
         settings = [*self.placement.overrides, *self.settings]
         lines = [run.arguments(settings, rank) for rank in range(len(environments))]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from zero_dce.files import write_json
+from zero_dce.files import ensure_folder, write_json
 from zero_dce.records.run import RESULT, read_result, result_time
 from zero_dce.sweep.launching.job import SweepRun
 from zero_dce.sweep.launching.slurm_queue import QueuedJob, accounted_state, read_queue
@@ -83,7 +83,7 @@ class Submitted:
         if result and result["state"] == "interrupted":
             write_json(folder / RESULT, {**result, "error": error})
         else:
-            folder.mkdir(parents=True, exist_ok=True)
+            ensure_folder(folder)
             self.run.record_failure(error)
         result = read_result(folder)
         assert result is not None

@@ -13,7 +13,7 @@ from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.checks import LARGEST_SEED, check_number
-from zero_dce.files import write_json
+from zero_dce.files import ensure_folder, write_json
 from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
 from zero_dce.sweep.plan import without_resume
 from zero_dce.terminal import pip_install
@@ -111,7 +111,7 @@ def lock_folder(folder: Path) -> FileLock:
 
     The system releases it when its process dies. Between machines it needs a file system whose locks reach that far.
     """
-    (folder / SEARCH_FOLDER).mkdir(parents=True, exist_ok=True)
+    ensure_folder(folder / SEARCH_FOLDER)
     return FileLock(folder / SEARCH_FOLDER / "lock")
 
 

@@ -15,7 +15,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
-from zero_dce.files import write_json
+from zero_dce.files import make_durable, write_json
 from zero_dce.records.outcome import TrialOutcome, judge
 from zero_dce.records.run import JUDGED, read_result, run_state
 from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
@@ -169,7 +169,10 @@ def _open_storage(folder: Path, storage: str | None) -> BaseStorage:
     if storage is None:
         journal = str(folder / SEARCH_FOLDER / JOURNAL)
         # Optuna's default lock is a symbolic link, which Windows lets few users create.
-        return JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal)))
+        opened = JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal)))
+        # Optuna brings each line to the disk, and this the file's name.
+        make_durable(folder / SEARCH_FOLDER)
+        return opened
     try:
         return RDBStorage(storage)
     except Exception as error:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from zero_dce.files import ensure_folder
 from zero_dce.records.sweep import SEARCH_FOLDER
 from zero_dce.sweep.search.plan import lock_folder
 
@@ -18,7 +19,7 @@ class Worker:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder / SEARCH_FOLDER
-        self.folder.mkdir(parents=True, exist_ok=True)
+        ensure_folder(self.folder)
         # The system gives the number of a dead process to another one, so it alone is not enough.
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
         self._lock = FileLock(self._file(self.name))

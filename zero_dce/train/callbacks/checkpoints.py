@@ -16,7 +16,7 @@ from lightning.fabric.plugins import TorchCheckpointIO
 from lightning.pytorch.callbacks import Checkpoint
 
 from zero_dce.checks import check_option
-from zero_dce.files import UNFINISHED, atomic
+from zero_dce.files import UNFINISHED, atomic, ensure_folder, make_durable
 from zero_dce.records.run import CHECKPOINTS, LAST, checkpoint_file
 from zero_dce.step.reading import is_read
 from zero_dce.train.callbacks.validation import is_due
@@ -31,7 +31,7 @@ class StepCheckpoints(Checkpoint):
 
     Nothing is ranked: no loss says which checkpoint looks best. Each file gets its name only when it is complete, and
     weights that are not finite are never written. ``last.ckpt``, which a run is resumed from, follows when all that was
-    logged up to its step is on disk: a run that is killed in between continues from the one before.
+    logged up to its step is on disk: a run that is killed or loses its power in between continues from the one before.
 
     Checkpoints out of turn, every so many minutes or when a run is interrupted, only become ``last.ckpt``, so that the
     ``step-*.ckpt`` of a run do not depend on when it was stopped.
@@ -118,6 +118,7 @@ class StepCheckpoints(Checkpoint):
             return
         if self._unconfirmed.name == RECOVERY:
             os.replace(self._unconfirmed, self.folder / LAST)
+            make_durable(self.folder)
         else:
             with atomic(self.folder / LAST) as unfinished:
                 shutil.copyfile(self._unconfirmed, unfinished)
@@ -142,6 +143,8 @@ class StepCheckpoints(Checkpoint):
     def _write(self, trainer: L.Trainer, module: L.LightningModule, file: Path) -> None:
         _require_finite(module, trainer.global_step)
         # All processes take part in saving, and the first one writes.
+        if trainer.is_global_zero:
+            ensure_folder(self.folder)
         with atomic(file) if trainer.is_global_zero else nullcontext(file) as unfinished:
             trainer.save_checkpoint(unfinished)
         if trainer.is_global_zero:

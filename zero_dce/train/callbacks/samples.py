@@ -18,6 +18,7 @@ from torch import Tensor
 
 from zero_dce.checks import check_option
 from zero_dce.data.index import find_folder
+from zero_dce.files import atomic_folder
 from zero_dce.images.decode import Pixels, decode_within
 from zero_dce.images.sheets import save_picture, side_by_side, to_image, to_pixels
 from zero_dce.records.run import CAPTION, pictures_folder
@@ -104,19 +105,18 @@ class SamplePictures(L.Callback):
         step = trainer.global_step
         if not trainer.is_global_zero or step == self._written:
             return
-        folder = pictures_folder(self.run, step)
-        folder.mkdir(parents=True, exist_ok=True)
         sent = {}
-        for number, (path, before) in enumerate(self.pictures):
-            after, curves = enhance_sample(trainer, module, before)
-            caption = f"step {step} · {path} · brightness {before.mean() / 255:.2f} → {after.mean() / 255:.2f}"
-            information = PngInfo()
-            information.add_itxt(CAPTION, caption)
-            for side, pixels in (("input", before), ("curves", curves), ("output", after)):
-                file = folder / f"{number:02d}_{side}.png"
-                # People look at the pictures while runs go on, and after a kill: none may be half-written.
-                save_picture(Image.fromarray(pixels), file, compress_level=PNG_EFFORT, pnginfo=information)
-            sent[sample_key(f"{number:02d}")] = Picture(side_by_side(before, after), caption)
+        # People look at the pictures while runs go on, and after a kill: none may be half-written.
+        with atomic_folder(pictures_folder(self.run, step)) as unfinished:
+            for number, (path, before) in enumerate(self.pictures):
+                after, curves = enhance_sample(trainer, module, before)
+                caption = f"step {step} · {path} · brightness {before.mean() / 255:.2f} → {after.mean() / 255:.2f}"
+                information = PngInfo()
+                information.add_itxt(CAPTION, caption)
+                for side, pixels in (("input", before), ("curves", curves), ("output", after)):
+                    file = unfinished / f"{number:02d}_{side}.png"
+                    save_picture(Image.fromarray(pixels), file, compress_level=PNG_EFFORT, pnginfo=information)
+                sent[sample_key(f"{number:02d}")] = Picture(side_by_side(before, after), caption)
         send_pictures(trainer.loggers, step, sent)
         self._written = step
 

@@ -15,8 +15,9 @@ from lightning.pytorch.loggers import Logger
 from zero_dce.files import atomic
 from zero_dce.records.run import METRICS, Rows, read_rows
 
-# A long run has thousands of rows, and each save writes all of them.
-SECONDS_BETWEEN_SAVES = 2.0
+# A long run has thousands of rows, and each save writes all of them and waits for the disk. Saves between checkpoints
+# are at least so far apart, and at least so many times as far as the last one took.
+SECONDS_BETWEEN_SAVES, TIMES_BETWEEN_SAVES = 2.0, 300
 
 
 class MetricsFile(Logger):
@@ -33,7 +34,7 @@ class MetricsFile(Logger):
         super().__init__()
         self.file = Path(folder) / METRICS
         self.rows: Rows = {step: row for step, row in read_rows(Path(folder)).items() if step <= from_step}
-        self._saved = 0.0
+        self._next = 0.0
 
     @property
     def name(self) -> str:
@@ -57,7 +58,7 @@ class MetricsFile(Logger):
     @rank_zero_only
     def save(self) -> None:
         """Write the file, unless it was written a moment ago; the Trainer asks for it after each row."""
-        if time.monotonic() - self._saved > SECONDS_BETWEEN_SAVES:
+        if time.monotonic() > self._next:
             # Windows does not replace a file that a spreadsheet has open; the next save will.
             with contextlib.suppress(PermissionError):
                 self.write()
@@ -71,9 +72,11 @@ class MetricsFile(Logger):
         """Write the file now."""
         if not self.rows:
             return
+        began = time.monotonic()
         columns = sorted({name for row in self.rows.values() for name in row})
         with atomic(self.file) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
             writer = csv.DictWriter(stream, ["step", *columns])
             writer.writeheader()
             writer.writerows({"step": step, **self.rows[step]} for step in sorted(self.rows))
-        self._saved = time.monotonic()
+        ended = time.monotonic()
+        self._next = ended + max(SECONDS_BETWEEN_SAVES, TIMES_BETWEEN_SAVES * (ended - began))

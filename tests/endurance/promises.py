@@ -1,0 +1,185 @@
+"""What is promised of the files that a loss of power leaves."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import io
+import json
+import re
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import Any
+
+import torch
+
+from tests.endurance.disk import Image
+
+# Hydra and the libraries of logs and studies write these where they lie; those of .hydra are checked with a run.
+LIBRARIES = r"\.log$|\.lock$|/lock$|/multirun\.yaml$|/hparams\.yaml$|/events\.out|(^|/)wandb/"
+IN_PLACE = re.compile(rf"{LIBRARIES}|/\.hydra/|/optuna/journal")
+# What a command that was stopped leaves has such a name, which nothing reads.
+PASSING = re.compile(r"\.unfinished|\.before-overwriting|(^|/)\.sample-|recovery\.ckpt")
+# What is not on the disk at the end of a command.
+NOT_DURABLE = re.compile(LIBRARIES)
+# Of result.json.
+TIMES = ("training_began", "training_ended", "wall_time_s", "peak_memory_mb")
+RUN_FILES = (".hydra/config.yaml", ".hydra/overrides.yaml", ".hydra/hydra.yaml", "split.json", "environment.json")
+
+
+@functools.cache
+def load(content: bytes) -> dict[str, Any]:
+    """Return a checkpoint; it raises if that cannot be read."""
+    loaded: dict[str, Any] = torch.load(io.BytesIO(content), weights_only=True)
+    return loaded
+
+
+@functools.cache
+def read_rows(content: bytes) -> dict[int, dict[str, str]]:
+    """Return the rows of a metrics.csv by their step, without empty cells."""
+    rows = csv.DictReader(io.StringIO(content.decode()))
+    return {int(row["step"]): {key: value for key, value in row.items() if value} for row in rows}
+
+
+class Promises:
+    """Says what of an image of a disk is not as promised.
+
+    Args:
+        final: what the undisturbed command leaves.
+        named: the contents with which files got their names by now.
+        before: what was there before the command.
+    """
+
+    def __init__(self, final: Image, named: Mapping[str, set[bytes]], before: Image) -> None:
+        self.final, self.named = final, named
+        self.kept = {name: content for name, content in before.items() if content is not None and name in final}
+
+    def describe_broken(self, image: Image) -> str:
+        """Say what is wrong with what is left; empty where nothing is."""
+        return "; ".join([*self._torn(image), *self._replaced(image), *self._runs(image), *self._sweeps(image)])
+
+    def describe_lost(self, image: Image) -> str:
+        """Say what is not there once the command has ended."""
+        lost = [
+            name
+            for name, content in self.final.items()
+            if not NOT_DURABLE.search(name) and (name not in image or image[name] != content)
+        ]
+        return f"lost: {', '.join(lost)}" if lost else ""
+
+    def _torn(self, image: Image) -> Iterator[str]:
+        """What has a name is whole: it was written under another one."""
+        for name, content in image.items():
+            if content is None or IN_PLACE.search(name) or PASSING.search(name):
+                continue
+            if content not in self.named.get(name, ()):
+                yield f"{name} is torn: {len(content)} bytes, {content.count(0)} of them 0"
+
+    def _replaced(self, image: Image) -> Iterator[str]:
+        """Of a file that is replaced there is the new one, or the earlier one by whatever name."""
+        for name, content in self.kept.items():
+            if name not in image and content not in image.values():
+                yield f"{name} is lost, and so is the one that it replaces"
+
+    def _runs(self, image: Image) -> Iterator[str]:
+        for name in image:
+            path = PurePosixPath(name)
+            if path.name == "last.ckpt":
+                yield from self._checkpoint(image, str(path.parent.parent), image[name] or b"")
+            elif path.name == "result.json" and not PASSING.search(name):
+                yield from self._result(image, str(path.parent), image[name] or b"")
+
+    def _checkpoint(self, image: Image, run: str, content: bytes) -> Iterator[str]:
+        """Up to the step that a run goes on from, all is there: rows, pictures, checkpoints, configuration."""
+        try:
+            step = load(content)["global_step"]
+            rows, expected = (
+                read_rows(image[f"{run}/metrics.csv"] or b""),
+                read_rows(self.final[f"{run}/metrics.csv"] or b""),
+            )
+        except Exception as error:
+            yield f"{run} cannot go on: {type(error).__name__}: {error}"
+            return
+        yield from (
+            f"{run} has last.ckpt of step {step} and not the row of step {one}"
+            for one, row in expected.items()
+            if one <= step and rows.get(one) != row
+        )
+        for name, whole in self.final.items():
+            inner = name.removeprefix(f"{run}/")
+            found = re.match(r"(?:checkpoints|samples)/step-(\d+)", inner)
+            due = inner in RUN_FILES or (found and int(found[1]) <= step)
+            if name != inner and due and (name not in image or image[name] != whole):
+                yield f"{run} has last.ckpt of step {step} and not {inner}"
+
+    def _result(self, image: Image, run: str, content: bytes) -> Iterator[str]:
+        """A run that says that it has finished has its last checkpoint."""
+        try:
+            result = json.loads(content)
+        except ValueError as error:
+            yield f"{run}/result.json is no JSON: {error}"
+            return
+        if result["state"] != "finished":
+            return
+        for name in (f"{run}/checkpoints/step-{result['last_step']:06d}.ckpt", f"{run}/checkpoints/last.ckpt"):
+            if name not in image or image[name] != self.final[name]:
+                yield f"{run} has finished and not {name}"
+
+    def _sweeps(self, image: Image) -> Iterator[str]:
+        """A sweep that has a run to go on with has its plan."""
+        for name in self.final:
+            path = PurePosixPath(name)
+            if path.name == "sweep.json":
+                runs = [other for other in image if re.match(rf"{path.parent}/[^/]+/checkpoints/", other)]
+                if runs and name not in image:
+                    yield f"{name} is not there, and {runs[0]} is"
+
+
+# A run that goes on from a checkpoint before its first last.ckpt says so, and what may be missing.
+TOLD = "may lack rows"
+
+
+def describe_other_measures(final: Image, found: Image, printed: str) -> str:
+    """Say whether the runs of a search that went on measured something else than those of an undisturbed one."""
+    expected, measured = _measures(final), _measures(found)
+    return "" if measured == expected else f"measured {measured}; expected {expected}"
+
+
+def _measures(image: Image) -> list[str]:
+    results = [json.loads(content or b"") for name, content in image.items() if name.endswith("/result.json")]
+    return sorted(json.dumps([result["state"], result["last_step"], result["measures"]]) for result in results)
+
+
+def describe_unlike(final: Image, found: Image, printed: str) -> str:
+    """Say how the result of a command that went on differs from that of an undisturbed one; empty where it does not."""
+    parts = []
+    for name, content in final.items():
+        if IN_PLACE.search(name) or name.endswith(
+            ("environment.json", ".yaml", "report.html", "sweep.csv", "table.json")
+        ):
+            if name not in found and not IN_PLACE.search(name):
+                parts.append(f"{name} is missing")
+        elif name not in found:
+            parts.append(f"{name} is missing")
+        elif name.endswith("metrics.csv") and TOLD in printed:
+            continue
+        elif content != found[name] and not (content and found[name] and _alike(name, content, found[name] or b"")):
+            parts.append(f"{name} differs")
+    parts += [f"{name} is left over" for name in found.keys() - final.keys() if PASSING.search(name)]
+    return "; ".join(parts)
+
+
+def _alike(name: str, one: bytes, other: bytes) -> bool:
+    if name.endswith("origin.json"):
+        return {**json.loads(one), "picked_at": ""} == {**json.loads(other), "picked_at": ""}
+    if name.endswith("result.json"):
+        results = [{key: value for key, value in json.loads(text).items() if key not in TIMES} for text in (one, other)]
+        return results[0] == results[1]
+    if name.endswith("metrics.csv"):
+        return read_rows(one) == read_rows(other)
+    if name.endswith(".ckpt"):
+        states = [load(content)["state_dict"] for content in (one, other)]
+        return states[0].keys() == states[1].keys() and all(
+            torch.equal(states[0][key], states[1][key]) for key in states[0]
+        )
+    return False
