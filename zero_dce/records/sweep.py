@@ -135,7 +135,10 @@ def run_overrides(run: Path) -> list[str] | None:
         ValueError: if their file holds something else; the message names it.
     """
     file = run / HYDRA / "overrides.yaml"
-    return [str(override) for override in read_yaml(file, ListConfig)] if file.is_file() else None
+    if not file.is_file():
+        return None
+    # One that holds ${...} is resolved only in the whole configuration.
+    return [str(override) for override in OmegaConf.to_container(read_yaml(file, ListConfig), resolve=False)]
 
 
 def read_yaml(file: Path, kind: type[Config]) -> Config:
