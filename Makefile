@@ -37,7 +37,7 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 
-punish: $(READY)  ## a sweep on a private SLURM among 100 troubles, half an hour; see tests/endurance/punish.md
+punish: $(READY)  ## sweeps on a private SLURM among 100 troubles each, about an hour; the counts are in tests/endurance/punish.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.punish
 
 api: $(READY)  ## write tests/public_api.txt anew, after a change of the public interface that is meant

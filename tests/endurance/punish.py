@@ -208,7 +208,8 @@ def main() -> None:
         launcher: carry_out(launcher, options) for launcher in LAUNCHERS if options.launcher in (launcher, None)
     }
     minutes = (time.monotonic() - began) / 60
-    done = f"python -m tests.endurance.punish --troubles {options.troubles} --seed {options.seed}"
+    which = f" --launcher {options.launcher}" if options.launcher else ""
+    done = f"python -m tests.endurance.punish{which} --troubles {options.troubles} --seed {options.seed}"
     TABLE.write_text(describe(outcomes, SIZE, done, minutes), encoding="utf-8")
     missing = sum(options.troubles - outcome.troubles.total() for outcome in outcomes.values())
     faults = [fault for outcome in outcomes.values() for fault in outcome.faults]

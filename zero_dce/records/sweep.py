@@ -138,7 +138,8 @@ def run_overrides(run: Path) -> list[str] | None:
     if not file.is_file():
         return None
     # One that holds ${...} is resolved only in the whole configuration.
-    return [str(override) for override in OmegaConf.to_container(read_yaml(file, ListConfig), resolve=False)]
+    given: Any = OmegaConf.to_container(read_yaml(file, ListConfig), resolve=False)
+    return [str(override) for override in given]
 
 
 def read_yaml(file: Path, kind: type[Config]) -> Config:

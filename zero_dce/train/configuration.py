@@ -103,7 +103,8 @@ def given_overrides(settings: Any) -> list[str]:
 
     One that holds ``${...}`` would be resolved by looking at the list itself, too early and without the rest.
     """
-    return [str(text) for text in OmegaConf.to_container(settings.overrides.task, resolve=False)]
+    given: Any = OmegaConf.to_container(settings.overrides.task, resolve=False)
+    return [str(text) for text in given]
 
 
 def named_targets(overrides: Sequence[str]) -> Iterator[str]:
