@@ -91,7 +91,9 @@ def ensure_sample() -> Path:
     try:
         cache.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=".sample-", dir=cache, ignore_cleanup_errors=True) as folder:
-            unfinished = Path(folder)
+            # The temporary folder itself is for nobody else; what is in it has the permissions that the user gives.
+            unfinished = Path(folder) / "sample"
+            unfinished.mkdir()
             render_sample(unfinished)
             unfinished.rename(root)
     except OSError as error:

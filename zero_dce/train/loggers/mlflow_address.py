@@ -6,6 +6,8 @@ import os
 import re
 from pathlib import Path
 
+# The store on disk, in the folder that is given.
+STORE_FILE = "mlflow.db"
 URI_VARIABLE = "MLFLOW_TRACKING_URI"
 # How the addresses of servers begin, which can be out of reach.
 SERVERS = ("http://", "https://", "databricks")
@@ -17,7 +19,7 @@ def find_store(tracking_uri: str | None, save_dir: str) -> str:
     An empty ``tracking_uri`` takes the file whatever the environment says. MLflow keeps no runs in plain folders any
     more unless it is told to.
     """
-    file = (Path(save_dir).resolve() / "mlflow.db").as_posix()
+    file = (Path(save_dir).resolve() / STORE_FILE).as_posix()
     given = os.environ.get(URI_VARIABLE) if tracking_uri is None else tracking_uri
     return given or f"sqlite:///{file}"
 

@@ -23,7 +23,7 @@ from mlflow.exceptions import MlflowException
 from omegaconf import OmegaConf
 
 from zero_dce.records.run import Rows
-from zero_dce.train.loggers.mlflow_address import find_store, first_line, shown
+from zero_dce.train.loggers.mlflow_address import STORE_FILE, find_store, first_line, shown
 from zero_dce.train.loggers.mlflow_parameters import parameters_of
 from zero_dce.train.loggers.mlflow_server import one_try
 from zero_dce.train.loggers.tracker import Picture, StepRows, flat, logged_steps, read_id, saved_pictures, write_id
@@ -167,6 +167,8 @@ class StepMLFlowLogger(StepRows):
             return
         self.folder.mkdir(parents=True, exist_ok=True)
         with FileLock(self.folder / "mlflow.lock"):
+            # SQLite would make it so that nobody but the user can write to it, whatever the umask says.
+            (self.folder / STORE_FILE).touch()
             yield
 
     def _is_local(self) -> bool:
