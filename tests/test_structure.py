@@ -68,11 +68,13 @@ OF_SEVERAL = {
     "sweep.plugins": "hydra_plugins",
     "train.loggers.loggers": "the room itself, which knows what a run is logged to",
     "train.loggers.wandb_contract": "W&B itself, in the version that is installed",
+    "trust": "what docs/trust.md promises of all commands",
     "version_before": "what an earlier version has written",
     "zero_dce_pp": "training and enhancing with Zero-DCE++",
 }
 # Modules without a test file of their name, and where they are tested.
 TESTED_ELSEWHERE = {
+    "enhance.graph.openvino_silent": "one line; trust",
     "enhance.trained": "one path; enhance.interface",
     "export.contents": "two records; export.formats",
     "export.module": "export.graphs and export.check, whose references it computes",

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import io
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TextIO, cast
 
 from tqdm import tqdm
 
 # Each refresh of a bar is a line of its own where the output goes to a log file.
 SECONDS_BETWEEN_LINES = 15.0
+# A file may have any name: these characters command a terminal, or turn the order of what stands on a line. A bar of
+# tqdm begins with a return.
+COMMANDING = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|(?<!^)\r")
 
 
 def progress_bar(**options: Any) -> tqdm[Any]:
@@ -26,10 +30,36 @@ def errors_as_messages() -> Iterator[None]:
     # The system's encoding may lack names in another script, and drawn bars.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
+    streams = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = (cast(TextIO, _PlainStream(stream)) for stream in streams)
     try:
         yield
     except (OSError, ValueError, MemoryError, ModuleNotFoundError) as error:
         sys.exit(explain(error))
+    finally:
+        sys.stdout, sys.stderr = streams
+
+
+class _PlainStream:
+    """A stream to which names are printed that may hold anything."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        return self._stream.write(printable(text))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+def printable(text: str) -> str:
+    r"""Return a text in which no character commands a terminal.
+
+    >>> printable("\x1b[2Jdark.jpg")
+    '\\x1b[2Jdark.jpg'
+    """
+    return COMMANDING.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
 def explain(error: BaseException) -> str:
@@ -41,10 +71,10 @@ def explain(error: BaseException) -> str:
     reason = getattr(error, "strerror", None)
     if reason:
         file = getattr(error, "filename", None)
-        return f"{file}: {reason}" if file else str(reason)
+        return printable(f"{file}: {reason}" if file else str(reason))
     if isinstance(error, MemoryError) and not str(error):
         return "there is not enough memory"
-    return str(error) or type(error).__name__
+    return printable(str(error)) or type(error).__name__
 
 
 def pip_install(extra: str) -> str:
@@ -64,7 +94,7 @@ def align(lines: Sequence[Sequence[str]]) -> list[str]:
 
 def say(text: str) -> None:
     """Print something that stands apart from what a run prints, at once."""
-    print(f"\n{text}", flush=True)
+    print(f"\n{printable(text)}", flush=True)
 
 
 def minutes(seconds: float) -> str:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -122,3 +123,17 @@ def test_its_folder_is_printed() -> None:
     command = [sys.executable, "-m", "zero_dce.data.sample"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert Path(done.stdout.strip()) == sample.ensure_sample()
+
+
+def test_a_group_may_share_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The folder has the permissions that the umask gives, and not those of a temporary one."""
+    monkeypatch.setenv("ZERO_DCE_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(sample, "render_sample", lambda root: (root / "pairs.csv").write_text("low"))
+    before = os.umask(0o027)
+    try:
+        rendered = sample.ensure_sample()
+    finally:
+        os.umask(before)
+    assert rendered.stat().st_mode & 0o777 == 0o750
+    assert (rendered / "pairs.csv").read_text() == "low"
+    assert [path.name for path in rendered.parent.iterdir()] == [rendered.name]

@@ -61,3 +61,15 @@ def test_the_weight_of_restoration_is_shown_where_there_is_one(folder: Path) -> 
     with (folder / "table.csv").open(newline="") as stream:
         rows = list(csv.DictReader(stream))
     assert [row["rec"] for row in rows[:2]] == ["", "10.0"]
+
+
+@pytest.mark.parametrize("point", ["=HYPERLINK(1)", "+1", "-1", "@a", "\t=1", "\r=1"])
+def test_no_text_is_a_formula(point: str, tmp_path: Path) -> None:
+    """A spreadsheet would run one that somebody else's sweep has as the name of a run or of a measure."""
+    row = {"run": 0, "point": point, "state": "=1", "step": -2, "weights": None, "measures": {point: -1.5, "val/a": 2}}
+    write_csv(tmp_path / "table.csv", [row])
+    with (tmp_path / "table.csv").open(newline="") as stream:
+        heading, cells = csv.reader(stream)
+    assert cells[:4] == ["0", f"'{point}", "'=1", "-2"], "numbers stay numbers"
+    assert heading[-2:] == [f"'{point}", "val/a"]
+    assert cells[-2:] == ["-1.5", "2"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -19,12 +20,28 @@ EVIL = "+callbacks.mine={_target_: os.mkdir, path: taken}"
 
 
 @pytest.mark.parametrize(
-    "target", ["os.system", "torch.load", "lightning.fabric.utilities.cloud_io._load", "zero_dcex.A"]
+    "target",
+    [
+        "os.system",
+        "torch.load",
+        "lightning.fabric.utilities.cloud_io._load",
+        "zero_dcex.A",
+        # What modules of allowed packages have imported.
+        "zero_dce.train.ending.subprocess.Popen",
+        "zero_dce.sweep.launching.processes.multiprocessing.Process",
+        "torch.optim.Optimizer.__init__.__globals__",
+        "lightning.pytorch.callbacks.Path",
+        # It makes whatever its arguments name.
+        "lightning.pytorch.cli.LightningCLI",
+        "zero_dce.nothing.Here",
+        "zero_dce..A",
+        "${a}",
+    ],
 )
 def test_what_is_made(target: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
     check_targets(["zero_dce.module.ZeroDCE", "lightning.Trainer", "torch.optim.Adam"])
-    with pytest.raises(ValueError, match=rf"makes '{target}', which may run any code"):
+    with pytest.raises(ValueError, match=rf"makes '{re.escape(target)}', which may run any code"):
         check_targets([target])
     assert take_allowed(["seed=1", f"allow_targets=[{target.partition('.')[0]}, mine]"]) == ["seed=1"]
     assert os.environ[ALLOW_VARIABLE] == f"{target.partition('.')[0]},mine"
@@ -64,6 +81,96 @@ def test_where_targets_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     (tmp_path / "mine" / "x.yaml").write_text("y: {_target_: os.system}")
     with pytest.raises(ValueError, match=r"os\.system"):
         check_stored([], ["--config-name", "mine", "--config-dir", str(tmp_path)])
+
+
+@pytest.mark.parametrize(
+    "override",
+    [
+        "hydra/job_logging=mine",
+        "data@hydra.job_logging=sice",
+        "data@_global_.hydra.job_logging=sice",
+        "hydra={callbacks: {}}",
+        "hydra.job.env_set.LD_PRELOAD=x",
+        "hydra.launcher.setup=[touch taken]",
+        "++hydra.launcher.setup=[touch taken]",
+        "hydra.launcher={setup: [touch taken]}",
+        "hydra.launcher.additional_parameters={wrap: x}",
+        'hydra.launcher.partition="a\ntouch taken"',
+        "hydra.sweeper.params={hydra.job_logging.x: 1}",
+        "hydra.sweeper.params={callbacks.mine._target_: os.mkdir}",
+        "hydra.sweeper.params={callbacks.mine: '{_target_: os.mkdir}'}",
+        "hydra.sweeper.also=[{hydra/job_logging: x}]",
+        "+callbacks.mine='${oc.create:\"{_target_: os.mkdir, path: taken}\"}'",
+        "+callbacks.mine='${oc.decode:\"{_target_: os.mkdir, path: taken}\"}'",
+        "logger.wandb.project='${oc.env:HF_TOKEN}'",
+        "--experimental-rerun=config.pickle",
+        "-cd=mine",
+        "nonsense",
+    ],
+)
+def test_overrides_that_could_bring_code(override: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    with pytest.raises(ValueError, match=r"any code|anything|cannot be read"):
+        check_stored(["seed=1", override])
+
+
+def test_overrides_that_a_sweep_stores() -> None:
+    check_stored(
+        [
+            "hydra/launcher=local",
+            "hydra.sweeper.params={loss.weights.exp: '1,2'}",
+            "hydra.sweeper.also=[{experiment: adaptive},{loss.weights.exp:100}]",
+            "hydra.sweep.subdir=a/${hydra.job.num}",
+            "+sweep=optuna",
+            "logger=[wandb,mlflow]",
+            "data.root=../x",
+            "data.root='${oc.env:SICE_ROOT}/x'",
+            'callbacks.samples.images="/a b/c"',
+        ]
+    )
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        ["--experimental-rerun", "config.pickle"],
+        ["--config-dir=/mine"],
+        ["--config-path", "/mine"],
+        ["--config-name"],
+    ],
+)
+def test_flags_that_could_bring_code(flags: list[str]) -> None:
+    with pytest.raises(ValueError, match="the stored flags"):
+        check_stored([], flags)
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("x", "hydra: {job_logging: {handlers: {x: {(): os.system}}}}"),
+        ("x", "# @package hydra.job_logging\nhandlers: {x: {(): os.system}}"),
+        ("hydra/job_logging/x", "handlers: {x: {(): os.system}}"),
+        ("hydra/launcher/x", "defaults: [slurm]\nsetup: [touch taken]"),
+        ("x", "defaults:\n- override /hydra/job_logging: mine"),
+        ("x", "defaults:\n- other@hydra.job_logging: mine"),
+        ("x", "a: ${oc.decode:x}"),
+        ("x", "a: [{_target_: os.system}]"),
+    ],
+)
+def test_files_of_a_stored_folder(name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    own = tmp_path / "sweep" / "own.yaml"
+    own.parent.mkdir()
+    own.write_text(
+        "# @package _global_\ndefaults:\n- override /hydra/sweeper: grid\n- override /loss: paper\nsweep_name: own\n"
+        "hydra: {mode: MULTIRUN, sweeper: {params: {loss.weights.exp: '1,2'}}}\n"
+    )
+    check_stored([], ["--config-dir", str(tmp_path)])
+    file = tmp_path / f"{name}.yaml"
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text)
+    with pytest.raises(ValueError, match="any code"):
+        check_stored([], ["--config-dir", str(tmp_path)])
 
 
 def test_a_resumed_run(

@@ -8,11 +8,13 @@ from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from threading import Event
+from typing import Any
 
 from zero_dce.app.answers import Answers
 from zero_dce.app.darkroom import Darkroom
 from zero_dce.terminal import pip_install
 
+LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 THIS_MACHINE, EVERY_NETWORK = "127.0.0.1", "0.0.0.0"
 SPACE_PORT, MOST_PORT = 7860, 65535
 # Gradio, and the library of the hub that comes with it, report what they are used for unless they are told not to.
@@ -45,6 +47,20 @@ def require_gradio() -> None:
         raise ModuleNotFoundError(f"the page needs gradio: {pip_install('app')}")
 
 
+def _only_for(host: str) -> dict[str, Any]:
+    """Return FastAPI's options by which a page on loopback answers requests to this machine's own names alone.
+
+    A page of another site can have its own name lead to this machine's address; its requests bear that name.
+    """
+    if host not in LOOPBACK_NAMES:
+        return {}
+    from starlette.middleware import Middleware
+    from starlette.middleware.trustedhost import TrustedHostMiddleware
+
+    # It takes a name up to the first colon, so that an address of IPv6 is a bracket.
+    return {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_NAMES, "["])]}
+
+
 def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixels: float) -> None:
     """Serve the page until a signal ends it; uploads and results are removed then.
 
@@ -74,6 +90,7 @@ def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixe
             _, url, _ = page.launch(
                 server_name=host, server_port=port, share=False, ssr_mode=False, pwa=False, quiet=True, show_error=True,
                 prevent_thread_lock=True, footer_links=[], theme=THEME, css_paths=STYLE, head=RELEASE_BY_KEY,
+                app_kwargs=_only_for(host),
             )  # fmt: skip
         except OSError as error:
             wanted = f"port {port}" if port else "any port from 7860"
@@ -82,7 +99,7 @@ def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixe
                 "another --port or --host"
             ) from error
         print(f"{url}  (Ctrl-C ends it)", flush=True)
-        if host not in (THIS_MACHINE, "localhost", "::1"):
+        if host not in LOOPBACK_NAMES:
             print(f"anybody on the network can use the page: --host {THIS_MACHINE} keeps it to yourself", flush=True)
         try:
             Event().wait()

@@ -84,10 +84,13 @@ def load_onnx(file: Path) -> ExportedNetwork:
 
 def _write_openvino(contents: Contents, file: Path) -> None:
     """Write the graph to an .xml and its weights, in float32, to a .bin beside it."""
+    # First, as it keeps OpenVINO from reporting its import.
+    from zero_dce.enhance.graph.openvino import CORE
+
+    # isort: split
     import openvino
     from openvino.passes import ConstantFolding, Manager
 
-    from zero_dce.enhance.graph.openvino import CORE
     from zero_dce.export.graphs import network_model
 
     model = CORE.read_model(network_model(contents.weights, contents.finish).SerializeToString())

@@ -11,6 +11,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
 
 from zero_dce.files import Needed, read_object
+from zero_dce.records.interpolation import without_foreign
 from zero_dce.records.run import HYDRA, OUTCOME, read_result, run_state
 
 Config = TypeVar("Config", DictConfig, ListConfig)
@@ -145,6 +146,8 @@ def run_overrides(run: Path) -> list[str] | None:
 def read_yaml(file: Path, kind: type[Config]) -> Config:
     """Read one of the files that Hydra writes beside a run: a mapping (``DictConfig``) or a list (``ListConfig``).
 
+    In a mapping, only interpolations as those of conf/ are resolved later: see :func:`without_foreign`.
+
     Raises:
         FileNotFoundError: if it does not exist.
         ValueError: if it holds something else; the message names the file.
@@ -159,7 +162,10 @@ def read_yaml(file: Path, kind: type[Config]) -> Config:
     if not isinstance(config, kind):
         expected = "a list" if kind is ListConfig else "keys with values"
         raise ValueError(f"{file} holds a {type(config).__name__}; expected {expected}: restore it, or take it away")
-    return config
+    if kind is ListConfig:
+        return config
+    harmless: Config = OmegaConf.create(without_foreign(OmegaConf.to_container(config, resolve=False)))
+    return harmless
 
 
 def _describe(run: Path, number: int, folder: str, point: str) -> RunRow:

@@ -6,12 +6,15 @@ import csv
 import statistics
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from zero_dce.files import atomic
 from zero_dce.losses import RESTORATION, CompositeLoss
 from zero_dce.records.sweep import RunRow
 from zero_dce.terminal import align
 
+# How a formula begins in spreadsheets.
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n")
 # The measures of the printed table, with the heading that a person reads; result.json holds all measures.
 HEADINGS = {
     "val/psnr_input": "PSNR in",
@@ -73,17 +76,25 @@ def format_table(rows: Sequence[RunRow]) -> str:
 
 
 def write_csv(file: Path, rows: Sequence[RunRow]) -> None:
-    """Write rows of :func:`read_sweep` with all their measures."""
+    """Write rows of :func:`read_sweep` with all their measures.
+
+    A text that a spreadsheet would take for a formula gets a ``'`` before it; a sweep may be somebody else's.
+    """
     measures = sorted({name for row in rows for name in row["measures"]})
     restore = any((row["weights"] or {}).get(RESTORATION) for row in rows)
     terms = (*CompositeLoss.NAMES, RESTORATION) if restore else CompositeLoss.NAMES
     with atomic(file) as unfinished, unfinished.open("w", newline="", encoding="utf-8") as stream:
         writer = csv.writer(stream)
-        writer.writerow(["run", "point", "state", "step", *terms, *measures])
+        writer.writerow(["run", "point", "state", "step", *terms, *map(_no_formula, measures)])
         for row in rows:
             weights = [(row["weights"] or {}).get(name) for name in terms]
             values = [row["measures"].get(name) for name in measures]
-            writer.writerow([row["run"], row["point"], row["state"], row["step"], *weights, *values])
+            cells = [row["run"], row["point"], row["state"], row["step"], *weights, *values]
+            writer.writerow([_no_formula(cell) for cell in cells])
+
+
+def _no_formula(cell: Any) -> Any:
+    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULA) else cell
 
 
 def _weights(row: RunRow) -> str:

@@ -164,18 +164,20 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
 def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
     """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
     plan = read_plan(folder, STARTED)
-    from zero_dce.train.stored import check_stored
-
-    check_stored([*plan["overrides"], *plan["hydra"], *itertools.chain(*plan["jobs"])], plan.get("flags", []))
     place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
     overrides = get_args_parser().parse_args(own).overrides
     keys, flags = {_key(override) for override in overrides}, [text for text in own if text not in overrides]
+    from zero_dce.train.stored import check_stored
+
     if any(not key.startswith(("hydra.", "hydra/")) for key in keys):
+        check_stored([*itertools.chain(*plan["jobs"])])
         return [*flags, *overrides, *place]
     # Another launcher or sweeper has other options.
     replaced = tuple(key.replace("/", ".") + "." for key in keys if "/" in key)
     settings = [text for text in plan["hydra"] if _key(text) not in keys and not _key(text).startswith(replaced)]
-    return [*plan.get("flags", []), *flags, *plan["overrides"], *settings, *overrides, *place]
+    stored = [] if {"--config-dir", "-cd"} & {*flags} else plan.get("flags", [])
+    check_stored([*plan["overrides"], *settings, *itertools.chain(*plan["jobs"])], stored)
+    return [*stored, *flags, *plan["overrides"], *settings, *overrides, *place]
 
 
 def _key(argument: str) -> str:

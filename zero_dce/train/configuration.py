@@ -111,7 +111,8 @@ def find_targets(node: Any) -> Iterator[str]:
         node = OmegaConf.to_container(node, resolve=False)
     if isinstance(node, Mapping):
         for key, value in node.items():
-            if str(key) == TARGET:
+            # A sweep's keys are dotted.
+            if str(key).endswith(TARGET):
                 yield str(value)
             else:
                 yield from find_targets(value)

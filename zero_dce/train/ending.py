@@ -17,6 +17,8 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException, InstantiationException
 from omegaconf.errors import OmegaConfBaseException
 
+from zero_dce.terminal import printable
+
 # Either shows the whole traceback.
 DEBUG_OVERRIDE, DEBUG_VARIABLE = "zero_dce.debug=true", "HYDRA_FULL_ERROR"
 # How lines begin that Hydra and OmegaConf add to their messages.
@@ -57,7 +59,7 @@ def _run_and_report(function: Any) -> Any:
         message = describe_failure(error)
         if message is None:
             return _original(partial(_raise, error))
-        print(message, file=sys.stderr)
+        print(printable(message), file=sys.stderr)
         sys.exit(1)
 
 

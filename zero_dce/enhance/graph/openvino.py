@@ -9,6 +9,10 @@ from threading import Lock
 from typing import Any
 
 import numpy as np
+
+import zero_dce.enhance.graph.openvino_silent  # noqa: F401  # before OpenVINO
+
+# isort: split
 import openvino
 
 from zero_dce.enhance.graph.onnx import feed, program_model

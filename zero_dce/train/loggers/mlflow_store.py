@@ -31,6 +31,8 @@ def ensure_store(file: Path) -> None:
     with atomic(file) as unfinished:
         for part in SQLITE_FILES:
             unfinished.with_name(unfinished.name + part).unlink(missing_ok=True)
+        # SQLite would make it so that nobody but the user can write to it, whatever the umask says.
+        unfinished.touch()
         try:
             # As MLflow's client makes it.
             make: Callable[[str, str], Any] = SqlAlchemyStore

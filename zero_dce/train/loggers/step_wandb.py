@@ -41,19 +41,20 @@ class StepWandbLogger(StepRows, WandbLogger):
     Args:
         mode: ``offline`` needs no account and no network and never asks; ``online`` sends while training.
         id_file: keeps the W&B run's id, so that a resumed run is the same W&B run.
+        settings: of ``wandb.Settings``, by which what is recorded besides can be left out; ``None`` is W&B's default.
         options: those of ``WandbLogger``.
     """
 
     service = "W&B"
 
-    def __init__(self, mode: str, id_file: str, **options: Any) -> None:
+    def __init__(self, mode: str, id_file: str, settings: Mapping[str, Any] | None = None, **options: Any) -> None:
         if mode == "offline":
             # This report is the only network traffic of offline mode.
             os.environ.setdefault("WANDB_ERROR_REPORTING", "false")
         # Offline, W&B's messages repeat the run's last lines; online they hold the dashboard's address.
-        settings = wandb.Settings(
-            silent=mode == "offline", init_timeout=SECONDS_TO_CONNECT, finish_timeout=SECONDS_TO_FINISH
-        )
+        given = {key: value for key, value in (settings or {}).items() if value is not None}
+        limits = {"init_timeout": SECONDS_TO_CONNECT, "finish_timeout": SECONDS_TO_FINISH}
+        own = wandb.Settings(**{"silent": mode == "offline", **limits, **given})
         file = Path(id_file)
         known = read_id(file)
         if known is not None:
@@ -63,7 +64,7 @@ class StepWandbLogger(StepRows, WandbLogger):
         elif is_first_process():
             options["id"] = os.environ.get(RUN_ID_VARIABLE) or secrets.token_hex(4)
             write_id(file, options["id"])
-        super().__init__(mode=mode, settings=settings, **options)
+        super().__init__(mode=mode, settings=own, **options)
         # Lightning always passes this option, and W&B always warns of it.
         self._wandb_init.pop("anonymous", None)
         self.keeps_rows, self._lost = mode == "online", False

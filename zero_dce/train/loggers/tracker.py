@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -155,8 +156,18 @@ def saved_pictures(run: Path, step: int) -> dict[str, Picture]:
 
 
 def read_id(file: Path) -> str | None:
-    """Return the id that a service knows a run by, from the run's folder; ``None`` where it has none yet."""
-    return file.read_text(encoding="utf-8").strip() if file.is_file() else None
+    """Return the id that a service knows a run by, from the run's folder; ``None`` where it has none yet.
+
+    Raises:
+        ValueError: if the file holds something else.
+    """
+    if not file.is_file():
+        return None
+    text = file.read_text(encoding="utf-8", errors="replace").strip()
+    # It becomes a part of names of files, and of patterns that find them.
+    if not re.fullmatch(r"[\w-]+(\n[\w-]+)*", text):
+        raise ValueError(f"{file} holds no id of a run: restore it, or take it away for a new run there")
+    return text
 
 
 def write_id(file: Path, run_id: str) -> None:
