@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo figures test test-fast test-next lint api release docs notebooks clean
+.PHONY: help setup demo figures test test-fast test-next load-test lint api release docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -31,6 +31,9 @@ test-fast: $(READY)  ## the tests of daily work, under 3 minutes: without traini
 
 test-next:  ## the tests with the next versions of Hydra, OmegaConf and PyTorch, in .venv-next; see next-report.txt
 	$(PYTHON) .ci/next.py
+
+load-test: $(READY)  ## sweeps of 1,000 runs, 20 launchers at once, 5,000 pictures: hours; writes tests/endurance/load.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.load $(LOAD)
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check
