@@ -31,6 +31,7 @@ from zero_dce.review import report
 from zero_dce.review.live import LiveSweep
 from zero_dce.review.watched import WatchedRun
 from zero_dce.sweep.end import finish_sweep
+from zero_dce.sweep.launching import local
 
 
 def test_growth_is_seen() -> None:
@@ -167,6 +168,24 @@ def test_each_run_is_composed_once_before_the_first(
     monkeypatch.setattr("zero_dce.sweep.launching.local._run_here", stop)
     assert run_here(monkeypatch, tmp_path, *tiny(sice, "seed=range(8)", "logger=csv", "-m")) == 130
     assert len(composed) == 8 + 2
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("not_estimated")
+def test_a_run_that_has_ended_leaves_no_configuration_in_memory(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Hydra's own launcher keeps two of each run, a third of a megabyte."""
+    launched: list[Any] = []
+
+    def keep(launcher: Any, *arguments: Any) -> Any:
+        launched.extend(launch(launcher, *arguments))
+        return launched
+
+    launch = local.launch_local
+    monkeypatch.setattr(local, "launch_local", keep)
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, "seed=1,2", "logger=csv", "trainer.max_steps=2", "-m")) == 0
+    assert [(ended.cfg, ended.hydra_cfg) for ended in launched] == [(None, None)] * 2
 
 
 def test_the_table_keeps_rows_of_other_parts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -237,7 +237,8 @@ def _leave_out_present(
     if options.overwrite:
         return pairs, []
     if not options.skip_existing:
-        left, present = [], []
+        left: list[FilePair] = []
+        present: list[FilePair] = []
         for pair in pairs:
             there = any(file.exists() for file in extras.files(pair.output))
             (present if there else left).append(pair)
