@@ -35,6 +35,3 @@ class GridSweeper(BasicSweeper):
 
         assert self.config is not None
         return [*self.split_overrides_to_chunks(plan_jobs(self.config), max_batch_size)]
-
-    def validate_batch_is_legal(self, batch: Sequence[Sequence[str]]) -> None:
-        """Do nothing: each run was composed and checked before the plan was written, and composing takes a while."""

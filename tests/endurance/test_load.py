@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hydra._internal.config_loader_impl import ConfigLoaderImpl
 
 from tests.endurance import load
 from tests.endurance.load_cache import builder_faults
@@ -148,26 +147,6 @@ def test_a_served_page_describes_each_run_as_often_whatever_their_number(
     live.look()
     assert Counter(described) == dict.fromkeys(range(12), 2)
     assert all(run["cells"][2]["00"]["size"] for run in live.content()["runs"])
-
-
-@pytest.mark.usefixtures("not_estimated")
-def test_each_run_is_composed_once_before_the_first(
-    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Each takes a tenth of a second; two more tell how many processes the runs have."""
-    composed, compose = [], ConfigLoaderImpl.load_sweep_config
-
-    def count(loader: Any, config: Any, overrides: list[str], **options: Any) -> Any:
-        composed.append(overrides)
-        return compose(loader, config, overrides, **options)
-
-    def stop(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", count)
-    monkeypatch.setattr("zero_dce.sweep.launching.local._run_here", stop)
-    assert run_here(monkeypatch, tmp_path, *tiny(sice, "seed=range(8)", "logger=csv", "-m")) == 130
-    assert len(composed) == 8 + 2
 
 
 @pytest.mark.slow

@@ -12,7 +12,6 @@ from omegaconf.errors import OmegaConfBaseException
 from zero_dce.sweep.launching.slurm_queue import check_commands
 from zero_dce.sweep.plan import NUMBERED, make_loader, names_by_number
 from zero_dce.sweep.search.plan import is_search
-from zero_dce.terminal import progress_bar
 from zero_dce.train.ending import describe_failure
 from zero_dce.train.preflight import check_configuration
 
@@ -49,13 +48,17 @@ def check_sweep(config: DictConfig) -> None:
 def check_points(config: DictConfig, jobs: Sequence[Sequence[str]]) -> None:
     """Refuse a grid if any of its runs has an unknown option or a value that no run can have, before the first one.
 
-    Each run is composed, which takes a while, so a bar shows the progress of a large grid.
+    Composing takes a while, so that not each run is composed but as few as have every value of every key.
 
     Raises:
         ValueError: if a run cannot work; the message names it.
     """
     loader = make_loader(config)
-    for number, job in enumerate(progress_bar(iterable=jobs, desc="checking", unit="run", delay=1)):
+    seen: set[str] = set()
+    for number, job in enumerate(jobs):
+        if seen.issuperset(job):
+            continue
+        seen.update(job)
         try:
             composed = loader.load_sweep_config(config, list(job))
             check_configuration(composed, job, stored=config.resume is not None)
