@@ -25,17 +25,17 @@ from tests.endurance.load_sweeps import (
     HERE,
     LOCAL,
     ON_SLURM,
-    cluster_environment,
     describe_sizes,
+    make_finished,
     one_cache_faults,
     one_folder_faults,
     seconds_to_show,
+    size_mb,
     sweep_faults,
     watch_sweep,
 )
-from tests.helpers.paths import ROOT
 from tests.helpers.slurm import running_cluster, why_not
-from zero_dce.review.report import REPORT
+from zero_dce.review.report import REPORT, write_report
 
 TABLE = Path(__file__).with_name("load.md")
 LIBRARIES = ("torch", "lightning", "hydra-core", "submitit", "playwright", "pillow", "openvino", "onnxruntime")
@@ -78,7 +78,6 @@ def _sweep(folder: Path, scale: Scale, launcher: Iterable[str], on_slurm: bool =
         if reason:
             return Outcome(0, f"not run: {reason}")
         with running_cluster() as cluster:
-            cluster_environment(cluster, ROOT)
             watched = watch_sweep(folder, scale.runs, tuple(launcher), cluster, scale.until)
     else:
         watched = watch_sweep(folder, scale.runs, tuple(launcher), until=scale.until)
@@ -106,6 +105,26 @@ def sweep_here(folder: Path, scale: Scale) -> Outcome:
 def sweep_slurm(folder: Path, scale: Scale) -> Outcome:
     """Jobs of a private SLURM of two nodes."""
     return _sweep(folder, scale, ON_SLURM, on_slurm=True)
+
+
+def page(folder: Path, scale: Scale) -> Outcome:
+    """The page of sweeps whose runs were not trained: its bytes a run stay the same."""
+    outcome, told, kilobytes = Outcome(3), [], []
+    for runs in counts(scale.runs):
+        sweep = make_finished(folder / str(runs), runs)
+        began = time.monotonic()
+        file = write_report(sweep)
+        written = time.monotonic() - began
+        seconds, rows = seconds_to_show(file)
+        kilobytes.append(1000 * size_mb(file) / runs)
+        told.append(f"{runs} runs: {size_mb(file):.1f} MB, written in {written:.1f} s, shown after {seconds:.1f} s")
+        if rows != runs:
+            outcome.faults.append(f"the page shows {rows} of {runs} runs")
+    # The scripts and plots that every page has weigh less the more runs there are.
+    if kilobytes[-1] > 1.05 * kilobytes[0]:
+        outcome.faults.append(f"kB a run: {kilobytes}")
+    outcome.figures = "; ".join(told)
+    return outcome
 
 
 def one_folder(folder: Path, _: Scale) -> Outcome:
@@ -147,6 +166,7 @@ PARTS: dict[str, Callable[[Path, Scale], Outcome]] = {
     "sweep-local": sweep_local,
     "sweep-here": sweep_here,
     "sweep-slurm": sweep_slurm,
+    "page": page,
     "one-folder": one_folder,
     "one-cache": one_cache,
     "builders": builders,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import time
@@ -12,10 +11,12 @@ from pathlib import Path
 from playwright.sync_api import sync_playwright
 
 from tests.endurance.load_watch import InOrder, Watched, watch
+from tests.helpers.paths import ROOT
 from tests.helpers.pictures import make_picture
 from tests.helpers.processes import Command
 from tests.helpers.runs import TINY, read_metrics
 from tests.helpers.slurm import Cluster
+from tests.helpers.sweeps import SweepMaker, make_pictures
 from zero_dce.records.run import METRICS, RESULT
 from zero_dce.records.sweep import SWEEP_TABLE, read_sweep
 from zero_dce.review.report import REPORT
@@ -55,13 +56,18 @@ def watch_sweep(
 ) -> Watched:
     """Carry out a sweep in ``folder / "sweep"`` and watch its launcher."""
     pictures, sweep = make_photographs(folder / "pictures"), folder / "sweep"
-    environment = {"ZERO_DCE_CACHE": str(folder / "cache"), **(cluster.environment if cluster else {})}
+    environment = {"ZERO_DCE_CACHE": str(folder / "cache"), **_cluster_variables(cluster)}
     command = Command("zero_dce.train", command_line(pictures, sweep, runs, *launcher), folder, environment)
     try:
         return watch(command, InOrder([sweep / str(number) / RESULT for number in range(runs)]), until)
     finally:
         command.kill()
         (folder / "printed.txt").write_text(command.output() + command.errors())
+
+
+def _cluster_variables(cluster: Cluster | None) -> dict[str, str]:
+    # Jobs import this very package.
+    return {**cluster.environment, "PYTHONPATH": str(ROOT)} if cluster else {}
 
 
 def sweep_faults(sweep: Path, runs: int) -> Iterator[str]:
@@ -148,6 +154,14 @@ def _names(folder: Path) -> set[str]:
     return {name for name in names if not FREE.search(f"/{name}")}
 
 
+def make_finished(folder: Path, runs: int) -> Path:
+    """Write the folder of a sweep whose runs have ended, without training them."""
+    maker = SweepMaker(folder, [{"exp": 1 + number} for number in range(runs)], make_pictures(1))
+    for number in range(runs):
+        maker.run(number, [0, STEPS], rows=STEPS)
+    return folder
+
+
 def size_mb(path: Path) -> float:
     """Return the size of a file, or of all files below a folder, in MB."""
     files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
@@ -173,8 +187,3 @@ def seconds_to_show(page_file: Path) -> tuple[float, int]:
         rows = page.locator(".run").count()
         browser.close()
     return seconds, rows
-
-
-def cluster_environment(cluster: Cluster, root: Path) -> None:
-    """Let this process's commands use a cluster, whose jobs import this very package."""
-    os.environ.update({**cluster.environment, "PYTHONPATH": str(root)})

@@ -16,16 +16,15 @@ from tests.endurance.load_sweeps import (
     HERE,
     LOCAL,
     ON_SLURM,
+    make_finished,
     one_cache_faults,
     one_folder_faults,
     sweep_faults,
     watch_sweep,
 )
 from tests.endurance.load_watch import Look, Watched
-from tests.helpers.paths import ROOT
 from tests.helpers.runs import run_here, tiny
 from tests.helpers.slurm import running_cluster, why_not
-from tests.helpers.sweeps import SweepMaker, make_pictures
 from zero_dce.review import report
 from zero_dce.review.live import LiveSweep
 from zero_dce.review.watched import WatchedRun
@@ -54,13 +53,11 @@ def test_a_launcher_does_not_grow(launcher: tuple[str, ...], tmp_path: Path) -> 
 
 @pytest.mark.slurm
 @pytest.mark.slow
-def test_a_launcher_of_jobs_does_not_grow(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_launcher_of_jobs_does_not_grow(tmp_path: Path) -> None:
     reason = why_not()
     if reason:
         pytest.skip(reason)
     with running_cluster() as cluster:
-        for name, value in {**cluster.environment, "PYTHONPATH": str(ROOT)}.items():
-            monkeypatch.setenv(name, value)
         watched = watch_sweep(tmp_path, 8, ON_SLURM, cluster)
     assert watched.code == 0, (tmp_path / "printed.txt").read_text()[-2000:]
     assert [*sweep_faults(tmp_path / "sweep", 8), *watched.growth(8)] == []
@@ -92,13 +89,6 @@ def test_a_folder_of_pictures(tmp_path: Path) -> None:
     assert list(again_faults(made, tmp_path / "out")) == []
 
 
-def make_sweep(folder: Path, runs: int) -> Path:
-    maker = SweepMaker(folder, [{"exp": 1 + number} for number in range(runs)], make_pictures(1))
-    for number in range(runs):
-        maker.run(number, [0, 2], rows=2)
-    return folder
-
-
 def test_the_end_of_a_sweep_reads_each_file_as_often_whatever_the_number_of_runs(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -111,7 +101,7 @@ def test_the_end_of_a_sweep_reads_each_file_as_often_whatever_the_number_of_runs
         if watching[0] and event == "open" and str(arguments[0]).startswith(str(tmp_path)):
             opened[Path(str(arguments[0])).name] += 1
 
-    folders = [make_sweep(tmp_path / str(runs), runs) for runs in (4, 12)]
+    folders = [make_finished(tmp_path / str(runs), runs) for runs in (4, 12)]
     sys.addaudithook(count)
     found = []
     for folder in folders:
@@ -128,7 +118,7 @@ def test_the_end_of_a_sweep_reads_each_file_as_often_whatever_the_number_of_runs
 
 def test_the_page_grows_with_its_runs_alone(tmp_path: Path) -> None:
     """Bytes a run, measured between 4, 12 and 20 runs."""
-    sizes = [report.write_report(make_sweep(tmp_path / str(runs), runs)).stat().st_size for runs in (4, 12, 20)]
+    sizes = [report.write_report(make_finished(tmp_path / str(runs), runs)).stat().st_size for runs in (4, 12, 20)]
     assert sizes[2] - sizes[1] == pytest.approx(sizes[1] - sizes[0], rel=0.05)
 
 
@@ -143,7 +133,7 @@ def test_a_served_page_describes_each_run_as_often_whatever_their_number(
         return describe(watched, *arguments, **options)
 
     monkeypatch.setattr(WatchedRun, "describe", count)
-    live = LiveSweep(make_sweep(tmp_path / "sweep", 12))
+    live = LiveSweep(make_finished(tmp_path / "sweep", 12))
     live.look()
     assert Counter(described) == dict.fromkeys(range(12), 2)
     assert all(run["cells"][2]["00"]["size"] for run in live.content()["runs"])
