@@ -207,6 +207,9 @@ def own_folder(folder: Path, key: str) -> None:
         owned.enter_context(sole_owner(folder))
     except ValueError as error:
         sys.exit(f"{error}, or choose another {key}")
+    except (OSError, NotImplementedError) as error:
+        # Some clusters mount their disks so. Hydra would make a warning of it, and leave out what comes after this.
+        log.warning("No lock on %s (%s): see to it that no other process is given this folder", folder, error)
     at_end(owned.close)
 
 
