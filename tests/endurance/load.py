@@ -207,9 +207,8 @@ def write_table(outcomes: dict[str, Outcome], command: str) -> None:
     text = f"""# Load
 
 `make load-test` writes this table: runs, launchers and pictures that were tried, how many passed, and what was
-measured.
-Memory is the resident memory of the launcher, or of the command; times are those of a machine that others may have
-used at the same time. The last command was `{command}`.
+measured. Memory is the resident memory of the launcher, or of the command; times are those of a machine that others
+may have used at the same time. The last command was `{command}`.
 
 | part | what | tried | passed | measured | date |
 | --- | --- | ---: | ---: | --- | --- |
