@@ -35,6 +35,9 @@ test-next:  ## the tests with the next versions of Hydra, OmegaConf and PyTorch,
 crash-test: $(READY)  ## kill commands, or let calls fail, at each call that changes a file: hours, or MINUTES=60
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.crash --jobs 2 $(if $(MINUTES),--minutes $(MINUTES))
 
+load-test: $(READY)  ## sweeps of 1,000 runs, 20 launchers at once, 5,000 pictures: hours; writes tests/endurance/load.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.load $(LOAD)
+
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
@@ -53,7 +56,6 @@ release: $(READY)  ## check and build what a tag releases: make release TAG=v0.1
 docs: $(READY)  ## the documentation as a site, in site/; a broken link is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
-.PHONY: power-test
 power-test: $(READY)  ## let the power fail after each call that changes a file: an hour, or MINUTES=10; needs gcc
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.power $(if $(MINUTES),--minutes $(MINUTES))
 

@@ -45,6 +45,7 @@ OF_SEVERAL = {
     "docs": "README and docs",
     "endurance.power": "a loss of power after each call of a command; tests/endurance",
     "endurance.punish": "a sweep on SLURM among troubles of the cluster",
+    "endurance.load": "launchers, caches and folders under load, and how often files are read",
     "images.formats.damaged": "damaged files of every format",
     "endurance.crash": "a sweep that is killed, and whose calls fail; tests/endurance",
     "endurance.scenarios_commands": "other commands that are disturbed; tests/endurance",

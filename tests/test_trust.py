@@ -1,4 +1,4 @@
-"""What docs/trust.md promises of all commands: no code from files, no connections, no secrets, the user's permissions."""
+"""What docs/trust.md promises of all commands: no code from files, no connections, no secrets, right permissions."""
 
 from __future__ import annotations
 

@@ -21,7 +21,8 @@ from tests.helpers.runs import assert_same_losses, read_metrics, run_apart, run_
 from tests.train.test_configuration import composed
 from zero_dce.checks import OPTION_VALUES, Flag, Number, OneOf
 from zero_dce.networks import DCENet, save_weights
-from zero_dce.train.preflight import check_configuration, expand_home
+from zero_dce.train.ending import end
+from zero_dce.train.preflight import check_configuration, expand_home, own_folder
 from zero_dce.weights import WEIGHTS_FILE
 
 # The names of the slow packages that a command has imported by its end.
@@ -143,6 +144,18 @@ def test_one_folder_has_one_owner(sice: Path, tmp_path: Path) -> None:
     assert len(refused.stderr.splitlines()) == 1
     steps = len(read_metrics(tmp_path / "mine" / "0")) + 20
     assert run_apart(tmp_path, "resume=mine/0", f"trainer.max_steps={steps}").returncode == 0
+
+
+def test_a_disk_without_locks_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(_: Path) -> None:
+        raise NotImplementedError("FileSystem does not appear to support flock")
+
+    monkeypatch.setattr("zero_dce.train.preflight.sole_owner", refuse)
+    own_folder(tmp_path / "sweep", "hydra.sweep.dir")
+    assert f"No lock on {tmp_path / 'sweep'} (FileSystem does not appear to support flock)" in caplog.text
+    end()
 
 
 @pytest.fixture

@@ -239,8 +239,12 @@ def _leave_out_present(
     if options.overwrite:
         return pairs, []
     if not options.skip_existing:
-        present = [pair for pair in pairs if any(file.exists() for file in extras.files(pair.output))]
-        return [pair for pair in pairs if pair not in present], present
+        left: list[FilePair] = []
+        present: list[FilePair] = []
+        for pair in pairs:
+            there = any(file.exists() for file in extras.files(pair.output))
+            (present if there else left).append(pair)
+        return left, present
     left = [pair for pair in pairs if not all(file.is_file() for file in extras.files(pair.output))]
     if len(left) < len(pairs):
         print(f"{len(pairs) - len(left)} of {len(pairs)} results are there already")

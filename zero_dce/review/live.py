@@ -75,15 +75,16 @@ class LiveSweep:
             except (OSError, ValueError) as error:
                 troubles.append(explain(error))
         self._publish(plan, troubles)
+        known = len(troubles)
         # One after the other: a training beside it needs the other cores.
         for run in self._runs.values():
             try:
-                changed = run.read_pictures()
+                if run.read_pictures():
+                    self._publish_pictures(run, plan)
             except (OSError, ValueError) as error:
                 troubles.append(explain(error))
-                changed = True
-            if changed:
-                self._publish(plan, troubles)
+        if len(troubles) > known:
+            self._publish(plan, troubles)
 
     def content(self) -> dict[str, Any]:
         """Return all that the page reads when it is opened."""
@@ -140,12 +141,21 @@ class LiveSweep:
         contents[None] = {**describe_sweep(sweep), "live": _describe_state(sweep, troubles, waiting)}
         self._put(contents)
 
+    def _publish_pictures(self, watched: WatchedRun, plan: ReviewPlan) -> None:
+        """Publish one run, whose pictures have come or gone; all else is as it was published last."""
+        _, before = self._published[watched.number]
+        self._update(watched.number, watched.describe(before["pareto"], single=plan.plan is None))
+
     def _say_trouble(self, trouble: str) -> None:
+        _, of_all = self._published[None]
+        self._update(None, {**of_all, "live": {**of_all["live"], "trouble": trouble}})
+
+    def _update(self, key: int | None, content: dict[str, Any]) -> None:
+        """Publish one content, and leave the others: with a thousand runs, all take much longer than one."""
         with self._lock:
-            contents = {key: content for key, (_, content) in self._published.items()}
-        of_all = contents[None]
-        contents[None] = {**of_all, "live": {**of_all["live"], "trouble": trouble}}
-        self._put(contents)
+            if self._published[key][1] != content:
+                self._version += 1
+                self._published[key] = self._version, content
 
     def _put(self, contents: Mapping[int | None, dict[str, Any]]) -> None:
         """Publish contents together; those that differ from what was published get a new version."""

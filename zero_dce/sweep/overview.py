@@ -21,7 +21,7 @@ from zero_dce.sweep.search.plan import check_corners, is_search, open_plan, read
 from zero_dce.terminal import minutes, say
 from zero_dce.train.configuration import SICE_VARIABLE
 from zero_dce.train.ending import at_end
-from zero_dce.train.preflight import make_folder
+from zero_dce.train.preflight import make_folder, own_folder
 
 
 @dataclass
@@ -75,8 +75,11 @@ def _finish(folder: Path, in_turn: bool) -> None:
 
 
 def _begin_grid(config: DictConfig, folder: Path, jobs: list[list[str]]) -> int:
-    """Write the plan of a new grid, or extend that of a continued one; return how many runs are to come."""
-    make_folder(folder, "hydra.sweep.dir")
+    """Write the plan of a new grid, or extend that of a continued one; return how many runs are to come.
+
+    The folder is this process's own from here on: of several that begin the same sweep at once, one runs it.
+    """
+    own_folder(folder, "hydra.sweep.dir")
     if config.resume:
         return _continue_grid(config, folder, jobs)
     if (folder / PLAN).exists():

@@ -191,14 +191,25 @@ def check_and_own(config: DictConfig) -> None:
         # Hydra turns a callback's exceptions into warnings, all but this one.
         sys.exit(str(error))
     run = Path(config.hydra.run.dir)
-    make_folder(run, "hydra.run.dir")
+    own_folder(run, "hydra.run.dir")
+
+
+def own_folder(folder: Path, key: str) -> None:
+    """Make the folder that the option ``key`` names and keep other processes out of it until this command ends.
+
+    The command ends at once if it cannot be written, or belongs to another process.
+    """
+    make_folder(folder, key)
     if not is_first_process():
         return
     owned = ExitStack()
     try:
-        owned.enter_context(sole_owner(run))
+        owned.enter_context(sole_owner(folder))
     except ValueError as error:
-        sys.exit(f"{error}, or choose another hydra.run.dir")
+        sys.exit(f"{error}, or choose another {key}")
+    except (OSError, NotImplementedError) as error:
+        # Some clusters mount their disks so. Hydra would make a warning of it, and leave out what comes after this.
+        log.warning("No lock on %s (%s): see to it that no other process is given this folder", folder, error)
     at_end(owned.close)
 
 

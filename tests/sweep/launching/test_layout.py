@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from omegaconf import DictConfig, OmegaConf
 from tests.helpers.launching import three_runs
 from tests.helpers.runs import run_here
 from zero_dce.sweep.launching.job import SweepRun
-from zero_dce.sweep.launching.layout import lay_out
+from zero_dce.sweep.launching.layout import compose_trainers, lay_out
 
 
 @pytest.mark.parametrize(
@@ -57,3 +58,28 @@ def test_a_grid_over_devices_gives_each_run_its_own(tmp_path: Path) -> None:
     assert len(composed) == 2
     side_by_side = lay_out(jobs, compose, "cpu", slots=2, devices_per_run=None)
     assert not any(side_by_side.in_this_process(job) for job in jobs)
+
+
+def test_seeds_are_no_reason_to_compose_each_run(tmp_path: Path) -> None:
+    """A key that is a plain value chooses no file; a group may, and so may a value that the trainer refers to."""
+    composed: list[object] = []
+
+    def compose(overrides: Sequence[str]) -> DictConfig:
+        composed.append(overrides)
+        key, value = overrides[0].split("=")
+        trainer = {"devices": 2 if value == "wide" else 1, "accelerator": "cpu"}
+        if key == "gpus":
+            trainer["devices"] = "${gpus}"
+        # A group's name is no key, or that of its options.
+        values = {} if key == "experiment" else {key: int(value)}
+        return OmegaConf.create({**values, "trainer": trainer, "loss": {}})
+
+    def devices(*points: str) -> list[int]:
+        composed.clear()
+        runs = [SweepRun(number, (point,), tmp_path / str(number)) for number, point in enumerate(points)]
+        return [trainer.devices for _, trainer in compose_trainers(runs, compose)]
+
+    assert devices(*(f"seed={seed}" for seed in range(20))) == [1] * 20
+    assert len(composed) == 2, "the first one tells what a seed is"
+    assert devices("experiment=quick", "experiment=wide", "seed=1", "experiment=wide") == [1, 2, 1, 2]
+    assert devices("gpus=1", "gpus=2", "gpus=3") == [1, 2, 3]

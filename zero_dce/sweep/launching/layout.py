@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -103,16 +104,31 @@ def in_sweeps_process(config: DictConfig, slots: Slots) -> bool:
 def compose_trainers(runs: Sequence[SweepRun], compose: Compose) -> Iterator[tuple[SweepRun, DictConfig]]:
     """Yield each run with its trainer's configuration; composing takes a while, so equal trainers are composed once."""
     trainers: dict[tuple[str, ...], DictConfig] = {}
+    plain: set[str] = set()
     for run in runs:
-        relevant = tuple(text for text in run.overrides if _may_change_the_trainer(text))
+        relevant = tuple(text for text in run.overrides if _may_change_the_trainer(text, plain))
         if relevant not in trainers:
-            trainers[relevant] = compose(run.overrides).trainer
+            config = compose(run.overrides)
+            trainers[relevant] = config.trainer
+            plain |= _plain_keys(config)
         yield run, trainers[relevant]
 
 
-def _may_change_the_trainer(override: str) -> bool:
+def _may_change_the_trainer(override: str, plain: set[str]) -> bool:
+    """Return whether an override is one of the trainer, or chooses a file that may have some."""
     key = override.partition("=")[0].lstrip("+~")
-    return key.startswith("trainer") or "." not in key
+    return key.startswith("trainer") or not ("." in key or key in plain)
+
+
+def _plain_keys(config: DictConfig) -> set[str]:
+    """Return the keys of a configuration that choose no file, such as ``seed``: a grid may have a thousand seeds.
+
+    There are none if the trainer's size refers to other keys.
+    """
+    if any(OmegaConf.is_interpolation(config.trainer, name) for name in ("accelerator", "devices", "num_nodes")):
+        return set()
+    values: Any = OmegaConf.to_container(config)
+    return {key for key, value in values.items() if isinstance(value, bool | int | float | str)}
 
 
 def _processes(trainer: DictConfig, gpus: int) -> int:

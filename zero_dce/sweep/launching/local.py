@@ -7,7 +7,6 @@ import os
 import signal
 import sys
 from collections.abc import Sequence
-from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +17,6 @@ from omegaconf import DictConfig, open_dict
 from hydra_plugins.zero_dce.sweep_overview import SweepOverview
 from zero_dce.files import ensure_folder, sole_owner
 from zero_dce.hardware import gpu_is_lost
-from zero_dce.records.sweep import read_plan
 from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
 from zero_dce.sweep.launching.layout import Placement, lay_out
 from zero_dce.sweep.launching.pool import Pool
@@ -35,24 +33,18 @@ def launch_local(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]]
     """Carry out the runs of a sweep and return what became of each, in their order.
 
     Raises:
-        CompactHydraException: if devices and slots do not go together, or another process runs the sweep.
+        CompactHydraException: if devices and slots do not go together, or another process runs one of the runs.
     """
     config = launcher.config
     setup_globals()
     configure_log(config.hydra.hydra_logging, config.hydra.verbose)
     try:
-        with _alone(Path(config.hydra.sweep.dir).resolve()):
-            return _launch(launcher, job_overrides, first)
+        return _launch(launcher, job_overrides, first)
     except ValueError as error:
         raise CompactHydraException(describe_failure(error)) from error
     except KeyboardInterrupt:
         # Lightning ends a run this way too: without a traceback, and the sweep's table is still printed.
         sys.exit(128 + signal.SIGINT)
-
-
-def _alone(folder: Path) -> AbstractContextManager[None]:
-    """Keep a second process from running the same sweep; the workers of a search share theirs."""
-    return nullcontext() if "search" in read_plan(folder) else sole_owner(folder)
 
 
 def _launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], first: int) -> list[JobReturn]:
@@ -106,6 +98,8 @@ def _run_here(launcher: LocalLauncher, run: SweepRun, placement: Placement) -> J
             job_subdir_key="hydra.sweep.subdir",
         )
     configure_log(launcher.config.hydra.hydra_logging, launcher.config.hydra.verbose)
+    # Nobody reads them, and they take most of a megabyte: of a thousand runs, more than the training.
+    ended.cfg = ended.hydra_cfg = None
     return ended
 
 
