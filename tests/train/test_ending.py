@@ -11,7 +11,7 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tests.helpers.runs import run_fresh, tiny
-from zero_dce.train.ending import at_end, describe_failure, describe_unknown, end, review_run
+from zero_dce.train.ending import _tell_log_error, at_end, describe_failure, describe_unknown, end, review_run
 
 
 def test_each_ending_is_carried_out_once() -> None:
@@ -58,6 +58,21 @@ def test_a_log_that_cannot_be_written_is_told_with_its_file(tmp_path: Path) -> N
         logging.config.dictConfig({"version": 1, "handlers": {"file": handler}})
     reason = f"[Errno 2] No such file or directory: '{tmp_path}/nothing/train.log'"
     assert describe_failure(caught.value) == reason
+
+
+def test_a_full_disk_under_the_log_is_told_in_a_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def full(self: logging.FileHandler) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(logging.FileHandler, "handleError", _tell_log_error)
+    handler = logging.FileHandler(tmp_path / "train.log")
+    monkeypatch.setattr(handler, "flush", lambda: full(handler))
+    handler.emit(logging.makeLogRecord({"msg": "%s is lost", "args": ("a line",)}))
+    monkeypatch.undo()
+    handler.close()
+    assert capsys.readouterr().err == f"{tmp_path}/train.log: No space left on device: it lacks 'a line is lost'\n"
 
 
 def test_what_is_said() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import shlex
 import subprocess
@@ -40,6 +41,16 @@ def report_errors(arguments: list[str]) -> None:
     # Hydra has no setting for this.
     utils.run_and_report = _run_and_report  # type: ignore[assignment]
     JobReturn.return_value = property(_return_value, _original_setter)  # type: ignore[method-assign, assignment]
+    logging.FileHandler.handleError = _tell_log_error  # type: ignore[method-assign]
+
+
+def _tell_log_error(handler: logging.FileHandler, record: logging.LogRecord) -> None:
+    """Say in a line that a log cannot be written, as on a full disk: Python would show each place that logs."""
+    error = sys.exc_info()[1]
+    if isinstance(error, OSError):
+        print(f"{handler.baseFilename}: {error.strerror or error}: it lacks {record.getMessage()!r}", file=sys.stderr)
+    else:
+        logging.StreamHandler.handleError(handler, record)
 
 
 def _return_value(ended: JobReturn) -> Any:
