@@ -41,7 +41,7 @@ def report_errors(arguments: list[str]) -> None:
     # Hydra has no setting for this.
     utils.run_and_report = _run_and_report  # type: ignore[assignment]
     JobReturn.return_value = property(_return_value, _original_setter)  # type: ignore[method-assign, assignment]
-    logging.FileHandler.handleError = _tell_log_error  # type: ignore[method-assign]
+    logging.FileHandler.handleError = _tell_log_error  # type: ignore[method-assign, assignment]
 
 
 def _tell_log_error(handler: logging.FileHandler, record: logging.LogRecord) -> None:
