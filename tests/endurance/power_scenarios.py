@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,8 +62,11 @@ def _run(inputs: Path, _: Path) -> Call:
 
 
 def _resume_run(folder: Path, call: Call) -> Call:
-    """Resume the run; without a checkpoint that is refused, and it is started again."""
-    return ("zero_dce.train", ["resume=run"]) if has_checkpoint(folder / "run") else call
+    """Resume the run; without a checkpoint that is refused, and it is started again in an empty folder."""
+    if has_checkpoint(folder / "run"):
+        return "zero_dce.train", ["resume=run"]
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    return call
 
 
 def _search(inputs: Path, _: Path) -> Call:
