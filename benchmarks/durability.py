@@ -43,10 +43,10 @@ def carry_out(figures: Path, waiting: bool, overrides: list[str]) -> None:
     counted, waited = [0], [0.0]
     sync, make_durable, lock = os.fsync, files.make_durable, threading.Lock()
 
-    def count(descriptor: int) -> None:
+    def count(fd: Any) -> None:
         with lock:
             counted[0] += 1
-        sync(descriptor)
+        sync(fd)
 
     def wait(*paths: Path) -> None:
         began = time.perf_counter()

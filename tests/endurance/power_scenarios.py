@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +19,7 @@ from tests.helpers.processes import run_module
 from tests.helpers.runs import tiny
 from tests.helpers.searches import search
 from zero_dce.networks import make_network, save_weights
+from zero_dce.records.run import has_checkpoint
 
 # A module and its arguments.
 Call = tuple[str, list[str]]
@@ -60,8 +62,11 @@ def _run(inputs: Path, _: Path) -> Call:
 
 
 def _resume_run(folder: Path, call: Call) -> Call:
-    checkpoints = folder / "run" / "checkpoints"
-    return ("zero_dce.train", ["resume=run"]) if any(checkpoints.glob("*.ckpt")) else call
+    """Resume the run; without a checkpoint that is refused, and it is started again in an empty folder."""
+    if has_checkpoint(folder / "run"):
+        return "zero_dce.train", ["resume=run"]
+    shutil.rmtree(folder / "run", ignore_errors=True)
+    return call
 
 
 def _search(inputs: Path, _: Path) -> Call:

@@ -176,8 +176,12 @@ def _take_configuration(run: Path) -> None:
     """Replace the configuration of a resumed run, which is not refused any more, by its new one."""
     if not (run / RESUMED).is_dir():
         return
-    for file in (run / RESUMED).iterdir():
+    files = list((run / RESUMED).iterdir())
+    # Hydra has only written them, and they replace others.
+    make_durable(*files)
+    for file in files:
         os.replace(file, run / HYDRA / file.name)
+    make_durable(run / HYDRA)
     (run / RESUMED).rmdir()
 
 
