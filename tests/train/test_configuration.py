@@ -18,6 +18,7 @@ from zero_dce.train.configuration import (
     VERSION_BASE,
     config_folder,
     find_targets,
+    given_overrides,
     named_targets,
     new_folder,
     register_resolvers,
@@ -183,6 +184,12 @@ def test_best_precision_is_one_of_two() -> None:
 def test_named_targets() -> None:
     overrides = ["a=1", "+b._target_=x.Y", "+c={_target_: z.Z, d: [{_target_: w.W}]}", "~e", "f=1,2"]
     assert list(named_targets(overrides)) == ["x.Y", "z.Z", "w.W"]
+
+
+def test_overrides_are_returned_as_they_were_given() -> None:
+    """Those in braces name what is known only in the whole configuration, and later."""
+    given = ["+callbacks.own={_target_: a.B, folder: '${run_dir}'}", "sweep_name=of_${seed}", "seed=7"]
+    assert given_overrides(composed(*given, hydra_settings=True).hydra) == given
 
 
 def test_only_what_is_allowed_is_made_where_hydra_asks() -> None:

@@ -135,7 +135,11 @@ def run_overrides(run: Path) -> list[str] | None:
         ValueError: if their file holds something else; the message names it.
     """
     file = run / HYDRA / "overrides.yaml"
-    return [str(override) for override in read_yaml(file, ListConfig)] if file.is_file() else None
+    if not file.is_file():
+        return None
+    # One that holds ${...} is resolved only in the whole configuration.
+    given: Any = OmegaConf.to_container(read_yaml(file, ListConfig), resolve=False)
+    return [str(override) for override in given]
 
 
 def read_yaml(file: Path, kind: type[Config]) -> Config:

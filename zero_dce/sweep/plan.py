@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from zero_dce.files import write_json
 from zero_dce.records.sweep import PLAN, read_plan
+from zero_dce.train.configuration import given_overrides
 
 CONFIG_NAME = "config"
 # The default of hydra.sweep.subdir.
@@ -167,7 +168,7 @@ def _texts(values: Mapping[str, Any]) -> list[str]:
 
 
 def _given_texts(config: DictConfig) -> list[str]:
-    return without_resume(config.hydra.overrides.task)
+    return without_resume(given_overrides(config.hydra))
 
 
 def without_resume(overrides: Iterable[str]) -> list[str]:

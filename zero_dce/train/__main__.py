@@ -38,6 +38,7 @@ from zero_dce.train.configuration import (
     VERSION_BASE,
     config_folder,
     find_targets,
+    given_overrides,
     register_plugins,
     register_resolvers,
     targets_allowed,
@@ -49,7 +50,7 @@ from zero_dce.train.preflight import check_configuration
 @hydra.main(**VERSION_BASE, config_path=str(config_folder()), config_name="config")
 def compose_and_train(config: DictConfig) -> None:
     """Compose the configuration from the command line, and train; Hydra's own flags do what Hydra says."""
-    check_configuration(config, HydraConfig.get().overrides.task)
+    check_configuration(config, given_overrides(HydraConfig.get()))
     # PyTorch, Lightning and W&B take seconds to import, for which a mistake need not wait.
     from zero_dce.train.configuration import quiet
     from zero_dce.train.failures import release_memory

@@ -98,6 +98,15 @@ def find_targets(node: Any) -> Iterator[str]:
             yield from find_targets(value)
 
 
+def given_overrides(settings: Any) -> list[str]:
+    """Return the overrides of the task as they were given, from Hydra's settings of a composed configuration.
+
+    One that holds ``${...}`` would be resolved by looking at the list itself, too early and without the rest.
+    """
+    given: Any = OmegaConf.to_container(settings.overrides.task, resolve=False)
+    return [str(text) for text in given]
+
+
 def named_targets(overrides: Sequence[str]) -> Iterator[str]:
     """Yield the names of all that overrides would make."""
     for override in OverridesParser.create().parse_overrides(list(overrides)):

@@ -20,7 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from zero_dce.checks import OPTION_VALUES, check_option
 from zero_dce.files import sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
-from zero_dce.train.configuration import find_targets, is_launched
+from zero_dce.train.configuration import find_targets, given_overrides, is_launched
 from zero_dce.train.ending import at_end, describe_unknown
 from zero_dce.train.loggers import check_packages, check_servers
 from zero_dce.train.rank import is_first_process, is_requeued
@@ -186,7 +186,7 @@ def check_and_own(config: DictConfig) -> None:
     try:
         # A sweep vouches for the runs that it starts.
         stored = config.resume is not None and not is_launched(config.hydra)
-        check_configuration(config, config.hydra.overrides.task, stored)
+        check_configuration(config, given_overrides(config.hydra), stored)
     except (ValueError, OSError, ModuleNotFoundError) as error:
         # Hydra turns a callback's exceptions into warnings, all but this one.
         sys.exit(str(error))

@@ -17,6 +17,7 @@ from zero_dce.files import write_json
 from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
 from zero_dce.sweep.plan import without_resume
 from zero_dce.terminal import pip_install
+from zero_dce.train.configuration import given_overrides
 
 if TYPE_CHECKING:
     from zero_dce.sweep.search.space import Space
@@ -74,7 +75,7 @@ def read_search(config: DictConfig) -> Search:
     from zero_dce.sweep.search.objectives import check_objectives
 
     objectives = check_objectives(options.pop("objectives", None))
-    space = read_space(options.pop("params", None), without_resume(config.hydra.overrides.task))
+    space = read_space(options.pop("params", None), without_resume(given_overrides(config.hydra)))
     _check_options(options)
     return Search(space, objectives, data=config.hydra.runtime.choices.data, **options)
 
