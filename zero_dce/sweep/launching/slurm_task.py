@@ -7,8 +7,13 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
+
+# The launcher writes down a job's id right after it has submitted it, which a network disk may show later.
+SECONDS_TO_BE_KNOWN = 60.0
+SECONDS_BETWEEN_READINGS = 0.5
 
 
 class RunTask:
@@ -22,6 +27,7 @@ class RunTask:
         # PyTorch would take all cores of a node that does not bind tasks to theirs. It reads this when it is imported.
         if "SLURM_CPUS_PER_TASK" in os.environ:
             os.environ.setdefault("OMP_NUM_THREADS", os.environ["SLURM_CPUS_PER_TASK"])
+        require_known(number, Path(folder))
         from zero_dce.sweep.launching.job import SweepRun
         from zero_dce.train.__main__ import main
 
@@ -34,3 +40,27 @@ class RunTask:
         from submitit.helpers import DelayedSubmission
 
         return DelayedSubmission(self, *arguments)
+
+
+def require_known(number: int, run: Path) -> None:
+    """End this process unless the sweep knows its job as that of a run.
+
+    A launcher that was killed before it had written down a job's id submits another one when it is started again, and
+    the first would take the run away from that one.
+
+    Raises:
+        SystemExit: if the id has not been written down for a minute.
+    """
+    from zero_dce.files import read_json
+    from zero_dce.records.sweep import SLURM_JOBS, sweep_folder
+    from zero_dce.train.rank import slurm_job
+
+    job, file = slurm_job(), (sweep_folder(run) or run.parent) / SLURM_JOBS
+    until = time.monotonic() + SECONDS_TO_BE_KNOWN
+    while job is not None and (known := (read_json(file) or {}).get(str(number))) != job:
+        if time.monotonic() > until:
+            sys.exit(
+                f"job {job} does not train run {number}, whose job is {known or 'not known'} by {file}: the launcher "
+                "was ended before it had written this one down"
+            )
+        time.sleep(SECONDS_BETWEEN_READINGS)
