@@ -15,6 +15,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
 from tests.helpers import processes, slurm
@@ -28,6 +29,7 @@ from zero_dce.sweep.launching import slurm as launching_slurm
 from zero_dce.sweep.launching import slurm_wait
 from zero_dce.sweep.launching.job import SweepRun
 from zero_dce.sweep.launching.slurm import Resources
+from zero_dce.sweep.launching.slurm_queue import QueuedJob
 from zero_dce.sweep.launching.slurm_wait import Submitted
 from zero_dce.train.resuming import read_step
 
@@ -302,6 +304,7 @@ def test_jobs_go_on_without_the_one_who_waits(cluster: Cluster, sice: Path, tmp_
     printed, code = interrupt(started, signal.SIGTERM)
     assert code == 143, printed
     assert "Run 1 is in the queue already" in printed
+    assert "before training began" not in printed
     assert read_json(tmp_path / "sweep" / "slurm_jobs.json") == jobs
     assert [cluster.state(job) for job in jobs.values()] == ["CANCELLED", "CANCELLED"]
 
@@ -344,6 +347,46 @@ def test_resources_are_composed_once_for_runs_of_one_trainer(tmp_path: Path, mon
     launching_slurm._submit(launcher, tmp_path, runs, [])
     assert composed == [points[0], points[3]]
     assert arrays == [(1, [0, 1, 2]), (2, [3, 4, 5])]
+
+
+@pytest.mark.parametrize(("answers", "left"), [(True, ""), (False, "2 jobs of it are in SLURM \\(no route\\)")])
+def test_jobs_of_before_go_on_where_a_continued_sweep_is_refused(
+    answers: bool, left: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As while slurmctld is away: run 0 trains, and only the jobs that were just submitted are taken back."""
+    cancelled: list[list[str]] = []
+    runs = [SweepRun(number, (f"trainer.devices={max(1, number)}",), tmp_path / str(number)) for number in range(4)]
+    write_json(tmp_path / "slurm_jobs.json", {"0": "7_0", "1": "7_1"})
+    write_json(tmp_path / "sweep.json", {"jobs": [list(run.overrides) for run in runs], "swept": []})
+
+    def submit(_: object, resources: Resources, members: list[SweepRun]) -> list[Submitted]:
+        if resources.tasks_per_node == 3:
+            raise RuntimeError("sbatch: error: Unable to contact slurm controller")
+        return [Submitted(run, f"{8 + resources.tasks_per_node}_0", Path("log")) for run in members]
+
+    def cancel(job_ids: list[str]) -> None:
+        cancelled.append(job_ids)
+        if not answers:
+            raise ConnectionError("no route")
+
+    def compose(_: object, overrides: list[str]) -> Any:
+        return OmegaConf.create({"trainer": {"devices": int(overrides[0][-1]), "accelerator": "cpu"}})
+
+    loader = SimpleNamespace(load_sweep_config=compose)
+    config = OmegaConf.create({"hydra": {"sweep": {"dir": str(tmp_path)}}})
+    settings = {"retry_failed": True, "submitit_folder": "x/%j", "cancel_on_interrupt": False}
+    launcher: Any = SimpleNamespace(
+        hydra_context=SimpleNamespace(config_loader=loader), config=config, settings=settings
+    )
+    monkeypatch.setattr(launching_slurm, "select_runs", lambda *_: (runs, runs))
+    monkeypatch.setattr(launching_slurm, "why_no_accounting", lambda: None)
+    monkeypatch.setattr(launching_slurm, "read_queue", lambda: {"7_0": QueuedJob("RUNNING", 0, "n1")})
+    monkeypatch.setattr(launching_slurm, "_submit_array", submit)
+    monkeypatch.setattr(launching_slurm, "cancel", cancel)
+    with pytest.raises(CompactHydraException, match=f"(?s)not submitted: sbatch: error: .* controller.?{left}"):
+        launching_slurm.launch_slurm(launcher, [], 0)
+    assert cancelled == [["9_0", "10_0"]]
+    assert read_json(tmp_path / "slurm_jobs.json") == {"0": "7_0", "1": "9_0", "2": "10_0"}
 
 
 @pytest.mark.parametrize(

@@ -80,3 +80,40 @@ def test_an_interrupted_run_whose_job_is_gone_stays_interrupted(
     result = read_result(tmp_path / "0")
     assert (result["state"], result["last_step"]) == ("interrupted", 5)
     assert "SLURM job 7 ended before the run did, state not known" in result["error"]
+
+
+def test_a_run_that_failed_and_whose_job_is_requeued_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SLURM ends the job with one of its processes killed, of which the first one writes an error."""
+    (tmp_path / "0").mkdir()
+    states = iter(["RUNNING", "COMPLETING", None, "PENDING", "RUNNING", "COMPLETED"])
+    results = {"COMPLETING": "failed", "COMPLETED": "finished"}
+    seen: list[bool] = []
+    job = Submitted(SweepRun(0, (), tmp_path / "0"), "7", Path("log"))
+
+    def answer() -> dict[str, QueuedJob]:
+        seen.append(job.ended)
+        state = next(states)
+        if state is None:
+            raise ConnectionError("no route")
+        if state in results:
+            write_json(tmp_path / "0" / "result.json", {"state": results[state], "error": None})
+        return {"7": QueuedJob(state, 0, "n1")}
+
+    monkeypatch.setattr(slurm_wait, "read_queue", answer)
+    monkeypatch.setattr(slurm_wait, "SECONDS_BETWEEN_LOOKS", 0)
+    wait_for([job], accounting=False)
+    assert job.ended
+    assert seen == [False] * 6
+    assert read_result(tmp_path / "0")["state"] == "finished"
+
+
+@pytest.mark.parametrize("queue", [{"7": QueuedJob("FAILED", 0, "n1")}, {}])
+def test_a_run_that_failed_has_ended_with_its_job(
+    queue: dict[str, QueuedJob], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "0").mkdir()
+    write_json(tmp_path / "0" / "result.json", {"state": "failed", "error": "no"})
+    monkeypatch.setattr(slurm_wait, "read_queue", lambda: queue)
+    monkeypatch.setattr(slurm_wait, "SECONDS_BETWEEN_LOOKS", 0)
+    wait_for([Submitted(SweepRun(0, (), tmp_path / "0"), "7", Path("log"))], accounting=False)
+    assert read_result(tmp_path / "0")["error"] == "no"

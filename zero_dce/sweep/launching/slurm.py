@@ -66,7 +66,7 @@ def launch_slurm(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]]
     """Submit the runs of a sweep, wait for them, and return what became of each, in their order.
 
     Raises:
-        CompactHydraException: if they cannot be submitted; then none is left in the queue.
+        CompactHydraException: if they cannot be submitted; then none is left in the queue but those of before.
         SystemExit: if the waiting is interrupted; the jobs go on, unless they are to be cancelled then.
     """
     settings, folder = launcher.settings, Path(launcher.config.hydra.sweep.dir).resolve()
@@ -79,13 +79,14 @@ def launch_slurm(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]]
         try:
             _submit(launcher, folder, left, submitted)
         except (ValueError, RuntimeError, ConnectionError) as error:
-            if submitted:
-                cancel(submission.job_id for submission in submitted)
-            raise CompactHydraException(f"The sweep was not submitted: {error}") from error
+            rest = _take_back([submission.job_id for submission in submitted if not submission.earlier])
+            raise CompactHydraException(f"The sweep was not submitted: {error}{rest}") from error
         wait_for(submitted, accounting=reason is None)
     except (KeyboardInterrupt, Interrupted) as stop:
         job_ids = [submission.job_id for submission in submitted if not submission.ended]
         _stop_waiting(job_ids, folder, settings["cancel_on_interrupt"])
+        if isinstance(stop, Interrupted):
+            stop.told = bool(job_ids)
         sys.exit(stop.code if isinstance(stop, Interrupted) else 128 + signal.SIGINT)
     return [run.job_return() for run in runs]
 
@@ -98,7 +99,7 @@ def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[SweepRun], sub
     for run in runs:
         known = job_ids.get(str(run.number), "")
         if known in queue and not queue[known].ended:
-            submitted.append(Submitted(run, known, _log_file(launcher.settings, known)))
+            submitted.append(Submitted(run, known, _log_file(launcher.settings, known), earlier=True))
             log.info("Run %d is in the queue already", run.number)
         else:
             left.append(run)
@@ -107,8 +108,8 @@ def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[SweepRun], sub
             # The result of a failed run that is tried again: a process that waits for the new job later must not read
             # it as that job's.
             (run.folder / RESULT).unlink(missing_ok=True)
-        # A job whose id was not written down would be submitted once more.
-        with hold_signals((signal.SIGINT, signal.SIGTERM)):
+        # A job whose id was not written down does not train, and is submitted once more.
+        with hold_signals((signal.SIGINT, signal.SIGTERM, signal.SIGHUP)):
             for submission in _submit_array(launcher, resources, members):
                 submitted.append(submission)
                 job_ids[str(submission.run.number)] = submission.job_id
@@ -117,6 +118,18 @@ def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[SweepRun], sub
     for submission in submitted:
         point = point_name(submission.run.overrides, swept)
         log.info("Run %d is job %s: %s", submission.run.number, submission.job_id, point)
+
+
+def _take_back(job_ids: Sequence[str]) -> str:
+    """Cancel the jobs of a sweep of which others were refused; say which are left where SLURM does not answer."""
+    try:
+        if job_ids:
+            cancel(job_ids)
+    except ConnectionError as error:
+        return (
+            f"\n{len(job_ids)} jobs of it are in SLURM ({error}); to cancel them: {' '.join(cancel_command(job_ids))}"
+        )
+    return ""
 
 
 def _by_resources(launcher: SlurmLauncher, runs: Sequence[SweepRun]) -> dict[Resources, list[SweepRun]]:

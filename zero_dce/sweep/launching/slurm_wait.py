@@ -41,6 +41,7 @@ class Submitted:
         seen: the job as the queue last had it.
         missing: how many looks in a row have not found the job going on.
         ended: whether it is known what became of the run.
+        earlier: whether it was in the queue before this process began.
     """
 
     run: SweepRun
@@ -50,13 +51,18 @@ class Submitted:
     seen: QueuedJob | None = None
     missing: int = 0
     ended: bool = False
+    earlier: bool = False
 
-    def look_at_result(self) -> None:
-        """Count the run as ended if its own result says so; an interrupted one may come back."""
+    def look_at_result(self, may_come_back: bool) -> None:
+        """Count the run as ended if its own result says so; an interrupted one may come back.
+
+        So may one that failed as long as its job has not left the queue: SLURM may be about to requeue that, as after
+        one of its processes was lost with a node.
+        """
         if result_time(self.run.folder) == self.stale:
             return
         result = read_result(self.run.folder)
-        if result and result["state"] in ("finished", "failed"):
+        if result and (result["state"] == "finished" or (result["state"] == "failed" and not may_come_back)):
             self._end(result)
 
     def look_at_queue(self, queued: QueuedJob | None) -> None:
@@ -129,7 +135,7 @@ def _look(submission: Submitted, queue: dict[str, QueuedJob] | None, accounting:
     queued = queue.get(submission.job_id) if queue is not None else None
     # A job that waits has no result to look for, and most jobs of a large sweep wait.
     if queued is None or queued.state != "PENDING":
-        submission.look_at_result()
+        submission.look_at_result(may_come_back=queue is None or (queued is not None and not queued.ended))
     if queue is not None and not submission.ended:
         submission.look_at_queue(queued)
         if submission.missing >= LOOKS_TO_BE_SURE:
