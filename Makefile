@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo figures test test-fast test-next lint api release docs notebooks clean
+.PHONY: help setup demo figures test test-fast test-next lint punish api release docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -36,6 +36,9 @@ lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+
+punish: $(READY)  ## sweeps on a private SLURM among 100 troubles each, about an hour; the counts are in tests/endurance/punish.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.punish
 
 api: $(READY)  ## write tests/public_api.txt anew, after a change of the public interface that is meant
 	$(BIN)/python -m tests.helpers.public_api > tests/public_api.txt.new

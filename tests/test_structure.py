@@ -43,6 +43,7 @@ OF_SEVERAL = {
     "clean_machine": "the commands' output in an empty home",
     "completion": "the console script, as shells ask it",
     "docs": "README and docs",
+    "endurance.punish": "a sweep on SLURM among troubles of the cluster",
     "images.formats.damaged": "damaged files of every format",
     "enhance.graph.graph": "the room itself, which chooses a backend",
     "imports": "what commands load",

@@ -93,8 +93,16 @@ class Cluster:
         self._wait_for((self.folder / "munge" / "socket").exists, "munged has no socket")
         self._start("slurmctld", "-D", "-c")
         for node in NODES:
-            self._start("slurmd", "-D", "-N", node)
+            self._start(*_node_daemon(node))
         self._wait_for(self._is_up, "the nodes are not idle")
+
+    def restart_controller(self, seconds: float) -> None:
+        """Stop slurmctld, and start it again after so many seconds: it goes on with the jobs that it had."""
+        self._restart(1, seconds, "slurmctld", "-D")
+
+    def restart_node(self, node: str, seconds: float) -> None:
+        """Stop a node's slurmd, and start it again after so many seconds; the node's jobs go on meanwhile."""
+        self._restart(2 + NODES.index(node), seconds, *_node_daemon(node))
 
     def stop(self) -> None:
         """Cancel all jobs, wait until their processes are gone, and stop the daemons, the first one last."""
@@ -103,12 +111,7 @@ class Cluster:
                 self.empty()
         finally:
             for daemon in reversed(self.daemons):
-                daemon.terminate()
-                try:
-                    daemon.wait(SECONDS_TO_STOP)
-                except subprocess.TimeoutExpired:
-                    daemon.kill()
-                    daemon.wait()
+                _end(daemon)
 
     def empty(self) -> None:
         """Cancel all jobs, and wait until none is left."""
@@ -143,18 +146,23 @@ class Cluster:
         return "\n".join(f"{file.name}: {file.read_text(errors='replace')[-2000:]}" for file in files)
 
     def _start(self, program: str, *options: str) -> None:
+        self.daemons.append(self._run_daemon(len(self.daemons), program, *options))
+
+    def _restart(self, place: int, seconds: float, program: str, *options: str) -> None:
+        _end(self.daemons[place])
+        time.sleep(seconds)
+        self.daemons[place] = self._run_daemon(place, program, *options)
+
+    def _run_daemon(self, place: int, program: str, *options: str) -> subprocess.Popen[bytes]:
         # setpriv: the daemons end even where this process is killed. A group of their own: Ctrl-C is not for them.
-        with (self.folder / f"{program}{len(self.daemons)}.out").open("wb") as output:
-            command = ["setpriv", "--pdeathsig", "TERM", program, *options]
-            self.daemons.append(
-                subprocess.Popen(
-                    command,
-                    env={**os.environ, **self.environment},
-                    stdin=subprocess.DEVNULL,
-                    stdout=output,
-                    stderr=subprocess.STDOUT,
-                    start_new_session=True,
-                )
+        with (self.folder / f"{program}{place}.out").open("ab") as output:
+            return subprocess.Popen(
+                ["setpriv", "--pdeathsig", "TERM", program, *options],
+                env={**os.environ, **self.environment},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
             )
 
     def _is_up(self) -> bool:
@@ -169,6 +177,19 @@ class Cluster:
             if ended or time.monotonic() > until:
                 raise RuntimeError(f"{otherwise}; ended: {ended}\n{self.logs()}")
             time.sleep(0.05)
+
+
+def _node_daemon(node: str) -> tuple[str, ...]:
+    return "slurmd", "-D", "-N", node
+
+
+def _end(daemon: subprocess.Popen[bytes]) -> None:
+    daemon.terminate()
+    try:
+        daemon.wait(SECONDS_TO_STOP)
+    except subprocess.TimeoutExpired:
+        daemon.kill()
+        daemon.wait()
 
 
 @contextmanager

@@ -33,3 +33,36 @@ class Wait(L.Callback):
             (self.folder / f"waits-{os.getpid()}").touch()
             while not (self.folder / "go").exists():
                 time.sleep(0.02)
+
+
+class StepRecord(L.Callback):
+    """Write down each step of each process, in a file for each run and rank, when it is done.
+
+    The file is never replaced, so it tells what was trained twice, which the run's own table cannot. Its lines are
+    ``TIME PROCESS WORD STEP``, where the word is ``begin`` or ``step``; two processes that train one run at the same
+    time take turns in it.
+
+    Args:
+        run: the run's folder.
+        records: the folder for the files.
+    """
+
+    def __init__(self, run: str, records: str) -> None:
+        self.run, self.records, self.done = Path(run), Path(records), -1
+
+    def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
+        self.done = trainer.global_step
+        self._write(trainer, "begin")
+
+    def on_train_batch_end(self, trainer: L.Trainer, *_: Any) -> None:
+        if trainer.global_step != self.done:
+            self.done = trainer.global_step
+            self._write(trainer, "step")
+
+    def _write(self, trainer: L.Trainer, word: str) -> None:
+        line = f"{time.time():.3f} {os.getpid()} {word} {trainer.global_step}\n"
+        file = self.records / f"{self.run.name}-{trainer.global_rank}"
+        # One write of a short line at the end of a file is whole, or not there.
+        descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.write(descriptor, line.encode())
+        os.close(descriptor)
