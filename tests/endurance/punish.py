@@ -96,7 +96,7 @@ class Punisher:
             if run not in self.finished and run_state(self.scene.sweep / run) == "finished":
                 self.finished[run] = time.time()
         code = self._started.poll() if self._started else 1
-        if code == 0:
+        if code == 0 and (self.launcher == "slurm" or done_file(self.scene.sweep).exists()):
             return True
         # sbatch may end without its job, which a person sees in the queue.
         if code is not None and not (self.launcher == "local" and self.scene.jobs(QUEUED)):
@@ -118,7 +118,7 @@ class Punisher:
         variables |= {"PYTHONPATH": str(ROOT), CACHE_VARIABLE: str(self.folder / "cache"), "OMP_NUM_THREADS": "1"}
         words = [sys.executable, "-m", "zero_dce.train", *line]
         if self.launcher == "local":
-            words = [*AS_A_JOB, f"--wrap=exec {shlex.join(words)}"]
+            words = [*AS_A_JOB, f"--wrap={shlex.join(words)} && touch {done_file(sweep)}"]
         started: subprocess.Popen[bytes] = subprocess.Popen(
             words,
             cwd=self.folder,
@@ -165,6 +165,11 @@ class Punisher:
     def _left(self) -> list[str]:
         jobs = [f"job {job} is left" for job in self.scene.jobs(QUEUED)]
         return [*jobs, *(f"process {pid} is left" for pid in self.scene.processes())]
+
+
+def done_file(sweep: Path) -> Path:
+    """Return the file that says that a job's command has ended well; sbatch ends with 0 for a cancelled one too."""
+    return sweep.with_name(f"{sweep.name}-done")
 
 
 def punish(folder: Path, troubles: int, minutes: float, seed: int, size: Size, launcher: str) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ import torch
 
 from tests.helpers.launching import TROUBLE, TWO, start, states, three_runs
 from tests.helpers.paths import ROOT
-from tests.helpers.processes import is_running, wait_for
+from tests.helpers.processes import is_running, start_function, wait_for
 from zero_dce.sweep.launching.processes import run_in_subprocess
 
 pytestmark = pytest.mark.slow
@@ -43,6 +44,24 @@ def test_a_function_in_a_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_in_subprocess(describe, "GIVEN", environment=environment, threads=1) == ("2", None, 1)
     with pytest.raises(RuntimeError, match=r"^ValueError: no$"):
         run_in_subprocess(describe, "raise", environment=environment, threads=1)
+
+
+def stay(folder: Path) -> None:
+    (folder / f"stays-{os.getpid()}").touch()
+    time.sleep(3600)
+
+
+def measure(folder: Path) -> None:
+    run_in_subprocess(stay, folder, environment=dict(os.environ), threads=1)
+
+
+def test_a_function_ends_with_a_launcher_that_is_killed(tmp_path: Path) -> None:
+    """As while a sweep measures beforehand how long it takes."""
+    launcher = start_function(measure, tmp_path)
+    wait_for(lambda: [*tmp_path.glob("stays-*")], [launcher])
+    launcher.kill()
+    (file,) = tmp_path.glob("stays-*")
+    wait_for(lambda: not is_running(int(file.name.partition("-")[2])), [])
 
 
 POISONED = """

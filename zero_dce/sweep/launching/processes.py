@@ -67,7 +67,6 @@ def _run_rank(arguments: list[str], environment: dict[str, str], threads: int, o
     _prepare(environment, threads)
     if output is not None:
         _redirect(output)
-    Thread(target=_end_with_the_launcher, daemon=True).start()
     from zero_dce.train.__main__ import main
 
     sys.argv = ["zero_dce.train", *arguments]
@@ -80,6 +79,7 @@ def _prepare(environment: dict[str, str], threads: int) -> None:
 
     from zero_dce.train.configuration import quiet, register_resolvers
 
+    Thread(target=_end_with_the_launcher, daemon=True).start()
     os.environ.clear()
     os.environ.update(environment)
     # Lightning read it from the environment when the fork server imported it.
@@ -100,7 +100,7 @@ def _redirect(output: Path) -> None:
 
 
 def _end_with_the_launcher() -> None:
-    """Stop this process as the launcher would when the launcher itself was killed, so that no run is left behind."""
+    """Stop this process as the launcher would when the launcher itself was killed, so that none is left behind."""
     parent = multiprocessing.parent_process()
     assert parent is not None
     parent.join()
