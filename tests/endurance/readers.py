@@ -8,7 +8,11 @@ from typing import cast
 from tests.endurance.reader import Reader
 
 # Each has a tuple READERS.
-REGISTRIES = ("tests.endurance.picture_readers",)
+REGISTRIES = (
+    "tests.endurance.picture_readers",
+    "tests.endurance.metadata_readers",
+    "tests.endurance.clip_readers",
+)
 
 
 def all_readers() -> list[Reader]:
