@@ -23,7 +23,6 @@ from tests.endurance.picture_seeds import (
     raws,
     tiffs,
     webps,
-    with_pillow,
 )
 from tests.endurance.reader import Reader
 from tests.helpers.photographs import exif_block
@@ -44,7 +43,7 @@ from zero_dce.images.formats.png_colour import png_space
 from zero_dce.images.formats.raw_tags import exif_from_tags, read_raw_tags
 from zero_dce.images.formats.tiff import tiff_kept
 from zero_dce.images.formats.xmp import announces_film, announces_gain_map, drop_announcements, set_xmp_upright
-from zero_dce.images.identify import PNG_SPACES, goes_to_reader
+from zero_dce.images.identify import goes_to_reader
 
 COLOURS = np.arange(4 * 4 * 3, dtype=np.uint16).reshape(4, 4, 3) * 1365
 
