@@ -30,10 +30,10 @@ from tests.images.formats.test_photoshop import resource
 from tests.images.formats.test_raw_tags import cr3, raf
 from zero_dce.images.capacity import check_capacity, has_arithmetic_code
 from zero_dce.images.colour import icc_space, srgb_profile
+from zero_dce.images.exif import drop_thumbnail, exif_in_box, orientation_of, set_upright
 from zero_dce.images.formats.av1 import av1_colours
 from zero_dce.images.formats.bmff import make_box, read_boxes
 from zero_dce.images.formats.bmff_items import read_container
-from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, orientation_of, set_upright
 from zero_dce.images.formats.files import identify
 from zero_dce.images.formats.jpeg import trailer_length
 from zero_dce.images.formats.jxl_header import read_jxl_header

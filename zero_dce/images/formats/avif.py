@@ -9,13 +9,13 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import ColourSpace, icc_space, srgb_profile
+from zero_dce.images.exif import drop_thumbnail, exif_in_box, set_upright
 from zero_dce.images.formats.av1 import av1_colours
 from zero_dce.images.formats.bmff import first_box, make_box, read_spans
 from zero_dce.images.formats.bmff_items import XMP_TYPE, Container, read_container
 from zero_dce.images.formats.bmff_write import add_items
 from zero_dce.images.formats.cicp import UNSPECIFIED, nclx_space
 from zero_dce.images.formats.depth import cut_depth, fill_depth
-from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements
 

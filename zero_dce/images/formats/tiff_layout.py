@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO
 
-from PIL.JpegImagePlugin import JpegImageFile
-
 from zero_dce.images.capacity import DEFLATE_FACTOR, JPEG_PIXELS_A_BYTE, check_claim, has_arithmetic_code
-from zero_dce.images.formats.ifd import Directory, size_of
 from zero_dce.images.formats.photograph import CheckSize
+from zero_dce.images.ifd import Directory, size_of
+from zero_dce.images.jpeg_file import BareJpegFile
 
 
 class Photometric(IntEnum):
@@ -215,7 +214,7 @@ def _pixels_a_byte(page: Directory, found: TiffLayout, start: int, length: int) 
 def _check_jpeg(stream: BinaryIO, start: int, length: int, width: int, height: int) -> None:
     stream.seek(start)
     try:
-        size = JpegImageFile(io.BytesIO(stream.read(length))).size
+        size = BareJpegFile(io.BytesIO(stream.read(length))).size
     except (SyntaxError, OSError) as error:
         raise ValueError(f"one of its strips or tiles is no JPEG: {error}") from error
     if size[0] > width or size[1] > height:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 
-from zero_dce.images.formats.ifd import ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
+from zero_dce.images.ifd import ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
 
 # Tags that say where the thumbnail starts and how long it is (Exif 2.32, section 4.6.5).
 THUMBNAIL_START, THUMBNAIL_LENGTH = 513, 514
