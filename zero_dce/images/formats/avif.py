@@ -9,7 +9,7 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import ColourSpace, icc_space, srgb_profile
-from zero_dce.images.exif import drop_thumbnail, exif_in_box, set_upright
+from zero_dce.images.exif import drop_thumbnail, exif_in_box, is_exif, set_upright
 from zero_dce.images.formats.av1 import av1_colours
 from zero_dce.images.formats.bmff import first_box, make_box, read_spans
 from zero_dce.images.formats.bmff_items import XMP_TYPE, Container, read_container
@@ -104,6 +104,9 @@ def read_avif(stream: BinaryIO, check_size: CheckSize) -> Content:
     exif, xmp = exif_in_box(container.first(b"Exif")), container.first(b"mime", XMP_TYPE)
     bits, sampling = _coding(container)
     space, nclx, profile, notices = _colours(container, grey=sampling == 4)
+    if exif and not is_exif(exif):
+        # Decoders refuse a picture with such a block, where it is said to be about that picture.
+        exif, notices = b"", [*notices, "EXIF is damaged and left out"]
     kept = AvifKept(
         drop_thumbnail(exif), drop_announcements(xmp), profile, nclx, bits, sampling, _orientation(container)
     )
