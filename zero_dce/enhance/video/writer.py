@@ -17,7 +17,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from zero_dce.enhance.video import CONTAINERS, conversion
-from zero_dce.enhance.video.clip import ALPHA_MODE, ROUNDED, Clip, ClipFrame, Item
+from zero_dce.enhance.video.clip import ROUNDED, Clip, ClipFrame, Item
+from zero_dce.enhance.video.opening import ALPHA_MODE
 from zero_dce.terminal import pip_install
 
 # With these options the encoded frames can hardly be told from the enhanced ones.
