@@ -72,11 +72,14 @@ def has_alpha(stream: VideoStream, frame: VideoFrame) -> bool:
 
 @contextmanager
 def damage_named(file: Path) -> Iterator[None]:
-    """Raise whatever FFmpeg says of a clip as ValueError with its name; what the system says stays."""
+    """Raise whatever FFmpeg says of a clip as ValueError with its name; what the system says stays.
+
+    A table that is damaged may claim more memory than there is.
+    """
     try:
         yield
     except av.error.FFmpegError as error:
-        if isinstance(error, OSError | MemoryError):
+        if isinstance(error, OSError):
             raise
         raise ValueError(f"{file} is damaged: {error.strerror}") from error
 
@@ -94,7 +97,7 @@ def open_container(file: Path, max_megapixels: float) -> InputContainer:
     try:
         return av.open(f"file:{file}", options=options, metadata_errors="replace")
     except av.error.FFmpegError as error:
-        if isinstance(error, OSError | MemoryError):
+        if isinstance(error, OSError):
             raise
         raise ValueError(
             f"cannot read {file} as a video clip: it is cut short, damaged or something else; expected MP4, MOV, 3GP, "
