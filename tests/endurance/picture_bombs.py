@@ -127,16 +127,19 @@ def jpeg_exif() -> bytes:
     return jpeg_with(*[segment(0xE1, b"Exif\0\0" + overlapping_exif(5000, 65000))] * 10)
 
 
-def jpeg_scans() -> bytes:
-    """A progressive picture of a megapixel with a hundred thousand scans, each of which refines nothing."""
+def jpeg_scans(count: int = 50_000) -> bytes:
+    """A progressive picture of a megapixel with scans that refine nothing in all of its blocks.
+
+    The only code of their table is a run of 16,384 blocks without a change.
+    """
     jpeg = plain("JPEG", progressive=True)
-    first = jpeg.index(b"\xff\xda")
-    scan = segment(0xDA, b"\1\1\0\1\x3f\0") + b"\0"
-    return jpeg[:-2] + scan * 100_000 + jpeg[first:]
+    table = segment(0xC4, b"\x10\1" + bytes(15) + b"\xe0")
+    scan = segment(0xDA, b"\1\1\0\1\x3f\x10") + b"\0\1"
+    return jpeg[:-2] + table + scan * count + b"\xff\xd9"
 
 
 def jpeg_baseline_scans() -> bytes:
-    """The same without progressive coding: each scan gives one component again."""
+    """Without progressive coding: each scan gives one component again."""
     jpeg = plain("JPEG")
     first = jpeg.index(b"\xff\xda")
     scan = segment(0xDA, b"\1\1\0\0\x3f\0") + b"\0"
