@@ -84,7 +84,7 @@ class Clip:
         self.keeps_alpha = has_alpha(self.video, first) and file.suffix.lower() in HOLD_ALPHA
         self._decoder = decoder_of(file, self.video, max_megapixels)
         self._last: Fraction | None = None
-        self.copied: list[Stream] = [stream for stream in container.streams if stream.type in COPIED]
+        self.copied: list[Stream] = [stream for stream in container.streams if _can_be_copied(stream)]
         self.notices: list[str] = []
         self._check()
 
@@ -171,6 +171,12 @@ class Clip:
                 f"If its frames come at a constant rate, give them new times: "
                 f"{conversion(self.file, '-vf', 'setpts=N/FR/TB')}"
             )
+
+
+def _can_be_copied(stream: Stream) -> bool:
+    """Return whether the packets of a stream go to the new clip; sound of an unknown kind has no description."""
+    known = stream.type == "attachment" or getattr(stream, "codec_context", None) is not None
+    return stream.type in COPIED and known
 
 
 @contextmanager
