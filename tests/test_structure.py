@@ -49,6 +49,8 @@ OF_SEVERAL = {
     "images.formats.damaged": "damaged files of every format",
     "endurance.crash": "a sweep that is killed, and whose calls fail; tests/endurance",
     "endurance.scenarios_commands": "other commands that are disturbed; tests/endurance",
+    "endurance.picture_bombs": "small files of all formats that would take much",
+    "endurance.fuzz": "all readers of files, with the committed corpora",
     "enhance.graph.graph": "the room itself, which chooses a backend",
     "imports": "what commands load",
     "next": ".ci/next.py",

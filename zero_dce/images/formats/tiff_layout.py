@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO
 
-from PIL.JpegImagePlugin import JpegImageFile
-
-from zero_dce.images.capacity import DEFLATE_FACTOR, JPEG_PIXELS_A_BYTE, check_claim, has_arithmetic_code
-from zero_dce.images.formats.ifd import Directory, size_of
+from zero_dce.images.capacity import (
+    DEFLATE_FACTOR,
+    JPEG_PIXELS_A_BYTE,
+    check_claim,
+    check_jpeg_scans,
+    has_arithmetic_code,
+)
 from zero_dce.images.formats.photograph import CheckSize
+from zero_dce.images.ifd import Directory, size_of
+from zero_dce.images.jpeg_file import BareJpegFile
 
 
 class Photometric(IntEnum):
@@ -66,6 +71,9 @@ MOST_FACTORS = {
     32773: 64,
     50000: (128 << 10) / 4,
 }
+# Tiles have at least 16 x 16 pixels (TIFF 6.0, section 15). Each strip or tile takes time, however small: there are no
+# more smaller ones than in a very narrow picture with a strip for each row.
+LEAST_SEGMENT, MOST_SMALL_SEGMENTS = 256, 1 << 14
 DNG_VERSION = 50706
 # A JPEG's header is looked for in so many bytes.
 JPEG_HEADER = 1 << 16
@@ -180,6 +188,9 @@ def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -
     needed = math.ceil(found.width / width) * math.ceil(found.height / height)
     if found.planar:
         needed *= found.samples
+    if needed > MOST_SMALL_SEGMENTS and width * height < LEAST_SEGMENT:
+        kind = f"{needed} strips or tiles of {width} x {height} pixels"
+        raise ValueError(f"it has {kind}: it is damaged, or a decompression bomb")
     if min(len(starts), len(lengths)) < needed:
         listed = min(len(starts), len(lengths))
         raise ValueError(f"it is damaged: {needed} strips or tiles are needed, {listed} are listed")
@@ -194,8 +205,11 @@ def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -
         # Strips may share their bytes, and some programs list too few of them for pixels that lie in one piece.
         check_claim(found.width, found.height, max(end, sum(lengths)), factor)
     if page.number(259, 1) == JPEG:
-        for start, length in zip(starts, lengths, strict=True):
-            _check_jpeg(page.stream, start, min(length, JPEG_HEADER), width, height)
+        different = set(zip(starts, lengths, strict=True))
+        if sum(length for _, length in different) > end:
+            raise ValueError("it is damaged: its strips or tiles overlap")
+        for start, length in different:
+            _check_jpeg(page.stream, start, length, width, height)
 
 
 def _pixels_a_byte(page: Directory, found: TiffLayout, start: int, length: int) -> float | None:
@@ -214,8 +228,11 @@ def _pixels_a_byte(page: Directory, found: TiffLayout, start: int, length: int) 
 
 def _check_jpeg(stream: BinaryIO, start: int, length: int, width: int, height: int) -> None:
     stream.seek(start)
+    jpeg = io.BytesIO(stream.read(length))
+    check_jpeg_scans(jpeg)
+    jpeg.seek(0)
     try:
-        size = JpegImageFile(io.BytesIO(stream.read(length))).size
+        size = BareJpegFile(jpeg).size
     except (SyntaxError, OSError) as error:
         raise ValueError(f"one of its strips or tiles is no JPEG: {error}") from error
     if size[0] > width or size[1] > height:
