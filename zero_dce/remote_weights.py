@@ -17,6 +17,7 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from zero_dce.files import cache_folder, read_object, write_json
+from zero_dce.records.checkpoint import MOST_MEGABYTES
 from zero_dce.terminal import pip_install
 
 log = logging.getLogger(__name__)
@@ -30,8 +31,6 @@ ALIASES = "aliases.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
 # Suffixes of files that can hold weights, for a message.
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
-# A network of this package takes 0.3 MB, and a checkpoint of one 1 MB: what is larger than this is something else.
-MOST_MEGABYTES = 64
 # What a server answers that is down for a while, beside everything from 500 on.
 FOR_A_WHILE = (408, 429)
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
@@ -197,15 +196,15 @@ def _find_version(address: str, folder: Path, alias: str, name: str) -> str:
         return alias
     from zero_dce.connection import check_connection
 
-    known = read_object(folder / ALIASES, {}) or {}
+    known: dict[str, str] = read_object(folder / ALIASES, {str: str}) or {}
     try:
         check_connection()
     except ConnectionError as error:
         version = known.get(alias)
-        if version is None or not (folder / version / name).is_file():
+        if version is None or not ARTIFACT_VERSION.fullmatch(version) or not (folder / version / name).is_file():
             raise ConnectionError(f"{address}: {error}") from error
         log.warning("%s: %s. The copy of an earlier time is taken: version %s", address, error, version)
-        return str(version)
+        return version
     version = _download_artifact(address, folder, name)
     if version != alias:
         write_json(folder / ALIASES, {**known, alias: version})
@@ -220,6 +219,8 @@ def _download_artifact(address: str, folder: Path, name: str) -> str:
         artifact = wandb.Api().artifact(address.removeprefix("wandb://"))
         entry = artifact.get_entry(name)
     version = str(artifact.version)
+    if not ARTIFACT_VERSION.fullmatch(version):
+        raise ConnectionError(f"{address}: W&B answers with the version {version!r}; expected one such as v3")
     if (folder / version / name).is_file():
         return version
     _check_size(address, name, entry.size)

@@ -14,6 +14,8 @@ from zero_dce.train.rank import is_first_process
 from zero_dce.weights import TITLES, load_checkpoint, read_weights
 
 log = logging.getLogger(__name__)
+# No training takes so many.
+MOST_STEPS = 2**53
 
 
 @dataclass(frozen=True)
@@ -70,7 +72,7 @@ def read_step(checkpoint: Path) -> int:
     except ValueError as error:
         raise ValueError(_explain_earlier(str(error))) from error
     step = content.get("global_step") if isinstance(content, Mapping) else None
-    if not isinstance(step, int):
+    if not isinstance(step, int) or not 0 <= step < MOST_STEPS:
         raise ValueError(_explain_earlier(f"{checkpoint} is not a checkpoint of a run: it holds no step"))
     return step
 

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import OmegaConf
+from omegaconf import DictConfig
 
+from zero_dce.records.configuration import parse_stored, read_yaml
 from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE, find_targets, named_targets
 
 # Classes of these packages are made, and of those that allow_targets= names. The last part of a name must be a class:
@@ -17,6 +17,8 @@ from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE, find_targ
 ALLOWED_TARGETS = ("zero_dce.", "hydra_plugins.zero_dce.", "lightning.", "torch.optim.")
 # What conf makes besides, each by its whole name.
 ALLOWED_BY_NAME = ("datetime.timedelta",)
+# A folder of configuration files has no more folders in it.
+MOST_FOLDERS = 1000
 # By these settings of Hydra a configuration could bring code of its own.
 REFUSED_SETTINGS = ("hydra.searchpath", "hydra.callbacks", "hydra.job_logging", "hydra.hydra_logging", "hydra.job.env")
 
@@ -46,7 +48,7 @@ def check_stored(overrides: Sequence[str], flags: Sequence[str] = ()) -> None:
     Raises:
         ValueError: if they would.
     """
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    for override in parse_stored(overrides):
         key = str(override.key_or_group)
         if key.startswith(REFUSED_SETTINGS):
             raise ValueError(
@@ -58,5 +60,22 @@ def check_stored(overrides: Sequence[str], flags: Sequence[str] = ()) -> None:
     check_targets(named_targets(overrides))
     for flag, folder in pairwise(flags):
         if flag in ("--config-dir", "-cd"):
-            for file in sorted(Path(folder).rglob("*.yaml")):
-                check_targets(find_targets(OmegaConf.load(file)))
+            for file in _yaml_files(folder):
+                check_targets(find_targets(read_yaml(file, DictConfig)))
+
+
+def _yaml_files(folder: str) -> list[Path]:
+    """Return all YAML files below a folder that was read from a file; it may be the whole disk.
+
+    Raises:
+        ValueError: if there are more folders than a configuration has.
+    """
+    found = []
+    for number, (inner, _, names) in enumerate(os.walk(folder)):
+        if number == MOST_FOLDERS:
+            raise ValueError(
+                f"the stored --config-dir {folder} has more than {MOST_FOLDERS} folders; expected one of configuration "
+                "files: take it out of the folder's sweep.json"
+            )
+        found += [Path(inner, name) for name in names if name.endswith(".yaml")]
+    return sorted(found)
