@@ -1,10 +1,11 @@
 # make help lists the targets. PYTHON chooses the interpreter: make setup PYTHON=python3.12
 PYTHON ?= python3
+MINUTES ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help setup demo figures test test-fast test-next lint api release docs notebooks clean
+.PHONY: help setup demo figures test test-fast test-next fuzz lint api release docs notebooks clean
 
 help:  ## list the targets
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -31,6 +32,10 @@ test-fast: $(READY)  ## the tests of daily work, under 3 minutes: without traini
 
 test-next:  ## the tests with the next versions of Hydra, OmegaConf and PyTorch, in .venv-next; see next-report.txt
 	$(PYTHON) .ci/next.py
+
+fuzz: $(READY)  ## search for files that break their readers: make fuzz MINUTES=60 (tests/endurance/fuzz.md)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[fuzz]"
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.fuzz --minutes $(MINUTES)
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check

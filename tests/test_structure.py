@@ -44,6 +44,7 @@ OF_SEVERAL = {
     "completion": "the console script, as shells ask it",
     "docs": "README and docs",
     "images.formats.damaged": "damaged files of every format",
+    "endurance.fuzz": "all readers of files, with the committed corpora",
     "enhance.graph.graph": "the room itself, which chooses a backend",
     "imports": "what commands load",
     "next": ".ci/next.py",

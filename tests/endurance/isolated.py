@@ -1,0 +1,98 @@
+"""Run a check in a process of its own, which may crash, hang or take too much memory."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+import sys
+import traceback
+from collections.abc import Callable
+from typing import NamedTuple
+
+# What reading a small file may take: seconds of processor time, and memory beside that of the process before.
+MOST_SECONDS, MOST_MEGABYTES = 10, 500
+# A process that waits for something is ended after so many seconds by the clock.
+WALL_SECONDS = 60
+# The process gets no more than this, so that the machine stays usable.
+GUARD_MEGABYTES = 3000
+MEGABYTE = 1 << 20
+
+
+class Outcome(NamedTuple):
+    """What a check did.
+
+    Attributes:
+        problem: what is wrong in one line, which is the same for the same defect; empty where all is well.
+        report: the whole traceback, if there is one.
+        seconds: of processor time.
+        megabytes: at most, beside what the process had before.
+    """
+
+    problem: str
+    report: str
+    seconds: float
+    megabytes: float
+
+
+def run_isolated(check: Callable[[bytes], object], content: bytes) -> Outcome:
+    """Run a check on bytes in a fork of this process, which must have a single thread."""
+    reading, writing = os.pipe()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    child = os.fork()
+    if not child:
+        os.close(reading)
+        _run_child(check, content, writing)
+    os.close(writing)
+    with open(reading, "rb") as pipe:  # noqa: PTH123
+        before, _, report = pipe.read().decode(errors="replace").partition("\n")
+    _, status, usage = os.wait4(child, 0)
+    seconds, megabytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024 - float(before)
+    return Outcome(_problem(status, report, seconds, megabytes), report, seconds, max(0.0, megabytes))
+
+
+def describe_raised(error: BaseException) -> str:
+    """Name an error and the last place of this project's code that it passed, which tells defects apart."""
+    frames = traceback.extract_tb(error.__traceback__)
+    own = [frame for frame in frames if "/zero_dce/" in frame.filename] or frames
+    place = f" in {own[-1].filename.rpartition('/zero_dce/')[2]}:{own[-1].name}" if own else ""
+    return f"{type(error).__name__}{place}"
+
+
+def _run_child(check: Callable[[bytes], object], content: bytes, writing: int) -> None:
+    """Run the check; write the memory before it, in MB, and what is wrong; the process ends here."""
+    os.write(writing, f"{_pages(1) / MEGABYTE}\n".encode())
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS + 1, MOST_SECONDS + 3))
+    most = _pages(0) + GUARD_MEGABYTES * MEGABYTE
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(WALL_SECONDS)
+    try:
+        check(content)
+    except BaseException as error:
+        text = f"{describe_raised(error)}\n" + "".join(traceback.format_exception(error))
+        # A pipe takes so much without a reader.
+        os.write(writing, text.encode(errors="replace")[:60000])
+    os._exit(0)
+
+
+def _problem(status: int, report: str, seconds: float, megabytes: float) -> str:
+    if os.WIFSIGNALED(status):
+        number = os.WTERMSIG(status)
+        late = {signal.SIGXCPU: "processor time", signal.SIGKILL: "processor time", signal.SIGALRM: "waiting"}
+        return f"hang: {late[number]}" if number in late else f"crash: {signal.Signals(number).name}"
+    if report:
+        return report.partition("\n")[0]
+    if os.WEXITSTATUS(status):
+        return f"crash: exit status {os.WEXITSTATUS(status)}"
+    if seconds > MOST_SECONDS:
+        return "hang: processor time"
+    return "memory" if megabytes > MOST_MEGABYTES else ""
+
+
+def _pages(field: int) -> int:
+    """Return what a field of statm says in bytes: 0 is the address space, 1 the memory that is there."""
+    with open("/proc/self/statm") as stream:  # noqa: PTH123
+        return int(stream.read().split()[field]) * resource.getpagesize()
