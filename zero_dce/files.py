@@ -191,8 +191,12 @@ def write_json(file: Path, content: Any) -> None:
     write_file(file, json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n")
 
 
-def read_json(file: Path) -> Any:
+def read_json(file: Path, names_of_files: bool = False) -> Any:
     """Read JSON that anybody may have written; ``None`` where the file does not exist.
+
+    Args:
+        file: the file.
+        names_of_files: names that are no Unicode are allowed, with halves of characters in place of their bytes.
 
     Raises:
         ValueError: if it is no JSON, or none that this package writes: larger than ``MOST_JSON_BYTES``, nested deeper
@@ -205,7 +209,7 @@ def read_json(file: Path) -> Any:
         if file.stat().st_size > MOST_JSON_BYTES:
             raise ValueError(f"it has more than {MOST_JSON_BYTES / 1e6:.0f} MB")
         content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
-        _check_values(content)
+        _check_values(content, names_of_files)
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{file} is no JSON ({error}); expected a file as this package writes it: restore it, or take it away"
@@ -217,7 +221,7 @@ def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is no number of JSON")
 
 
-def _check_values(content: Any) -> None:
+def _check_values(content: Any, names_of_files: bool) -> None:
     """Raise ValueError unless values can be written, shown and walked through like those of this package."""
     level = [content]
     for _ in range(MOST_NESTED):
@@ -229,7 +233,7 @@ def _check_values(content: Any) -> None:
                 below += value
             elif isinstance(value, str):
                 # An escape such as \ud800 makes half a character, which cannot be written.
-                value.encode()
+                value.encode(errors="surrogatepass" if names_of_files else "strict")
             elif isinstance(value, float | int) and not -(2**63) <= value < 2**63:
                 raise ValueError("it has a number that is too large")
         level = below
@@ -237,17 +241,18 @@ def _check_values(content: Any) -> None:
         raise ValueError(f"it is nested more than {MOST_NESTED} deep")
 
 
-def read_object(file: Path, shape: Shape) -> dict[str, Any] | None:
+def read_object(file: Path, shape: Shape, names_of_files: bool = False) -> dict[str, Any] | None:
     """Read a JSON object and check what is in it; ``None`` where the file does not exist.
 
     Args:
         file: the file.
         shape: the keys that it must have or may have, and their values, see :func:`zero_dce.checks.find_misfit`.
+        names_of_files: as for :func:`read_json`.
 
     Raises:
         ValueError: if it holds something else; the message names the file, what is wrong and what was expected.
     """
-    content = read_json(file)
+    content = read_json(file, names_of_files)
     if content is None and not file.is_file():
         return None
     fault = find_misfit(content, shape)

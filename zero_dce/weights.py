@@ -235,9 +235,10 @@ def _to_numpy(value: object) -> NDArray[np.float32] | str:
     if not isinstance(value, torch.Tensor):
         return type(value).__name__
     try:
-        plain = value.is_floating_point() and value.layout == torch.strided and value.device.type == "cpu"
+        if not value.is_floating_point() or value.layout != torch.strided or value.device.type != "cpu":
+            return str(value.dtype)
         # Steps of 0 make a tensor of any size from one number.
-        if not plain or value.numel() * value.element_size() > value.untyped_storage().nbytes():
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
             return f"{value.dtype} {tuple(value.shape)}"
         return np.ascontiguousarray(value.detach().float().numpy())
     except (RuntimeError, TypeError, NotImplementedError):

@@ -8,7 +8,13 @@ from typing import cast
 from tests.endurance.reader import Reader
 
 # Each has a tuple READERS.
-REGISTRIES = ("tests.endurance.picture_readers",)
+REGISTRIES = (
+    "tests.endurance.picture_readers",
+    "tests.endurance.weight_readers",
+    "tests.endurance.record_readers",
+    "tests.endurance.table_readers",
+    "tests.endurance.service_readers",
+)
 
 
 def all_readers() -> list[Reader]:

@@ -7,10 +7,10 @@ places, and by values nested so deeply that Python's stack ends.
 
 from __future__ import annotations
 
+import io
 import pickletools
 import zipfile
 from pathlib import Path
-from typing import IO, BinaryIO
 
 # A network of this package takes 0.3 MB, and a checkpoint of one 1 MB: what is larger than this is something else.
 MOST_MEGABYTES = 64
@@ -37,13 +37,8 @@ def check_checkpoint(file: Path) -> None:
         ValueError: if it is larger than ``MOST_MEGABYTES``, or asks for more than it holds.
     """
     check_weights_size(file)
-    with file.open("rb") as stream:
-        is_archive = stream.read(len(ZIP_BEGINS)) == ZIP_BEGINS
-        stream.seek(0)
-        try:
-            fault = _archive_fault(stream) if is_archive else _old_format_fault(stream)
-        except (zipfile.BadZipFile, NotImplementedError) as error:
-            fault = f"it is damaged or cut short: {error}"
+    content = file.read_bytes()
+    fault = _archive_fault(content) if content.startswith(ZIP_BEGINS) else _old_format_fault(content)
     if fault:
         raise ValueError(f"{file} is not a PyTorch checkpoint that can be read, {fault}")
 
@@ -58,29 +53,27 @@ def check_weights_size(file: Path) -> None:
         )
 
 
-def _archive_fault(stream: BinaryIO) -> str:
+def _archive_fault(content: bytes) -> str:
     """Say what is wrong with a zip, the format since PyTorch 1.6, whose parts are never compressed."""
-    with zipfile.ZipFile(stream) as archive:
-        entries = archive.infolist()
-        if sum(entry.file_size for entry in entries) > stream.seek(0, 2):
-            return "it is compressed or its parts overlap, as PyTorch never writes it"
-        for entry in entries:
+    try:
+        with zipfile.ZipFile(io.BytesIO(content)) as archive:
+            entries = archive.infolist()
+            if sum(entry.file_size for entry in entries) > MOST_MEGABYTES * 1e6:
+                return "it is compressed or its parts overlap, and it is far larger than a checkpoint"
             # PyTorch takes no notice of capitals.
-            if entry.filename.lower().endswith(".pkl"):
-                if entry.file_size > MOST_PICKLE_BYTES:
-                    return f"{entry.filename} in it has more than {MOST_PICKLE_BYTES / 1e3:.0f} kB"
-                with archive.open(entry) as pickled:
-                    fault = _pickle_fault(pickled)
-                if fault:
-                    return fault
-    return ""
+            pickles = [archive.read(entry) for entry in entries if entry.filename.lower().endswith(".pkl")]
+    except Exception as error:
+        # On a damaged archive zipfile raises errors of many kinds.
+        return f"it is damaged or cut short: {type(error).__name__}: {error}"
+    return next(filter(None, (_pickle_fault(io.BytesIO(pickled)) for pickled in pickles)), "")
 
 
-def _old_format_fault(stream: BinaryIO) -> str:
+def _old_format_fault(content: bytes) -> str:
+    stream = io.BytesIO(content)
     return next(filter(None, (_pickle_fault(stream) for _ in range(PICKLES_OF_OLD_FORMAT))), "")
 
 
-def _pickle_fault(stream: IO[bytes]) -> str:
+def _pickle_fault(stream: io.BytesIO) -> str:
     """Say what is wrong with the next pickle: it is read one operation after the other, and nothing of it is made.
 
     A pickle can name one value in many places, so that a few operations make a tuple which takes years to walk through.
@@ -88,8 +81,8 @@ def _pickle_fault(stream: IO[bytes]) -> str:
     stack: list[_Size] = []
     memo: dict[object, _Size] = {}
     try:
-        for operation, argument, place in pickletools.genops(stream):
-            if (place or 0) > MOST_PICKLE_BYTES:
+        for operation, argument, _ in pickletools.genops(stream):
+            if stream.tell() > MOST_PICKLE_BYTES:
                 return f"what is no numbers in it has more than {MOST_PICKLE_BYTES / 1e3:.0f} kB"
             if argument in REFUSED_GLOBALS:
                 return f"it holds objects besides tensors ({argument})"

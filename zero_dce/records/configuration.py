@@ -45,7 +45,7 @@ def read_yaml(file: Path, kind: type[Config]) -> Config:
         raise
     except (OSError, *OF_YAML) as error:
         expected = "expected a file as Hydra writes it: restore it, or take it away"
-        raise ValueError(f"{file} cannot be read as YAML ({error}); {expected}") from error
+        raise ValueError(f"{file} cannot be read as YAML ({shorten(str(error), 300)}); {expected}") from error
     if not isinstance(config, kind):
         expected = "a list" if kind is ListConfig else "keys with values"
         raise ValueError(f"{file} holds a {type(config).__name__}; expected {expected}: restore it, or take it away")
@@ -92,7 +92,7 @@ def select_option(place: Path, key: str, shape: Any, config: DictConfig | None =
         value = OmegaConf.select(config, key)
         value = OmegaConf.to_container(value, resolve=True) if isinstance(value, DictConfig | ListConfig) else value
     except OF_YAML as error:
-        raise ValueError(f"{place} has a value of {key} that cannot be read: {error}") from error
+        raise ValueError(f"{place} has a value of {key} that cannot be read: {shorten(str(error), 300)}") from error
     fault = find_misfit(value, shape, key)
     if fault:
         raise ValueError(f"{place} {fault}; expected a file as Hydra writes it: restore it, or take it away")
@@ -113,7 +113,7 @@ def parse_stored(overrides: Sequence[str]) -> list[Override]:
             parsed.append(parser.parse_override(text))
         except (HydraException, ValueError, RecursionError) as error:
             raise ValueError(
-                f"the stored override {shorten(text, 60)!r} cannot be read ({error}): restore sweep.json or "
+                f"the stored override {text[:60]!r} cannot be read ({shorten(str(error), 200)}): restore sweep.json or "
                 f"{HYDRA}/overrides.yaml"
             ) from error
     return parsed

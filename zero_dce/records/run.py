@@ -31,6 +31,8 @@ ORIGIN_FILE = "origin.json"
 WANDB = "wandb"
 # The key of the PNG text chunk that holds a sample picture's caption; the PNG specification defines it.
 CAPTION = "Description"
+# No training takes so many steps.
+MOST_STEPS = 2**53
 Rows = dict[int, dict[str, float]]
 # What every result.json says, and what searches and tables read in it besides.
 STATE: Shape = {"state": str, "error?": (str, None), "wall_time_s?": float, "washout?": ({"from_step": float}, None)}
@@ -133,6 +135,8 @@ def parse_rows(file: Path, lines: Iterable[bytes]) -> Rows:
             raise ValueError("it has no column step")
         for row in table:
             step = int(row.pop("step"))
+            if not 0 <= step < MOST_STEPS:
+                raise ValueError(f"it has a step {step}")
             metrics[step] = {name: float(value) for name, value in row.items() if value}
     except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise ValueError(

@@ -9,13 +9,11 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from zero_dce.records.run import LAST, METRICS, last_checkpoint
+from zero_dce.records.run import LAST, METRICS, MOST_STEPS, last_checkpoint
 from zero_dce.train.rank import is_first_process
 from zero_dce.weights import TITLES, load_checkpoint, read_weights
 
 log = logging.getLogger(__name__)
-# No training takes so many.
-MOST_STEPS = 2**53
 
 
 @dataclass(frozen=True)

@@ -169,7 +169,17 @@ def _open_storage(folder: Path, storage: str | None) -> BaseStorage:
     if storage is None:
         journal = str(folder / SEARCH_FOLDER / JOURNAL)
         # Optuna's default lock is a symbolic link, which Windows lets few users create.
-        return JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal)))
+        backend = JournalFileBackend(journal, JournalFileOpenLock(journal))
+        try:
+            return JournalStorage(backend)
+        except OSError:
+            raise
+        except Exception as error:
+            # Optuna's reader checks nothing, and raises what comes of it.
+            raise ValueError(
+                f"{journal} is no journal of a search that can be read ({type(error).__name__}: {error}): restore it, "
+                "or begin another search in another folder"
+            ) from error
     try:
         return RDBStorage(storage)
     except Exception as error:
