@@ -71,5 +71,5 @@ def test_a_value_is_given_as_it_was_meant_or_refused(tmp_path: Path) -> None:
 def test_stored_overrides_are_parsed_or_refused() -> None:
     assert [override.key_or_group for override in parse_stored(["a.b=3", "+c=[1,2]", "~d"])] == ["a.b", "c", "d"]
     for text in ("a", "a=" + "[" * 3000, "a=" + "x" * 20_000, "a={b", ""):
-        with pytest.raises(ValueError, match="the stored override .* cannot be read"):
+        with pytest.raises(ValueError, match=r"the stored override .* cannot be read"):
             parse_stored([text])
