@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
+import os
 import pickle
 import re
 import shutil
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
@@ -16,6 +19,7 @@ from tests.endurance.record_folders import BEFORE, sweep_template
 from tests.helpers.runs import run_here
 from tests.records.test_checkpoint import archive, doubled
 from tests.records.test_configuration import LAUGHS
+from zero_dce.review.live import LiveSweep
 
 # What is put into a file of a sweep, and what the message must name.
 PLAN = json.loads((BEFORE / "sweep.json").read_text())
@@ -28,17 +32,9 @@ HOSTILE = {
     "no override": ("0/.hydra/overrides.yaml", '["{{"]', r"stored override '\{\{'.*overrides\.yaml"),
     "too many runs": ("sweep.json", json.dumps({**PLAN, "jobs": [[]] * 100_001}), r"sweep\.json has 100001 runs"),
     "deep": ("sweep.json", "[" * 100_000, r"sweep\.json is no JSON"),
-    "measures of texts": (
-        "0/result.json",
-        '{"state": "finished", "measures": {"a": "b"}}',
-        r"result\.json has measures\.a",
-    ),
+    "measures of texts": ("0/result.json", RESULT.replace("1", '"b"'), r"result\.json has measures\.a"),
     "laughs": ("0/.hydra/overrides.yaml", LAUGHS, r"overrides\.yaml cannot be read as YAML"),
-    "itself": (
-        "0/.hydra/config.yaml",
-        "loss: {weights: '${loss.weights}'}",
-        r"config\.yaml has a value of loss\.weights",
-    ),
+    "itself": ("0/.hydra/config.yaml", "loss: {exp: {target: '${loss.exp.target}'}}", r"config\.yaml has a value of"),
     "a step before the first": ("0/metrics.csv", "step,a\n-5,1\n", r"metrics\.csv is not the table of a run"),
     "a number of a million digits": (
         "0/metrics.csv",
@@ -150,3 +146,54 @@ def test_weights_are_refused_wherever_they_are_given(name: str, command: str, tm
     said = message_of(command, arguments[command])
     assert name in said
     assert sorted(path.name for path in tmp_path.iterdir()) == [name], "nothing was written, and no code has run"
+
+
+def make_pipe(place: Path) -> None:
+    os.mkfifo(place)
+
+
+def make_folder(place: Path) -> None:
+    (place / "inner").mkdir(parents=True)
+
+
+def make_circle(place: Path) -> None:
+    place.symlink_to(place)
+
+
+def make_link_to_nothing(place: Path) -> None:
+    place.symlink_to(place.with_name("gone"))
+
+
+PLACES = (
+    *("sweep.json", "0", "1", "0/.hydra", "0/.hydra/config.yaml", "0/.hydra/overrides.yaml", "0/result.json"),
+    *("0/metrics.csv", "0/samples", "0/samples/step-000010", "0/samples/step-000010/00_output.png", "0/checkpoints"),
+    *("0/samples/step-000010/00_input.png", "0/checkpoints/step-000010.ckpt", "0/environment.json"),
+)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no pipes with names")
+@pytest.mark.parametrize("kind", [make_pipe, make_folder, make_circle, make_link_to_nothing])
+@pytest.mark.parametrize("place", PLACES)
+def test_what_is_no_file_is_passed_over_or_named(kind: Callable[[Path], None], place: str, sweep: Path) -> None:
+    """A pipe in the place of a file would wait for ever, for who writes to it."""
+    file = sweep / place
+    shutil.rmtree(file) if file.is_dir() else file.unlink(missing_ok=True)
+    kind(file)
+    signal.alarm(60)
+    try:
+        for arguments in (["report", str(sweep)], ["pick", str(sweep), "--run", "0", "--step", "10"]):
+            with contextlib.suppress(SystemExit):
+                importlib.import_module("zero_dce.review.__main__").main(arguments)
+        live = LiveSweep(sweep)
+        with contextlib.suppress(OSError, ValueError):
+            live.look()
+    finally:
+        signal.alarm(0)
+
+
+def test_a_folder_that_is_a_circle_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sweep").symlink_to(tmp_path / "sweep")
+    for command in ("report", "pick"):
+        more = ["--step", "3"] if command == "pick" else []
+        said = message_of("review", [command, str(tmp_path / "sweep"), *more])
+        assert "sweep" in said

@@ -131,6 +131,8 @@ def _run_of(weights: Path) -> Path | None:
 
 def _size_of(file: Path) -> tuple[int, int] | None:
     """Return the sides by their length, as the file's header gives them; ``None`` where it cannot be read."""
+    if not file.is_file():
+        return None
     try:
         width, height = header_size(file)
     except Exception:

@@ -38,6 +38,9 @@ def read_yaml(file: Path, kind: type[Config]) -> Config:
         ValueError: if it holds something else; the message names the file.
     """
     try:
+        # Opening a pipe waits for who writes to it.
+        if file.exists() and not file.is_file():
+            raise ValueError("it is no file")
         text = file.read_text(encoding="utf-8")
         _check_yaml(text)
         config = OmegaConf.load(io.StringIO(text))

@@ -93,7 +93,7 @@ def saved_checkpoints(run: Path) -> dict[int, Path]:
     files = {}
     for file in (run / CHECKPOINTS).glob("step-*.ckpt"):
         step = file.stem.removeprefix("step-")
-        if step.isdecimal():
+        if step.isdecimal() and file.is_file():
             files[int(step)] = file
     return dict(sorted(files.items()))
 

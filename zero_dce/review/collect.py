@@ -239,7 +239,7 @@ def _read_config(place: Path) -> DictConfig:
 
 def _pictures(run: Path, step: int) -> list[PictureFiles]:
     pictures = []
-    for output in sorted(pictures_folder(run, step).glob("*_output.png")):
+    for output in filter(Path.is_file, sorted(pictures_folder(run, step).glob("*_output.png"))):
         number = output.name.partition("_")[0]
         files = {side: output.with_name(f"{number}_{side}.png") for side in SIDES}
         pictures.append(PictureFiles(number, {side: file for side, file in files.items() if file.is_file()}))

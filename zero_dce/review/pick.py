@@ -200,7 +200,7 @@ def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
         pictures = pictures_folder(choice.run, choice.step)
         if pictures.is_dir():
             (unfinished / SAMPLES).mkdir()
-            for file in sorted(pictures.glob("*.png")):
+            for file in filter(Path.is_file, sorted(pictures.glob("*.png"))):
                 write_file(unfinished / SAMPLES / file.name, file.read_bytes())
         write_json(unfinished / ORIGIN_FILE, origin)
 
