@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import resource
 import signal
@@ -14,7 +15,7 @@ from typing import NamedTuple
 MOST_SECONDS, MOST_MEGABYTES = 10, 500
 # A process that waits for something is ended after so many seconds by the clock.
 WALL_SECONDS = 60
-# The process gets no more than this, so that the machine stays usable.
+# Addresses, of which not all need be memory.
 GUARD_MEGABYTES = 3000
 MEGABYTE = 1 << 20
 
@@ -60,21 +61,30 @@ def describe_raised(error: BaseException) -> str:
     return f"{type(error).__name__}{place}"
 
 
+def guard_memory() -> None:
+    """Give this process no more than some memory beside what it has, so that the machine stays usable."""
+    most = _pages(0) + GUARD_MEGABYTES * MEGABYTE
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
+
+
 def _run_child(check: Callable[[bytes], object], content: bytes, writing: int) -> None:
     """Run the check; write the memory before it, in MB, and what is wrong; the process ends here."""
     os.write(writing, f"{_pages(1) / MEGABYTE}\n".encode())
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_CPU, (MOST_SECONDS + 1, MOST_SECONDS + 3))
-    most = _pages(0) + GUARD_MEGABYTES * MEGABYTE
-    resource.setrlimit(resource.RLIMIT_AS, (most, most))
-    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    guard_memory()
+    # Where a crash or a hang was is written too.
+    faulthandler.enable(writing)
+    for number in (signal.SIGALRM, signal.SIGXCPU):
+        signal.signal(number, signal.SIG_DFL)
+        faulthandler.register(number, writing, chain=True)
     signal.alarm(WALL_SECONDS)
     try:
         check(content)
     except BaseException as error:
         text = f"{describe_raised(error)}\n" + "".join(traceback.format_exception(error))
-        # A pipe takes so much without a reader.
-        os.write(writing, text.encode(errors="replace")[:60000])
+        with open(writing, "wb", closefd=False) as pipe:
+            pipe.write(text.encode(errors="replace"))
     os._exit(0)
 
 

@@ -1,34 +1,39 @@
-"""The readers of pictures, of what is in them beside pixels, and of clips."""
+"""The readers of pictures: whole files, as enhancing and as training read them."""
 
 from __future__ import annotations
 
-import atexit
 import functools
-import shutil
-import tempfile
-from collections.abc import Callable, Iterable, Iterator
+import struct
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
 from PIL import Image
 
-from tests.endurance.reader import BrokenPropertyError, Reader, documented
+from tests.endurance.picture_seeds import (
+    avifs,
+    bmps,
+    gifs,
+    heics,
+    jp2s,
+    jpegs,
+    jxls,
+    pngs,
+    raws,
+    repair_png,
+    tiffs,
+    webps,
+)
+from tests.endurance.reader import Reader, documented, require, scratch
 from tests.helpers.photographs import copy_through
 from zero_dce.images import ImageReadError
 from zero_dce.images.decode import decode_square
 from zero_dce.images.formats import Photograph, read_photograph, save_photograph
+from zero_dce.images.identify import PNG_SPACES
 
 MOST_MEGAPIXELS = 1
 # Pillow refuses twice as many.
 Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2
-
-
-@functools.cache
-def scratch() -> Path:
-    """Return a folder that goes with this process."""
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def check_picture(name: str, content: bytes) -> None:
@@ -69,30 +74,32 @@ def check_written(picture: Photograph, file: Path) -> None:
     require(again.kept.orientation == picture.kept.orientation, "another orientation after writing")
 
 
-def require(holds: bool, text: str) -> None:
-    """Raise BrokenPropertyError with a text unless something holds."""
-    if not holds:
-        raise BrokenPropertyError(text)
-
-
-def files(*names: str) -> Callable[[], Iterable[bytes]]:
-    """Return what gives files that the tests of damaged files make."""
-
-    def make() -> Iterator[bytes]:
-        from tests.images.formats.test_damaged import FILES
-
-        return (FILES[name] for name in names)
-
-    return make
-
-
-def picture_reader(name: str, suffix: str, seeds: Callable[[], Iterable[bytes]], *tokens: bytes) -> Reader:
+def picture_reader(
+    name: str,
+    suffix: str,
+    seeds: Callable[[], Iterable[bytes]],
+    *tokens: bytes,
+    repair: Callable[[bytes], bytes] | None = None,
+) -> Reader:
     """Return the reader of a format of pictures."""
     check = functools.partial(check_picture, f"picture{suffix}")
-    return Reader(name, check, seeds, ("zero_dce.images",), tokens)
+    return Reader(name, check, seeds, ("zero_dce.images",), tokens, repair)
 
 
+TIFF_TOKENS = tuple(
+    struct.pack("<HH", number, type_) for number in (*range(254, 285), 317, 322, 330) for type_ in (3, 4)
+)
+BOXES = (b"ftyp", b"meta", b"iinf", b"infe", b"iloc", b"ipco", b"ipma", b"irot", b"imir", b"grid", b"dimg", b"idat")
 READERS = (
-    picture_reader("jpeg", ".jpg", files("jpg", "progressive.jpg", "cmyk.jpg")),
-    picture_reader("png", ".png", files("png", "palette.png", "16.png")),
+    picture_reader("jpeg", ".jpg", jpegs, b"\xff\xc0", b"\xff\xc2", b"\xff\xc9", b"\xff\xda", b"\xff\xdd", b"Exif\0\0"),
+    picture_reader("png", ".png", pngs, *PNG_SPACES, b"eXIf", b"tRNS", b"zTXt", b"acTL", b"IDAT", repair=repair_png),
+    picture_reader("tiff", ".tif", tiffs, b"II*\0", b"MM\0*", b"II+\0", *TIFF_TOKENS),
+    picture_reader("webp", ".webp", webps, b"VP8X", b"VP8L", b"VP8 ", b"ANIM", b"ANMF", b"ALPH", b"EXIF", b"ICCP"),
+    picture_reader("bmp", ".bmp", bmps, b"DEBM", b"KNIL", struct.pack("<I", 124), struct.pack("<I", 108)),
+    picture_reader("gif", ".gif", gifs, b"GIF89a", b"GIF87a", b"\x21\xf9\x04", b"NETSCAPE2.0"),
+    picture_reader("heic", ".heic", heics, *BOXES, b"hvc1", b"hvcC", b"auxC"),
+    picture_reader("avif", ".avif", avifs, *BOXES, b"av01", b"av1C", b"avis", b"tmap"),
+    picture_reader("jxl", ".jxl", jxls, b"jxlc", b"jxlp", b"brob", b"jbrd", b"Exif", b"xml ", b"\xff\x0a"),
+    picture_reader("jpeg2000", ".jp2", jp2s, b"jp2c", b"pclr", b"cdef", b"colr", b"\xff\x52", b"\xff\x90", b"\xff\x51"),
+    picture_reader("raw", ".dng", raws, b"FUJIFILMCCD-RAW", b"ftypcrx ", *TIFF_TOKENS),
 )

@@ -10,6 +10,8 @@ from tests.endurance.reader import Reader
 # Each has a tuple READERS.
 REGISTRIES = (
     "tests.endurance.picture_readers",
+    "tests.endurance.metadata_readers",
+    "tests.endurance.clip_readers",
     "tests.endurance.weight_readers",
     "tests.endurance.record_readers",
     "tests.endurance.table_readers",

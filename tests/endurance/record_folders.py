@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from tests.endurance.picture_readers import scratch
+from tests.endurance.reader import scratch
 from tests.helpers.paths import ROOT
 from tests.helpers.sweeps import SweepMaker, make_pictures
 

@@ -7,8 +7,7 @@ import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from tests.endurance.picture_readers import require, scratch
-from tests.endurance.reader import Reader, documented
+from tests.endurance.reader import Reader, documented, require, scratch
 from tests.endurance.record_folders import BEFORE, JSON_TOKENS, RUN, YAML_TOKENS, kept, of, of_sweep, sweep_template
 from zero_dce.files import write_json
 

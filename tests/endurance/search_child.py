@@ -1,4 +1,4 @@
-"""The process that searches, which a crash may end: ``python -m tests.endurance.search_child READER FOLDER [FLAG ...]``.
+"""The process that searches, which a crash may end: ``search_child READER FOLDER [FLAG ...]``.
 
 Errors in Python are written to FOLDER and the search goes on; a crash, a hang and too much memory end the process, and
 libFuzzer writes the input that did it.
@@ -17,7 +17,7 @@ from pathlib import Path
 
 import atheris
 
-from tests.endurance.isolated import MOST_MEGABYTES, describe_raised
+from tests.endurance.isolated import MOST_MEGABYTES, describe_raised, guard_memory
 from tests.endurance.reader import Reader
 
 # Packages whose branches guide the search; what else is imported, and what is compiled, does not.
@@ -29,6 +29,7 @@ def main() -> None:
     name, folder, *flags = sys.argv[1:]
     warnings.simplefilter("ignore")
     reader = load_instrumented(name)
+    guard_memory()
     # To choose among inputs libFuzzer starts further processes by this command, with their flags behind it.
     command = shlex.join([sys.executable, "-m", "tests.endurance.search_child", name, folder])
     atheris.Setup(

@@ -9,8 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, cast
 
-from tests.endurance.picture_readers import require, scratch
-from tests.endurance.reader import Reader, documented
+from tests.endurance.reader import Reader, documented, require, scratch
 from tests.endurance.record_folders import JSON_TOKENS, kept, sweep_template
 from zero_dce.files import write_json
 

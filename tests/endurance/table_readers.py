@@ -8,8 +8,7 @@ from collections.abc import Iterator
 
 import torch
 
-from tests.endurance.picture_readers import require, scratch
-from tests.endurance.reader import Reader, documented
+from tests.endurance.reader import Reader, documented, require, scratch
 from tests.endurance.record_folders import JSON_TOKENS, RUN, of, of_sweep
 
 DATA = ("zero_dce.data", "zero_dce.records")
@@ -70,7 +69,10 @@ def check_cache(content: bytes) -> None:
     (folder / module.CACHE_TABLE).write_bytes(content)
     (folder / module.CACHE_PIXELS).write_bytes(bytes(2 * 48))
     logging.disable()
-    found = module._find(folder, ["a.png", "b.png"])
+    try:
+        found = module._find(folder, ["a.png", "b.png"])
+    finally:
+        logging.disable(logging.NOTSET)
     if found is not None:
         picture = found.pixels("disk", torch.device("cpu"))
         for record in found.records:

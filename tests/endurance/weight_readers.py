@@ -10,8 +10,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from tests.endurance.picture_readers import require, scratch
-from tests.endurance.reader import Reader, documented
+from tests.endurance.reader import Reader, documented, require, scratch
 
 MODULES = ("zero_dce.weights", "zero_dce.train.resuming", "zero_dce.records")
 PICKLE_TOKENS = (

@@ -6,14 +6,17 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import ExifTags, Image
+from PIL import Image
 
 from zero_dce.images import ImageReadError, describe_error
 from zero_dce.images.capacity import check_capacity
+from zero_dce.images.exif import EXIF_PREFIX, orientation_of
 from zero_dce.images.identify import goes_to_reader
+from zero_dce.images.jpeg_file import BareJpegFile
 
 Pixels = npt.NDArray[np.uint8]
 # A function from the width and height of an upright picture to those that it is resized to.
@@ -33,8 +36,8 @@ UPRIGHT = {
     8: Image.Transpose.ROTATE_90,
 }
 SIDEWAYS = (5, 6, 7, 8)
-# Pillow calls a camera's JPEG with a preview inside MPO.
-SAME_FORMAT = {"MPO": "JPEG"}
+# The formats that Pillow reads here: it knows many more, some of them by programs that it starts.
+PILLOW_FORMATS = ("PNG", "WEBP", "BMP")
 
 
 @dataclass(frozen=True)
@@ -68,7 +71,7 @@ def decode(path: Path, resize: Resize) -> Decoded:
             needs_reader = goes_to_reader(stream, path)
         if needs_reader:
             return _decode_fully(path, resize)
-        with Image.open(path) as file:
+        with _open(path) as file:
             return _decode(file, path.suffix, resize)
     except MemoryError as error:
         raise MemoryError(f"{path} does not fit in memory while it is decoded") from error
@@ -84,13 +87,13 @@ def header_size(path: Path) -> tuple[int, int]:
     """Return the width and height that a file's header gives, as stored; nothing is decoded.
 
     Raises:
-        ImageReadError: if a reader finds it damaged; Pillow raises what it likes.
+        ImageReadError: if a reader finds it damaged; Pillow raises what it likes, also where it is of another format.
         ValueError: if it claims more pixels than it can hold.
     """
     with path.open("rb") as stream:
         check_capacity(stream)
         if not goes_to_reader(stream, path):
-            return Image.open(stream).size
+            return _open(stream).size
     from zero_dce.images.formats import read_photograph
 
     sizes: list[tuple[int, int]] = []
@@ -125,6 +128,16 @@ def within(longest: int) -> Resize:
 def scale_sides(width: int, height: int, factor: float) -> tuple[int, int]:
     """Scale both sides and round them to whole pixels, at least one."""
     return max(1, round(width * factor)), max(1, round(height * factor))
+
+
+def _open(source: Path | BinaryIO) -> Image.Image:
+    """Open what Pillow reads of the formats of pictures, as ``Image.open`` does, and a JPEG without its EXIF."""
+    try:
+        file = BareJpegFile(source)
+    except SyntaxError:
+        return Image.open(source, formats=PILLOW_FORMATS)
+    _check_megapixels(*file.size)
+    return file
 
 
 def _decode(file: Image.Image, suffix: str, resize: Resize) -> Decoded:
@@ -179,13 +192,14 @@ def _check_megapixels(width: int, height: int) -> None:
 
 
 def _orientation(file: Image.Image) -> int:
-    """Return the orientation that the EXIF block gives, as browsers do; Pillow's own method looks into XMP too."""
+    """Return the orientation that the EXIF block gives, as browsers do.
+
+    Pillow looks into XMP too, and copies the value of every tag.
+    """
     if file.format == "PNG" and "exif" not in file.info:
         # Only the chunks before the pixels are read until they are decoded.
         file.load()
-    exif = Image.Exif()
-    exif.load(file.info.get("exif", b""))
-    return int(exif.get(ExifTags.Base.Orientation, 1))
+    return orientation_of(file.info.get("exif", b"").removeprefix(EXIF_PREFIX))
 
 
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:
@@ -209,11 +223,10 @@ def _resizable(file: Image.Image) -> Image.Image:
 
 def _notices(file: Image.Image, suffix: str) -> list[str]:
     notices = []
-    format_ = SAME_FORMAT.get(file.format or "", file.format)
     expected = Image.registered_extensions().get(suffix.lower())
-    if format_ != expected:
-        notices.append(f"a {format_} file named {suffix}")
-    frames = getattr(file, "n_frames", 1) if file.format != "MPO" else 1
+    if file.format != expected:
+        notices.append(f"a {file.format} file named {suffix}")
+    frames = getattr(file, "n_frames", 1)
     if frames > 1:
         notices.append(f"{frames} frames: the first is taken")
     if file.width * file.height > (Image.MAX_IMAGE_PIXELS or math.inf):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from io import SEEK_CUR
+from io import SEEK_CUR, SEEK_END
 from pathlib import Path
 from typing import BinaryIO
 
@@ -48,11 +48,13 @@ def _needs_reader(stream: BinaryIO) -> bool:
 def _colour_chunks(stream: BinaryIO) -> dict[bytes, bytes]:
     """Read the chunks that give a PNG's colour space; they precede the pixels."""
     found: dict[bytes, bytes] = {}
+    # As much memory as a read may return is set aside first, and a damaged chunk says that it has four gigabytes.
+    most = stream.seek(0, SEEK_END)
     stream.seek(len(PNG_START))
     while len(head := stream.read(8)) == 8 and head[4:] not in (b"IDAT", b"IEND"):
         length, kind = int.from_bytes(head[:4]), head[4:]
         if kind in PNG_SPACES:
-            found.setdefault(kind, stream.read(length))
+            found.setdefault(kind, stream.read(min(length, most)))
             length = 0
         # A checksum of four bytes follows the content.
         stream.seek(length + 4, SEEK_CUR)

@@ -15,8 +15,8 @@ from tests.images.formats.test_xmp import PACKET
 from tests.images.test_decode import wide_profile
 from zero_dce.images import ImageReadError
 from zero_dce.images.decode import decode_within
+from zero_dce.images.exif import orientation_of
 from zero_dce.images.formats import read_photograph, save_photograph
-from zero_dce.images.formats.exif import orientation_of
 from zero_dce.images.formats.files import result_suffix
 from zero_dce.images.formats.heif import HeifKept
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE

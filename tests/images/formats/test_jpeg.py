@@ -12,8 +12,8 @@ from tests.helpers.photographs import exif_block, pixels, round_trip, thumbnail
 from tests.images.formats.test_photoshop import CAPTION, PATH, PREVIEW
 from tests.images.formats.test_xmp import PACKET
 from tests.images.test_decode import wide_profile
+from zero_dce.images.exif import drop_thumbnail
 from zero_dce.images.formats import read_photograph, save_photograph
-from zero_dce.images.formats.exif import drop_thumbnail
 from zero_dce.images.formats.jpeg import trailer_length
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE
 

@@ -13,9 +13,9 @@ from tests.images.formats.test_jxl_header import P3_COLOURS, PQ_COLOURS
 from tests.images.formats.test_xmp import PACKET
 from zero_dce.images import ImageReadError
 from zero_dce.images.decode import decode_within
+from zero_dce.images.exif import orientation_of
 from zero_dce.images.formats import read_photograph
 from zero_dce.images.formats.bmff import first_box, make_box, read_boxes
-from zero_dce.images.formats.exif import orientation_of
 from zero_dce.images.formats.jxl import distance_of
 from zero_dce.images.formats.jxl_header import read_jxl_header
 from zero_dce.images.formats.jxl_write import SRGB_COLOURS, TYPE_BOX, encode_jxl, join_codestream

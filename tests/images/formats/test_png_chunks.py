@@ -11,8 +11,8 @@ from tests.helpers.photographs import exif_block, pixels, round_trip, thumbnail
 from tests.images.formats.test_png import chunk, chunks, make_png, read_back
 from tests.images.test_decode import wide_profile
 from zero_dce.images import ImageReadError
+from zero_dce.images.exif import drop_thumbnail
 from zero_dce.images.formats import read_photograph
-from zero_dce.images.formats.exif import drop_thumbnail
 from zero_dce.images.formats.png_chunks import Chunk, Chunks, Header
 
 

@@ -15,8 +15,8 @@ from tests.images.test_decode import wide_profile
 from zero_dce.images.canvas import ArrayCanvas
 from zero_dce.images.formats import read_photograph
 from zero_dce.images.formats.depth import fill_depth
-from zero_dce.images.formats.ifd import ByteLayout, read_directory, read_header
 from zero_dce.images.formats.tiff import TiffKept
+from zero_dce.images.ifd import ByteLayout, read_directory, read_header
 
 SHAPES = {"L": (45, 67), "LA": (45, 67, 2), "RGB": (45, 67, 3), "RGBA": (45, 67, 4)}
 PHOTOMETRIC = {"L": "minisblack", "LA": "minisblack", "RGB": "rgb", "RGBA": "rgb"}

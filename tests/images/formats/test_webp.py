@@ -10,7 +10,7 @@ from PIL import Image
 
 from tests.helpers.photographs import exif_block, pixels, round_trip
 from tests.images.test_decode import wide_profile
-from zero_dce.images.formats.exif import drop_thumbnail
+from zero_dce.images.exif import drop_thumbnail
 
 
 def save(file: Path, channels: int, **options: object) -> np.ndarray:

@@ -9,13 +9,13 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import ColourSpace, icc_space, srgb_profile
+from zero_dce.images.exif import drop_thumbnail, exif_in_box, is_exif, set_upright
 from zero_dce.images.formats.av1 import av1_colours
-from zero_dce.images.formats.bmff import first_box, make_box
+from zero_dce.images.formats.bmff import first_box, make_box, read_spans
 from zero_dce.images.formats.bmff_items import XMP_TYPE, Container, read_container
 from zero_dce.images.formats.bmff_write import add_items
 from zero_dce.images.formats.cicp import UNSPECIFIED, nclx_space
 from zero_dce.images.formats.depth import cut_depth, fill_depth
-from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements
 
@@ -30,6 +30,8 @@ ORIENTATIONS: dict[tuple[int, int | None], int] = {
 }
 # Matrices from RGB (ITU-R H.273, table 4) that the encoder has; others are replaced by that of BT.601, which is 6.
 MATRICES, BT601 = (0, 1, 5, 6, 9), 6
+# The brands of files with a film and of those without.
+FILM_BRAND, STILL_BRAND = b"avis", b"avif"
 # Primaries, curve and matrix of sRGB.
 SRGB_NCLX = (1, 13, BT601)
 
@@ -102,11 +104,30 @@ def read_avif(stream: BinaryIO, check_size: CheckSize) -> Content:
     exif, xmp = exif_in_box(container.first(b"Exif")), container.first(b"mime", XMP_TYPE)
     bits, sampling = _coding(container)
     space, nclx, profile, notices = _colours(container, grey=sampling == 4)
+    if exif and not is_exif(exif):
+        # Decoders refuse a picture with such a block, where it is said to be about that picture.
+        exif, notices = b"", [*notices, "EXIF is damaged and left out"]
     kept = AvifKept(
         drop_thumbnail(exif), drop_announcements(xmp), profile, nclx, bits, sampling, _orientation(container)
     )
-    pixels = _decode(file, width, height, bits)
+    pixels = _decode(_without_film(file), width, height, bits)
     return Content(ArrayCanvas(pixels), kept, notices + _notices(container, xmp), space)
+
+
+def _without_film(file: bytes) -> bytes:
+    """Return a sequence as its main picture alone: asked for one frame, imagecodecs writes all of them behind it.
+
+    Everything stays in its place, since tables hold places.
+    """
+    still = bytearray(file)
+    for span in read_spans(file):
+        if span.kind == b"moov":
+            still[span.start + 4 : span.start + 8] = b"free"
+        elif span.kind == b"ftyp":
+            brands = range(span.content, span.end - 3, 4)
+            for place in (place for place in brands if file[place : place + 4] == FILM_BRAND):
+                still[place : place + 4] = STILL_BRAND
+    return bytes(still)
 
 
 def _decode(file: bytes, width: int, height: int, bits: int) -> PixelArray:

@@ -12,13 +12,22 @@ class FileBox(NamedTuple):
     content: bytes
 
 
-def read_boxes(content: bytes) -> list[FileBox]:
-    """Read the boxes that follow each other; the last one may reach to the end.
+class BoxSpan(NamedTuple):
+    """Where a box lies: its kind, and the places of its first byte, of its content, and of the byte after it."""
+
+    kind: bytes
+    start: int
+    content: int
+    end: int
+
+
+def read_spans(content: bytes) -> list[BoxSpan]:
+    """Return where the boxes lie that follow each other; the last one may reach to the end.
 
     Raises:
         ValueError: if one does not lie in the content.
     """
-    boxes, start = [], 0
+    spans, start = [], 0
     while start < len(content):
         length, kind, head = int.from_bytes(content[start : start + 4]), content[start + 4 : start + 8], 8
         if length == 1:
@@ -26,9 +35,14 @@ def read_boxes(content: bytes) -> list[FileBox]:
         end = start + length if length else len(content)
         if len(kind) < 4 or (length and length < head) or end > len(content):
             raise ValueError(f"it is truncated or damaged inside its box {kind.decode('latin-1')!r}")
-        boxes.append(FileBox(kind, content[start + head : end]))
+        spans.append(BoxSpan(kind, start, start + head, end))
         start = end
-    return boxes
+    return spans
+
+
+def read_boxes(content: bytes) -> list[FileBox]:
+    """Read the boxes that follow each other; errors are those of :func:`read_spans`."""
+    return [FileBox(span.kind, content[span.content : span.end]) for span in read_spans(content)]
 
 
 def make_box(kind: bytes, *content: bytes) -> bytes:

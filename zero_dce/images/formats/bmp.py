@@ -15,6 +15,7 @@ from PIL.BmpImagePlugin import BmpImageFile
 from zero_dce.images.canvas import Canvas, PillowCanvas
 from zero_dce.images.colour import to_srgb
 from zero_dce.images.formats.photograph import CheckSize, Content, KeptUpright, encode_with_pillow
+from zero_dce.images.ifd import size_of
 
 # Headers of version 4 and 5 start after the file header, and say 56 bytes later what the colours mean; primaries and
 # gammas follow, and in version 5 where the profile lies, counted from the header's start (wingdi.h: BITMAPV4HEADER,
@@ -74,8 +75,10 @@ def _read_profile(stream: BinaryIO) -> tuple[bytes | None, str | None]:
     kind = header[COLOUR_KIND]
     if version == V5_BYTES and kind == EMBEDDED:
         place, length = struct.unpack("<II", header[PROFILE_PLACE])
+        # As much memory as a read may return is set aside first.
+        most = size_of(stream)
         stream.seek(FILE_HEADER_BYTES + place)
-        return stream.read(length), None
+        return stream.read(min(length, most)), None
     if version == V5_BYTES and kind == LINKED:
         return None, "colour profile in a file of its own: left out, the colours are taken as sRGB"
     # Many programs leave zeros where they mean sRGB.

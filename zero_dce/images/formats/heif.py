@@ -14,10 +14,10 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import ColourSpace, icc_space, srgb_profile
+from zero_dce.images.exif import EXIF_PREFIX, drop_thumbnail, set_upright
 from zero_dce.images.formats.cicp import UNSPECIFIED, nclx_space
 from zero_dce.images.formats.convert import in_srgb
 from zero_dce.images.formats.depth import cut_depth, fill_depth
-from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, KeptUpright
 from zero_dce.images.formats.tiff import tiff_kept
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements, set_xmp_upright

@@ -10,9 +10,9 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import icc_space
+from zero_dce.images.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.bmff import FileBox, first_box, make_box, read_boxes
 from zero_dce.images.formats.depth import cut_depth, fill_depth
-from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements
 from zero_dce.images.identify import JP2_CODE_START, JP2_START

@@ -12,11 +12,12 @@ from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PillowCanvas
 from zero_dce.images.colour import icc_space, srgb_profile, to_srgb
+from zero_dce.images.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.depth import to_8_bits
-from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions, encode_with_pillow
 from zero_dce.images.formats.photoshop import drop_previews
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_film, announces_gain_map, drop_announcements
+from zero_dce.images.jpeg_file import BareJpegFile
 
 Segment = tuple[str, bytes]
 
@@ -112,7 +113,7 @@ def read_jpeg(stream: BinaryIO, check_size: CheckSize) -> Content:
         ValueError: if it is too large; Pillow raises what it likes where the file is damaged.
     """
     # Image.open would have a limit of its own, and take the previews behind a camera's picture for frames.
-    file = JpegImageFile(stream)
+    file = BareJpegFile(stream)
     check_size(*file.size)
     file.load()
     segments = [segment for segment in file.applist if not _is_left_out(segment)]

@@ -12,11 +12,11 @@ import numpy as np
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.coded_space import CodedSpace
+from zero_dce.images.exif import drop_thumbnail, exif_in_box, set_upright
 from zero_dce.images.formats.bmff import FileBox, first_box, make_box, read_boxes
 from zero_dce.images.formats.cicp import hdr_notice
 from zero_dce.images.formats.convert import in_srgb
 from zero_dce.images.formats.depth import clip_floats, fill_depth
-from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, set_upright
 from zero_dce.images.formats.jxl_header import ALPHA, BLACK_INK, JxlHeader, read_jxl_header
 from zero_dce.images.formats.jxl_write import (
     GREY_COLOURS,

@@ -12,7 +12,7 @@ from PIL.PngImagePlugin import PngImageFile
 
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PillowCanvas
 from zero_dce.images.colour import srgb_profile
-from zero_dce.images.formats.exif import drop_thumbnail, orientation_of, set_upright
+from zero_dce.images.exif import drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, encode_with_pillow
 from zero_dce.images.formats.png_chunks import Chunk, Chunks, Header, read_chunks, write_chunk, write_start
 from zero_dce.images.formats.png_colour import png_space

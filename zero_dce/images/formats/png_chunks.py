@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import BinaryIO, NamedTuple
 
-from zero_dce.images.formats.ifd import size_of
 from zero_dce.images.formats.photograph import CheckSize
 from zero_dce.images.identify import PNG_START
+from zero_dce.images.ifd import size_of
 
 # Decoding needs these.
 PIXEL_CHUNKS = (b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND")

@@ -10,13 +10,13 @@ import numpy as np
 from zero_dce.images.canvas import ROWS_AT_ONCE, ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.coded_space import encode_srgb
 from zero_dce.images.colour import srgb_profile
-from zero_dce.images.formats.exif import EXIF_PREFIX
-from zero_dce.images.formats.ifd import ByteLayout
+from zero_dce.images.exif import EXIF_PREFIX
 from zero_dce.images.formats.jpeg import EXIF_SEGMENT, FULL_COLOUR, JpegKept
 from zero_dce.images.formats.photograph import CheckSize, Content, KeptUpright
 from zero_dce.images.formats.raw_tags import exif_from_tags, read_raw_tags
 from zero_dce.images.formats.tiff import UNDEFINED_BYTES, TiffKept
 from zero_dce.images.formats.tiff_tags import PROFILE_TAG, Tag
+from zero_dce.images.ifd import ByteLayout
 from zero_dce.images.suffixes import require_reader
 
 # A segment of a JPEG has at most so many bytes of content.

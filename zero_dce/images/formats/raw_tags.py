@@ -7,12 +7,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import BinaryIO
 
-from PIL.JpegImagePlugin import JpegImageFile
-
+from zero_dce.images.exif import EXIF_PREFIX
 from zero_dce.images.formats.bmff import first_box, read_boxes
-from zero_dce.images.formats.exif import EXIF_PREFIX
-from zero_dce.images.formats.ifd import LONG, ORIENTATION, ByteLayout, Directory, read_directory
 from zero_dce.images.formats.tiff_tags import EXIF_IFD, GPS_IFD, Tag, read_tags, whole_numbers, write_directory
+from zero_dce.images.ifd import LONG, ORIENTATION, ByteLayout, Directory, read_directory, size_of
+from zero_dce.images.jpeg_file import BareJpegFile
 
 RAF_START = b"FUJIFILMCCD-RAW"
 # Where a RAF says where its preview lies, and how long it is.
@@ -91,8 +90,10 @@ def _finished(layout: ByteLayout, tags: Iterable[Tag]) -> tuple[Tag, ...]:
 def _from_preview(stream: BinaryIO) -> RawTags:
     stream.seek(RAF_PREVIEW)
     place, length = ByteLayout(">").read(stream, "II")
+    # As much memory as a read may return is set aside first.
+    most = size_of(stream)
     stream.seek(place)
-    preview = JpegImageFile(io.BytesIO(stream.read(length)))
+    preview = BareJpegFile(io.BytesIO(stream.read(min(length, most))))
     return _from_block(io.BytesIO(preview.info.get("exif", b"").removeprefix(EXIF_PREFIX)))
 
 

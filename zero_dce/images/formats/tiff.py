@@ -14,16 +14,6 @@ import numpy as np
 from zero_dce.images.canvas import ArrayCanvas, Canvas, PixelArray
 from zero_dce.images.colour import icc_space, srgb_profile
 from zero_dce.images.formats.depth import cut_depth
-from zero_dce.images.formats.ifd import (
-    LONG,
-    ORIENTATION,
-    SHORT,
-    ByteLayout,
-    Directory,
-    read_directory,
-    read_header,
-    size_of,
-)
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.tiff_colour import to_grey_or_rgb
 from zero_dce.images.formats.tiff_layout import FLOATING, Photometric, TiffLayout, read_layout
@@ -35,6 +25,16 @@ from zero_dce.images.formats.tiff_tags import (
     read_tags,
     whole_numbers,
     write_directory,
+)
+from zero_dce.images.ifd import (
+    LONG,
+    ORIENTATION,
+    SHORT,
+    ByteLayout,
+    Directory,
+    read_directory,
+    read_header,
+    size_of,
 )
 
 EXTRA_SAMPLES, SAMPLE_FORMAT = 338, 339

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO
 
-from PIL.JpegImagePlugin import JpegImageFile
-
 from zero_dce.images.capacity import DEFLATE_FACTOR, JPEG_PIXELS_A_BYTE, check_claim, has_arithmetic_code
-from zero_dce.images.formats.ifd import Directory, size_of
 from zero_dce.images.formats.photograph import CheckSize
+from zero_dce.images.ifd import Directory, size_of
+from zero_dce.images.jpeg_file import BareJpegFile
 
 
 class Photometric(IntEnum):
@@ -66,6 +65,9 @@ MOST_FACTORS = {
     32773: 64,
     50000: (128 << 10) / 4,
 }
+# Tiles have at least 16 x 16 pixels (TIFF 6.0, section 15). Each strip or tile takes time, however small: there are no
+# more smaller ones than in a very narrow picture with a strip for each row.
+LEAST_SEGMENT, MOST_SMALL_SEGMENTS = 256, 1 << 14
 DNG_VERSION = 50706
 # A JPEG's header is looked for in so many bytes.
 JPEG_HEADER = 1 << 16
@@ -180,6 +182,8 @@ def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -
     needed = math.ceil(found.width / width) * math.ceil(found.height / height)
     if found.planar:
         needed *= found.samples
+    if needed > MOST_SMALL_SEGMENTS and width * height < LEAST_SEGMENT:
+        raise ValueError(f"it has {needed} strips or tiles of {width} x {height} pixels: damaged, or a decompression bomb")
     if min(len(starts), len(lengths)) < needed:
         listed = min(len(starts), len(lengths))
         raise ValueError(f"it is damaged: {needed} strips or tiles are needed, {listed} are listed")
@@ -215,7 +219,7 @@ def _pixels_a_byte(page: Directory, found: TiffLayout, start: int, length: int) 
 def _check_jpeg(stream: BinaryIO, start: int, length: int, width: int, height: int) -> None:
     stream.seek(start)
     try:
-        size = JpegImageFile(io.BytesIO(stream.read(length))).size
+        size = BareJpegFile(io.BytesIO(stream.read(length))).size
     except (SyntaxError, OSError) as error:
         raise ValueError(f"one of its strips or tiles is no JPEG: {error}") from error
     if size[0] > width or size[1] > height:

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from zero_dce.images.formats.ifd import LONG, LONG8, SHORT, ByteLayout, Directory, IfdEntry, read_directory, size_of
 from zero_dce.images.formats.photoshop import drop_previews
+from zero_dce.images.ifd import LONG, LONG8, SHORT, ByteLayout, Directory, IfdEntry, read_directory, size_of
 
 # These tags point to directories: EXIF, GPS, and inside EXIF interoperability.
 EXIF_IFD, GPS_IFD, INTEROPERABILITY_IFD = 34665, 34853, 40965

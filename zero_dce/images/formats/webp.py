@@ -11,7 +11,7 @@ from PIL import Image
 
 from zero_dce.images.canvas import Canvas, PillowCanvas
 from zero_dce.images.colour import icc_space, srgb_profile
-from zero_dce.images.formats.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
+from zero_dce.images.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions
 
 # Place, size and duration take so many bytes before the chunks of a frame (RFC 9649, section 2.7.1.1).

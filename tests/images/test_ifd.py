@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from zero_dce.images.formats.ifd import ByteLayout, read_directory, read_header
+from zero_dce.images.ifd import ByteLayout, read_directory, read_header
 
 
 def block(order: str, big: bool = False) -> bytes:

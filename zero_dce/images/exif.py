@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import io
 
-from zero_dce.images.formats.ifd import ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
+from zero_dce.images.ifd import ORIENTATION, SHORT, ByteLayout, Directory, read_directory, read_header
 
 # Tags that say where the thumbnail starts and how long it is (Exif 2.32, section 4.6.5).
 THUMBNAIL_START, THUMBNAIL_LENGTH = 513, 514
 # It precedes the block in a JPEG, and sometimes in a WebP.
 EXIF_PREFIX = b"Exif\0\0"
+EXIF_STARTS = (b"II*\0", b"MM\0*")
 
 
 def exif_in_box(content: bytes) -> bytes:
     """Return the block in a box or item: its first four bytes say how many, such as a prefix, precede the block."""
     return content[4 + int.from_bytes(content[:4]) :].removeprefix(EXIF_PREFIX)
+
+
+def is_exif(block: bytes) -> bool:
+    """Tell whether a block starts as one does."""
+    return block.startswith(EXIF_STARTS)
 
 
 def orientation_of(block: bytes) -> int:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from PIL import ExifTags, Image
 
 from tests.helpers.photographs import exif_block, thumbnail
-from zero_dce.images.formats.exif import drop_thumbnail, exif_in_box, orientation_of, set_upright
+from zero_dce.images.exif import drop_thumbnail, exif_in_box, orientation_of, set_upright
 
 
 def pillow(block: bytes) -> Image.Exif:
