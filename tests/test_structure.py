@@ -45,6 +45,8 @@ OF_SEVERAL = {
     "docs": "README and docs",
     "images.formats.damaged": "damaged files of every format",
     "endurance.fuzz": "all readers of files, with the committed corpora",
+    "endurance.hostile_commands": "commands, given a stranger's files and folders",
+    "endurance.record_readers": "all readers of what is no picture",
     "enhance.graph.graph": "the room itself, which chooses a backend",
     "imports": "what commands load",
     "next": ".ci/next.py",

@@ -189,12 +189,14 @@ def find_misfit(value: Any, shape: Any, name: str = "") -> str:
 
 def _misfit_of_keys(value: dict[str, Any], shape: Shape, name: str) -> str:
     inner = f"{name}." if name else ""
-    known = {str(key).removesuffix(OPTIONAL): one for key, one in shape.items() if key is not str}
-    missing = [key for key in shape if key is not str and not key.endswith(OPTIONAL) and key not in value]
-    if missing:
-        return f"has no {inner}{missing[0]}"
-    others = shape.get(str, object)
-    return _first(find_misfit(one, known.get(key, others), inner + key) for key, one in value.items())
+    known = {key.removesuffix(OPTIONAL): (key, one) for key, one in shape.items() if key is not str}
+    for plain, (key, one) in known.items():
+        missing = "" if key.endswith(OPTIONAL) else f"has no {inner}{plain}"
+        fault = find_misfit(value[plain], one, inner + plain) if plain in value else missing
+        if fault:
+            return fault
+    others = value.keys() - known.keys() if str in shape else ()
+    return _first(find_misfit(value[key], shape[str], inner + key) for key in others)
 
 
 def _first(faults: Iterable[str]) -> str:

@@ -36,7 +36,7 @@ def sweep_template() -> Path:
 @functools.cache
 def kept(name: str, template: Path) -> Path:
     """Return a copy of a folder in which one file is written again and again."""
-    return Path(shutil.copytree(template, scratch() / name))
+    return Path(shutil.copytree(template, scratch() / name, dirs_exist_ok=True))
 
 
 def of(*files: Path) -> Callable[[], Iterable[bytes]]:

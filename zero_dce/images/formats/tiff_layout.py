@@ -183,7 +183,9 @@ def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -
     if found.planar:
         needed *= found.samples
     if needed > MOST_SMALL_SEGMENTS and width * height < LEAST_SEGMENT:
-        raise ValueError(f"it has {needed} strips or tiles of {width} x {height} pixels: damaged, or a decompression bomb")
+        raise ValueError(
+            f"it has {needed} strips or tiles of {width} x {height} pixels: damaged, or a decompression bomb"
+        )
     if min(len(starts), len(lengths)) < needed:
         listed = min(len(starts), len(lengths))
         raise ValueError(f"it is damaged: {needed} strips or tiles are needed, {listed} are listed")

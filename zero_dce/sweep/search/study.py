@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -55,14 +56,16 @@ class Study:
         with self.lock:
             plan = read_plan(folder)
             name = plan["search"]["study_name"]
-            self.storage = _open_storage(folder, search.storage)
-            self.study = optuna.create_study(
-                storage=self.storage,
-                study_name=name,
-                directions=[StudyDirection[direction.upper()] for direction in search.objectives.values()],
-                load_if_exists=True,
-            )
-            self._check_own(name, len(plan["jobs"]))
+            with _explain_journal(folder, search.storage):
+                self.storage = _open_storage(folder, search.storage)
+                self.study = optuna.create_study(
+                    storage=self.storage,
+                    study_name=name,
+                    directions=[StudyDirection[direction.upper()] for direction in search.objectives.values()],
+                    load_if_exists=True,
+                )
+                trials = self._trials()
+            self._check_own(name, len(plan["jobs"]), trials)
 
     def ask(self, most: int) -> list[Trial]:
         """Return at most so many trials to carry out; none if the study has all its trials.
@@ -84,8 +87,7 @@ class Study:
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
 
-    def _check_own(self, name: str, jobs: int) -> None:
-        trials = self._trials()
+    def _check_own(self, name: str, jobs: int, trials: Sequence[FrozenTrial]) -> None:
         # A trial without a run was asked for by a worker that was killed right then.
         if not jobs and any(RUN in trial.user_attrs for trial in trials):
             raise ValueError(
@@ -165,21 +167,25 @@ def _make_sampler(name: str, seed: int | None) -> BaseSampler:
     return TPESampler(seed=seed, constant_liar=True)
 
 
+@contextmanager
+def _explain_journal(folder: Path, storage: str | None) -> Iterator[None]:
+    """Raise ValueError, which names the journal, in place of what Optuna raises on a damaged one: it checks nothing."""
+    try:
+        yield
+    except Exception as error:
+        if storage is not None or isinstance(error, OSError):
+            raise
+        raise ValueError(
+            f"{folder / SEARCH_FOLDER / JOURNAL} is no journal of this search ({type(error).__name__}: {error}): restore "
+            "it, or begin another search in another folder"
+        ) from error
+
+
 def _open_storage(folder: Path, storage: str | None) -> BaseStorage:
     if storage is None:
         journal = str(folder / SEARCH_FOLDER / JOURNAL)
         # Optuna's default lock is a symbolic link, which Windows lets few users create.
-        backend = JournalFileBackend(journal, JournalFileOpenLock(journal))
-        try:
-            return JournalStorage(backend)
-        except OSError:
-            raise
-        except Exception as error:
-            # Optuna's reader checks nothing, and raises what comes of it.
-            raise ValueError(
-                f"{journal} is no journal of a search that can be read ({type(error).__name__}: {error}): restore it, "
-                "or begin another search in another folder"
-            ) from error
+        return JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal)))
     try:
         return RDBStorage(storage)
     except Exception as error:
