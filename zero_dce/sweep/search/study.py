@@ -176,7 +176,7 @@ def _explain_journal(folder: Path, storage: str | None) -> Iterator[None]:
         if storage is not None or isinstance(error, OSError):
             raise
         raise ValueError(
-            f"{folder / SEARCH_FOLDER / JOURNAL} is no journal of this search ({type(error).__name__}: {error}): restore "
+            f"{folder / SEARCH_FOLDER / JOURNAL} cannot be read ({type(error).__name__}: {error}): restore "
             "it, or begin another search in another folder"
         ) from error
 
