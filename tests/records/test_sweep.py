@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from tests.helpers.results import WEIGHTS
-from zero_dce.records.sweep import point_name, read_sweep, run_name
+from zero_dce.records.sweep import (
+    point_name,
+    read_sweep,
+    run_name,
+    run_overrides,
+)
 
 
 def test_every_run_of_the_plan_has_a_row(folder: Path) -> None:
@@ -40,3 +45,9 @@ def test_run_names(folder: Path) -> None:
     (folder / "2" / ".hydra" / "overrides.yaml").write_text("- loss.weights.exp=10\n- seed=1\n")
     assert run_name(folder / "2") == "exp=10 seed=1"
     assert run_name(folder / "other" / "0") == "other"
+
+
+def test_overrides_stay_as_they_were_given(tmp_path: Path) -> None:
+    (tmp_path / ".hydra").mkdir()
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("- data.root=${oc.env:NOWHERE}\n- seed=3\n- ${a.b}\n")
+    assert run_overrides(tmp_path) == ["data.root=${oc.env:NOWHERE}", "seed=3", "${a.b}"]

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from omegaconf import ListConfig
+from omegaconf import ListConfig, OmegaConf
 
 from zero_dce.checks import Shape
 from zero_dce.files import read_object, stays_inside
@@ -154,7 +154,11 @@ def run_overrides(run: Path) -> list[str] | None:
         ValueError: if their file holds something else; the message names it.
     """
     file = run / HYDRA / "overrides.yaml"
-    return [str(override) for override in read_yaml(file, ListConfig)] if file.is_file() else None
+    if not file.is_file():
+        return None
+    # What stands in them is resolved by Hydra, in a configuration, and means nothing here.
+    overrides: Any = OmegaConf.to_container(read_yaml(file, ListConfig), resolve=False)
+    return [str(override) for override in overrides]
 
 
 def _describe(run: Path, number: int, folder: str, point: str) -> RunRow:

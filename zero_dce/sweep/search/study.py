@@ -16,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from zero_dce.checks import find_misfit
 from zero_dce.files import write_json
 from zero_dce.records.outcome import TrialOutcome, judge
 from zero_dce.records.run import JUDGED, read_result, run_state
@@ -66,13 +67,14 @@ class Study:
                 )
                 trials = self._trials()
             self._check_own(name, len(plan["jobs"]), trials)
+            _check_attributes(folder, trials, len(plan["jobs"]))
 
     def ask(self, most: int) -> list[Trial]:
         """Return at most so many trials to carry out; none if the study has all its trials.
 
         Trials that a dead worker left running come first. The runs of the trials have consecutive numbers.
         """
-        with self.lock:
+        with self.lock, _explain_journal(self.folder, self.search.storage):
             left = self._left_running()
             if left:
                 return [self._take_over(trial) for trial in _consecutive(left)[:most]]
@@ -81,7 +83,7 @@ class Study:
 
     def tell(self, trial: Trial) -> TrialOutcome:
         """Tell the study the outcome of a trial, and return it."""
-        with self.lock:
+        with self.lock, _explain_journal(self.folder, self.search.storage):
             return self._tell(trial.number, trial.run)
 
     def _trials(self) -> list[FrozenTrial]:
@@ -173,12 +175,24 @@ def _explain_journal(folder: Path, storage: str | None) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        if storage is not None or isinstance(error, OSError):
+        # A plain ValueError is this package's own, about another file.
+        if storage is not None or isinstance(error, OSError) or type(error) is ValueError:
             raise
         raise ValueError(
             f"{folder / SEARCH_FOLDER / JOURNAL} cannot be read ({type(error).__name__}: {error}): restore "
             "it, or begin another search in another folder"
         ) from error
+
+
+def _check_attributes(folder: Path, trials: Iterable[FrozenTrial], jobs: int) -> None:
+    """Raise ValueError unless trials have only such runs and workers as this package gives them."""
+    for trial in trials:
+        given = trial.user_attrs
+        fault = find_misfit(given, {f"{RUN}?": int, f"{WORKER}?": str, f"{ATTEMPTS}?": int})
+        if not fault and RUN in given and not (WORKER in given and 0 <= given[RUN] < jobs):
+            fault = f"has the run {given[RUN]} without a worker, or one that is not in {PLAN}"
+        if fault:
+            raise ValueError(f"{folder / SEARCH_FOLDER / JOURNAL}: trial {trial.number} {fault}; restore it")
 
 
 def _open_storage(folder: Path, storage: str | None) -> BaseStorage:
