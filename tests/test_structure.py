@@ -44,6 +44,7 @@ OF_SEVERAL = {
     "completion": "the console script, as shells ask it",
     "docs": "README and docs",
     "images.formats.damaged": "damaged files of every format",
+    "endurance.picture_bombs": "small files of all formats that would take much",
     "endurance.fuzz": "all readers of files, with the committed corpora",
     "endurance.hostile_commands": "commands, given a stranger's files and folders",
     "endurance.record_readers": "all readers of what is no picture",

@@ -6,15 +6,13 @@ import functools
 
 import numpy as np
 
-from tests.endurance.picture_readers import require, scratch
+from tests.endurance.picture_readers import MOST_MEGAPIXELS, require, scratch
 from tests.endurance.picture_seeds import clips
 from tests.endurance.reader import Reader, documented
 from zero_dce.enhance.video.clip import ClipFrame, open_clip
 from zero_dce.enhance.video.writer import open_writer
 from zero_dce.files import atomic
 
-# Frames of more pixels are refused by --max-megapixels, after the first.
-MOST_PIXELS = 1_000_000
 # A clip is read as it is played: so many items are enough.
 MOST_ITEMS = 60
 
@@ -23,9 +21,8 @@ def check_clip(name: str, content: bytes) -> None:
     """Read a clip as enhancing does, and write its frames and copied packets to another one of its kind."""
     file = scratch() / name
     file.write_bytes(content)
-    with documented(str(file), ValueError, OSError), open_clip(file) as clip:
-        if clip.size[0] * clip.size[1] > MOST_PIXELS:
-            return
+    with documented(str(file), ValueError, OSError), open_clip(file, MOST_MEGAPIXELS) as clip:
+        require(clip.size[0] * clip.size[1] <= MOST_MEGAPIXELS * 1e6, f"frames of {clip.size}")
         target = file.with_name(f"written-{name}")
         with atomic(target) as unfinished, open_writer(unfinished, target, clip) as writer:
             for _, item in zip(range(MOST_ITEMS), clip.items(), strict=False):

@@ -343,3 +343,11 @@ def test_no_size_of_a_damaged_header(tmp_path: Path) -> None:
     (tmp_path / "a.jxl").write_bytes(b"\xff\x0a")
     with pytest.raises(ImageReadError, match="truncated inside its header"):
         header_size(tmp_path / "a.jxl")
+
+
+@pytest.mark.parametrize("format_", ["GIF", "PPM", "TGA", "ICO"])
+def test_formats_of_other_pictures_are_not_read(format_: str, tmp_path: Path) -> None:
+    """Pillow knows many, for some of which it starts other programs; enhancing refuses them too."""
+    Image.new("RGB", (16, 16)).save(tmp_path / "a.png", format_)
+    with pytest.raises(ImageReadError, match="not an image"):
+        decode_square(tmp_path / "a.png", 8)

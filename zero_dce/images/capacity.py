@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from zero_dce.images.identify import PNG_START
+from zero_dce.images.jpeg_scans import check_scans
 
 # In 2 bits deflate repeats at most 258 bytes (zlib, "Technical Details": maximum compression factor).
 DEFLATE_FACTOR = 1032
@@ -27,6 +28,8 @@ BMP_STORED = (0, 3, 6)
 BMP_CORE_HEADER = 12
 # Markers of a frame (ITU-T T.81, table B.1): SOF0 to SOF15 without DHT, JPG and DAC, which lie between them.
 JPEG_FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+# Baseline and extended sequential, in Huffman code.
+JPEG_SEQUENTIAL = {0xC0, 0xC1}
 # From this one on the code is arithmetic, in which a likely block takes next to nothing.
 FIRST_ARITHMETIC = 0xC9
 # Markers without content: TEM, the restarts and SOI.
@@ -49,7 +52,8 @@ def check_capacity(stream: BinaryIO) -> None:
     Files of other formats, of codes without a bound, and such whose header cannot be read are left to their readers.
 
     Raises:
-        ValueError: if the header claims more pixels than the file can hold; the message gives both.
+        ValueError: if the header claims more pixels than the file can hold; the message gives both. Also if a JPEG has
+            so many scans that it would take minutes.
     """
     length = stream.seek(0, io.SEEK_END)
     stream.seek(0)
@@ -57,6 +61,15 @@ def check_capacity(stream: BinaryIO) -> None:
     stream.seek(0)
     if claim is not None:
         check_claim(claim.width, claim.height, length, claim.pixels_a_byte)
+    check_jpeg_scans(stream)
+    stream.seek(0)
+
+
+def check_jpeg_scans(jpeg: BinaryIO) -> None:
+    """Raise ValueError if a JPEG has more scans than any encoder makes; other files have none."""
+    frame = _find_frame(jpeg) if jpeg.read(2) == b"\xff\xd8" else None
+    if frame is not None:
+        check_scans(jpeg, frame[1][5], frame[0] in JPEG_SEQUENTIAL)
 
 
 def check_claim(width: int, height: int, length: int, pixels_a_byte: float) -> None:

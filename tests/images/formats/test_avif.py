@@ -114,3 +114,32 @@ def test_colours_that_cannot_be_read_are_told(tmp_path: Path, monkeypatch: pytes
     picture, written = round_trip(tmp_path / "a.avif")
     assert picture.notices == ["what its colours mean cannot be read: taken as sRGB"]
     assert read_photograph(written).notices == []
+
+
+def test_only_the_main_picture_of_a_sequence_goes_to_the_codec(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """imagecodecs writes all frames into the memory of the one that it is asked for, beyond its end."""
+    frames = [Image.fromarray(np.full((16, 16, 3), shade, np.uint8)) for shade in (40, 90, 200)]
+    frames[0].save(tmp_path / "a.avif", save_all=True, append_images=frames[1:], quality=90)
+    decode = imagecodecs.avif_decode
+    given: list[bytes] = []
+    monkeypatch.setattr(imagecodecs, "avif_decode", lambda file, **_: decode(given.append(file) or file))
+    picture, written = round_trip(tmp_path / "a.avif")
+    assert decode(given[0]).shape == (16, 16, 3), "without an index all frames that there are"
+    assert len(given[0]) == (tmp_path / "a.avif").stat().st_size
+    assert np.abs(picture.canvas.read((0, 0, 16, 16)).astype(int) - 40).max() <= 3
+    assert picture.notices == ["a sequence of pictures: the first is taken"]
+    with Image.open(written) as new:
+        assert getattr(new, "n_frames", 1) == 1
+
+
+def test_exif_that_decoders_refuse_is_left_out(tmp_path: Path) -> None:
+    """Where nothing says that it is about the main picture, decoders pass over it; in what is written it would be."""
+    file = tmp_path / "a.avif"
+    Image.fromarray(pixels((48, 64, 3))).save(file, exif=b"Exif\0\0" + exif_block(with_thumbnail=False))
+    content = file.read_bytes()
+    file.write_bytes(content.replace(b"cdsc", b"free").replace(b"II*\0", b"II#\0"))
+    picture, written = round_trip(file)
+    assert picture.notices == ["EXIF is damaged and left out"]
+    with Image.open(written) as new:
+        # Pillow makes a block of the orientation, which the container has.
+        assert b"A camera" not in new.info["exif"]

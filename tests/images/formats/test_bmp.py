@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import struct
 from pathlib import Path
 
@@ -8,9 +9,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.endurance.picture_bombs import bmp_profile
 from tests.helpers.photographs import pixels, round_trip
 from tests.images.test_decode import wide_profile
 from zero_dce.images.decode import decode
+from zero_dce.images.formats.bmp import read_bmp
 from zero_dce.images.light import linear_to_srgb
 
 
@@ -92,3 +95,18 @@ def test_primaries_in_numbers_are_passed_over_with_a_notice(tmp_path: Path) -> N
     (tmp_path / "a.bmp").write_bytes(content)
     picture, _ = round_trip(tmp_path / "a.bmp")
     assert picture.notices[1:] == ["primaries and gammas: left out, the colours are taken as sRGB"]
+
+
+def test_a_profile_that_says_it_is_four_gigabytes_long(tmp_path: Path) -> None:
+    file = tmp_path / "a.bmp"
+    file.write_bytes(bmp_profile())
+    read: list[int] = []
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            read.append(size or 0)
+            return super().read(size)
+
+    read_bmp(Watched(file.read_bytes()), lambda *_: None)
+    # Pillow reads 64 KiB at a time.
+    assert max(read) <= 1 << 16

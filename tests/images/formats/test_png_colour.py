@@ -139,3 +139,10 @@ def test_the_data_side_reads_usual_gammas_as_before(tmp_path: Path) -> None:
     decoded = decode(tmp_path / "a.png", lambda width, height: (width, height))
     assert np.array_equal(decoded.pixels, values)
     assert decoded.notices == []
+
+
+def test_gamma_of_any_length() -> None:
+    """A chunk of hundreds of bytes would be a number beyond all that floating-point numbers hold."""
+    space, notices = png_space({b"gAMA": b"\xff" * 400}, grey=False)
+    assert space is None
+    assert notices == ["gAMA of no use (42949.7): taken as sRGB's curve"]

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tifffile
 
+from tests.endurance.picture_bombs import plain, tiff_grey, tiff_strips, tiff_tiles
 from tests.helpers.photographs import pixels
 from tests.images.formats.test_tiff import PLAIN, write
 from zero_dce.images import ImageReadError
@@ -69,3 +70,21 @@ def test_tiles_that_are_listed_oddly(kind: str, tmp_path: Path) -> None:
     (tmp_path / "a.tif").write_bytes(content)
     picture = read_photograph(tmp_path / "a.tif")
     assert np.array_equal(picture.canvas.read((0, 0, 48, len(values))), values)
+
+
+def test_a_million_tiny_strips_or_tiles(tmp_path: Path) -> None:
+    file = tmp_path / "a.tif"
+    for content, size in ((tiff_tiles(), "1 x 1"), (tiff_strips(), "1 x 1")):
+        file.write_bytes(content)
+        with pytest.raises(ImageReadError, match=f"it has 1000000 strips or tiles of {size} pixels: it is damaged"):
+            read_photograph(file)
+
+
+def test_jpeg_strips_that_overlap(tmp_path: Path) -> None:
+    """Each would be looked at to its end."""
+    file, jpeg = tmp_path / "a.tif", plain("JPEG", 16, "L")
+    starts, lengths = range(8, 8 + 40), [len(jpeg)] * 40
+    content = tiff_grey(40, 7, {273: (4, starts), 278: (3, [1]), 279: (4, lengths)}, jpeg + bytes(40))
+    file.write_bytes(content)
+    with pytest.raises(ImageReadError, match="its strips or tiles overlap"):
+        read_photograph(file)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,16 +14,21 @@ from typing import TypeAlias, cast
 import av
 import numpy as np
 from av.buffer import Buffer
-from av.codec.context import CodecContext
 from av.container import InputContainer
 from av.packet import Packet
-from av.stream import Disposition, Stream
-from av.video.codeccontext import VideoCodecContext
+from av.stream import Stream
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation
-from av.video.stream import VideoStream
 
-from zero_dce.enhance.video import DEMUXERS, conversion
+from zero_dce.enhance.video import conversion
+from zero_dce.enhance.video.opening import (
+    damage_named,
+    decoder_of,
+    first_frame,
+    has_alpha,
+    open_container,
+    video_stream,
+)
 from zero_dce.images.canvas import PixelArray
 
 # The default conversion to RGB darkens by one step, of which brightening makes three.
@@ -30,10 +36,6 @@ ROUNDED = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.FU
 # These transfer characteristics of ITU-T H.273 are HDR.
 HDR = {16: "PQ", 18: "HLG"}
 COPIED = ("audio", "subtitle", "attachment")
-# VP8 and VP9 store transparency as a second picture beside the first, where FFmpeg's own decoders do not look.
-ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-# Matroska's tag; FFmpeg takes any case.
-ALPHA_MODE = "alpha_mode"
 # Only VP9 among the encoders used here writes transparency, and only these containers take it.
 HOLD_ALPHA = {".webm", ".mkv"}
 # The length that a container states may be wrong by so many seconds.
@@ -75,14 +77,14 @@ class Clip:
         notices: facts about the clip that are printed.
     """
 
-    def __init__(self, file: Path, container: InputContainer, first: VideoFrame) -> None:
+    def __init__(self, file: Path, container: InputContainer, first: VideoFrame, max_megapixels: float) -> None:
         self.file, self.container, self.first = file, container, first
-        self.video = _video_stream(file, container)
+        self.video = video_stream(file, container)
         self.video.thread_type = "AUTO"
-        self.keeps_alpha = _has_alpha(self.video, first) and file.suffix.lower() in HOLD_ALPHA
-        self._decoder = _decoder_of(self.video)
+        self.keeps_alpha = has_alpha(self.video, first) and file.suffix.lower() in HOLD_ALPHA
+        self._decoder = decoder_of(file, self.video, max_megapixels)
         self._last: Fraction | None = None
-        self.copied: list[Stream] = [stream for stream in container.streams if stream.type in COPIED]
+        self.copied: list[Stream] = [stream for stream in container.streams if _can_be_copied(stream)]
         self.notices: list[str] = []
         self._check()
 
@@ -96,7 +98,7 @@ class Clip:
             raise ValueError(f"{self.file} is interlaced: deinterlace it first, for example with ffmpeg -vf bwdif")
         if max(component.bits for component in self.first.format.components) > 8:
             self.notices.append("its more than 8 bits a channel become 8")
-        if _has_alpha(self.video, self.first) and not self.keeps_alpha:
+        if has_alpha(self.video, self.first) and not self.keeps_alpha:
             self.notices.append(f"its transparency is left out, which {self.file.suffix} cannot hold as H.264")
         kept = [self.video, *self.copied]
         left_out = [f"stream {stream.index} ({stream.type})" for stream in self.container.streams if stream not in kept]
@@ -129,14 +131,15 @@ class Clip:
             ValueError: if the clip is damaged, or ends before its time.
         """
         end = 0.0
-        for packet in self.container.demux([self.video, *self.copied]):
-            if packet.pts is not None and packet.time_base is not None:
-                end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
-            if packet.stream is self.video:
-                yield from map(self._convert, self._decoder.decode(packet))
-            # The last packet of a stream is empty and only ends it.
-            elif packet.size:
-                yield packet
+        with damage_named(self.file):
+            for packet in self.container.demux([self.video, *self.copied]):
+                if packet.pts is not None and packet.time_base is not None:
+                    end = max(end, float((packet.pts + (packet.duration or 0)) * packet.time_base))
+                if packet.stream is self.video:
+                    yield from map(self._convert, self._decoder.decode(packet))
+                # The last packet of a stream is empty and only ends it.
+                elif packet.size:
+                    yield packet
         if end + LENGTH_TOLERANCE < self.seconds:
             raise ValueError(
                 f"{self.file} ends after {end:.1f} of {self.seconds:.1f} s: it is cut short. To enhance what is there, "
@@ -170,70 +173,26 @@ class Clip:
             )
 
 
-def _video_stream(file: Path, container: InputContainer) -> VideoStream:
-    streams = [stream for stream in container.streams.video if Disposition.attached_pic not in stream.disposition]
-    if not streams:
-        raise ValueError(f"{file} has no video stream; expected a clip with one")
-    return streams[0]
-
-
-def _decoder_of(stream: VideoStream) -> VideoCodecContext:
-    """Return the decoder of a stream, one that sees its transparency if it has some."""
-    context = stream.codec_context
-    if context.name in ALPHA_DECODERS and _is_tagged(stream):
-        return cast(VideoCodecContext, CodecContext.create(ALPHA_DECODERS[context.name], "r"))
-    return context
-
-
-def _is_tagged(stream: VideoStream) -> bool:
-    return any(name.lower() == ALPHA_MODE and value == "1" for name, value in stream.metadata.items())
-
-
-def _has_alpha(stream: VideoStream, frame: VideoFrame) -> bool:
-    """Return whether a stream has transparency, by its tag or its first frame."""
-    return _is_tagged(stream) or any(component.is_alpha for component in frame.format.components)
-
-
-def _open(file: Path) -> InputContainer:
-    """Open a file with a demuxer of the containers that are clips, which read this one file only.
-
-    The prefix keeps FFmpeg from taking a colon in a name for a protocol.
-
-    Raises:
-        ValueError: if it is something else.
-    """
-    options = {"format_whitelist": DEMUXERS, "protocol_whitelist": "file"}
-    try:
-        return av.open(f"file:{file}", options=options)
-    except (av.error.InvalidDataError, av.error.ArgumentError) as error:
-        raise ValueError(
-            f"cannot read {file} as a video clip: it is cut short, damaged or something else; expected MP4, MOV, 3GP, "
-            "MKV, WebM or MPEG-TS. Playlists are not followed"
-        ) from error
-
-
-def _first_frame(file: Path) -> VideoFrame:
-    with _open(file) as container:
-        stream = _video_stream(file, container)
-        decoder = _decoder_of(stream)
-        for packet in container.demux(stream):
-            for frame in decoder.decode(packet):
-                return frame
-    raise ValueError(f"{file} has a video stream without frames; expected at least one")
+def _can_be_copied(stream: Stream) -> bool:
+    """Return whether the packets of a stream go to the new clip; sound of an unknown kind has no description."""
+    known = stream.type == "attachment" or getattr(stream, "codec_context", None) is not None
+    return stream.type in COPIED and known
 
 
 @contextmanager
-def open_clip(file: Path) -> Iterator[Clip]:
+def open_clip(file: Path, max_megapixels: float = math.inf) -> Iterator[Clip]:
     """Open a clip.
+
+    Args:
+        file: the clip.
+        max_megapixels: larger frames are refused before they are decoded.
 
     Raises:
         OSError: if the file cannot be opened.
         ValueError: if the clip cannot be enhanced; the message says why.
     """
-    try:
-        first = _first_frame(file)
-        # The file is opened again, because not every file can seek back to its first frame exactly.
-        with _open(file) as container:
-            yield Clip(file, container, first)
-    except av.error.InvalidDataError as error:
-        raise ValueError(f"{file} is damaged: {error.strerror}") from error
+    with damage_named(file):
+        first = first_frame(file, max_megapixels)
+    # The file is opened again, because not every file can seek back to its first frame exactly.
+    with open_container(file, max_megapixels) as container:
+        yield Clip(file, container, first, max_megapixels)

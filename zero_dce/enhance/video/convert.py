@@ -99,11 +99,9 @@ def enhance_clip(
         )
     summary = ClipSummary()
     target.parent.mkdir(parents=True, exist_ok=True)
-    with open_clip(source) as clip:
+    with open_clip(source, max_megapixels) as clip:
         summary.width, summary.height = clip.size
         summary.notices = clip.notices
-        if summary.width * summary.height > max_megapixels * 1e6:
-            raise ValueError(f"{source} has frames of more than {max_megapixels:g} megapixels (--max-megapixels)")
         shots: _Exact | _Steady = _Exact(enhancer, summary)
         if enhancer.mode == "fast" and min(clip.size) >= LEAST_SIDE:
             shots = _Steady(enhancer, smoothing, summary)

@@ -17,7 +17,8 @@ from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
 from zero_dce.enhance.video import CONTAINERS, conversion
-from zero_dce.enhance.video.clip import ALPHA_MODE, ROUNDED, Clip, ClipFrame, Item
+from zero_dce.enhance.video.clip import ROUNDED, Clip, ClipFrame, Item
+from zero_dce.enhance.video.opening import ALPHA_MODE
 from zero_dce.terminal import pip_install
 
 # With these options the encoded frames can hardly be told from the enhanced ones.
@@ -145,8 +146,26 @@ def open_writer(file: Path, name: Path, clip: Clip) -> Iterator[Writer]:
     # A camera's .mts and .m2ts have packets of 192 bytes, those of other transport streams have 188.
     options = {"mpegts_m2ts_mode": "1"} if name.suffix.lower() in (".mts", ".m2ts") else {}
     # Python's own file object reports every write that fails.
-    with file.open("w+b") as stream, av.open(stream, "w", format=form, options=options) as container:
+    with (
+        _clip_named(clip),
+        file.open("w+b") as stream,
+        av.open(stream, "w", format=form, options=options) as container,
+    ):
         yield Writer(container, clip, encoder)
+
+
+@contextmanager
+def _clip_named(clip: Clip) -> Iterator[None]:
+    """Raise whatever FFmpeg does not take of a clip as ValueError with its name; what the system says stays."""
+    try:
+        yield
+    except av.error.FFmpegError as error:
+        if isinstance(error, OSError):
+            raise
+        raise ValueError(
+            f"{clip.file}: what it holds cannot be written to a new clip: {error.strerror}. Convert it first: "
+            f"{conversion(clip.file)}"
+        ) from error
 
 
 def _described(added: Any, stream: Stream) -> Any:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass, replace
-from typing import BinaryIO, NamedTuple, cast
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -13,12 +13,11 @@ from zero_dce.images.colour import icc_space
 from zero_dce.images.exif import EXIF_PREFIX, drop_thumbnail, orientation_of, set_upright
 from zero_dce.images.formats.bmff import FileBox, first_box, make_box, read_boxes
 from zero_dce.images.formats.depth import cut_depth, fill_depth
+from zero_dce.images.formats.jp2_code import Codestream, read_codestream
 from zero_dce.images.formats.photograph import CheckSize, Content
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_gain_map, drop_announcements
 from zero_dce.images.identify import JP2_CODE_START, JP2_START
 
-# Markers of the codestream (ITU-T T.800, table A.2): how it is coded, and where pixels begin.
-CODING_STYLE, FIRST_TILE = 0xFF52, 0xFF90
 # Kinds of boxes of their own: EXIF (of JPEG 2000's own registration) and XMP (Adobe's).
 EXIF_UUID, XMP_UUID = b"JpgTiffExif->JP2", bytes.fromhex("be7acfcb97a942e89c71999491e3afac")
 KEPT_BOXES = (b"uuid", b"uinf", b"xml ")
@@ -26,19 +25,8 @@ KEPT_BOXES = (b"uuid", b"uinf", b"xml ")
 SRGB_NUMBER, GREY_NUMBER = 16, 17
 # Where an ICC profile says which kind of colours it is for, and that it is a profile (ICC.1:2022, section 7.2).
 PROFILE_SPACE, PROFILE_SIGNATURE = slice(16, 20), slice(36, 40)
-MOST_CHANNELS = 4
 # The meaning of a channel (table I.16): alpha, and one that colours are multiplied by.
 OPACITY, MULTIPLIED = 1, 2
-
-
-class Codestream(NamedTuple):
-    """What the header of a codestream says."""
-
-    width: int
-    height: int
-    bits: int
-    channels: int
-    reversible: bool
 
 
 @dataclass(frozen=True)
@@ -126,7 +114,7 @@ def read_jp2(stream: BinaryIO, check_size: CheckSize) -> Content:
     boxes = [] if file.startswith(JP2_CODE_START) else read_boxes(file)
     header = read_boxes(first_box(boxes, b"jp2h") or b"")
     codestream = first_box(boxes, b"jp2c") if boxes else file
-    found = _read_codestream(codestream or b"")
+    found = read_codestream(codestream or b"")
     check_size(found.width, found.height)
     has_palette = first_box(header, b"pclr") is not None
     bits = 8 if has_palette else found.bits
@@ -148,27 +136,6 @@ def read_jp2(stream: BinaryIO, check_size: CheckSize) -> Content:
     notices = ([notice] if notice else []) + _notices(boxes)
     multiplied = pixels[..., -1] if alpha == MULTIPLIED and pixels.ndim == 3 and pixels.shape[2] in (2, 4) else None
     return Content(ArrayCanvas(pixels), kept, notices, space, multiplied)
-
-
-def _read_codestream(codestream: bytes) -> Codestream:
-    """Read sizes, depth and coding (T.800, sections A.5.1 and A.6.1)."""
-    if not codestream.startswith(JP2_CODE_START):
-        raise ValueError("it holds no JPEG 2000 codestream")
-    try:
-        right, bottom, left, top = struct.unpack_from(">4I", codestream, 8)
-        (channels,) = struct.unpack_from(">H", codestream, 40)
-        kinds = {codestream[42 + 3 * number : 45 + 3 * number] for number in range(channels)}
-        place = 2
-        while (marker := int.from_bytes(codestream[place : place + 2])) not in (CODING_STYLE, FIRST_TILE):
-            place += 2 + max(2, struct.unpack_from(">H", codestream, place + 2)[0])
-        reversible = marker == CODING_STYLE and codestream[place + 13] == 1
-    except (struct.error, IndexError) as error:
-        raise ValueError("it is truncated inside its header") from error
-    kind = kinds.pop() if len(kinds) == 1 else b""
-    # The first byte is the depth less one, with a bit for signed numbers; then how many pixels share a number.
-    if len(kind) != 3 or kind[0] & 0x80 or kind[1:] != b"\1\1" or channels > MOST_CHANNELS:
-        raise ValueError(f"it has {channels} channels of different sizes or depths, or of signed numbers, or too many")
-    return Codestream(right - left, bottom - top, kind[0] + 1, channels, reversible)
 
 
 def _decode(file: bytes, found: Codestream, bits: int) -> PixelArray:

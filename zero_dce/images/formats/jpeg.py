@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO, cast
@@ -18,6 +17,7 @@ from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensi
 from zero_dce.images.formats.photoshop import drop_previews
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_film, announces_gain_map, drop_announcements
 from zero_dce.images.jpeg_file import BareJpegFile
+from zero_dce.images.jpeg_scans import END_OF_IMAGE, jpeg_markers
 
 Segment = tuple[str, bytes]
 
@@ -42,9 +42,6 @@ LEFT_OUT = (
     ("APP14", b"Adobe"),
     ("APP11", b""),
 )
-# In the pixels' code, 0xFF is followed by 0, a restart marker or more 0xFF; anything else is the next marker.
-NEXT_MARKER = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]")
-END_OF_IMAGE = 0xD9
 # Pillow's number for 4:4:4. What Pillow cannot write has a smaller one and becomes 4:4:4, which loses nothing.
 FULL_COLOUR = 0
 # This is libjpeg's limit, a little below that of the format.
@@ -148,13 +145,9 @@ def trailer_length(stream: BinaryIO) -> int:
     """Return how many bytes follow the end of a JPEG's picture; zeros, which are padding, do not count."""
     stream.seek(0)
     content = stream.read()
-    place = 2
-    while match := NEXT_MARKER.search(content, place):
-        marker, place = content[match.end() - 1], match.end()
+    for marker, place in jpeg_markers(content, 2):
         if marker == END_OF_IMAGE:
             return len(content[place:].strip(b"\0"))
-        # Every other marker of a picture has a length, which counts itself.
-        place += int.from_bytes(content[place : place + 2])
     return 0
 
 

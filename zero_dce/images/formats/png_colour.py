@@ -20,7 +20,7 @@ from zero_dce.images.formats.cicp import cicp_space, hdr_notice
 
 MOST_PROFILE_BYTES = 1 << 24
 # gAMA and cHRM hold their numbers times this.
-SCALE = 100000
+SCALE, GAMMA_BYTES = 100000, 4
 # The exponent that the standard gives files in sRGB, how far others may be off, as in libpng, and what can be meant.
 SRGB_GAMMA, GAMMA_TOLERANCE, LEAST_GAMMA, MOST_GAMMA = 0.45455, 0.05, 0.1, 10
 
@@ -84,7 +84,8 @@ def _gamma_space(found: Mapping[bytes, bytes]) -> tuple[CodedSpace, list[str]]:
         if not given:
             notices.append("cHRM of no use: taken as sRGB's primaries")
     if b"gAMA" in found:
-        given_gamma = int.from_bytes(found[b"gAMA"]) / SCALE
+        # A damaged chunk may be of any length.
+        given_gamma = int.from_bytes(found[b"gAMA"][:GAMMA_BYTES]) / SCALE
         if LEAST_GAMMA <= given_gamma <= MOST_GAMMA:
             gamma = given_gamma
         else:

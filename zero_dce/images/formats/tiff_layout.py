@@ -8,7 +8,13 @@ from dataclasses import dataclass
 from enum import IntEnum
 from typing import BinaryIO
 
-from zero_dce.images.capacity import DEFLATE_FACTOR, JPEG_PIXELS_A_BYTE, check_claim, has_arithmetic_code
+from zero_dce.images.capacity import (
+    DEFLATE_FACTOR,
+    JPEG_PIXELS_A_BYTE,
+    check_claim,
+    check_jpeg_scans,
+    has_arithmetic_code,
+)
 from zero_dce.images.formats.photograph import CheckSize
 from zero_dce.images.ifd import Directory, size_of
 from zero_dce.images.jpeg_file import BareJpegFile
@@ -183,9 +189,8 @@ def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -
     if found.planar:
         needed *= found.samples
     if needed > MOST_SMALL_SEGMENTS and width * height < LEAST_SEGMENT:
-        raise ValueError(
-            f"it has {needed} strips or tiles of {width} x {height} pixels: damaged, or a decompression bomb"
-        )
+        kind = f"{needed} strips or tiles of {width} x {height} pixels"
+        raise ValueError(f"it has {kind}: it is damaged, or a decompression bomb")
     if min(len(starts), len(lengths)) < needed:
         listed = min(len(starts), len(lengths))
         raise ValueError(f"it is damaged: {needed} strips or tiles are needed, {listed} are listed")
@@ -200,8 +205,11 @@ def _check_segments(page: Directory, found: TiffLayout, check_size: CheckSize) -
         # Strips may share their bytes, and some programs list too few of them for pixels that lie in one piece.
         check_claim(found.width, found.height, max(end, sum(lengths)), factor)
     if page.number(259, 1) == JPEG:
-        for start, length in zip(starts, lengths, strict=True):
-            _check_jpeg(page.stream, start, min(length, JPEG_HEADER), width, height)
+        different = set(zip(starts, lengths, strict=True))
+        if sum(length for _, length in different) > end:
+            raise ValueError("it is damaged: its strips or tiles overlap")
+        for start, length in different:
+            _check_jpeg(page.stream, start, length, width, height)
 
 
 def _pixels_a_byte(page: Directory, found: TiffLayout, start: int, length: int) -> float | None:
@@ -220,8 +228,11 @@ def _pixels_a_byte(page: Directory, found: TiffLayout, start: int, length: int) 
 
 def _check_jpeg(stream: BinaryIO, start: int, length: int, width: int, height: int) -> None:
     stream.seek(start)
+    jpeg = io.BytesIO(stream.read(length))
+    check_jpeg_scans(jpeg)
+    jpeg.seek(0)
     try:
-        size = BareJpegFile(io.BytesIO(stream.read(length))).size
+        size = BareJpegFile(jpeg).size
     except (SyntaxError, OSError) as error:
         raise ValueError(f"one of its strips or tiles is no JPEG: {error}") from error
     if size[0] > width or size[1] > height:
