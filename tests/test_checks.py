@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from zero_dce.checks import check_number
+from zero_dce.checks import check_number, find_misfit
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,35 @@ def test_numbers_in_their_range(value: float, options: dict[str, Any]) -> None:
 def test_others_are_refused(value: object, options: dict[str, Any], expected: str) -> None:
     with pytest.raises(ValueError, match=f"^loss.a is {value!r}; expected a {expected}$"):
         check_number("loss.a", value, **options)
+
+
+@pytest.mark.parametrize(
+    ("value", "shape", "fault"),
+    [
+        (3, float, ""),
+        (3, int, ""),
+        (3.5, int, "has a=3.5"),
+        (True, int, "has a=true"),
+        (True, float, "has a=true"),
+        (True, bool, ""),
+        (1, bool, "has a=1"),
+        (None, None, ""),
+        (None, (str, None), ""),
+        (1, (str, None), "has a=1"),
+        ([1, 2], [int], ""),
+        ([1, "x"], [int], 'has a[1]="x"'),
+        ({}, [int], "has a={}"),
+        ([], {}, "has a=[]"),
+        ({"b": {"c": 1}}, {"b": {"c": str}}, "has a.b.c=1"),
+        ({"b": 1}, {"b": int, "c": int}, "has no a.c"),
+        ({"b": 1}, {"b": int, "c?": int}, ""),
+        ({"b": 1, "c": "x"}, {"b": int, "c?": int}, 'has a.c="x"'),
+        ({"b": 1, "more": []}, {"b": int}, ""),
+        ({"b": "text", "c": 1}, {"b": str, str: int}, ""),
+        ({"b": "text", "c": "x"}, {"b": str, str: int}, 'has a.c="x"'),
+        (["x"], ([int], str), 'has a[0]="x"'),
+        ([], object, ""),
+    ],
+)
+def test_a_misfit_is_named_by_its_place(value: object, shape: object, fault: str) -> None:
+    assert find_misfit(value, shape, "a") == fault

@@ -38,6 +38,7 @@ from zero_dce.files import (
     read_json,
     read_object,
     sole_writer,
+    stays_inside,
     write_file,
     write_json,
 )
@@ -392,7 +393,7 @@ def test_a_file_of_another_kind_is_named(kind: str, tmp_path: Path) -> None:
     content, fault = OF_ANOTHER_KIND[kind]
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(ValueError, match="expected a") as caught:
-        read_object(tmp_path / "a.json", {"state": str, "step": int | None})
+        read_object(tmp_path / "a.json", {"state": str, "step": (int, None)})
     assert str(caught.value).startswith(f"{tmp_path / 'a.json'} {fault}")
     if fault.startswith("h"):
         assert "; expected a JSON object with state and step: restore it, or take it away" in str(caught.value)
@@ -400,5 +401,41 @@ def test_a_file_of_another_kind_is_named(kind: str, tmp_path: Path) -> None:
 
 def test_an_object_may_hold_more_than_is_needed(tmp_path: Path) -> None:
     write_json(tmp_path / "a.json", {"state": "finished", "step": None, "more": 1})
-    assert read_object(tmp_path / "a.json", {"state": str, "step": int | None})["more"] == 1
+    assert read_object(tmp_path / "a.json", {"state": str, "step": (int, None)})["more"] == 1
     assert read_object(tmp_path / "b.json", {"state": str}) is None
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("[" * 33 + "]" * 33, "nested more than 32 deep"),
+        ("[" * 100_000, "recursion"),
+        ('{"a": NaN}', "NaN is no number of JSON"),
+        ('{"a": -1e999}', "a number that is too large"),
+        (f'{{"a": {2**63}}}', "a number that is too large"),
+        ('{"a": ' + "9" * 1_000_000 + "}", "4300 digits"),
+        ('{"a": ["\\ud800"]}', "surrogates not allowed"),
+        ('{"\\udfff": 1}', "surrogates not allowed"),
+    ],
+)
+def test_json_that_nothing_could_be_done_with_is_refused(content: str, message: str, tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text(content)
+    with pytest.raises(ValueError, match=rf"a\.json is no JSON \(.*{message}.*\); expected a file as this package"):
+        read_json(tmp_path / "a.json")
+
+
+def test_names_that_are_no_unicode_may_be_allowed(tmp_path: Path) -> None:
+    (tmp_path / "a.json").write_text('["\\udcff.jpg"]')
+    assert read_json(tmp_path / "a.json", names_of_files=True) == ["\udcff.jpg"]
+
+
+def test_what_is_too_large_is_not_read(tmp_path: Path) -> None:
+    with (tmp_path / "a.json").open("wb") as stream:
+        stream.truncate(101_000_000)
+    with pytest.raises(ValueError, match="it has more than 100 MB"):
+        read_json(tmp_path / "a.json")
+
+
+def test_which_paths_stay_inside() -> None:
+    assert all(map(stays_inside, ("a", "a/b", "./a", "a..b", "...", "a\\b", "ä b")))
+    assert not any(map(stays_inside, ("", ".", "./", "..", "a/../..", "a/..", "/a", "//a", "..\\a", "a\0b")))

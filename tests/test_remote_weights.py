@@ -117,6 +117,38 @@ def test_a_checkpoint_is_read_where_it_is_named_and_runs_no_code(hub: HubServer,
         fetch("hf://me/night")
 
 
+OUT = "../../../../../../../../../../tmp"
+
+
+@pytest.mark.parametrize(
+    ("headers", "message"),
+    [
+        ({"ETag": f'"{OUT}/x"'}, "names a revision or a file as no Hub does"),
+        ({"X-Repo-Commit": f"{OUT}/x"}, "names a revision or a file as no Hub does"),
+        ({"X-Repo-Commit": "f" * 39 + "g"}, "names a revision or a file as no Hub does"),
+        ({"ETag": '"' + "a" * 3000 + '"'}, "names a revision or a file as no Hub does"),
+        ({"X-Linked-Size": "9" * 20}, "MB, which no network"),
+    ],
+)
+def test_a_hostile_hub_is_not_followed(
+    headers: dict[str, str], message: str, hub: HubServer, weights: bytes, tmp_path: Path
+) -> None:
+    hub.add("me/night", {WEIGHTS_FILE: weights})
+    hub.headers = headers
+    with pytest.raises((ConnectionError, ValueError), match=rf"hf://me/night.*{message}"):
+        fetch("hf://me/night")
+    assert not hub.downloads(), "nothing was fetched"
+    assert not [file for file in tmp_path.rglob("*") if file.is_file() and file.read_bytes() == weights]
+
+
+@pytest.mark.parametrize("listing", [b"", b"[5]", b"{", b'{"a": 1}', b"null", b"[" * 100_000, b'[{"type": "file"}]'])
+def test_a_listing_that_is_none_is_said(listing: bytes, hub: HubServer) -> None:
+    hub.add("me/night", {"a.txt": b"a"})
+    hub.listing = listing
+    with pytest.raises(OSError, match="hf://me/night"):
+        fetch("hf://me/night")
+
+
 def told(caplog: pytest.LogCaptureFixture) -> list[str]:
     """What the package itself says: an earlier run in this process may have let libraries log their requests."""
     return [record.getMessage() for record in caplog.records if record.name.startswith("zero_dce")]

@@ -51,6 +51,8 @@ OF_SEVERAL = {
     "endurance.scenarios_commands": "other commands that are disturbed; tests/endurance",
     "endurance.picture_bombs": "small files of all formats that would take much",
     "endurance.fuzz": "all readers of files, with the committed corpora",
+    "endurance.hostile_commands": "commands, given a stranger's files and folders",
+    "endurance.record_readers": "all readers of what is no picture",
     "enhance.graph.graph": "the room itself, which chooses a backend",
     "imports": "what commands load",
     "next": ".ci/next.py",

@@ -1,13 +1,19 @@
-"""One rule for the values that a user gives, and the values that each option of the configuration takes."""
+"""One rule for the values that a user gives, the values that each option takes, and what is in a file of JSON."""
 
 from __future__ import annotations
 
+import json
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from textwrap import shorten
+from typing import Any
 
 # NumPy takes no larger seed.
 LARGEST_SEED = 2**32 - 1
+# What an object of JSON holds: values by key. A key that ends so may be missing; the key str stands for all others.
+Shape = Mapping[Any, Any]
+OPTIONAL = "?"
 
 
 def check_number(
@@ -148,3 +154,50 @@ OPTION_VALUES: Mapping[str, Number | OneOf | CountOrAuto | Flag] = {
 def check_option(name: str, value: object) -> None:
     """Raise ValueError, which names option, value and what was expected, unless an option may have this value."""
     OPTION_VALUES[name].check(name, value)
+
+
+def find_misfit(value: Any, shape: Any, name: str = "") -> str:
+    """Say where a value that was read from JSON differs from what was expected; empty where it does not.
+
+    Args:
+        value: what was read.
+        shape: a type; ``None``; ``[shape]`` for a list of such values; a :data:`Shape` for an object, which may have
+            other keys too; or a tuple of shapes, of which one is enough. A whole number will do as ``float``, and a
+            truth value only as ``bool``.
+        name: what the value is called.
+
+    Examples:
+        >>> find_misfit({"jobs": [["exp=3"], [5]]}, {"jobs": [[str]], "data?": str})
+        'has jobs[1][0]=5'
+        >>> find_misfit({"measures": {"val/psnr": None}}, {"measures": {str: (float, None)}})
+        ''
+    """
+    if isinstance(shape, tuple):
+        faults = [find_misfit(value, one, name) for one in shape]
+        return "" if "" in faults else faults[0]
+    if isinstance(shape, list) and isinstance(value, list):
+        return _first(find_misfit(one, shape[0], f"{name}[{number}]") for number, one in enumerate(value))
+    if isinstance(shape, Mapping) and isinstance(value, dict):
+        return _misfit_of_keys(value, shape, name)
+    kind: Any = (int, float) if shape is float else shape
+    fits = value is None if shape is None else isinstance(shape, type) and isinstance(value, kind)
+    if fits and (shape is bool or not isinstance(value, bool)):
+        return ""
+    shown = shorten(json.dumps(value), 40)
+    return f"has {name}={shown}" if name else f"holds {shown}"
+
+
+def _misfit_of_keys(value: dict[str, Any], shape: Shape, name: str) -> str:
+    inner = f"{name}." if name else ""
+    known = {key.removesuffix(OPTIONAL): (key, one) for key, one in shape.items() if key is not str}
+    for plain, (key, one) in known.items():
+        missing = "" if key.endswith(OPTIONAL) else f"has no {inner}{plain}"
+        fault = find_misfit(value[plain], one, inner + plain) if plain in value else missing
+        if fault:
+            return fault
+    others = value.keys() - known.keys() if str in shape else ()
+    return _first(find_misfit(value[key], shape[str], inner + key) for key in others)
+
+
+def _first(faults: Iterable[str]) -> str:
+    return next((fault for fault in faults if fault), "")

@@ -7,20 +7,21 @@ import json
 import logging
 import math
 import os
+import re
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from textwrap import shorten
-from types import UnionType
 from typing import Any
 
-log = logging.getLogger(__name__)
-# The keys of a JSON object, and the types that their values may have.
-Needed = Mapping[str, type | UnionType]
+from zero_dce.checks import OPTIONAL, Shape, find_misfit
 
+log = logging.getLogger(__name__)
+
+# No file of JSON of this package is larger, or nested deeper.
+MOST_JSON_BYTES, MOST_NESTED = 100_000_000, 32
 # Moves the folder of all caches.
 CACHE_VARIABLE = "ZERO_DCE_CACHE"
 UNFINISHED = ".unfinished"
@@ -306,54 +307,87 @@ def write_json(file: Path, content: Any) -> None:
     write_file(file, json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n")
 
 
-def read_json(file: Path) -> Any:
-    """Read JSON; ``None`` where the file does not exist.
+def read_json(file: Path, names_of_files: bool = False) -> Any:
+    """Read JSON that anybody may have written; ``None`` where the file does not exist.
+
+    Args:
+        file: the file.
+        names_of_files: names that are no Unicode are allowed, with halves of characters in place of their bytes.
 
     Raises:
-        ValueError: if it is no JSON; the message names the file.
+        ValueError: if it is no JSON, or none that this package writes: larger than ``MOST_JSON_BYTES``, nested deeper
+            than ``MOST_NESTED``, with a number that is not finite or has more than 64 bits, or with text that is no
+            Unicode. The message names the file.
     """
     if not file.is_file():
         return None
     try:
-        return json.loads(file.read_text(encoding="utf-8"))
+        if file.stat().st_size > MOST_JSON_BYTES:
+            raise ValueError(f"it has more than {MOST_JSON_BYTES / 1e6:.0f} MB")
+        content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
+        _check_values(content, names_of_files)
     except (ValueError, RecursionError) as error:
         raise ValueError(
             f"{file} is no JSON ({error}); expected a file as this package writes it: restore it, or take it away"
         ) from error
+    return content
 
 
-def read_object(file: Path, needed: Needed) -> dict[str, Any] | None:
-    """Read a JSON object and check its keys; ``None`` where the file does not exist.
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no number of JSON")
+
+
+def _check_values(content: Any, names_of_files: bool) -> None:
+    """Raise ValueError unless values can be written, shown and walked through like those of this package."""
+    level = [content]
+    for _ in range(MOST_NESTED):
+        below: list[Any] = []
+        for value in level:
+            if isinstance(value, dict):
+                below += [*value, *value.values()]
+            elif isinstance(value, list):
+                below += value
+            elif isinstance(value, str):
+                # An escape such as \ud800 makes half a character, which cannot be written.
+                value.encode(errors="surrogatepass" if names_of_files else "strict")
+            elif isinstance(value, float | int) and not -(2**63) <= value < 2**63:
+                raise ValueError("it has a number that is too large")
+        level = below
+    if level:
+        raise ValueError(f"it is nested more than {MOST_NESTED} deep")
+
+
+def read_object(file: Path, shape: Shape, names_of_files: bool = False) -> dict[str, Any] | None:
+    """Read a JSON object and check what is in it; ``None`` where the file does not exist.
 
     Args:
         file: the file.
-        needed: the keys that it must have, and the types of their values in Python. It may have others.
+        shape: the keys that it must have or may have, and their values, see :func:`zero_dce.checks.find_misfit`.
+        names_of_files: as for :func:`read_json`.
 
     Raises:
         ValueError: if it holds something else; the message names the file, what is wrong and what was expected.
     """
-    content = read_json(file)
+    content = read_json(file, names_of_files)
     if content is None and not file.is_file():
         return None
-    fault = _find_fault(content, needed)
+    fault = find_misfit(content, shape)
     if fault:
-        raise ValueError(
-            f"{file} {fault}; expected a JSON object with {' and '.join(needed)}: restore it, or take it away"
-        )
+        keys = " and ".join(key for key in shape if isinstance(key, str) and not key.endswith(OPTIONAL))
+        expected = f"a JSON object with {keys}" if keys else "a JSON object as this package writes it"
+        raise ValueError(f"{file} {fault}; expected {expected}: restore it, or take it away")
     found: dict[str, Any] = content
     return found
 
 
-def _find_fault(content: Any, needed: Needed) -> str:
-    """Say how JSON differs from an object with these keys; empty where it does not."""
-    if not isinstance(content, dict):
-        return f"holds {shorten(json.dumps(content), 40)}"
-    for key, kind in needed.items():
-        if key not in content:
-            return f"has no {key}"
-        if not isinstance(content[key], kind):
-            return f"has {key}={shorten(json.dumps(content[key]), 40)}"
-    return ""
+def stays_inside(path: str) -> bool:
+    """Tell whether a path that was read from a file is relative and leads to something below its folder, links aside.
+
+    >>> stays_inside("exp=3/0"), stays_inside("../0"), stays_inside("/etc")
+    (True, False, False)
+    """
+    parts = re.split(r"[/\\]", path)
+    return not Path(path).anchor and "\0" not in path and ".." not in parts and bool({*parts} - {"", "."})
 
 
 def finite(content: Any) -> Any:

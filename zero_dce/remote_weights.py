@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zero_dce.files import atomic_folder, cache_folder, ensure_folder, read_object, write_json
+from zero_dce.records.checkpoint import MOST_MEGABYTES
 from zero_dce.terminal import pip_install
 
 log = logging.getLogger(__name__)
@@ -27,10 +28,10 @@ ARTIFACT_VERSION = re.compile(r"v\d+")
 # Which version each alias named when W&B was last reached.
 ALIASES = "aliases.json"
 COMMIT = re.compile(r"[0-9a-f]{40}")
+# What tells one content of a file from another.
+ENTITY_TAG = re.compile(r"[\w-]{1,128}", re.ASCII)
 # Suffixes of files that can hold weights, for a message.
 WEIGHT_SUFFIXES = (".safetensors", ".pth", ".pt", ".ckpt")
-# A network of this package takes 0.3 MB, and a checkpoint of one 1 MB: what is larger than this is something else.
-MOST_MEGABYTES = 64
 # What a server answers that is down for a while, beside everything from 500 on.
 FOR_A_WHILE = (408, 429)
 LOG_IN = "log in with `hf auth login`, or set HF_TOKEN"
@@ -101,7 +102,8 @@ def _ask_hub(hub: Any, address: str, where: dict[str, Any], cached: str | None) 
     """Return the file in the Hub's own cache, fetched where it has changed."""
     try:
         # The download alone would take the copy without a word, and would not say how large the file is.
-        _check_size(address, where["filename"], hub.get_hf_file_metadata(hub.hf_hub_url(**where)).size)
+        told = _ask_metadata(hub, address, where)
+        _check_size(address, where["filename"], told.size)
         return str(hub.hf_hub_download(**where))
     except hub.errors.RemoteEntryNotFoundError as error:
         raise _name_weights(hub, address, where) from error
@@ -109,11 +111,23 @@ def _ask_hub(hub: Any, address: str, where: dict[str, Any], cached: str | None) 
         if isinstance(error, OSError) and error.errno is not None:
             # The system's own, such as a full disk.
             raise
-        told = explain_hub_error(address, error)
-        if cached is None or not isinstance(told, ConnectionError):
-            raise told from error
-        log.warning("%s. The copy of an earlier time is taken: %s", told, cached)
+        why = explain_hub_error(address, error)
+        if cached is None or not isinstance(why, ConnectionError):
+            raise why from error
+        log.warning("%s. The copy of an earlier time is taken: %s", why, cached)
         return cached
+
+
+def _ask_metadata(hub: Any, address: str, where: dict[str, Any]) -> Any:
+    """Return what the Hub says of a file. The library makes names of files of it, and takes them as they come.
+
+    Raises:
+        ConnectionError: if it is no answer of a Hub.
+    """
+    told = hub.get_hf_file_metadata(hub.hf_hub_url(**where))
+    if not (COMMIT.fullmatch(told.commit_hash or "") and ENTITY_TAG.fullmatch(told.etag or "")):
+        raise ConnectionError(f"{address}: {hub.constants.ENDPOINT} names a revision or a file as no Hub does")
+    return told
 
 
 def _check_size(address: str, name: str, size: int | None) -> None:
@@ -165,7 +179,7 @@ def _name_weights(hub: Any, address: str, where: dict[str, Any]) -> OSError:
     """Return the error that says which weights a repository has in place of a file that is not there."""
     try:
         files = hub.HfApi().list_repo_files(where["repo_id"], revision=where["revision"])
-    except hub.errors.HTTPError as error:
+    except (hub.errors.HTTPError, ValueError, TypeError, LookupError, AttributeError, RecursionError) as error:
         return explain_hub_error(address, error)
     there = sorted(name for name in files if name.endswith(WEIGHT_SUFFIXES))
     has = f"it has {', '.join(there)}: hf://{where['repo_id']}/{there[0]}" if there else "it holds no weights at all"
@@ -196,15 +210,15 @@ def _find_version(address: str, folder: Path, alias: str, name: str) -> str:
         return alias
     from zero_dce.connection import check_connection
 
-    known = read_object(folder / ALIASES, {}) or {}
+    known: dict[str, str] = read_object(folder / ALIASES, {str: str}) or {}
     try:
         check_connection()
     except ConnectionError as error:
         version = known.get(alias)
-        if version is None or not (folder / version / name).is_file():
+        if version is None or not ARTIFACT_VERSION.fullmatch(version) or not (folder / version / name).is_file():
             raise ConnectionError(f"{address}: {error}") from error
         log.warning("%s: %s. The copy of an earlier time is taken: version %s", address, error, version)
-        return str(version)
+        return version
     version = _download_artifact(address, folder, name)
     if version != alias:
         write_json(folder / ALIASES, {**known, alias: version})
@@ -219,6 +233,8 @@ def _download_artifact(address: str, folder: Path, name: str) -> str:
         artifact = wandb.Api().artifact(address.removeprefix("wandb://"))
         entry = artifact.get_entry(name)
     version = str(artifact.version)
+    if not ARTIFACT_VERSION.fullmatch(version):
+        raise ConnectionError(f"{address}: W&B answers with the version {version!r}; expected one such as v3")
     if (folder / version / name).is_file():
         return version
     _check_size(address, name, entry.size)

@@ -36,6 +36,11 @@ def errors_as_messages() -> Iterator[None]:
         yield
     except (OSError, ValueError, MemoryError, ModuleNotFoundError) as error:
         sys.exit(explain(error))
+    except RuntimeError as error:
+        # What Python before 3.13 raises for links that lead in a circle.
+        if not str(error).startswith("Symlink loop"):
+            raise
+        sys.exit(str(error))
     finally:
         sys.stdout, sys.stderr = streams
 

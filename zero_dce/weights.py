@@ -8,12 +8,14 @@ import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from textwrap import shorten
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize, safe_open
 
+from zero_dce.records.checkpoint import check_checkpoint, check_weights_size
 from zero_dce.records.run import CHECKPOINTS, LAST
 
 # The networks' names in the configuration and in .safetensors files, and their titles in messages.
@@ -36,6 +38,11 @@ FORMAT_VERSION = "1"
 # 16 bits are the upper half of a float32.
 DTYPES = {"F64": "<f8", "F32": "<f4", "F16": "<f2", "BF16": "<u2"}
 
+# A weight has four dimensions; NumPy takes no more than 64, and no side that is too large for a number of 64 bits.
+MOST_DIMENSIONS = 8
+
+# A message names so many keys: all of a network.
+MOST_KEYS_SHOWN = 28
 # Anything that cannot be a weight is kept as the name of its type, for the message.
 _State = dict[str, NDArray[np.float32] | str]
 
@@ -176,8 +183,10 @@ def load_checkpoint(file: Path) -> object:
 
     Raises:
         OSError: if the file cannot be opened.
-        ValueError: if it holds other objects, which are refused, or is damaged or no such file.
+        ValueError: if it holds other objects, which are refused, asks for more memory or time than its size lets
+            expect, or is damaged or no such file.
     """
+    check_checkpoint(file)
     # The import takes two seconds, which reading a .safetensors file does not need.
     import torch
 
@@ -216,7 +225,8 @@ def _read_checkpoint(file: Path) -> _State:
         content = content["state_dict"]
     if not isinstance(content, Mapping):
         raise ValueError(f"{file} holds a {type(content).__name__}, expected a mapping from parameter names to tensors")
-    return {str(key): _to_numpy(value) for key, value in content.items()}
+    # Long and nested keys take time to write out.
+    return {key if isinstance(key, str) else type(key).__name__: _to_numpy(value) for key, value in content.items()}
 
 
 def _to_numpy(value: object) -> NDArray[np.float32] | str:
@@ -224,11 +234,20 @@ def _to_numpy(value: object) -> NDArray[np.float32] | str:
 
     if not isinstance(value, torch.Tensor):
         return type(value).__name__
-    plain = value.is_floating_point() and value.layout == torch.strided
-    return np.ascontiguousarray(value.detach().float().numpy()) if plain else str(value.dtype)
+    try:
+        if not value.is_floating_point() or value.layout != torch.strided or value.device.type != "cpu":
+            return str(value.dtype)
+        # Steps of 0 make a tensor of any size from one number.
+        if value.numel() * value.element_size() > value.untyped_storage().nbytes():
+            return f"{value.dtype} {tuple(value.shape)}"
+        return np.ascontiguousarray(value.detach().float().numpy())
+    except (RuntimeError, TypeError, NotImplementedError):
+        # There are kinds of tensors without numbers of their own.
+        return str(value.dtype)
 
 
 def _read_safetensors(file: Path) -> tuple[_State, dict[str, str]]:
+    check_weights_size(file)
     try:
         with safe_open(file, framework="numpy") as opened:
             metadata = opened.metadata() or {}
@@ -242,6 +261,8 @@ def _read_safetensors(file: Path) -> tuple[_State, dict[str, str]]:
 def _to_float32(dtype: str, shape: list[int], data: bytearray) -> NDArray[np.float32] | str:
     if dtype not in DTYPES:
         return dtype
+    if len(shape) > MOST_DIMENSIONS or 0 in shape:
+        return f"{dtype} {tuple(shape[:MOST_DIMENSIONS])}"
     values: NDArray[Any] = np.frombuffer(data, DTYPES[dtype]).reshape(shape)
     if dtype == "BF16":
         values = (values.astype(np.uint32) << 16).view(np.float32)
@@ -285,13 +306,20 @@ def _check_state(stored: _State, network: str, file: Path) -> dict[str, NDArray[
             state[key] = value
     if missing or unknown or wrong:
         raise ValueError(
-            f"{file} does not fit {TITLES[network]}. Missing keys: {missing or 'none'}; unknown keys: "
-            f"{unknown or 'none'}; wrong shapes: {sorted(wrong) or 'none'}"
+            f"{file} does not fit {TITLES[network]}. Missing keys: {_name_keys(missing)}; unknown keys: "
+            f"{_name_keys(unknown)}; wrong shapes: {_name_keys(sorted(wrong))}"
         )
     infinite = [key for key in expected if not np.isfinite(state[key]).all()]
     if infinite:
         raise ValueError(f"{file} holds weights that are not finite: {', '.join(infinite)}. Use an earlier checkpoint")
     return {key: state[key] for key in expected}
+
+
+def _name_keys(keys: list[str]) -> str:
+    """Return keys for a message; another file may have thousands, of any length."""
+    shown = [shorten(key, 120) for key in keys[:MOST_KEYS_SHOWN]]
+    more = f" and {len(keys) - len(shown)} more" if len(keys) > len(shown) else ""
+    return f"{shown}{more}" if keys else "none"
 
 
 def _swap_skip_inputs(state: dict[str, NDArray[np.float32]]) -> None:

@@ -253,3 +253,40 @@ def test_every_cache_gives_the_same_losses(root: Path, tmp_path: Path, monkeypat
         assert run_here(monkeypatch, tmp_path, *options) == 0
     metrics = {(tmp_path / "run" / cache / "metrics.csv").read_text() for cache in ("none", "disk", "memory", "device")}
     assert len(metrics) == 1
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "message"),
+    [
+        (("slots", "2/1.JPG"), [0, 4000, 4000], "pixels outside"),
+        (("slots", "2/1.JPG"), [-768, 16, 16], "pixels outside"),
+        (("slots", "2/1.JPG"), [0, -16, -16], "pixels outside"),
+        (("slots", "2/1.JPG"), [0, 16], "missing 1 required"),
+        (("slots", "2/1.JPG"), ["0", 16, 16], "has slots"),
+        (("slots", "../x"), [0, 16, 16], "the pixels of other files"),
+        (("slots",), {}, "the pixels of other files"),
+        (("records", 0, "path"), "/etc/passwd", "is of other files"),
+        (("records", 0, "brightness"), 7, "brightness outside"),
+        (("records",), [], "is of other files"),
+        (("bytes",), 2**70, "too large"),
+    ],
+)
+def test_a_table_that_lies_is_not_believed(
+    place: tuple[str | int, ...], value: object, message: str, root: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Anybody may write to a shared disk: pixels outside of the file would end a training in the middle."""
+    open_here(root)
+    (name,) = caches(root)
+    file = root.parent / "cache" / name / "table.json"
+    inner = table = json.loads(file.read_text())
+    first = next(iter(table["slots"]))
+    keys = [first if key == "2/1.JPG" else key for key in place]
+    for key in keys[:-1]:
+        inner = inner[key]
+    inner[keys[-1]] = value
+    file.write_text(json.dumps(table))
+    again = open_here(root)
+    assert message in caplog.text
+    assert [record.bad for record in again.records] == [None] * 9, "it was built anew"
+    picture = again.pixels("disk", torch.device("cpu"))
+    assert np.array_equal(picture(paths_of(root)[0]).numpy(), decode_square(root / paths_of(root)[0], 16))

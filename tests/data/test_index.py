@@ -251,3 +251,23 @@ def test_a_raw_file_and_its_jpeg_are_one_scene(tmp_path: Path) -> None:
         ("1.jpg", "1.dng"),
         ("2.jpg", "2.jpg"),
     ]
+
+
+@pytest.mark.parametrize("path", ["../secret.png", "/etc/hostname", "a/../../secret.png", "..\\secret.png"])
+def test_pairs_lead_to_no_other_folder(path: str, tmp_path: Path) -> None:
+    root = tmp_path / "data"
+    root.mkdir()
+    for file in (root / "a.png", tmp_path / "secret.png"):
+        file.touch()
+    (root / "pairs.csv").write_text(f"low,reference\na.png,{path}\n")
+    with pytest.raises(ValueError, match=r"pairs\.csv, line 2: .* is not below .*; expected paths relative to it"):
+        read_pairs(root)
+
+
+@pytest.mark.parametrize(
+    "content", [b"low,reference\n" + b"x" * 200_000, b"low,reference\n\xff,a\n"], ids=["a long field", "no UTF-8"]
+)
+def test_pairs_that_are_no_table_are_named(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "pairs.csv").write_bytes(content)
+    with pytest.raises(ValueError, match=r"pairs\.csv is no table \(.*\); expected CSV in UTF-8"):
+        read_pairs(tmp_path)

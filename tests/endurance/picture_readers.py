@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import atexit
 import functools
-import shutil
 import struct
-import tempfile
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -27,7 +24,7 @@ from tests.endurance.picture_seeds import (
     tiffs,
     webps,
 )
-from tests.endurance.reader import BrokenPropertyError, Reader, documented
+from tests.endurance.reader import Reader, documented, require, scratch
 from tests.helpers.photographs import copy_through
 from zero_dce.images import ImageReadError
 from zero_dce.images.decode import decode_square
@@ -37,14 +34,6 @@ from zero_dce.images.identify import PNG_SPACES
 MOST_MEGAPIXELS = 1
 # Pillow refuses twice as many.
 Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2
-
-
-@functools.cache
-def scratch() -> Path:
-    """Return a folder that goes with this process."""
-    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    return folder
 
 
 def check_picture(name: str, content: bytes) -> None:
@@ -83,12 +72,6 @@ def check_written(picture: Photograph, file: Path) -> None:
         require(getattr(again, what) == getattr(picture, what), f"another {what} after writing")
     require(again.canvas.dtype == picture.canvas.dtype, f"{again.canvas.dtype} after writing")
     require(again.kept.orientation == picture.kept.orientation, "another orientation after writing")
-
-
-def require(holds: bool, text: str) -> None:
-    """Raise BrokenPropertyError with a text unless something holds."""
-    if not holds:
-        raise BrokenPropertyError(text)
 
 
 def picture_reader(

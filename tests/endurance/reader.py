@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
+import shutil
+import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -50,3 +54,17 @@ def documented(name: str, *errors: type[Exception]) -> Iterator[None]:
     except errors as error:
         if name not in str(error):
             raise BrokenPropertyError(f"the message does not name {name}: {error}") from error
+
+
+@functools.cache
+def scratch() -> Path:
+    """Return a folder that goes with this process."""
+    folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
+
+
+def require(holds: bool, text: str) -> None:
+    """Raise BrokenPropertyError with a text unless something holds."""
+    if not holds:
+        raise BrokenPropertyError(text)

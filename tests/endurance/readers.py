@@ -12,6 +12,10 @@ REGISTRIES = (
     "tests.endurance.picture_readers",
     "tests.endurance.metadata_readers",
     "tests.endurance.clip_readers",
+    "tests.endurance.weight_readers",
+    "tests.endurance.record_readers",
+    "tests.endurance.table_readers",
+    "tests.endurance.service_readers",
 )
 
 

@@ -56,6 +56,8 @@ class HubServer:
         silent: accept connections and never answer.
         large: whether .safetensors files go to the large file storage, as on the real Hub.
         full: take no large files.
+        headers: join the headers of files, or replace them.
+        listing: answers the question for the files there are.
         requests: method and path of each request.
     """
 
@@ -66,6 +68,8 @@ class HubServer:
         self.silent = False
         self.large = True
         self.full = False
+        self.headers: dict[str, str] = {}
+        self.listing: bytes | None = None
         self.requests: list[tuple[str, str]] = []
         self.address = ""
 
@@ -235,6 +239,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _tree(self, _: bytes, name: str, revision: str) -> None:
         _, files = self._files(name, revision)
+        if self.hub.listing is not None:
+            self._send(self.hub.listing, 200, {"Content-Type": "application/json"})
+            return
         self._reply(
             [
                 {"type": "file", "path": path, "size": len(content), "oid": hashlib.sha1(content).hexdigest()}
@@ -264,7 +271,9 @@ class _Handler(BaseHTTPRequestHandler):
             elsewhere = self.hub.address.replace("127.0.0.1", "localhost")
             self._send(b"", 302, {**headers, **linked, "Location": f"{elsewhere}/lfs/{digest}"})
         else:
-            self._send(content, 200, {**headers, "ETag": f'"{hashlib.sha1(content).hexdigest()}"'})
+            headers["ETag"] = f'"{hashlib.sha1(content).hexdigest()}"'
+            status = 302 if "Location" in self.hub.headers else 200
+            self._send(content, status, {**headers, **self.hub.headers})
 
     def _reply(self, content: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self._send(json.dumps(content).encode(), status, {"Content-Type": "application/json", **(headers or {})})

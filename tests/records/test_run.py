@@ -77,3 +77,15 @@ def test_offline_runs_are_sent_by_a_command(tmp_path: Path) -> None:
     assert sync_command(tmp_path) is None
     (tmp_path / "wandb" / "offline-run-1").mkdir(parents=True)
     assert sync_command(tmp_path) == f"python -m wandb sync {tmp_path / 'wandb'}/offline-run-*"
+
+
+@pytest.mark.parametrize("step", ["-1", str(2**53), "9" * 5000, "1.5", "x" * 200_000])
+def test_a_step_that_is_none_is_refused(step: str, tmp_path: Path) -> None:
+    (tmp_path / "metrics.csv").write_text(f"step,a\n{step},1\n")
+    with pytest.raises(ValueError, match=r"metrics\.csv is not the table of a run"):
+        read_rows(tmp_path)
+
+
+def test_what_is_no_file_is_no_checkpoint(tmp_path: Path) -> None:
+    (tmp_path / "checkpoints" / "step-000003.ckpt").mkdir(parents=True)
+    assert saved_checkpoints(tmp_path) == {}

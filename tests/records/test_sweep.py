@@ -8,7 +8,12 @@ import pytest
 from omegaconf import OmegaConf
 
 from tests.helpers.results import WEIGHTS
-from zero_dce.records.sweep import point_name, read_sweep, run_name, run_overrides
+from zero_dce.records.sweep import (
+    point_name,
+    read_sweep,
+    run_name,
+    run_overrides,
+)
 
 
 def test_every_run_of_the_plan_has_a_row(folder: Path) -> None:
@@ -46,7 +51,7 @@ def test_run_names(folder: Path) -> None:
 def test_overrides_are_read_as_they_were_given(tmp_path: Path) -> None:
     """Those in braces name what is known only in the whole configuration."""
     (tmp_path / ".hydra").mkdir()
-    given = ["+callbacks.own={_target_: a.B, folder: '${run_dir}'}", "seed=7"]
+    given = ["${a.b}", "+callbacks.own={_target_: a.B, folder: '${run_dir}'}", "seed=7"]
     OmegaConf.save(OmegaConf.create(given), tmp_path / ".hydra" / "overrides.yaml")
     assert run_overrides(tmp_path) == given
     assert run_overrides(tmp_path / "none") is None

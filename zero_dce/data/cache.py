@@ -25,12 +25,27 @@ from torch import Tensor
 
 from zero_dce.data.dataset import Fit
 from zero_dce.data.survey import FileState, Record, look_up, survey
-from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder, ensure_folder, one_at_a_time
+from zero_dce.files import (
+    CACHE_VARIABLE,
+    atomic_folder,
+    cache_folder,
+    ensure_folder,
+    one_at_a_time,
+    read_object,
+)
 from zero_dce.images.decode import Decoded
 
 log = logging.getLogger(__name__)
 PLACES = ("none", "disk", "memory", "device")
 CACHE_TABLE, CACHE_PIXELS = "table.json", "pixels.bin"
+RECORDS_ONLY = "records-"
+TABLE_SHAPE = {
+    "bytes": int,
+    "records": [
+        {"path": str, "bad": (str, None), "notices": [str], "width": int, "height": int, "brightness": float},
+    ],
+    "slots": {str: [int]},
+}
 # This is part of a cache's name: raise it when decoding or the format changes.
 VERSION = 1
 CHANNELS = 3
@@ -99,17 +114,17 @@ def open_cache(root: Path, paths: Sequence[str], fit: Fit, threads: int, keep_pi
     """
     files = [look_up(root, path) for path in paths]
     key = _key(root, files, fit)
-    whole, records_only = cache_folder() / f"pixels-{key}", cache_folder() / f"records-{key}"
+    whole, records_only = cache_folder() / f"pixels-{key}", cache_folder() / f"{RECORDS_ONLY}{key}"
     folder = whole if keep_pixels else records_only
-    found = _find(whole)
+    found = _find(whole, paths)
     if not found and not keep_pixels:
-        found = _find(records_only)
+        found = _find(records_only, paths)
     if found:
         return found
     try:
         with _explain(folder), one_at_a_time(folder):
             # Another process may have built it while this one waited for the lock.
-            return _find(folder) or _build(folder, root, files, fit, threads, keep_pixels)
+            return _find(folder, paths) or _build(folder, root, files, fit, threads, keep_pixels)
     except CacheError as error:
         if keep_pixels:
             raise CacheError(f"{error}. {WAYS_OUT}") from error
@@ -123,20 +138,46 @@ def _key(root: Path, files: Sequence[FileState], fit: Fit) -> str:
     return hashlib.sha256(json.dumps(content).encode("ascii")).hexdigest()[:20]
 
 
-def _find(folder: Path) -> Cache | None:
-    """Open a cache; ``None`` where there is none, or a damaged one, as after parts of it were deleted by hand."""
+def _find(folder: Path, paths: Sequence[str]) -> Cache | None:
+    """Open a cache of these files; ``None`` where there is none, or a damaged one, as after a part of it was deleted.
+
+    Others may write to the disk that it is on, so what its table says of the pixels is checked.
+    """
     if not folder.is_dir():
         return None
     try:
-        table = json.loads((folder / CACHE_TABLE).read_text(encoding="utf-8"))
-        records = [Record(**record) for record in table["records"]]
-        slots = {path: Slot(*slot) for path, slot in table["slots"].items()}
-        if slots and (folder / CACHE_PIXELS).stat().st_size != table["bytes"]:
-            raise ValueError(f"{CACHE_PIXELS} has another size than when it was written")
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        table = read_object(folder / CACHE_TABLE, TABLE_SHAPE, names_of_files=True)
+        if table is None:
+            raise ValueError(f"it has no {CACHE_TABLE}")
+        cache = Cache(
+            [Record(**record) for record in table["records"]],
+            {path: Slot(*slot) for path, slot in table["slots"].items()},
+            folder,
+        )
+        _check_table(cache, paths, table["bytes"])
+    except (OSError, ValueError, TypeError) as error:
         log.warning("The cache %s is damaged and is built anew: %s", folder, error)
         return None
-    return Cache(records, slots, folder)
+    return cache
+
+
+def _check_table(cache: Cache, paths: Sequence[str], size: int) -> None:
+    """Raise ValueError unless the records are those of the files, and all usable ones' pixels lie in the bytes."""
+    assert cache.folder is not None
+    if [record.path for record in cache.records] != list(paths):
+        raise ValueError(f"{CACHE_TABLE} is of other files")
+    if not all(0 <= record.brightness <= 1 for record in cache.records):
+        raise ValueError(f"{CACHE_TABLE} has a brightness outside of 0 to 1")
+    if not cache.slots and cache.folder.name.startswith(RECORDS_ONLY):
+        return
+    if cache.slots.keys() != {record.path for record in cache.records if record.bad is None}:
+        raise ValueError(f"{CACHE_TABLE} has the pixels of other files")
+    if (cache.folder / CACHE_PIXELS).stat().st_size != size:
+        raise ValueError(f"{CACHE_PIXELS} has another size than when it was written")
+    for slot in cache.slots.values():
+        end = slot.offset + slot.height * slot.width * CHANNELS
+        if min(slot.offset, slot.height - 1, slot.width - 1) < 0 or end > size:
+            raise ValueError(f"{CACHE_TABLE} has pixels outside of {CACHE_PIXELS}")
 
 
 def _build(folder: Path, root: Path, files: Sequence[FileState], fit: Fit, threads: int, keep_pixels: bool) -> Cache:

@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from zero_dce.files import stays_inside
 from zero_dce.images.suffixes import missing_readers, picture_suffixes
 
 SICE_FOLDER = "Dataset_Part1"
@@ -242,9 +243,13 @@ def read_pairs_file(file: Path, root: Path) -> dict[str, str]:
         ValueError: if a column or a value is missing, or a file it names does not exist.
     """
     # Spreadsheets write a byte order mark at the start.
-    with file.open(newline="", encoding="utf-8-sig") as stream:
-        reader = csv.DictReader(stream)
-        columns, rows = list(reader.fieldnames or ()), list(reader)
+    try:
+        with file.open(newline="", encoding="utf-8-sig") as stream:
+            reader = csv.DictReader(stream)
+            columns, rows = list(reader.fieldnames or ()), list(reader)
+    except (csv.Error, UnicodeDecodeError) as error:
+        expected = "expected CSV in UTF-8 with the columns low and reference"
+        raise ValueError(f"{file} is no table ({error}); {expected}") from error
     if not set(columns) >= PAIR_COLUMNS:
         raise ValueError(f"{file} has the columns {columns}; expected at least low and reference")
     pairs, named = dict[str, str](), set[str]()
@@ -252,6 +257,9 @@ def read_pairs_file(file: Path, root: Path) -> dict[str, str]:
         if not row["low"] or not row["reference"]:
             raise ValueError(f"{file}, line {line}: low or reference is empty; expected two paths relative to {root}")
         low, reference = _normalise(row["low"]), _normalise(row["reference"])
+        outside = [path for path in (low, reference) if not stays_inside(path)]
+        if outside:
+            raise ValueError(f"{file}, line {line}: {outside[0]!r} is not below {root}; expected paths relative to it")
         pairs[low] = reference
         named |= {low, reference}
     missing = [path for path in named if not (root / path).is_file()]

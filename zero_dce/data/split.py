@@ -51,23 +51,13 @@ class Split:
             ValueError: if the file is missing or has another shape.
         """
         try:
-            content = read_object(file, {"train": list, "test": list})
+            content = read_object(file, {"train": [str], "test": [str], "val?": [str]})
             if content is None:
                 raise FileNotFoundError("it does not exist")
             sides = {name: side for name, side in content.items() if name not in REMARKS}
-            split = Split(**{"val": [], **sides})
-            if not all(isinstance(path, str) for side in vars(split).values() for path in _as_list(side)):
-                raise TypeError("expected lists of paths")
-            return split
+            return Split(**{"val": [], **sides})
         except (OSError, ValueError, TypeError) as error:
             raise ValueError(f"{file} is no split manifest with train, val and test: {error}") from error
-
-
-def _as_list(side: Any) -> list[Any]:
-    """Return one side of a manifest; a text, of which each letter would count as a path, is none."""
-    if not isinstance(side, list):
-        raise TypeError("expected lists of paths")
-    return side
 
 
 def split_random(entries: Sequence[Frame], count: int, seed: int) -> tuple[list[Frame], list[Frame]]:
@@ -160,8 +150,9 @@ def split_file(entries: Sequence[Frame], manifest: Path) -> Split:
     split = Split.read(manifest)
     exact = {entry.path for entry in entries}
     known = _by_ending(entries)
+    most_parts = max(map(len, known), default=1)
     sides = [
-        [path if path in exact else _find(path, known) for path in side]
+        [path if path in exact else _find(path, known, most_parts) for path in side]
         for side in (split.train, split.val, split.test)
     ]
     named = Counter(path for side in sides for path in side)
@@ -186,9 +177,9 @@ def _by_ending(entries: Sequence[Frame]) -> dict[tuple[str, ...], str]:
     return {key: path for key, path in keys if count[key] == 1 and len(key) >= least}
 
 
-def _find(path: str, known: Mapping[tuple[str, ...], str]) -> str:
+def _find(path: str, known: Mapping[tuple[str, ...], str], most_parts: int) -> str:
     """Return the image that a manifest's path ends with, or the path itself where there is none."""
-    parts = _parts(path)
+    parts = _parts(path)[-most_parts:]
     return next((known[parts[start:]] for start in range(len(parts)) if parts[start:] in known), path)
 
 

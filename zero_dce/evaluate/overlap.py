@@ -7,14 +7,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
-
 from zero_dce.data.split import Split
 from zero_dce.evaluate.pictures import Pair, list_folder
-from zero_dce.files import read_object
+from zero_dce.files import read_object, stays_inside
 from zero_dce.images.decode import decode_within, header_size
+from zero_dce.records.configuration import select_option
 from zero_dce.records.run import CHECKPOINTS, HYDRA, MANIFEST, ORIGIN_FILE
-from zero_dce.records.sweep import read_yaml
 from zero_dce.terminal import progress_bar
 from zero_dce.weights import is_address
 
@@ -117,10 +115,11 @@ def training_files(weights: Path) -> list[Path] | None:
     run = _run_of(weights)
     if run is None or not (run / MANIFEST).is_file() or not (run / HYDRA / "config.yaml").is_file():
         return None
-    root = OmegaConf.select(read_yaml(run / HYDRA / "config.yaml", DictConfig), "data.root")
+    root = select_option(run / HYDRA / "config.yaml", "data.root", (str, None))
     if not root or not Path(root).is_dir():
         return None
-    return [Path(root) / path for path in Split.read(run / MANIFEST).train]
+    # The run may be somebody else's, and its record may name any file.
+    return [Path(root) / path for path in Split.read(run / MANIFEST).train if stays_inside(path)]
 
 
 def _run_of(weights: Path) -> Path | None:
@@ -132,6 +131,8 @@ def _run_of(weights: Path) -> Path | None:
 
 def _size_of(file: Path) -> tuple[int, int] | None:
     """Return the sides by their length, as the file's header gives them; ``None`` where it cannot be read."""
+    if not file.is_file():
+        return None
     try:
         width, height = header_size(file)
     except Exception:

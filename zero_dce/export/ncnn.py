@@ -138,8 +138,15 @@ def _note(said: dict[str, str]) -> str:
 
 
 def read_ncnn_metadata(file: Path) -> dict[str, str]:
-    """Return what a .param file says about itself: the name of its first layer."""
-    return dict(parse_qsl(file.read_text(encoding="utf-8").splitlines()[2].split()[1]))
+    """Return what a .param file says about itself: the name of its first layer.
+
+    Raises:
+        ValueError: if it is no such file.
+    """
+    try:
+        return dict(parse_qsl(file.read_text(encoding="utf-8").splitlines()[2].split()[1]))
+    except (IndexError, UnicodeDecodeError) as error:
+        raise ValueError(f"{file} is no .param file of ncnn; expected a layer in its third line") from error
 
 
 def load_ncnn(file: Path) -> ExportedNetwork:

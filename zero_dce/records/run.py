@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-from zero_dce.files import Needed, read_object
+from zero_dce.checks import Shape
+from zero_dce.files import read_object
 
 ENVIRONMENT = "environment.json"
 RESULT = "result.json"
@@ -30,11 +31,23 @@ ORIGIN_FILE = "origin.json"
 WANDB = "wandb"
 # The key of the PNG text chunk that holds a sample picture's caption; the PNG specification defines it.
 CAPTION = "Description"
+# No training takes so many steps.
+MOST_STEPS = 2**53
 Rows = dict[int, dict[str, float]]
 # What every result.json says, and what searches and tables read in it besides.
-STATE: Needed = {"state": str}
-JUDGED: Needed = {**STATE, "measures": dict}
-OUTCOME: Needed = {**JUDGED, "last_step": int | None, "weights": dict | None}
+STATE: Shape = {"state": str, "error?": (str, None), "wall_time_s?": float, "washout?": ({"from_step": float}, None)}
+JUDGED: Shape = {**STATE, "measures": {str: (float, None)}}
+OUTCOME: Shape = {
+    **JUDGED,
+    "last_step": (int, None),
+    "weights": ({str: (float, None)}, None),
+    "training_began?": (float, None),
+    "training_ended?": (float, None),
+    "peak_memory_mb?": ({str: (float, None)}, None),
+}
+# What environment.json says, and each later part of a resumed run again.
+BUILT_WITH: Shape = {"versions": {str: (str, None)}, "commit?": (str, None)}
+SURROUNDINGS: Shape = {**BUILT_WITH, "data_fingerprint": str, "started_from?": (str, None), "resumed?": [BUILT_WITH]}
 
 
 def has_checkpoint(run: Path) -> bool:
@@ -79,7 +92,7 @@ def saved_checkpoints(run: Path) -> dict[int, Path]:
     files = {}
     for file in (run / CHECKPOINTS).glob("step-*.ckpt"):
         step = file.stem.removeprefix("step-")
-        if step.isdecimal():
+        if step.isdecimal() and file.is_file():
             files[int(step)] = file
     return dict(sorted(files.items()))
 
@@ -121,6 +134,8 @@ def parse_rows(file: Path, lines: Iterable[bytes]) -> Rows:
             raise ValueError("it has no column step")
         for row in table:
             step = int(row.pop("step"))
+            if not 0 <= step < MOST_STEPS:
+                raise ValueError(f"it has a step {step}")
             metrics[step] = {name: float(value) for name, value in row.items() if value}
     except (ValueError, TypeError, KeyError, csv.Error) as error:
         raise ValueError(
@@ -138,8 +153,8 @@ def last_values(metrics: Rows) -> dict[str, float]:
     return values
 
 
-def read_result(run: Path, needed: Needed = STATE) -> dict[str, Any] | None:
-    """Return a run's ``result.json``, which has at least the keys ``needed``; ``None`` if there is none.
+def read_result(run: Path, needed: Shape = STATE) -> dict[str, Any] | None:
+    """Return a run's ``result.json``, of the shape ``needed``; ``None`` if there is none.
 
     Raises:
         ValueError: if it holds something else; the message names the file.
@@ -153,7 +168,7 @@ def read_environment(run: Path) -> dict[str, Any] | None:
     Raises:
         ValueError: if it holds something else; the message names the file.
     """
-    return read_object(run / ENVIRONMENT, {"data_fingerprint": str, "versions": dict})
+    return read_object(run / ENVIRONMENT, SURROUNDINGS)
 
 
 def result_time(run: Path) -> int | None:

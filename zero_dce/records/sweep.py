@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from omegaconf import DictConfig, ListConfig, OmegaConf
-from yaml import YAMLError  # type: ignore[import-untyped]  # OmegaConf needs it and lets its errors through
+from omegaconf import ListConfig, OmegaConf
 
-from zero_dce.files import Needed, read_object
-from zero_dce.records.interpolation import without_foreign
+from zero_dce.checks import Shape
+from zero_dce.files import read_object, stays_inside
+from zero_dce.records.configuration import parse_stored, read_yaml
 from zero_dce.records.run import HYDRA, OUTCOME, read_result, run_state
 
-Config = TypeVar("Config", DictConfig, ListConfig)
 # What lies in a sweep's folder besides its runs.
 PLAN = "sweep.json"
 SWEEP_TABLE = "sweep.csv"
@@ -25,25 +23,45 @@ PICKED = "picked"
 SLURM_JOBS = "slurm_jobs.json"
 # The study of a search, and the locks of its workers.
 SEARCH_FOLDER = "optuna"
+# A plan that names more runs was not written by a sweep.
+MOST_RUNS = 100_000
 RunRow = dict[str, Any]
 # What every plan says, and what a sweep is continued by besides.
-POINTS: Needed = {"jobs": list, "swept": list}
-STARTED: Needed = {**POINTS, "overrides": list, "hydra": list}
+POINTS: Shape = {
+    "jobs": [[str]],
+    "swept": [str],
+    "folders?": {str: str},
+    "objectives?": {str: str},
+    "flags?": [str],
+    "data?": str,
+    "search?": {"space": dict, "fixed": dict, "study_name": str, "storage": (str, None)},
+}
+STARTED: Shape = {**POINTS, "overrides": [str], "hydra": [str]}
 
 
-def read_plan(folder: Path, needed: Needed = POINTS) -> dict[str, Any]:
+def read_plan(folder: Path, needed: Shape = POINTS) -> dict[str, Any]:
     """Return the plan of a sweep: ``jobs`` (the overrides of each run), ``swept``, and how it was started.
 
     ``swept`` is what runs are named by: keys, and ``key=value`` where another value of the key names no run.
 
     Raises:
         FileNotFoundError: if the folder is not a sweep's.
-        ValueError: if the plan holds something else than the keys ``needed``; the message names the file.
+        ValueError: if the plan is not of the shape ``needed``, or puts a run outside of the folder; the message names
+            the file.
     """
     plan = read_object(folder / PLAN, needed)
     if plan is None:
         raise FileNotFoundError(f"{folder / PLAN} does not exist: {folder} is not the folder of a sweep")
+    _check_plan(folder / PLAN, plan)
     return plan
+
+
+def _check_plan(file: Path, plan: Mapping[str, Any]) -> None:
+    outside = [name for name in plan.get("folders", {}).values() if not stays_inside(name)]
+    if outside:
+        raise ValueError(f"{file} puts a run into {outside[0]!r}; expected a folder below the sweep's: restore it")
+    if len(plan["jobs"]) > MOST_RUNS:
+        raise ValueError(f"{file} has {len(plan['jobs'])} runs; expected at most {MOST_RUNS}: restore it")
 
 
 def read_sweep(folder: Path) -> list[RunRow]:
@@ -108,7 +126,7 @@ def point_name(overrides: Sequence[str], swept: Sequence[str]) -> str:
 def point_values(overrides: Sequence[str], swept: Sequence[str]) -> dict[str, Any]:
     """Return a run's swept values by the short names of their keys."""
     values: dict[str, Any] = {}
-    for override in OverridesParser.create().parse_overrides(list(overrides)):
+    for override in parse_stored(overrides):
         key, value = str(override.key_or_group), override.value()
         if key not in swept and override.input_line not in swept:
             continue
@@ -138,34 +156,9 @@ def run_overrides(run: Path) -> list[str] | None:
     file = run / HYDRA / "overrides.yaml"
     if not file.is_file():
         return None
-    # One that holds ${...} is resolved only in the whole configuration.
-    given: Any = OmegaConf.to_container(read_yaml(file, ListConfig), resolve=False)
-    return [str(override) for override in given]
-
-
-def read_yaml(file: Path, kind: type[Config]) -> Config:
-    """Read one of the files that Hydra writes beside a run: a mapping (``DictConfig``) or a list (``ListConfig``).
-
-    In a mapping, only interpolations as those of conf/ are resolved later: see :func:`without_foreign`.
-
-    Raises:
-        FileNotFoundError: if it does not exist.
-        ValueError: if it holds something else; the message names the file.
-    """
-    try:
-        config = OmegaConf.load(file)
-    except FileNotFoundError:
-        raise
-    except (OSError, ValueError, YAMLError) as error:
-        expected = "expected a file as Hydra writes it: restore it, or take it away"
-        raise ValueError(f"{file} cannot be read as YAML ({error}); {expected}") from error
-    if not isinstance(config, kind):
-        expected = "a list" if kind is ListConfig else "keys with values"
-        raise ValueError(f"{file} holds a {type(config).__name__}; expected {expected}: restore it, or take it away")
-    if kind is ListConfig:
-        return config
-    harmless: Config = OmegaConf.create(without_foreign(OmegaConf.to_container(config, resolve=False)))
-    return harmless
+    # What stands in them is resolved by Hydra, in a configuration, and means nothing here.
+    overrides: Any = OmegaConf.to_container(read_yaml(file, ListConfig), resolve=False)
+    return [str(override) for override in overrides]
 
 
 def _describe(run: Path, number: int, folder: str, point: str) -> RunRow:

@@ -7,8 +7,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from omegaconf import OmegaConf
-
+from zero_dce.records.configuration import select_option
 from zero_dce.records.run import ORIGIN_FILE, SAMPLES
 from zero_dce.remote_weights import import_hub
 from zero_dce.review.pick import CONFIG_FILE, MEASURES_FILE
@@ -84,8 +83,12 @@ def model_card(picked: PickedFolder, repository: str, licence: str, with_picture
 
 def trained_on(picked: PickedFolder) -> str:
     """Say what data the weights were trained on, as far as the configuration knows."""
-    source = str(OmegaConf.select(picked.config, "data.source"))
+    source = str(_option(picked, "data.source", (str, None)))
     return next((text for name, text in DATA.items() if source.startswith(name)), OTHER_DATA)
+
+
+def _option(picked: PickedFolder, key: str, shape: Any) -> Any:
+    return select_option(picked.folder / CONFIG_FILE, key, shape, picked.config)
 
 
 def _metadata(picked: PickedFolder, licence: str) -> str:
@@ -104,8 +107,7 @@ def _metadata(picked: PickedFolder, licence: str) -> str:
 
 def started_from(picked: PickedFolder) -> str:
     """Return the weights that the training began with, as an address or ``[a path]``; empty if it began untrained."""
-    given = picked.origin.get("started_from") or OmegaConf.select(picked.config, "model.weights")
-    start = str(given or "")
+    start: str = picked.origin.get("started_from") or _option(picked, "model.weights", (str, None)) or ""
     return start if not start or is_address(start) else HIDDEN_PATH
 
 
@@ -136,13 +138,13 @@ def _show_pictures(picked: PickedFolder) -> str:
     if not rows:
         return ""
     how = "The network as it is, without the exposure that `zero_dce.enhance` adds by default:"
-    if OmegaConf.select(picked.config, "model.exposure") is not None:
+    if _option(picked, "model.exposure", (float, None)) is not None:
         how = "At the exposure that suits each picture, and smoothed, as `zero_dce.enhance` does by default:"
     return f"## Before and after\n\n{how}\n\n{_table(('before', 'after'), rows)}"
 
 
 def _say_use(picked: PickedFolder, repository: str, with_pictures: bool) -> str:
-    off = with_pictures and picked.pictures and OmegaConf.select(picked.config, "model.exposure") is None
+    off = with_pictures and picked.pictures and _option(picked, "model.exposure", (float, None)) is None
     hint = ' `exposure="off"` shows the network as it is, as in the pictures above.' if off else ""
     return f"""## Use
 
@@ -185,17 +187,17 @@ def _tell_measures(picked: PickedFolder) -> str:
 
 
 def _tell_training(picked: PickedFolder, licence: str) -> list[tuple[str, str]]:
-    config, origin = picked.config, picked.origin
-    weights: Any = OmegaConf.select(config, "loss.weights")
-    size = OmegaConf.select(config, "data.size")
+    origin = picked.origin
+    weights = _option(picked, "loss.weights", ({str: float}, None)) or {}
+    size = _option(picked, "data.size", (int, None))
     rows = [
         ("Data", trained_on(picked)),
         ("Fingerprint of the data", f"`{origin.get('data_fingerprint')}`"),
         ("Started from", f"`{started_from(picked)}`" if started_from(picked) else "untrained weights"),
-        ("Loss weights", ", ".join(f"{name} {value:g}" for name, value in dict(weights or {}).items())),
+        ("Loss weights", ", ".join(f"{name} {value:g}" for name, value in weights.items())),
         ("Steps", f"{origin['step']:,}, at {size} x {size} pixels"),
-        ("Learning rate", f"{OmegaConf.select(config, 'model.learning_rate'):g}"),
-        ("Seed", str(OmegaConf.select(config, "seed"))),
+        ("Learning rate", f"{_option(picked, 'model.learning_rate', float):g}"),
+        ("Seed", str(_option(picked, "seed", (int, None)))),
         ("Run", f"{origin['run']} ({hide_paths(origin['name'])}), picked {str(origin.get('picked_at'))[:10]}"),
         ("Versions", _versions(origin["versions"])),
         ("Commit", f"`{origin['commit']}`" if origin.get("commit") else ""),

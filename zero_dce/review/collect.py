@@ -12,6 +12,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.losses import EXPOSURE_TARGET
 from zero_dce.metrics.pareto import pareto_front
+from zero_dce.records.configuration import read_yaml, select_option
 from zero_dce.records.outcome import judge
 from zero_dce.records.run import (
     HYDRA,
@@ -29,7 +30,6 @@ from zero_dce.records.sweep import (
     read_plan,
     read_row,
     read_single,
-    read_yaml,
     run_folder,
     run_overrides,
     sweep_folder,
@@ -202,16 +202,18 @@ def _what_is(folder: Path) -> str:
 
 def _read_run(sweep: Path, row: RunRow, job: list[str], swept: list[str], metrics: Rows) -> ReviewedRun:
     folder = sweep / row["folder"]
-    config = _read_config(folder)
+    place = folder / HYDRA / "config.yaml"
+    config = _read_config(place)
+    target = select_option(place, "loss.exp.target", (float, None), config)
     return ReviewedRun(
         row={
             **row,
-            "weights": row["weights"] or _plain(OmegaConf.select(config, "loss.weights")),
+            "weights": row["weights"] or select_option(place, "loss.weights", ({str: (float, None)}, None), config),
             "measures": row["measures"] or last_values(metrics),
             "step": max(metrics, default=None) if row["step"] is None else row["step"],
         },
         swept=point_values(run_overrides(folder) or job, swept),
-        target=float(OmegaConf.select(config, "loss.exp.target", default=EXPOSURE_TARGET)),
+        target=EXPOSURE_TARGET if target is None else target,
         washout=(row["washout"] or {}).get("from_step"),
         checkpoints=list(saved_checkpoints(folder)),
         pictures={step: _pictures(folder, step) for step in saved_steps(folder)},
@@ -228,20 +230,16 @@ def _mark_front(runs: Sequence[ReviewedRun], objectives: Mapping[str, str]) -> l
     return [replace(run, pareto=marks.get(run.number)) for run in runs]
 
 
-def _read_config(run: Path) -> DictConfig:
+def _read_config(place: Path) -> DictConfig:
     """Return a run's configuration; an empty one where it was not written, or is being written."""
     with contextlib.suppress(OSError, ValueError):
-        return read_yaml(run / HYDRA / "config.yaml", DictConfig)
+        return read_yaml(place, DictConfig)
     return OmegaConf.create({})
-
-
-def _plain(config: Any) -> Any:
-    return OmegaConf.to_container(config) if isinstance(config, DictConfig) else config
 
 
 def _pictures(run: Path, step: int) -> list[PictureFiles]:
     pictures = []
-    for output in sorted(pictures_folder(run, step).glob("*_output.png")):
+    for output in filter(Path.is_file, sorted(pictures_folder(run, step).glob("*_output.png"))):
         number = output.name.partition("_")[0]
         files = {side: output.with_name(f"{number}_{side}.png") for side in SIDES}
         pictures.append(PictureFiles(number, {side: file for side, file in files.items() if file.is_file()}))

@@ -14,9 +14,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from zero_dce.files import atomic_folder, read_object, restore_replaced, write_file, write_json
+from zero_dce.records.configuration import read_yaml, select_option
 from zero_dce.records.run import (
     HYDRA,
     ORIGIN_FILE,
@@ -28,7 +29,7 @@ from zero_dce.records.run import (
     read_rows,
     saved_checkpoints,
 )
-from zero_dce.records.sweep import PICKED, PLAN, read_plan, read_yaml, run_folder, run_name
+from zero_dce.records.sweep import PICKED, PLAN, read_plan, run_folder, run_name
 from zero_dce.weights import WEIGHTS_FILE
 
 CONFIG_FILE, MEASURES_FILE = "config.yaml", "measures.json"
@@ -77,8 +78,10 @@ def run(options: argparse.Namespace) -> None:
     folder: Path = (options.output or options.sweep / PICKED).resolve()
     check_free(folder, options.overwrite)
     config = read_yaml(choice.run / COMPOSED, DictConfig)
+    mode = select_option(choice.run / COMPOSED, "logger.wandb.mode", object, config)
     origin = describe_origin(choice, options.sweep, options.note)
-    if not should_upload(config, options.upload):
+    # Where nothing is said, a pick goes to W&B if its run was logged online.
+    if not (mode == "online" if options.upload is None else options.upload):
         _write(choice, origin, folder)
         return
     # This import is not at the top: most picks stay here, and W&B's and Lightning's imports take seconds.
@@ -96,13 +99,6 @@ def _write(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
     if not (folder / SAMPLES).is_dir():
         print(f"  without pictures: {pictures_folder(choice.run, choice.step)} does not exist")
     print(f"  train on from it: python -m zero_dce.train {path_override('model.weights', folder)}")
-
-
-def should_upload(config: DictConfig, asked: bool | None) -> bool:
-    """Tell whether a pick goes to W&B: as asked for, and where nothing was said, if its run was logged online."""
-    if asked is not None:
-        return asked
-    return bool(OmegaConf.select(config, "logger.wandb.mode") == "online")
 
 
 def choose(folder: Path, name: str | None, step: int) -> Choice:
@@ -204,7 +200,7 @@ def write_pick(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
         pictures = pictures_folder(choice.run, choice.step)
         if pictures.is_dir():
             (unfinished / SAMPLES).mkdir()
-            for file in sorted(pictures.glob("*.png")):
+            for file in filter(Path.is_file, sorted(pictures.glob("*.png"))):
                 write_file(unfinished / SAMPLES / file.name, file.read_bytes())
         write_json(unfinished / ORIGIN_FILE, origin)
 

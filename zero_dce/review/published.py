@@ -13,8 +13,8 @@ from PIL import Image
 
 from zero_dce.files import read_object, write_file, write_json
 from zero_dce.images.sheets import save_picture
-from zero_dce.records.run import ORIGIN_FILE, SAMPLES
-from zero_dce.records.sweep import read_yaml
+from zero_dce.records.configuration import read_yaml
+from zero_dce.records.run import BUILT_WITH, ORIGIN_FILE, SAMPLES
 from zero_dce.review.pick import CONFIG_FILE, MEASURES_FILE
 from zero_dce.weights import WEIGHTS_FILE, read_weights
 
@@ -34,6 +34,19 @@ MACHINE_PATHS = re.compile(
     rf"^{BEGINS}.*|(?<=[=\s,;:\"'`(\[{{<]){BEGINS}.*?(?=[\"'`](?:[\s,)\]}}]|$)|,\s[\w./@+~-]+=|$)", re.DOTALL
 )
 HIDDEN_PATH = "[a path]"
+# What is read of measures.json, on either side, and of origin.json.
+MEASURED_SIDE = {"step": (int, None), "measures": {str: (float, None)}}
+PUBLISHED_ORIGIN = {
+    "run": str,
+    "name": str,
+    "step": int,
+    **BUILT_WITH,
+    "note?": (str, None),
+    "picked_at?": str,
+    "data_fingerprint?": (str, None),
+    "started_from?": (str, None),
+    "resumed?": [BUILT_WITH],
+}
 NEEDED = (WEIGHTS_FILE, CONFIG_FILE, MEASURES_FILE, ORIGIN_FILE)
 
 
@@ -74,8 +87,8 @@ def read_picked(folder: Path) -> PickedFolder:
             "`python -m zero_dce.review pick SWEEP_DIR --run N --step N` wrote"
         )
     weights = read_weights(folder / WEIGHTS_FILE)
-    measures = read_object(folder / MEASURES_FILE, {"val": dict, "train": dict})
-    origin = read_object(folder / ORIGIN_FILE, {"run": str, "name": str, "step": int, "versions": dict})
+    measures = read_object(folder / MEASURES_FILE, {"val": MEASURED_SIDE, "train": MEASURED_SIDE})
+    origin = read_object(folder / ORIGIN_FILE, PUBLISHED_ORIGIN)
     assert measures is not None
     assert origin is not None
     sides = {file.stem for file in (folder / SAMPLES).glob("*.png")}

@@ -13,6 +13,13 @@ from zero_dce.review.bradley_terry import Ranking, rank
 VOTE_SHARES = {"left": 1.0, "right": 0.0, "equal": 0.5}
 # The candidates on the left and on the right, by their numbers, and the choice.
 Vote = tuple[int, int, str]
+# What the page's button writes.
+VOTES = {
+    "candidates": [{"run": (int, str), "name": str, "step": int}],
+    "votes": [{"left": int, "right": int, "choice": str}],
+}
+# More cannot be judged by one person, and take minutes to rank.
+MOST_CANDIDATES = 1000
 VERDICTS = {
     "best": "Enough was judged: the first is the best, with at least 95 %.",
     "alike": "Enough was judged: the first two are alike (55 to 45 at most, with at least 95 %); either will do.",
@@ -46,16 +53,18 @@ def read_votes(file: Path) -> tuple[list[str], list[Vote]]:
         ValueError: if the file is missing or has another shape; the message says what was expected.
     """
     try:
-        content = read_object(file, {"candidates": list, "votes": list})
+        content = read_object(file, VOTES)
         if content is None:
             raise FileNotFoundError("it does not exist")
-        names = [f"run {one['run']}  {one['name']}  step {one['step']}" for one in content["candidates"]]
-        votes = [(int(vote["left"]), int(vote["right"]), str(vote["choice"])) for vote in content["votes"]]
-    except (OSError, ValueError, KeyError, TypeError, OverflowError) as error:
+    except (OSError, ValueError) as error:
         raise ValueError(
             f"{file} is no record of votes ({type(error).__name__}: {error}); expected the JSON file that the button "
             "'Save votes' of report.html writes"
         ) from error
+    names = [f"run {one['run']}  {one['name']}  step {one['step']}" for one in content["candidates"]]
+    votes = [(vote["left"], vote["right"], vote["choice"]) for vote in content["votes"]]
+    if len(names) > MOST_CANDIDATES:
+        raise ValueError(f"{file} names {len(names)} candidates; expected at most {MOST_CANDIDATES}")
     if not names:
         raise ValueError(f"{file} names no candidates; expected two checkpoints or more")
     for left, right, choice in votes:

@@ -11,9 +11,11 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 import wandb
-from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf import DictConfig
 
 from zero_dce.connection import check_connection
+from zero_dce.records.configuration import select_option
+from zero_dce.records.run import HYDRA
 from zero_dce.records.sweep import runs_folder
 from zero_dce.review.service import explain_refusal, quiet_wandb
 
@@ -35,14 +37,15 @@ class Target:
     name: str
 
 
-def check_upload(config: DictConfig | ListConfig, run: Path) -> Target:
+def check_upload(config: DictConfig, run: Path) -> Target:
     """Return where the artifact of a run goes, by the run's configuration and folder.
 
     Raises:
         ConnectionError: if W&B cannot be reached.
         ValueError: if the run was not logged to W&B.
     """
-    logger = OmegaConf.select(config, "logger.wandb")
+    place = run / HYDRA / "config.yaml"
+    logger = select_option(place, "logger.wandb", ({"project": str, "entity?": (str, None)}, None), config)
     if logger is None:
         raise ValueError(
             f"{run} was not logged to W&B, so there is no project to send to. Pick without --upload, then "
@@ -53,7 +56,7 @@ def check_upload(config: DictConfig | ListConfig, run: Path) -> Target:
         check_connection()
     except ConnectionError as error:
         raise ConnectionError(f"{error}. --no-upload picks without sending") from error
-    return Target(logger.project, logger.get("entity"), artifact_name(run))
+    return Target(logger["project"], logger.get("entity"), artifact_name(run))
 
 
 def artifact_name(run: Path) -> str:

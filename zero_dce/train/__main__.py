@@ -23,6 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from zero_dce.signals import Interrupted, StopSignals
+from zero_dce.terminal import errors_as_messages
 from zero_dce.train.command_line import (
     as_further_process,
     check_quotes,
@@ -89,12 +90,10 @@ def main() -> None:
 
 
 def _prepare_arguments() -> None:
-    try:
+    with errors_as_messages():
         given = take_allowed(expand_arguments(sys.argv[1:]))
         check_quotes(given)
         sys.argv[1:] = as_further_process(name_mode(expand_resume(continue_requeued(given))))
-    except (ValueError, FileNotFoundError) as error:
-        sys.exit(str(error))
 
 
 if __name__ == "__main__":

@@ -10,10 +10,10 @@ from pathlib import Path
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig, OmegaConf
 
+from zero_dce.records.configuration import select_option
 from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
-from zero_dce.records.sweep import PLAN, STARTED, read_plan, read_yaml, run_overrides
+from zero_dce.records.sweep import PLAN, STARTED, read_plan, run_overrides
 from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE, named_targets
 from zero_dce.train.rank import is_first_process, is_requeued
 
@@ -148,8 +148,7 @@ def _expand_run(run: Path, own: list[str]) -> list[str]:
     saved, overrides = run / HYDRA, run_overrides(run)
     if overrides is None:
         raise FileNotFoundError(f"{saved} does not hold the run's configuration (overrides.yaml): it cannot be resumed")
-    settings = read_yaml(saved / "hydra.yaml", DictConfig)
-    choice = OmegaConf.select(settings, "hydra.runtime.choices.data")
+    choice = select_option(saved / "hydra.yaml", "hydra.runtime.choices.data", str)
     kept = [override for override in overrides if not override.startswith("resume=")]
     from zero_dce.train.stored import check_stored
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from zero_dce.records.run import last_checkpoint, run_state
+from zero_dce.records.run import MOST_STEPS, last_checkpoint, run_state
 from zero_dce.weights import TITLES, load_checkpoint, read_weights
 
 
@@ -61,7 +61,7 @@ def read_step(checkpoint: Path) -> int:
     except ValueError as error:
         raise ValueError(_explain_earlier(str(error))) from error
     step = content.get("global_step") if isinstance(content, Mapping) else None
-    if not isinstance(step, int):
+    if not isinstance(step, int) or not 0 <= step < MOST_STEPS:
         raise ValueError(_explain_earlier(f"{checkpoint} is not a checkpoint of a run: it holds no step"))
     return step
 

@@ -20,7 +20,7 @@ from lightning.pytorch.strategies.launchers import _SubprocessScriptLauncher
 from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnector
 from omegaconf import DictConfig
 
-from zero_dce.files import read_json, write_json
+from zero_dce.files import read_object, write_json
 from zero_dce.records.run import has_checkpoint, resume_command
 from zero_dce.signals import REQUEUE, SIGNALS, Interrupted, StopSignals
 from zero_dce.step.reading import is_read
@@ -187,7 +187,7 @@ def _count(job: str, stop: Interrupted, run: Path) -> None:
     if stop.saved:
         file.unlink(missing_ok=True)
         return
-    count = 1 + (read_json(file) or {"without_a_step": 0})["without_a_step"]
+    count = 1 + (read_object(file, {"without_a_step": int}) or {"without_a_step": 0})["without_a_step"]
     if count > MOST_WITHOUT_A_STEP:
         file.unlink()
         raise RequeueError(

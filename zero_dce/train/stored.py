@@ -13,10 +13,10 @@ from pydoc import ErrorDuringImport, locate
 from typing import Any
 
 import hydra.utils
-from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.errors import HydraException
-from omegaconf import OmegaConf
+from hydra.core.override_parser.types import Override
+from omegaconf import DictConfig, OmegaConf
 
+from zero_dce.records.configuration import parse_stored, read_yaml
 from zero_dce.records.interpolation import foreign_interpolation
 from zero_dce.train.configuration import (
     ALLOW_OPTION,
@@ -52,9 +52,11 @@ SETTINGS = (
 )
 # These become lines of a job's script.
 SCRIPTS = ("hydra.launcher.setup", "hydra.launcher.additional_parameters")
-OF_HYDRA = re.compile(r"\bhydra(?=[./]|$)")
+HYDRA_KEY = re.compile(r"\bhydra(?=[./]|$)")
+# A folder of configuration files has no more folders in it.
+MOST_FOLDERS = 1000
 FLAGS = ("--config-dir", "-cd", "--config-name", "-cn")
-WAY_OUT = "take it out of the folder's sweep.json or .hydra/overrides.yaml, or give it again on the command line"
+HOW_TO_RESUME = "take it out of the folder's sweep.json or .hydra/overrides.yaml, or give it again on the command line"
 
 
 def allow_own(overrides: Sequence[str]) -> None:
@@ -107,26 +109,24 @@ def check_stored(overrides: Sequence[str], flags: Sequence[str] = ()) -> None:
     Raises:
         ValueError: if they would, or cannot be read.
     """
-    for text in overrides:
-        _check_override(str(text))
+    for text, override in zip(overrides, parse_stored(overrides), strict=True):
+        _check_override(text, override)
     _check_flags(flags)
 
 
-def _check_override(text: str) -> None:
-    try:
-        override = OverridesParser.create().parse_override(text)
-    except HydraException as error:
-        raise ValueError(f"the stored override {text!r} cannot be read: {WAY_OUT}") from error
+def _check_override(text: str, override: Override) -> None:
     key = str(override.key_or_group)
     value = override.value() if not override.is_delete() else None
     paths = [*_paths(key, value), *([f"{override.package}."] if override.package else [])]
     if not text.isprintable() or not all(map(_is_harmless, paths)):
-        raise ValueError(f"the stored override {text!r} could run any code: {WAY_OUT}")
+        raise ValueError(f"the stored override {text!r} could run any code: {HOW_TO_RESUME}")
     if "../" in text.replace("\\", "/") and ("." not in key or "../" in key):
         raise ValueError(f"the stored override {text!r} leads out of the configuration's folder")
     foreign = foreign_interpolation(text)
     if foreign and text not in os.environ.get(ALLOW_VARIABLE, ""):
-        raise ValueError(f"the stored override {text!r} has {foreign}, which may read or make anything: {WAY_OUT}")
+        raise ValueError(
+            f"the stored override {text!r} has {foreign}, which may read or make anything: {HOW_TO_RESUME}"
+        )
     # A sweep's values are texts that are read as overrides later.
     check_targets([*named_targets([text]), *TARGETS_IN_TEXT.findall(text)])
 
@@ -146,23 +146,40 @@ def _paths(key: str, value: Any) -> Iterator[str]:
 def _is_harmless(path: str) -> bool:
     """Tell whether a dotted key is the run's own, or one of Hydra's that a stored configuration may set."""
     path = path.removeprefix("_global_.")
-    places = [match.start() for match in OF_HYDRA.finditer(path)]
+    places = [match.start() for match in HYDRA_KEY.finditer(path)]
     # Elsewhere than at its beginning, Hydra is what a sweep runs over, or where a group is put.
     return not places or (places == [0] and path.startswith(SETTINGS) and not path.startswith(SCRIPTS))
 
 
 def _check_flags(flags: Sequence[str]) -> None:
     if len(flags) % 2 or not {*flags[::2]} <= {*FLAGS}:
-        raise ValueError(f"the stored flags {' '.join(map(str, flags))} are not {' or '.join(FLAGS)}: {WAY_OUT}")
+        raise ValueError(f"the stored flags {' '.join(map(str, flags))} are not {' or '.join(FLAGS)}: {HOW_TO_RESUME}")
     for flag, folder in pairwise(flags):
         if flag in ("--config-dir", "-cd"):
-            for file in sorted(Path(folder).rglob("*.yaml")):
+            for file in _yaml_files(folder):
                 _check_file(file, file.relative_to(folder))
+
+
+def _yaml_files(folder: str) -> list[Path]:
+    """Return all YAML files below a folder that was read from a file; it may be the whole disk.
+
+    Raises:
+        ValueError: if there are more folders than a configuration has.
+    """
+    found = []
+    for number, (inner, _, names) in enumerate(os.walk(folder)):
+        if number == MOST_FOLDERS:
+            raise ValueError(
+                f"the stored --config-dir {folder} has more than {MOST_FOLDERS} folders; expected one of configuration "
+                f"files: {HOW_TO_RESUME}"
+            )
+        found += [Path(inner, name) for name in names if name.endswith(".yaml")]
+    return sorted(found)
 
 
 def _check_file(file: Path, place: Path) -> None:
     """Refuse a file of a stored ``--config-dir`` as its values would be refused as overrides."""
-    content: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    content: Any = OmegaConf.to_container(read_yaml(file, DictConfig), resolve=False)
     text, group = file.read_text(encoding="utf-8"), ".".join(place.parent.parts)
     defaults = content.pop("defaults", []) if isinstance(content, dict) else []
     paths = [*_paths(group if group.startswith("hydra") else "_global_", content), *_groups(defaults)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from zero_dce.train.loggers.tracker import (
     flat,
     logged_steps,
     read_id,
+    read_ids,
     sample_key,
     saved_pictures,
     write_id,
@@ -140,3 +142,22 @@ def test_several_at_once(resumed: Resumed) -> None:
         assert word not in resumed.printed.replace(str(resumed.folder), ""), resumed.printed
     assert logged_steps({}, resumed.run) == [0, 2, 4, 6]
     assert list(saved_pictures(resumed.run, 4)) == [sample_key("00"), sample_key("01")]
+
+
+@pytest.mark.parametrize("content", [b"", b"../../x", b"a/b", b"a b;c", b"\xff", b"a" * 200, b"a\0", b"1 2 ."])
+def test_what_is_no_id_is_refused(content: bytes, tmp_path: Path) -> None:
+    """Services make folders and addresses of ids, and a run's folder may be somebody else's."""
+    (tmp_path / "id").write_bytes(content)
+    for read in (read_id, read_ids):
+        with pytest.raises(ValueError, match=rf"{re.escape(str(tmp_path / 'id'))} holds no id of a run"):
+            read(tmp_path / "id")
+
+
+def test_one_id_or_several(tmp_path: Path) -> None:
+    assert (read_id(tmp_path / "id"), read_ids(tmp_path / "id")) == (None, [])
+    write_id(tmp_path / "id", "a-1_B")
+    assert (read_id(tmp_path / "id"), read_ids(tmp_path / "id")) == ("a-1_B", ["a-1_B"])
+    write_id(tmp_path / "id", "a\nb")
+    assert read_ids(tmp_path / "id") == ["a", "b"]
+    with pytest.raises(ValueError, match="holds 2 ids of a run; expected one"):
+        read_id(tmp_path / "id")

@@ -12,6 +12,7 @@ from hydra.errors import CompactHydraException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.files import write_json
+from zero_dce.records.configuration import select_option
 from zero_dce.records.run import HYDRA, RESULT, RESUMED, has_checkpoint, read_result, read_rows, run_state
 from zero_dce.records.sweep import PLAN, read_plan, run_folder
 from zero_dce.sweep.plan import config_flags, number_jobs, run_folders, without_resume
@@ -110,4 +111,4 @@ def hydra_settings(config: DictConfig) -> list[str]:
 
 def _weights(run: Path) -> Any:
     file = run / HYDRA / "config.yaml"
-    return OmegaConf.to_container(OmegaConf.load(file).loss.weights) if file.is_file() else None
+    return select_option(file, "loss.weights", ({str: (float, None)}, None)) if file.is_file() else None

@@ -21,7 +21,7 @@ from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
-from zero_dce.files import read_json, write_json
+from zero_dce.files import read_object, write_json
 from zero_dce.records.run import RESULT, result_time, resume_command
 from zero_dce.records.sweep import SLURM_JOBS, point_name, read_plan
 from zero_dce.signals import Interrupted, hold_signals
@@ -93,7 +93,7 @@ def launch_slurm(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]]
 
 def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[SweepRun], submitted: list[Submitted]) -> None:
     """Submit each run, unless an earlier job of it is still in the queue: then that one is waited for."""
-    job_ids: dict[str, str] = read_json(folder / SLURM_JOBS) or {}
+    job_ids: dict[str, str] = read_object(folder / SLURM_JOBS, {str: str}) or {}
     queue = read_queue() if job_ids else {}
     left = []
     for run in runs:

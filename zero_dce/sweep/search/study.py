@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState
 
+from zero_dce.checks import find_misfit
 from zero_dce.files import make_durable, write_json
 from zero_dce.records.outcome import TrialOutcome, judge
 from zero_dce.records.run import JUDGED, read_result, run_state
@@ -55,21 +57,24 @@ class Study:
         with self.lock:
             plan = read_plan(folder)
             name = plan["search"]["study_name"]
-            self.storage = _open_storage(folder, search.storage)
-            self.study = optuna.create_study(
-                storage=self.storage,
-                study_name=name,
-                directions=[StudyDirection[direction.upper()] for direction in search.objectives.values()],
-                load_if_exists=True,
-            )
-            self._check_own(name, len(plan["jobs"]))
+            with _explain_journal(folder, search.storage):
+                self.storage = _open_storage(folder, search.storage)
+                self.study = optuna.create_study(
+                    storage=self.storage,
+                    study_name=name,
+                    directions=[StudyDirection[direction.upper()] for direction in search.objectives.values()],
+                    load_if_exists=True,
+                )
+                trials = self._trials()
+            self._check_own(name, len(plan["jobs"]), trials)
+            _check_attributes(folder, trials, len(plan["jobs"]))
 
     def ask(self, most: int) -> list[Trial]:
         """Return at most so many trials to carry out; none if the study has all its trials.
 
         Trials that a dead worker left running come first. The runs of the trials have consecutive numbers.
         """
-        with self.lock:
+        with self.lock, _explain_journal(self.folder, self.search.storage):
             left = self._left_running()
             if left:
                 return [self._take_over(trial) for trial in _consecutive(left)[:most]]
@@ -78,14 +83,13 @@ class Study:
 
     def tell(self, trial: Trial) -> TrialOutcome:
         """Tell the study the outcome of a trial, and return it."""
-        with self.lock:
+        with self.lock, _explain_journal(self.folder, self.search.storage):
             return self._tell(trial.number, trial.run)
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
 
-    def _check_own(self, name: str, jobs: int) -> None:
-        trials = self._trials()
+    def _check_own(self, name: str, jobs: int, trials: Sequence[FrozenTrial]) -> None:
         # A trial without a run was asked for by a worker that was killed right then.
         if not jobs and any(RUN in trial.user_attrs for trial in trials):
             raise ValueError(
@@ -163,6 +167,32 @@ def _make_sampler(name: str, seed: int | None) -> BaseSampler:
         return RandomSampler(seed=seed)
     # The constant liar counts running trials as bad ones, so that workers keep away from each other's points.
     return TPESampler(seed=seed, constant_liar=True)
+
+
+@contextmanager
+def _explain_journal(folder: Path, storage: str | None) -> Iterator[None]:
+    """Raise ValueError, which names the journal, in place of what Optuna raises on a damaged one: it checks nothing."""
+    try:
+        yield
+    except Exception as error:
+        # A plain ValueError is this package's own, about another file.
+        if storage is not None or isinstance(error, OSError) or type(error) is ValueError:
+            raise
+        raise ValueError(
+            f"{folder / SEARCH_FOLDER / JOURNAL} cannot be read ({type(error).__name__}: {error}): restore "
+            "it, or begin another search in another folder"
+        ) from error
+
+
+def _check_attributes(folder: Path, trials: Iterable[FrozenTrial], jobs: int) -> None:
+    """Raise ValueError unless trials have only such runs and workers as this package gives them."""
+    for trial in trials:
+        given = trial.user_attrs
+        fault = find_misfit(given, {f"{RUN}?": int, f"{WORKER}?": str, f"{ATTEMPTS}?": int})
+        if not fault and RUN in given and not (WORKER in given and 0 <= given[RUN] < jobs):
+            fault = f"has the run {given[RUN]} without a worker, or one that is not in {PLAN}"
+        if fault:
+            raise ValueError(f"{folder / SEARCH_FOLDER / JOURNAL}: trial {trial.number} {fault}; restore it")
 
 
 def _open_storage(folder: Path, storage: str | None) -> BaseStorage:

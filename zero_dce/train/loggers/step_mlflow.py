@@ -26,7 +26,7 @@ from zero_dce.records.run import Rows
 from zero_dce.train.loggers.mlflow_address import STORE, find_store, first_line, shown
 from zero_dce.train.loggers.mlflow_parameters import parameters_of
 from zero_dce.train.loggers.mlflow_server import one_try
-from zero_dce.train.loggers.tracker import Picture, StepRows, flat, logged_steps, read_id, saved_pictures, write_id
+from zero_dce.train.loggers.tracker import Picture, StepRows, flat, logged_steps, read_ids, saved_pictures, write_id
 
 log = logging.getLogger(__name__)
 # It says at each start that it makes its tables.
@@ -178,7 +178,7 @@ class StepMLFlowLogger(StepRows):
 
     def _start(self) -> Mapping[str, str]:
         """Continue the run whose id this store knows, or begin one, and return the parameters that it has."""
-        ids = (read_id(self.id_file) or "").split()
+        ids = read_ids(self.id_file)
         found = next(filter(None, map(self._find_run, ids)), None)
         if found is not None:
             self.run_id, self._first = str(found.info.run_id), int(found.data.tags.get(LAST_STEP_TAG, -1)) + 1

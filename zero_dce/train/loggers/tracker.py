@@ -21,6 +21,9 @@ from zero_dce.images.sheets import side_by_side
 from zero_dce.records.run import CAPTION, Rows, pictures_folder, saved_steps
 
 log = logging.getLogger(__name__)
+# Services make folders and addresses of ids.
+RUN_ID = re.compile(rb"[\w-]{1,128}", re.ASCII)
+MOST_ID_BYTES = 100_000
 
 
 @dataclass(frozen=True)
@@ -159,15 +162,30 @@ def read_id(file: Path) -> str | None:
     """Return the id that a service knows a run by, from the run's folder; ``None`` where it has none yet.
 
     Raises:
-        ValueError: if the file holds something else.
+        ValueError: if the file holds something else; the message names it.
+    """
+    ids = read_ids(file)
+    if len(ids) > 1:
+        raise ValueError(f"{file} holds {len(ids)} ids of a run; expected one: restore it, or take it away")
+    return ids[0] if ids else None
+
+
+def read_ids(file: Path) -> list[str]:
+    """Return the ids that a service has known a run by, from the run's folder; none where there is no file.
+
+    Raises:
+        ValueError: if the file holds something else; the message names it.
     """
     if not file.is_file():
-        return None
-    text = file.read_text(encoding="utf-8", errors="replace").strip()
-    # It becomes a part of names of files, and of patterns that find them.
-    if not re.fullmatch(r"[\w-]+(\n[\w-]+)*", text):
-        raise ValueError(f"{file} holds no id of a run: restore it, or take it away for a new run there")
-    return text
+        return []
+    with file.open("rb") as stream:
+        ids = stream.read(MOST_ID_BYTES).split()
+    if not ids or not all(RUN_ID.fullmatch(one) for one in ids):
+        raise ValueError(
+            f"{file} holds no id of a run; expected letters, digits, - and _: restore it, or take it away, and the run "
+            "is a new one there"
+        )
+    return [one.decode("ascii") for one in ids]
 
 
 def write_id(file: Path, run_id: str) -> None:
