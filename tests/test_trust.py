@@ -1,4 +1,4 @@
-"""What docs/trust.md promises of all commands: no code from files, no connections, no secrets, the user's permissions."""
+"""What docs/trust.md promises of all commands: no code from files, no connections, no secrets, umask."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def test_no_call_runs_code_from_a_file() -> None:
     for name, call in calls():
         options = {keyword.arg: ast.unparse(keyword.value) for keyword in call.keywords}
         assert name != "torch.load" or options["weights_only"] == "True"
-        assert not name.endswith(".fit") or options.get("weights_only") == "True"
+        assert "ckpt_path" not in options or options.get("weights_only") == "True"
         assert "allow_pickle" not in options
         assert "shell" not in options or name == "shellcode", name
 
@@ -119,8 +119,7 @@ def test_a_checkpoint_that_is_resumed_brings_no_code(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="could run any code"):
         read_step(file)
     assert not taken.exists()
-    with pytest.raises(TypeError):
-        pickle.loads(pickle.dumps(_Hostile(taken))).nothing()
+    pickle.loads(pickle.dumps(_Hostile(taken)))
     assert taken.exists(), "the test would notice"
 
 

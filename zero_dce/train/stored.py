@@ -52,9 +52,9 @@ SETTINGS = (
 )
 # These become lines of a job's script.
 SCRIPTS = ("hydra.launcher.setup", "hydra.launcher.additional_parameters")
-OF_HYDRA = re.compile(r"\bhydra(?=[./]|$)")
+HYDRA_KEY = re.compile(r"\bhydra(?=[./]|$)")
 FLAGS = ("--config-dir", "-cd", "--config-name", "-cn")
-WAY_OUT = "take it out of the folder's sweep.json or .hydra/overrides.yaml, or give it again on the command line"
+HOW_TO_RESUME = "take it out of the folder's sweep.json or .hydra/overrides.yaml, or give it again on the command line"
 
 
 def allow_own(overrides: Sequence[str]) -> None:
@@ -116,17 +116,19 @@ def _check_override(text: str) -> None:
     try:
         override = OverridesParser.create().parse_override(text)
     except HydraException as error:
-        raise ValueError(f"the stored override {text!r} cannot be read: {WAY_OUT}") from error
+        raise ValueError(f"the stored override {text!r} cannot be read: {HOW_TO_RESUME}") from error
     key = str(override.key_or_group)
     value = override.value() if not override.is_delete() else None
     paths = [*_paths(key, value), *([f"{override.package}."] if override.package else [])]
     if not text.isprintable() or not all(map(_is_harmless, paths)):
-        raise ValueError(f"the stored override {text!r} could run any code: {WAY_OUT}")
+        raise ValueError(f"the stored override {text!r} could run any code: {HOW_TO_RESUME}")
     if "../" in text.replace("\\", "/") and ("." not in key or "../" in key):
         raise ValueError(f"the stored override {text!r} leads out of the configuration's folder")
     foreign = foreign_interpolation(text)
     if foreign and text not in os.environ.get(ALLOW_VARIABLE, ""):
-        raise ValueError(f"the stored override {text!r} has {foreign}, which may read or make anything: {WAY_OUT}")
+        raise ValueError(
+            f"the stored override {text!r} has {foreign}, which may read or make anything: {HOW_TO_RESUME}"
+        )
     # A sweep's values are texts that are read as overrides later.
     check_targets([*named_targets([text]), *TARGETS_IN_TEXT.findall(text)])
 
@@ -146,14 +148,14 @@ def _paths(key: str, value: Any) -> Iterator[str]:
 def _is_harmless(path: str) -> bool:
     """Tell whether a dotted key is the run's own, or one of Hydra's that a stored configuration may set."""
     path = path.removeprefix("_global_.")
-    places = [match.start() for match in OF_HYDRA.finditer(path)]
+    places = [match.start() for match in HYDRA_KEY.finditer(path)]
     # Elsewhere than at its beginning, Hydra is what a sweep runs over, or where a group is put.
     return not places or (places == [0] and path.startswith(SETTINGS) and not path.startswith(SCRIPTS))
 
 
 def _check_flags(flags: Sequence[str]) -> None:
     if len(flags) % 2 or not {*flags[::2]} <= {*FLAGS}:
-        raise ValueError(f"the stored flags {' '.join(map(str, flags))} are not {' or '.join(FLAGS)}: {WAY_OUT}")
+        raise ValueError(f"the stored flags {' '.join(map(str, flags))} are not {' or '.join(FLAGS)}: {HOW_TO_RESUME}")
     for flag, folder in pairwise(flags):
         if flag in ("--config-dir", "-cd"):
             for file in sorted(Path(folder).rglob("*.yaml")):
