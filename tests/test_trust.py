@@ -20,6 +20,7 @@ from tests.helpers.app_server import WATCH
 from tests.helpers.paths import ROOT
 from tests.helpers.pictures import make_picture
 from tests.helpers.runs import read_wandb, tiny
+from zero_dce.files import write_file
 from zero_dce.train.loggers.tracker import read_id
 from zero_dce.train.resuming import read_step
 
@@ -131,6 +132,14 @@ def test_the_id_of_a_run_finds_no_other_files(text: str, tmp_path: Path) -> None
     file.write_text(text)
     with pytest.raises(ValueError, match="holds no id of a run"):
         read_id(file)
+
+
+def test_a_link_is_replaced_and_its_target_stays(tmp_path: Path) -> None:
+    elsewhere, file = tmp_path / "elsewhere", tmp_path / "file"
+    elsewhere.write_text("kept")
+    file.symlink_to(elsewhere)
+    write_file(file, "new")
+    assert (file.is_symlink(), file.read_text(), elsewhere.read_text()) == (False, "new", "kept")
 
 
 def permissions(folder: Path) -> dict[str, str]:
