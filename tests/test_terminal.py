@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from zero_dce.terminal import align, errors_as_messages, explain, minutes, printable, say
+from zero_dce.terminal import align, errors_as_messages, explain, minutes, plain_text, say
 
 
 def test_cells_stand_in_columns() -> None:
@@ -26,7 +26,7 @@ SHOWN = r"a\x1b[2J\x1b]0;title\x07\x9b1m\u202egpj.\rb\x7f"
 
 
 def test_names_command_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
-    assert printable(f"{HOSTILE}\n\tNächte 夜 🌙") == f"{SHOWN}\n\tNächte 夜 🌙"
+    assert plain_text(f"{HOSTILE}\n\tNächte 夜 🌙") == f"{SHOWN}\n\tNächte 夜 🌙"
     for error in (FileNotFoundError(2, "No such file", HOSTILE), ValueError(f"{HOSTILE} is wrong")):
         assert SHOWN in explain(error)
         assert HOSTILE not in explain(error)

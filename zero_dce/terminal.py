@@ -52,16 +52,16 @@ class _PlainStream:
         self._stream = stream
 
     def write(self, text: str) -> int:
-        return self._stream.write(printable(text))
+        return self._stream.write(plain_text(text))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._stream, name)
 
 
-def printable(text: str) -> str:
+def plain_text(text: str) -> str:
     r"""Return a text in which no character commands a terminal.
 
-    >>> printable("\x1b[2Jdark.jpg")
+    >>> plain_text("\x1b[2Jdark.jpg")
     '\\x1b[2Jdark.jpg'
     """
     return COMMANDING.sub(lambda match: ascii(match[0])[1:-1], text)
@@ -76,10 +76,10 @@ def explain(error: BaseException) -> str:
     reason = getattr(error, "strerror", None)
     if reason:
         file = getattr(error, "filename", None)
-        return printable(f"{file}: {reason}" if file else str(reason))
+        return plain_text(f"{file}: {reason}" if file else str(reason))
     if isinstance(error, MemoryError) and not str(error):
         return "there is not enough memory"
-    return printable(str(error)) or type(error).__name__
+    return plain_text(str(error)) or type(error).__name__
 
 
 def pip_install(extra: str) -> str:
@@ -99,7 +99,7 @@ def align(lines: Sequence[Sequence[str]]) -> list[str]:
 
 def say(text: str) -> None:
     """Print something that stands apart from what a run prints, at once."""
-    print(f"\n{printable(text)}", flush=True)
+    print(f"\n{plain_text(text)}", flush=True)
 
 
 def minutes(seconds: float) -> str:

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.helpers.app_server import AppServer, free_port
 from tests.helpers.paths import ROOT
@@ -38,8 +39,12 @@ def test_without_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_signal_ends_it_and_nothing_stays(tmp_path: Path, number: signal.Signals, host: str) -> None:
     port = free_port()
     started = AppServer(tmp_path, ["-m", "zero_dce.app", "--port", str(port), "--host", host])
-    with socket.create_connection(("127.0.0.1", port), timeout=10):
-        pass
+    for name, refused in (("localhost:1", False), ("127.0.0.1", False), ("elsewhere.example", host == "127.0.0.1")):
+        # A page of another site can have its own name lead here.
+        answer = requests.get(started.url, headers={"Host": name, "Origin": "https://elsewhere.example"}, timeout=30)
+        assert (answer.status_code == 400) == refused, name
+        if host == "127.0.0.1" and not refused:
+            assert "Access-Control-Allow-Origin" not in answer.headers
     assert ("anybody on the network can use the page" in started.output()) == (host == "0.0.0.0")
     assert len(list(started.temporary.glob("zero_dce-app-*"))) == 1
     assert started.stop(number) == 128 + number

@@ -18,7 +18,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException, InstantiationException
 from omegaconf.errors import OmegaConfBaseException
 
-from zero_dce.terminal import printable
+from zero_dce.terminal import plain_text
 
 # Either shows the whole traceback.
 DEBUG_OVERRIDE, DEBUG_VARIABLE = "zero_dce.debug=true", "HYDRA_FULL_ERROR"
@@ -70,7 +70,7 @@ def _run_and_report(function: Any) -> Any:
         message = describe_failure(error)
         if message is None:
             return _original(partial(_raise, error))
-        print(printable(message), file=sys.stderr)
+        print(plain_text(message), file=sys.stderr)
         sys.exit(1)
 
 
