@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from typing import BinaryIO, NamedTuple
 
 from zero_dce.images.identify import PNG_START
-from zero_dce.images.jpeg_scans import check_scans
+from zero_dce.images.jpeg_file import check_scans
 
 # In 2 bits deflate repeats at most 258 bytes (zlib, "Technical Details": maximum compression factor).
 DEFLATE_FACTOR = 1032

@@ -14,7 +14,6 @@ from PIL import Image
 
 from zero_dce.images import ImageReadError, describe_error
 from zero_dce.images.capacity import check_capacity
-from zero_dce.images.exif import EXIF_PREFIX, orientation_of
 from zero_dce.images.identify import goes_to_reader
 from zero_dce.images.jpeg_file import BareJpegFile
 
@@ -199,7 +198,13 @@ def _orientation(file: Image.Image) -> int:
     if file.format == "PNG" and "exif" not in file.info:
         # Only the chunks before the pixels are read until they are decoded.
         file.load()
-    return orientation_of(file.info.get("exif", b"").removeprefix(EXIF_PREFIX))
+    block = file.info.get("exif", b"")
+    if not block:
+        return 1
+    # Training pictures mostly have none.
+    from zero_dce.images.exif import EXIF_PREFIX, orientation_of
+
+    return orientation_of(block.removeprefix(EXIF_PREFIX))
 
 
 def _to_srgb(picture: Image.Image, profile: bytes | None) -> tuple[Image.Image, str | None]:

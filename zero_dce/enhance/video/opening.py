@@ -22,7 +22,7 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 # Matroska's tag; FFmpeg takes any case.
 ALPHA_MODE = "alpha_mode"
 # FFmpeg's own limit of the pixels of a frame.
-MOST_PIXELS = 2**31 - 1
+MOST_FRAME_PIXELS = 2**31 - 1
 
 
 def video_stream(file: Path, container: InputContainer) -> VideoStream:
@@ -58,7 +58,7 @@ def decoder_of(file: Path, stream: VideoStream, max_megapixels: float) -> VideoC
 
 def _pixel_limit(max_megapixels: float) -> dict[str, str]:
     """Return FFmpeg's option by which larger frames are refused before there is memory for them."""
-    return {"max_pixels": str(int(min(max_megapixels * 1e6, MOST_PIXELS)))}
+    return {"max_pixels": str(int(min(max_megapixels * 1e6, MOST_FRAME_PIXELS)))}
 
 
 def _is_tagged(stream: VideoStream) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -160,7 +161,8 @@ def _clip_named(clip: Clip) -> Iterator[None]:
     try:
         yield
     except av.error.FFmpegError as error:
-        if isinstance(error, OSError):
+        # FFmpeg says by this number that the container does not take it; every other one is the system's.
+        if isinstance(error, OSError) and error.errno != errno.EOPNOTSUPP:
             raise
         raise ValueError(
             f"{clip.file}: what it holds cannot be written to a new clip: {error.strerror}. Convert it first: "

@@ -16,8 +16,7 @@ from zero_dce.images.formats.depth import to_8_bits
 from zero_dce.images.formats.photograph import CheckSize, Content, check_dimensions, encode_with_pillow
 from zero_dce.images.formats.photoshop import drop_previews
 from zero_dce.images.formats.xmp import GAIN_MAP_NOTICE, announces_film, announces_gain_map, drop_announcements
-from zero_dce.images.jpeg_file import BareJpegFile
-from zero_dce.images.jpeg_scans import END_OF_IMAGE, jpeg_markers
+from zero_dce.images.jpeg_file import END_OF_IMAGE, BareJpegFile, jpeg_markers
 
 Segment = tuple[str, bytes]
 
