@@ -35,13 +35,13 @@ from zero_dce.images.formats import Photograph, read_photograph, save_photograph
 from zero_dce.images.identify import PNG_SPACES
 
 MOST_MEGAPIXELS = 1
-# Pillow refuses twice as many.
-Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2
 
 
 @functools.cache
 def scratch() -> Path:
-    """Return a folder that goes with this process."""
+    """Return a folder that goes with this process, in which no picture is larger than a megapixel from now on."""
+    # Pillow refuses twice as many.
+    Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2
     folder = Path(tempfile.mkdtemp(prefix="fuzz-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return folder
