@@ -359,6 +359,7 @@ ALLOWED = {
     "images/sheets.py": "in memory",
     "review/cells.py": "in memory",
     "review/dashboard.py": "to W&B",
+    "train/callbacks/checkpoints.py": "to the unfinished file of a checkpoint",
     "weights.py": "the lines that a message proposes",
 }
 

@@ -313,3 +313,17 @@ def test_safetensors_cut_short(length: int, tmp_path: Path) -> None:
     file.write_bytes(file.read_bytes()[:length])
     with pytest.raises(ValueError, match=r"cut\.safetensors is not a safetensors file that can be read"):
         read_weights(file)
+
+
+def test_the_same_weights_are_the_same_bytes() -> None:
+    state = {"a": np.arange(3, dtype=np.float32), "b": np.ones((2, 2), np.float32)}
+    metadata = {name: name for name in ("network", "step", "format_version", "zürich")}
+    written = {
+        encode_weights(state, dict(sorted(metadata.items(), reverse=way))) for way in (False, True) for _ in "12345"
+    }
+    assert len(written) == 1
+    (content,) = written
+    assert {name: value.tolist() for name, value in load(content).items()} == {"a": [0, 1, 2], "b": [[1, 1], [1, 1]]}
+    length = int.from_bytes(content[:8], "little")
+    assert length % 8 == 0
+    assert json.loads(content[8 : 8 + length])["__metadata__"] == metadata

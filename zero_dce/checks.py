@@ -195,7 +195,7 @@ def _misfit_of_keys(value: dict[str, Any], shape: Shape, name: str) -> str:
         fault = find_misfit(value[plain], one, inner + plain) if plain in value else missing
         if fault:
             return fault
-    others = value.keys() - known.keys() if str in shape else ()
+    others = [key for key in value if key not in known] if str in shape else []
     return _first(find_misfit(value[key], shape[str], inner + key) for key in others)
 
 

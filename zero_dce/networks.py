@@ -11,14 +11,13 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 import torch
-from safetensors.torch import save
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from zero_dce.checks import check_number
 from zero_dce.curves import ITERATIONS, apply_curves
 from zero_dce.files import write_file
-from zero_dce.weights import DCE_NET, DCE_NET_PP, FORMAT_VERSION, WIDTH, Weights, read_weights
+from zero_dce.weights import DCE_NET, DCE_NET_PP, FORMAT_VERSION, WIDTH, Weights, encode_weights, read_weights
 
 
 class CurveNet(nn.Module):
@@ -194,10 +193,10 @@ def save_weights(network: CurveNet, file: Path, step: int) -> None:
         OSError: if the file cannot be written; an earlier one of its name is left as it is.
     """
     # The format has only the plain memory layout; the values stay the same, bit by bit.
-    state = {name: value.detach().cpu().contiguous() for name, value in network.state_dict().items()}
-    content = save(state, {"network": network.NAME, "step": str(step), "format_version": FORMAT_VERSION})
-    # safetensors' own save_file would leave a file that only its owner can read.
-    write_file(file, content)
+    state = {name: value.detach().cpu().contiguous().numpy() for name, value in network.state_dict().items()}
+    write_file(
+        file, encode_weights(state, {"network": network.NAME, "step": str(step), "format_version": FORMAT_VERSION})
+    )
 
 
 def start_from_identity(network: CurveNet) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import warnings
@@ -14,6 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from safetensors import SafetensorError, deserialize, safe_open
+from safetensors.numpy import save
 
 from zero_dce.records.checkpoint import check_checkpoint, check_weights_size
 from zero_dce.records.run import CHECKPOINTS, LAST
@@ -119,6 +121,21 @@ def parameter_shapes(network: str) -> dict[str, tuple[int, ...]]:
         for name, shape in parts.items():
             shapes |= {f"{name}.weight": shape, f"{name}.bias": shape[:1]}
     return shapes
+
+
+def encode_weights(state: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, str]) -> bytes:
+    """Return the content of a ``.safetensors`` file, the same for the same weights.
+
+    safetensors writes the metadata in any order, and its own function for files leaves one that only its owner can read.
+    """
+    content = save(dict(state), dict(metadata))
+    length = int.from_bytes(content[:8], "little")
+    header = json.loads(content[8 : 8 + length])
+    header["__metadata__"] = dict(sorted(metadata.items()))
+    # The format begins the values at a multiple of eight, and fills the header up with blanks.
+    text = json.dumps(header, separators=(",", ":"), ensure_ascii=False).encode().ljust(length)
+    assert len(text) == length
+    return content[:8] + text + content[8 + length :]
 
 
 def drop_denormals(values: NDArray[np.float32]) -> NDArray[np.float32]:

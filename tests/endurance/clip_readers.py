@@ -6,9 +6,9 @@ import functools
 
 import numpy as np
 
-from tests.endurance.picture_readers import MOST_MEGAPIXELS, require, scratch
+from tests.endurance.picture_readers import MOST_MEGAPIXELS, small_pictures
 from tests.endurance.picture_seeds import clips
-from tests.endurance.reader import Reader, documented
+from tests.endurance.reader import Reader, documented, require
 from zero_dce.enhance.video.clip import ClipFrame, open_clip
 from zero_dce.enhance.video.writer import open_writer
 from zero_dce.files import atomic
@@ -19,7 +19,7 @@ MOST_ITEMS = 60
 
 def check_clip(name: str, content: bytes) -> None:
     """Read a clip as enhancing does, and write its frames and copied packets to another one of its kind."""
-    file = scratch() / name
+    file = small_pictures() / name
     file.write_bytes(content)
     with documented(str(file), ValueError, OSError), open_clip(file, MOST_MEGAPIXELS) as clip:
         require(clip.size[0] * clip.size[1] <= MOST_MEGAPIXELS * 1e6, f"frames of {clip.size}")

@@ -18,7 +18,7 @@ import numpy as np
 from PIL import Image
 
 from tests.endurance.isolated import run_isolated
-from tests.endurance.picture_readers import MOST_MEGAPIXELS, scratch
+from tests.endurance.picture_readers import MOST_MEGAPIXELS, small_pictures
 from tests.endurance.picture_seeds import (
     XMP,
     gifs,
@@ -545,7 +545,7 @@ BOMBS |= {
 
 def read_bomb(name: str, training: bool, content: bytes) -> None:
     """Read a file as training or as enhancing does; it may be refused."""
-    file = scratch() / f"bomb{BOMBS[name][0]}"
+    file = small_pictures() / f"bomb{BOMBS[name][0]}"
     file.write_bytes(content)
     with documented(str(file), ImageReadError):
         if training:

@@ -32,13 +32,19 @@ from zero_dce.images.formats import Photograph, read_photograph, save_photograph
 from zero_dce.images.identify import PNG_SPACES
 
 MOST_MEGAPIXELS = 1
-# Pillow refuses twice as many.
-Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2
+
+
+@functools.cache
+def small_pictures() -> Path:
+    """Return this process's folder, in which no picture is larger than a megapixel from now on."""
+    # Pillow refuses twice as many.
+    Image.MAX_IMAGE_PIXELS = MOST_MEGAPIXELS * 1_000_000 // 2
+    return scratch()
 
 
 def check_picture(name: str, content: bytes) -> None:
     """Read a picture as enhancing does and as training does; what is read can be written and read again."""
-    file = scratch() / name
+    file = small_pictures() / name
     file.write_bytes(content)
     with documented(str(file), ImageReadError):
         pixels = decode_square(file, 16)

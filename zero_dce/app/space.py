@@ -8,12 +8,10 @@ from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 
-from safetensors.numpy import save
-
 from zero_dce import __version__
 from zero_dce.app.server import require_gradio
 from zero_dce.files import UNFINISHED, ensure_folder, write_file
-from zero_dce.weights import FORMAT_VERSION, read_weights
+from zero_dce.weights import FORMAT_VERSION, encode_weights, read_weights
 
 # The folder of weights beside app.py.
 WEIGHTS_FOLDER = "weights"
@@ -89,5 +87,5 @@ def _to_safetensors(weights: Mapping[str, Path]) -> dict[str, bytes]:
         if plain in stored:
             raise ValueError(f"--weights {file} would become {plain}.safetensors, as another one does: rename the file")
         read = read_weights(file)
-        stored[plain] = save(read.state, {"network": read.network, "format_version": FORMAT_VERSION})
+        stored[plain] = encode_weights(read.state, {"network": read.network, "format_version": FORMAT_VERSION})
     return stored

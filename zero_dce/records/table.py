@@ -100,7 +100,7 @@ def _no_formula(cell: Any) -> Any:
 def _weights(row: RunRow) -> str:
     if not row["weights"]:
         return "-"
-    published = "/".join(str(row["weights"][name]).removesuffix(".0") for name in CompositeLoss.NAMES)
+    published = "/".join(str(row["weights"].get(name, "?")).removesuffix(".0") for name in CompositeLoss.NAMES)
     restoration = row["weights"].get(RESTORATION)
     return f"{published} {RESTORATION} {restoration:g}" if restoration else published
 
