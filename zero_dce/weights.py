@@ -126,7 +126,7 @@ def parameter_shapes(network: str) -> dict[str, tuple[int, ...]]:
 def encode_weights(state: Mapping[str, NDArray[np.float32]], metadata: Mapping[str, str]) -> bytes:
     """Return the content of a ``.safetensors`` file, the same for the same weights.
 
-    safetensors writes the metadata in any order, and its own function for files leaves one that only its owner can read.
+    safetensors writes metadata in any order, and its own function for files leaves one that only its owner can read.
     """
     content = save(dict(state), dict(metadata))
     length = int.from_bytes(content[:8], "little")

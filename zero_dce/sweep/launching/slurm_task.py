@@ -51,13 +51,13 @@ def require_known(number: int, run: Path) -> None:
     Raises:
         SystemExit: if the id has not been written down for a minute.
     """
-    from zero_dce.files import read_json
+    from zero_dce.files import read_object
     from zero_dce.records.sweep import SLURM_JOBS, sweep_folder
     from zero_dce.train.rank import slurm_job
 
     job, file = slurm_job(), (sweep_folder(run) or run.parent) / SLURM_JOBS
     until = time.monotonic() + SECONDS_TO_BE_KNOWN
-    while job is not None and (known := (read_json(file) or {}).get(str(number))) != job:
+    while job is not None and (known := (read_object(file, {str: str}) or {}).get(str(number))) != job:
         if time.monotonic() > until:
             sys.exit(
                 f"job {job} does not train run {number}, whose job is {known or 'not known'} by {file}: the launcher "
