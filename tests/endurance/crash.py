@@ -1,7 +1,8 @@
 """Kill commands at each call by which they change a file, and let the calls fail; then go on as a user would.
 
 ``python -m tests.endurance.crash [--scenario NAME] [--fault NAME] [--minutes N] [--jobs N]`` compares what comes out
-with an undisturbed command's, writes the table ``crash.md`` beside this file, and ends with 1 if anything differs.
+with an undisturbed command's, writes the table ``crash.md`` beside this file, and ends with 1 if anything differs. With
+``--results FILE``, trials of several calls of it add up: to all calls, in hours that need not follow each other.
 """
 
 from __future__ import annotations
@@ -26,9 +27,11 @@ from tests.endurance.scenarios import SCENARIOS as OF_SWEEPS
 from tests.endurance.scenarios_commands import COMMANDS, PRELOADED
 from tests.endurance.trials import ERRORS, KILL, KILL_ALONE, KILL_TWICE, Trial, Trials
 from tests.helpers import processes
+from zero_dce.files import write_file
 
 SCENARIOS = OF_SWEEPS | COMMANDS
 TABLE = Path(__file__).with_suffix(".md")
+NOWHERE = Path(os.devnull)
 FAULTS = (KILL, KILL_ALONE, KILL_TWICE, *ERRORS)
 # A result as a line of JSON: the trial, how many calls the fault can hit, and what was wrong.
 Result = tuple[str, str, int, int, str]
@@ -42,16 +45,21 @@ def main() -> None:
         _work(options)
         return
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-        files = [Path(folder) / f"{part}.jsonl" for part in range(options.jobs)]
+        # What a call before this one has found comes first.
+        files = [options.results, *(Path(folder) / f"{part}.jsonl" for part in range(options.jobs))]
         own = [sys.executable, "-m", "tests.endurance.crash", *sys.argv[1:]]
         workers = [
-            subprocess.Popen([*own, "--part", str(part), "--results", str(file)]) for part, file in enumerate(files)
+            subprocess.Popen([*own, "--part", str(part), "--results", str(file)]) for part, file in enumerate(files[1:])
         ]
         codes = [worker.wait() for worker in workers]
-        results = [json.loads(line) for file in files if file.exists() for line in file.read_text().splitlines()]
+        found = [json.loads(line) for file in files if file.is_file() for line in file.read_text().splitlines()]
+    # A trial that was made again counts as it went the last time.
+    results = [*{(scenario, fault, at): result for result in found for scenario, fault, _, at, _ in [result]}.values()]
+    if options.results != NOWHERE:
+        write_file(options.results, "".join(f"{json.dumps(result)}\n" for result in results))
     table = describe(results, options)
     print(table)
-    if not (options.scenario or options.fault):
+    if options.results != NOWHERE or not (options.scenario or options.fault):
         TABLE.write_text(table, encoding="utf-8")
     sys.exit(any(codes) or not results or any(wrong for *_, wrong in results))
 
@@ -65,8 +73,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="begin no further trial after this time; default: try all")
     parser.add_argument("--seed", type=int, default=0, help="of the order of the trials")
     parser.add_argument("--jobs", type=int, default=1, help="processes at a time")
+    parser.add_argument("--results", type=Path, default=NOWHERE, help="add to this file's trials, and tabulate all")
     parser.add_argument("--part", type=int, help=argparse.SUPPRESS)
-    parser.add_argument("--results", type=Path, default=Path(os.devnull), help=argparse.SUPPRESS)
     return parser.parse_args()
 
 
@@ -118,15 +126,15 @@ def describe(results: Sequence[Result], options: argparse.Namespace) -> str:
         tried, passed = tried + len(members), passed + len(members) - len(failed)
         cells = [scenario, fault, members[0][2], len(members), len(members) - len(failed), failed or ""]
         lines.append(f"| {' | '.join(str(cell).strip('[]') for cell in cells)} |")
-    limit = "" if options.minutes is None else f", in {options.minutes:g} minutes: a random sample of the calls"
     return "\n".join(
         [
             "# Crashes and failing calls\n",
             "Each command is disturbed at one of the calls by which it changes a file, and goes on as a user would; "
             "then its folder must equal that of an undisturbed one. `python -m tests.endurance.crash` writes this "
             "page.\n",
-            f"{tried} trials, {passed} passed{limit}; seed {options.seed}. {platform.platform()}, Python "
-            f"{platform.python_version()}, PyTorch {torch.__version__}.\n",
+            f"{tried} trials, {passed} passed. Where fewer were tried than there are calls, they are a random sample "
+            f"(seed {options.seed}). {platform.platform()}, Python {platform.python_version()}, "
+            f"PyTorch {torch.__version__}.\n",
             *lines,
             "",
         ]
