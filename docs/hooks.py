@@ -21,7 +21,10 @@ from zero_dce.cli import COMMANDS
 from zero_dce.review.__main__ import SUBCOMMANDS
 
 ROOT = Path(__file__).parent.parent
-PAGES = ("*.md", "docs/**/*.md", "sweeps/**/*.md", "benchmarks/*.md", "zero_dce/enhance/*.md", "zero_dce/metrics/*.md")
+PAGES = (
+    *("*.md", "docs/**/*.md", "sweeps/**/*.md", "benchmarks/*.md", "tests/endurance/*.md"),
+    *("zero_dce/enhance/*.md", "zero_dce/metrics/*.md"),
+)
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)\s]*)?\)")
 ROLE = re.compile(r":(?:func|class|meth|mod):<code>~?(?:zero_dce\.(?:\w+\.)+(?=\w+</code>))?")
 CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
