@@ -406,6 +406,12 @@ def test_an_object_may_hold_more_than_is_needed(tmp_path: Path) -> None:
     assert read_object(tmp_path / "b.json", {"state": str}) is None
 
 
+def test_losses_of_any_size_are_read(tmp_path: Path) -> None:
+    """Those of a run that fails grow beyond all whole numbers."""
+    write_json(tmp_path / "a.json", {"exp": 1e39, "spa": -1.7e308})
+    assert read_json(tmp_path / "a.json") == {"exp": 1e39, "spa": -1.7e308}
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [
@@ -413,7 +419,7 @@ def test_an_object_may_hold_more_than_is_needed(tmp_path: Path) -> None:
         ("[" * 100_000, "recursion"),
         ('{"a": NaN}', "NaN is no number of JSON"),
         ('{"a": -1e999}', "a number that is too large"),
-        (f'{{"a": {2**63}}}', "a number that is too large"),
+        (f'{{"a": {2**63}}}', "a whole number that is too large"),
         ('{"a": ' + "9" * 1_000_000 + "}", "4300 digits"),
         ('{"a": ["\\ud800"]}', "surrogates not allowed"),
         ('{"\\udfff": 1}', "surrogates not allowed"),

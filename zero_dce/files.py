@@ -350,7 +350,9 @@ def _check_values(content: Any, names_of_files: bool) -> None:
             elif isinstance(value, str):
                 # An escape such as \ud800 makes half a character, which cannot be written.
                 value.encode(errors="surrogatepass" if names_of_files else "strict")
-            elif isinstance(value, float | int) and not -(2**63) <= value < 2**63:
+            elif isinstance(value, int) and not -(2**63) <= value < 2**63:
+                raise ValueError("it has a whole number that is too large")
+            elif isinstance(value, float) and not math.isfinite(value):
                 raise ValueError("it has a number that is too large")
         level = below
     if level:
