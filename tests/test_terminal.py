@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import sys
+from pathlib import Path
 
 import pytest
 
-from zero_dce.terminal import align, errors_as_messages, explain, minutes, plain_text, say
+import zero_dce
+from zero_dce.terminal import align, errors_as_messages, explain, minutes, plain_text, say, tell
+
+PACKAGE = Path(zero_dce.__file__).parent
 
 
 def test_cells_stand_in_columns() -> None:
@@ -31,11 +36,35 @@ def test_names_command_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
         assert SHOWN in explain(error)
         assert HOSTILE not in explain(error)
     say(HOSTILE)
+    tell(HOSTILE)
+    tell(Path(HOSTILE), file=sys.stderr)
+    told = capsys.readouterr()
+    assert (told.out, told.err) == (f"\n{SHOWN}\n{SHOWN}\n", f"{SHOWN}\n")
+
+
+def test_commands_print_by_what_escapes_names() -> None:
+    """Only a text that stands in the code is printed as it is."""
+    plain = [
+        f"{file.relative_to(PACKAGE)}:{call.lineno}"
+        for file in PACKAGE.rglob("*.py")
+        for call in ast.walk(ast.parse(file.read_text()))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id == "print"
+        if not all(isinstance(argument, ast.Constant) for argument in call.args)
+    ]
+    assert [place.partition(":")[0] for place in plain] == ["terminal.py"], plain
+
+
+@pytest.mark.parametrize("error", [ValueError(HOSTILE), RuntimeError(f"Symlink loop from {HOSTILE}")])
+def test_an_error_that_ends_a_command_commands_no_terminal(error: Exception) -> None:
+    with pytest.raises(SystemExit, match="title") as ended, errors_as_messages():
+        raise error
+    assert str(ended.value.code).endswith(SHOWN)
+
+
+def test_streams_stay_those_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    """Bars and colours of other libraries are theirs to write."""
     streams = sys.stdout, sys.stderr
     with errors_as_messages():
-        print(HOSTILE)
-        print(f"\rbar: {HOSTILE}", file=sys.stderr)
-    assert (sys.stdout, sys.stderr) == streams
-    told = capsys.readouterr()
-    assert told.out == f"\n{SHOWN}\n{SHOWN}\n"
-    assert told.err == f"\rbar: {SHOWN}\n", "a bar goes back to its beginning"
+        assert (sys.stdout, sys.stderr) == streams
+        print("\r\x1b[A\x1b[32mbar", file=sys.stderr)
+    assert capsys.readouterr().err == "\r\x1b[A\x1b[32mbar\n"

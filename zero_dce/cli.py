@@ -22,7 +22,7 @@ from argcomplete.shell_integration import shellcode
 
 from zero_dce import __version__
 from zero_dce.files import ensure_folder, write_file
-from zero_dce.terminal import errors_as_messages
+from zero_dce.terminal import errors_as_messages, tell
 
 COMMANDS = {
     "inspect": ("zero_dce.data.inspect", "look at a data set before training on it"),
@@ -51,14 +51,14 @@ def main() -> None:
         _complete()
     name = sys.argv[1] if len(sys.argv) > 1 else "--help"
     if name in ("-h", "--help"):
-        print(_usage())
+        tell(_usage())
         return
     if name == "--version":
-        print(f"zero_dce {__version__}")
+        tell(f"zero_dce {__version__}")
         return
     if name == INSTALL:
         with errors_as_messages():
-            print(install_completion(*sys.argv[2:3]))
+            tell(install_completion(*sys.argv[2:3]))
         return
     if name not in COMMANDS:
         sys.exit(f"zero-dce: there is no command {name!r}\n{_usage()}")

@@ -7,15 +7,14 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any, TextIO, cast
+from typing import Any, TextIO
 
 from tqdm import tqdm
 
 # Each refresh of a bar is a line of its own where the output goes to a log file.
 SECONDS_BETWEEN_LINES = 15.0
-# A file may have any name: these characters command a terminal, or turn the order of what stands on a line. A bar of
-# tqdm begins with a return.
-COMMANDING = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]|(?<!^)\r")
+# A file may have any name: these characters command a terminal, or turn the order of what stands on a line.
+COMMANDING = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
 def progress_bar(**options: Any) -> tqdm[Any]:
@@ -26,12 +25,10 @@ def progress_bar(**options: Any) -> tqdm[Any]:
 
 @contextmanager
 def errors_as_messages() -> Iterator[None]:
-    """Run a command: a user's mistake ends it with one line and exit code 1, and any name can be printed."""
+    """Run a command: a user's mistake ends it with one line and exit code 1, and names in any script are printed."""
     # The system's encoding may lack names in another script, and drawn bars.
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(errors="replace")
-    streams = sys.stdout, sys.stderr
-    sys.stdout, sys.stderr = (cast(TextIO, _PlainStream(stream)) for stream in streams)
     try:
         yield
     except (OSError, ValueError, MemoryError, ModuleNotFoundError) as error:
@@ -40,22 +37,7 @@ def errors_as_messages() -> Iterator[None]:
         # What Python before 3.13 raises for links that lead in a circle.
         if not str(error).startswith("Symlink loop"):
             raise
-        sys.exit(str(error))
-    finally:
-        sys.stdout, sys.stderr = streams
-
-
-class _PlainStream:
-    """A stream to which names are printed that may hold anything."""
-
-    def __init__(self, stream: TextIO) -> None:
-        self._stream = stream
-
-    def write(self, text: str) -> int:
-        return self._stream.write(plain_text(text))
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._stream, name)
+        sys.exit(explain(error))
 
 
 def plain_text(text: str) -> str:
@@ -97,9 +79,14 @@ def align(lines: Sequence[Sequence[str]]) -> list[str]:
     return ["  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines]
 
 
+def tell(text: object, *, file: TextIO | None = None, flush: bool = False) -> None:
+    """Print what may hold names of somebody else's files, runs or notes; the options are those of ``print``."""
+    print(plain_text(str(text)), file=file, flush=flush)
+
+
 def say(text: str) -> None:
     """Print something that stands apart from what a run prints, at once."""
-    print(f"\n{plain_text(text)}", flush=True)
+    tell(f"\n{text}", flush=True)
 
 
 def minutes(seconds: float) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from zero_dce.app.answers import Answers
 from zero_dce.app.darkroom import Darkroom
-from zero_dce.terminal import pip_install
+from zero_dce.terminal import pip_install, tell
 
 LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
 THIS_MACHINE, EVERY_NETWORK = "127.0.0.1", "0.0.0.0"
@@ -98,9 +98,9 @@ def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixe
                 f"cannot listen on {wanted} of {host}: it is taken, or no address of this machine; choose "
                 "another --port or --host"
             ) from error
-        print(f"{url}  (Ctrl-C ends it)", flush=True)
+        tell(f"{url}  (Ctrl-C ends it)", flush=True)
         if host not in LOOPBACK_NAMES:
-            print(f"anybody on the network can use the page: --host {THIS_MACHINE} keeps it to yourself", flush=True)
+            tell(f"anybody on the network can use the page: --host {THIS_MACHINE} keeps it to yourself", flush=True)
         try:
             Event().wait()
         finally:

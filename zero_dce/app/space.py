@@ -11,6 +11,7 @@ from pathlib import Path
 from zero_dce import __version__
 from zero_dce.app.server import require_gradio
 from zero_dce.files import UNFINISHED, ensure_folder, write_file
+from zero_dce.terminal import tell
 from zero_dce.weights import FORMAT_VERSION, encode_weights, read_weights
 
 # The folder of weights beside app.py.
@@ -53,7 +54,7 @@ def write_space(folder: Path, weights: Mapping[str, Path]) -> None:
     for name, content in contents.items():
         ensure_folder((folder / name).parent)
         write_file(folder / name, content)
-    print(f"{folder}: a Space; hf upload NAME/SPACE {folder} . --repo-type space sends it")
+    tell(f"{folder}: a Space; hf upload NAME/SPACE {folder} . --repo-type space sends it")
 
 
 def _check_ours(folder: Path, file: Path, contents: Mapping[str, bytes]) -> None:

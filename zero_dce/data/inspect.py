@@ -22,7 +22,7 @@ from zero_dce.data.split import Split
 from zero_dce.data.survey import Record, brightness_of, look_up, survey
 from zero_dce.images.decode import Decoded, Pixels, decode, within
 from zero_dce.images.sheets import contact_sheet, save_picture
-from zero_dce.terminal import errors_as_messages
+from zero_dce.terminal import errors_as_messages, tell
 
 CELL_SIDE = 96
 # Any viewer opens pages of this size: at most about 3,000 x 6,000 pixels.
@@ -121,9 +121,9 @@ def inspect(root: Path, layout: str, sheet: Path) -> None:
     threads = min(THREADS, os.cpu_count() or 1)
     records = survey(root, files, partial(decode, resize=within(CELL_SIDE)), threads, keep)
     brightness = brightness_of(records)
-    print(describe_data_set(index, records, find_references(index, brightness)))
+    tell(describe_data_set(index, records, find_references(index, brightness)))
     for file in write_sheets(sheet_rows(index, brightness), pixels, sheet):
-        print(f"contact sheet: {file}")
+        tell(f"contact sheet: {file}")
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -34,7 +34,7 @@ from zero_dce.enhance.video.reel import Reel
 from zero_dce.exposure.setting import parse_exposure
 from zero_dce.images.formats.files import RAW_RESULTS, result_suffix
 from zero_dce.signals import Interrupted, StopSignals
-from zero_dce.terminal import errors_as_messages, progress_bar
+from zero_dce.terminal import errors_as_messages, progress_bar, tell
 from zero_dce.weights import path_or_address, read_weights
 
 # The network sees this far beyond each edge of a tile: a smaller tile would be mostly margin.
@@ -81,12 +81,12 @@ def _enhance_inputs(options: argparse.Namespace) -> int:
     done = _enhance_all(pairs, extras, options)
     _report(done)
     for line in found.passed_over:
-        print(line, file=sys.stderr)
+        tell(line, file=sys.stderr)
     for pair in present:
-        print(f"{pair.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
+        tell(f"{pair.output} exists already: --overwrite replaces it, --skip-existing leaves it", file=sys.stderr)
     if done.stopped:
         left = f"{len(pairs) - len(done.outcomes)} of {len(pairs)} are left"
-        print(f"stopped: {left}; the same command with --skip-existing goes on", file=sys.stderr)
+        tell(f"stopped: {left}; the same command with --skip-existing goes on", file=sys.stderr)
         return 128 + done.stopped
     return int(bool(present) or any(outcome.error for outcome in done.outcomes))
 
@@ -247,23 +247,23 @@ def _leave_out_present(
         return left, present
     left = [pair for pair in pairs if not all(file.is_file() for file in extras.files(pair.output))]
     if len(left) < len(pairs):
-        print(f"{len(pairs) - len(left)} of {len(pairs)} results are there already")
+        tell(f"{len(pairs) - len(left)} of {len(pairs)} results are there already")
     return left, []
 
 
 def _report(work: _Done) -> None:
     for outcome in work.outcomes:
         for notice in outcome.notices:
-            print(f"{outcome.pair.input}: {notice}")
+            tell(f"{outcome.pair.input}: {notice}")
     done = [outcome for outcome in work.outcomes if not outcome.error and not is_clip(outcome.pair.input)]
     if done:
         million = sum(outcome.pixels for outcome in done) / 1e6
         count = "1 picture" if len(done) == 1 else f"{len(done)} pictures"
         where = done[0].pair.output if len(done) == 1 else done[0].pair.output.parent
-        print(f"{count}, {million:.1f} megapixels in {work.seconds:.1f} s ({work.how}): {where}")
+        tell(f"{count}, {million:.1f} megapixels in {work.seconds:.1f} s ({work.how}): {where}")
     for outcome in work.outcomes:
         if outcome.error:
-            print(f"failed: {outcome.error}", file=sys.stderr)
+            tell(f"failed: {outcome.error}", file=sys.stderr)
 
 
 if __name__ == "__main__":

@@ -30,7 +30,7 @@ from zero_dce.evaluate.pairing import match_folders
 from zero_dce.evaluate.pictures import PictureSet, find_images, listed_pairs
 from zero_dce.exposure.setting import check_exposure, parse_exposure
 from zero_dce.images.denoise import MOST_NOISE_LEVELS
-from zero_dce.terminal import errors_as_messages
+from zero_dce.terminal import errors_as_messages, tell
 from zero_dce.weights import find_file, path_or_address
 
 
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         _check(options)
         if pictures.paired_by is not None:
             first = pictures.pairs[0]
-            print(f"paired by {pictures.paired_by}; the first are {first.name} and {first.reference_name}")
+            tell(f"paired by {pictures.paired_by}; the first are {first.name} and {first.reference_name}")
         benchmark = BENCHMARKS.get(options.benchmark)
         remarks = [] if benchmark is None else _remark(benchmark, pictures, options)
         # Importing torch takes seconds, and neither the help nor most mistakes need it.
@@ -66,7 +66,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
         )
     if pictures.left_out:
         for picture in pictures.left_out:
-            print(f"left out: {picture}", file=sys.stderr)
+            tell(f"left out: {picture}", file=sys.stderr)
         sys.exit(1)
 
 
@@ -176,14 +176,14 @@ def _find(options: argparse.Namespace, parser: argparse.ArgumentParser) -> Pictu
 
 def _remark(benchmark: Benchmark, pictures: PictureSet, options: argparse.Namespace) -> list[str]:
     """Print what was found of a benchmark, and what a reader of the numbers has to know; return the latter."""
-    print(f"{benchmark.name}: {benchmark.protocol} ({benchmark.citation})")
+    tell(f"{benchmark.name}: {benchmark.protocol} ({benchmark.citation})")
     remarks = [benchmark.caution, benchmark.check_count(len(pictures.pairs))]
     if options.longest is not None:
         remarks.append(f"--longest {options.longest} replaces the published size: results differ")
     overlaps = find_overlaps(pictures.pairs, find_training_parts(benchmark, options.root), options.weights)
     found = [remark for remark in (*remarks, *map(str, overlaps)) if remark is not None]
     for remark in found:
-        print(f"note: {remark}", file=sys.stderr)
+        tell(f"note: {remark}", file=sys.stderr)
     return found
 
 

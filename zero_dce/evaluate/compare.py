@@ -19,6 +19,7 @@ from zero_dce.files import write_json
 from zero_dce.hardware import use_exact_float32
 from zero_dce.networks import CurveNet, DCENetPP, make_network
 from zero_dce.records.environment import describe_environment
+from zero_dce.terminal import tell
 from zero_dce.weights import read_weights
 
 
@@ -72,14 +73,14 @@ def compare(wanted: Comparison) -> None:
     methods = measure_methods(
         networks, pictures, wanted.size, device, wanted.exposures, wanted.denoise, wanted.perceptual
     )
-    print(describe_measurement(pictures, wanted.size, device))
-    print(format_tables(methods))
+    tell(describe_measurement(pictures, wanted.size, device))
+    tell(format_tables(methods))
     if wanted.json is not None:
         write_json(wanted.json, _record(wanted, methods, device))
-        print(f"\nvalues of each picture: {wanted.json}")
+        tell(f"\nvalues of each picture: {wanted.json}")
     if wanted.tables:
         _write_tables(wanted, methods, device)
-        print(f"\ntable: {', '.join(map(str, wanted.tables))}")
+        tell(f"\ntable: {', '.join(map(str, wanted.tables))}")
 
 
 def _record(wanted: Comparison, methods: Sequence[Method], device: torch.device) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from pathlib import Path, PurePosixPath
 
 from zero_dce.data.index import find_folder, read_pairs_file
 from zero_dce.images.decode import Pixels, decode, header_size, within
-from zero_dce.terminal import progress_bar
+from zero_dce.terminal import progress_bar, tell
 
 # The network's feature maps of a whole picture take 1.3 GB per million pixels.
 MOST_PIXELS = 4_000_000
@@ -83,7 +83,7 @@ class PictureSet:
                     self._leave_out(pair, str(error))
                     # tqdm.write would draw the bar, which is not to be seen in the first second, and never finish it.
                     bar.clear()
-                    print(f"left out: {self.left_out[-1]}", file=sys.stderr)
+                    tell(f"left out: {self.left_out[-1]}", file=sys.stderr)
                 else:
                     yield pair, *pixels
                 bar.update()
@@ -134,7 +134,7 @@ def list_folder(folder: Path, without: str | None = None) -> list[str]:
     for path, reason in index.unreadable.items():
         raise ValueError(f"{folder / path} cannot be searched for pictures: {reason}")
     for line in index.without_reader():
-        print(f"{folder}: {line}", file=sys.stderr)
+        tell(f"{folder}: {line}", file=sys.stderr)
     paths = [entry.path for entry in index.entries]
     if without is not None:
         paths = [path for path in paths if not PurePosixPath(path).is_relative_to(without)]

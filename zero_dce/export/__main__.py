@@ -58,7 +58,7 @@ from zero_dce.export.finish import Finish, finish_for
 from zero_dce.export.formats import FORMATS
 from zero_dce.export.write import EXPORT_PRECISIONS, export
 from zero_dce.exposure.setting import parse_exposure
-from zero_dce.terminal import errors_as_messages
+from zero_dce.terminal import errors_as_messages, tell
 from zero_dce.weights import path_or_address
 
 
@@ -78,7 +78,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             license=options.license,
             training_data=options.training_data,
         )
-        print(written)
+        tell(written)
         if options.weights == TRAINED and finish == Finish():
             print("The package's own weights change next to nothing by themselves: give --exposure auto, or --stops 2")
 

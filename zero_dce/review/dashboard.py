@@ -15,7 +15,7 @@ import wandb
 
 from zero_dce.connection import check_connection
 from zero_dce.review.service import explain_refusal, quiet_wandb
-from zero_dce.terminal import pip_install
+from zero_dce.terminal import pip_install, tell
 
 # In seconds, for each request.
 API_TIMEOUT = 20
@@ -47,7 +47,7 @@ def run(options: argparse.Namespace) -> None:
     workspace = build_workspace(entity, options.project, name, options.sweep, keys, count)
     with explain_refusal("W&B did not save the workspace", "May you write to this project?"):
         workspace.save()
-    print(workspace.url)
+    tell(workspace.url)
 
 
 def logged_keys(api: wandb.Api, path: str, group: str | None) -> tuple[set[str], int]:

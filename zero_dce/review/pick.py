@@ -30,6 +30,7 @@ from zero_dce.records.run import (
     saved_checkpoints,
 )
 from zero_dce.records.sweep import PICKED, PLAN, read_plan, run_folder, run_name
+from zero_dce.terminal import tell
 from zero_dce.weights import WEIGHTS_FILE
 
 CONFIG_FILE, MEASURES_FILE = "config.yaml", "measures.json"
@@ -89,16 +90,16 @@ def run(options: argparse.Namespace) -> None:
 
     target = check_upload(config, choice.run)
     _write(choice, origin, folder)
-    print(f"  in W&B: {upload(folder, target, str(choice), choice.step, origin)}")
+    tell(f"  in W&B: {upload(folder, target, str(choice), choice.step, origin)}")
 
 
 def _write(choice: Choice, origin: Mapping[str, Any], folder: Path) -> None:
     """Write the folder and say what it holds."""
     write_pick(choice, origin, folder)
-    print(f"Picked {choice}: {folder}")
+    tell(f"Picked {choice}: {folder}")
     if not (folder / SAMPLES).is_dir():
-        print(f"  without pictures: {pictures_folder(choice.run, choice.step)} does not exist")
-    print(f"  train on from it: python -m zero_dce.train {path_override('model.weights', folder)}")
+        tell(f"  without pictures: {pictures_folder(choice.run, choice.step)} does not exist")
+    tell(f"  train on from it: python -m zero_dce.train {path_override('model.weights', folder)}")
 
 
 def choose(folder: Path, name: str | None, step: int) -> Choice:

@@ -19,6 +19,7 @@ from zero_dce.records.run import SAMPLES
 from zero_dce.remote_weights import LOG_IN, explain_hub_error, import_hub
 from zero_dce.review.card import DATA, model_card, trained_on
 from zero_dce.review.published import CARD_FILE, PickedFolder, is_draft, read_picked, write_published
+from zero_dce.terminal import tell
 
 LICENCES = "https://huggingface.co/docs/hub/repositories-licenses"
 WHY_LICENCE = (
@@ -61,8 +62,8 @@ def run(options: argparse.Namespace) -> None:
     with TemporaryDirectory(prefix="zero_dce_push") as folder:
         write_published(picked, card, with_pictures, Path(folder))
         url = publish(hub, Path(folder), options.repository, options.private, _title(picked))
-    print(f"Published {_title(picked)}: {url}")
-    print(f"  to use it: zero-dce enhance PHOTO --output DIR --weights hf://{options.repository}")
+    tell(f"Published {_title(picked)}: {url}")
+    tell(f"  to use it: zero-dce enhance PHOTO --output DIR --weights hf://{options.repository}")
 
 
 def _title(picked: PickedFolder) -> str:
@@ -87,7 +88,7 @@ def ask_licence(given: str | None) -> str:
     """
     licence = given
     if licence is None and sys.stdin.isatty():
-        print(f"Which licence? {WHY_LICENCE[0].upper()}{WHY_LICENCE[1:]}. All: {LICENCES}")
+        tell(f"Which licence? {WHY_LICENCE[0].upper()}{WHY_LICENCE[1:]}. All: {LICENCES}")
         with suppress(EOFError, KeyboardInterrupt):
             licence = input("Licence of the weights: ")
     licence = (licence or "").strip().lower()
@@ -103,7 +104,7 @@ def _write_draft(picked: PickedFolder, card: str, with_pictures: bool, folder: P
         raise FileExistsError(f"--dry-run {folder} holds something else: give a new folder, or that of an earlier one")
     with atomic_folder(folder.resolve()) as unfinished:
         write_published(picked, card, with_pictures, unfinished)
-    print(f"Nothing is published. It would be what is in {folder}; its page is {folder / CARD_FILE}")
+    tell(f"Nothing is published. It would be what is in {folder}; its page is {folder / CARD_FILE}")
 
 
 def publish(hub: Any, folder: Path, repository: str, private: bool, title: str) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from zero_dce.files import read_object
 from zero_dce.review.bradley_terry import Ranking, rank
+from zero_dce.terminal import tell
 
 # The share of a vote that the left candidate gets.
 VOTE_SHARES = {"left": 1.0, "right": 0.0, "equal": 0.5}
@@ -40,7 +41,7 @@ def run(options: argparse.Namespace) -> None:
     """
     candidates, votes = read_votes(options.votes)
     ranking = rank(len(candidates), [(left, right, VOTE_SHARES[choice]) for left, right, choice in votes])
-    print(describe_ranking(candidates, votes, ranking))
+    tell(describe_ranking(candidates, votes, ranking))
 
 
 def read_votes(file: Path) -> tuple[list[str], list[Vote]]:

@@ -30,6 +30,7 @@ from zero_dce.review.cells import Cell, CellReader
 from zero_dce.review.collect import ReviewedRun, Sweep, collect
 from zero_dce.review.flags import describe_flags
 from zero_dce.review.rank import VERDICTS, VOTE_SHARES
+from zero_dce.terminal import tell
 
 REPORT = "report.html"
 LIVE_SCRIPT = "live.js"
@@ -47,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(options: argparse.Namespace) -> None:
     """Write the page and say where it is."""
     file = write_report(options.sweep, options.output)
-    print(f"{file} ({file.stat().st_size / 1e6:.1f} MB): open it in a browser")
+    tell(f"{file} ({file.stat().st_size / 1e6:.1f} MB): open it in a browser")
 
 
 def write_report(folder: Path, output: Path | None = None) -> Path:

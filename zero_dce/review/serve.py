@@ -14,6 +14,7 @@ from pathlib import Path
 
 from zero_dce.checks import check_number
 from zero_dce.signals import Interrupted, StopSignals
+from zero_dce.terminal import tell
 
 LOOPBACK = "127.0.0.1"
 
@@ -36,7 +37,7 @@ def run(options: argparse.Namespace) -> None:
         try:
             _serve(options)
         except Interrupted as stop:
-            print(f"stopped by {stop.cause}", file=sys.stderr)
+            tell(f"stopped by {stop.cause}", file=sys.stderr)
             raise
 
 
@@ -54,11 +55,11 @@ def _serve(options: argparse.Namespace) -> None:
     with open_server(live, options.host, options.port) as server:
         watching = threading.Thread(target=live.follow, args=(stop,), daemon=True)
         watching.start()
-        print(f"{server.address} shows {options.sweep}; Ctrl-C ends it", flush=True)
+        tell(f"{server.address} shows {options.sweep}; Ctrl-C ends it", flush=True)
         if not live.folder.exists():
-            print(f"{options.sweep} does not exist yet: the page waits for it", flush=True)
+            tell(f"{options.sweep} does not exist yet: the page waits for it", flush=True)
         if not server.is_local:
-            print(f"--host {options.host}: anybody who reaches this machine over a network can see it", flush=True)
+            tell(f"--host {options.host}: anybody who reaches this machine over a network can see it", flush=True)
         if options.open:
             # A browser in the terminal takes until it is closed.
             threading.Thread(target=_open_browser, args=(server.address,), daemon=True).start()

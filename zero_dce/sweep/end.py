@@ -34,7 +34,7 @@ def finish_sweep(folder: Path, in_turn: bool) -> None:
     try:
         rows = read_sweep(folder)
     except ValueError as error:
-        sys.exit(f"the sweep's table and page could not be written: {error}")
+        sys.exit(f"the sweep's table and page could not be written: {explain(error)}")
     for text in _summary(rows, in_turn):
         say(text)
     objectives = read_plan(folder).get("objectives")

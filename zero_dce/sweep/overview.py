@@ -18,7 +18,7 @@ from zero_dce.sweep.check import check_points, check_sweep, uses_slurm
 from zero_dce.sweep.launching.job import is_left
 from zero_dce.sweep.plan import command_line, new_jobs, number_jobs, plan_jobs, run_folders, swept_keys
 from zero_dce.sweep.search.plan import check_corners, is_search, open_plan, read_search
-from zero_dce.terminal import minutes, say
+from zero_dce.terminal import explain, minutes, say
 from zero_dce.train.configuration import SICE_VARIABLE
 from zero_dce.train.ending import at_end
 from zero_dce.train.preflight import make_folder, own_folder
@@ -57,7 +57,7 @@ def begin_sweep(config: DictConfig) -> SweepProgress:
         folder = Path(config.hydra.sweep.dir).resolve()
         count = _begin_search(config, folder) if search else _begin_grid(config, folder, jobs)
     except (ValueError, ModuleNotFoundError) as error:
-        sys.exit(str(error))
+        sys.exit(explain(error))
     in_turn = len(slots) == 1 and not (search or config.resume or uses_slurm(config))
     # Hydra 1.3 never calls on_multirun_end after a failed run.
     at_end(partial(_finish, folder, in_turn))

@@ -23,7 +23,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from zero_dce.signals import Interrupted, StopSignals
-from zero_dce.terminal import errors_as_messages
+from zero_dce.terminal import errors_as_messages, tell
 from zero_dce.train.command_line import (
     as_further_process,
     check_quotes,
@@ -83,7 +83,7 @@ def main() -> None:
         sys.exit(128 + signal.SIGINT)
     except Interrupted as stop:
         if not stop.told:
-            print(f"stopped by {stop.cause} before training began", file=sys.stderr)
+            tell(f"stopped by {stop.cause} before training began", file=sys.stderr)
         raise
     finally:
         end()

@@ -18,7 +18,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException, InstantiationException
 from omegaconf.errors import OmegaConfBaseException
 
-from zero_dce.terminal import plain_text
+from zero_dce.terminal import tell
 
 # Either shows the whole traceback.
 DEBUG_OVERRIDE, DEBUG_VARIABLE = "zero_dce.debug=true", "HYDRA_FULL_ERROR"
@@ -48,7 +48,7 @@ def _tell_log_error(handler: logging.FileHandler, record: logging.LogRecord) -> 
     """Say in a line that a log cannot be written, as on a full disk: Python would show each place that logs."""
     error = sys.exc_info()[1]
     if isinstance(error, OSError):
-        print(f"{handler.baseFilename}: {error.strerror or error}: it lacks {record.getMessage()!r}", file=sys.stderr)
+        tell(f"{handler.baseFilename}: {error.strerror or error}: it lacks {record.getMessage()!r}", file=sys.stderr)
     else:
         logging.StreamHandler.handleError(handler, record)
 
@@ -70,7 +70,7 @@ def _run_and_report(function: Any) -> Any:
         message = describe_failure(error)
         if message is None:
             return _original(partial(_raise, error))
-        print(plain_text(message), file=sys.stderr)
+        tell(message, file=sys.stderr)
         sys.exit(1)
 
 
@@ -145,7 +145,7 @@ def review_run(run: Path) -> None:
     except (OSError, KeyboardInterrupt) as error:
         told, reason = "", str(error) or "stopped by Ctrl-C"
     again = shlex.join(["python", *arguments])
-    print(told or f"the page of {run} could not be written ({reason}). Again: {again}", flush=True)
+    tell(told or f"the page of {run} could not be written ({reason}). Again: {again}", flush=True)
 
 
 def end() -> None:

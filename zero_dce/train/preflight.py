@@ -20,6 +20,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf, open_dict, read_write
 from zero_dce.checks import OPTION_VALUES, check_option
 from zero_dce.files import ensure_folder, sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
+from zero_dce.terminal import explain
 from zero_dce.train.configuration import find_targets, given_overrides, is_launched
 from zero_dce.train.ending import at_end, describe_unknown
 from zero_dce.train.loggers import check_packages, check_servers
@@ -189,7 +190,7 @@ def check_and_own(config: DictConfig) -> None:
         check_configuration(config, given_overrides(config.hydra), stored)
     except (ValueError, OSError, ModuleNotFoundError) as error:
         # Hydra turns a callback's exceptions into warnings, all but this one.
-        sys.exit(str(error))
+        sys.exit(explain(error))
     run = Path(config.hydra.run.dir)
     own_folder(run, "hydra.run.dir")
 

@@ -16,6 +16,7 @@ from omegaconf import DictConfig
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.hardware import keep_freed_memory, use_exact_float32
 from zero_dce.signals import StopSignals
+from zero_dce.terminal import tell
 from zero_dce.train.callbacks.processes import ProcessCheck
 from zero_dce.train.configuration import is_launched
 from zero_dce.train.ending import at_end, review_run
@@ -81,7 +82,7 @@ def _train(config: DictConfig) -> None:
             _announce_page(config, run, in_sweep)
             _fit(trainer, model, data, start)
     if is_first_process() and not in_sweep:
-        print(next_steps(run, trainer.global_step), flush=True)
+        tell(next_steps(run, trainer.global_step), flush=True)
 
 
 def _end_again(config: DictConfig, run: Path, step: int, in_sweep: bool) -> None:
@@ -90,7 +91,7 @@ def _end_again(config: DictConfig, run: Path, step: int, in_sweep: bool) -> None
         record_ended(config, run, step)
     _announce_page(config, run, in_sweep)
     if is_first_process() and not in_sweep:
-        print(next_steps(run, step), flush=True)
+        tell(next_steps(run, step), flush=True)
 
 
 def _announce_page(config: DictConfig, run: Path, in_sweep: bool) -> None:

@@ -20,6 +20,7 @@ from zero_dce.hardware import gpu_is_lost
 from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
 from zero_dce.sweep.launching.layout import Placement, lay_out
 from zero_dce.sweep.launching.pool import Pool
+from zero_dce.terminal import plain_text
 from zero_dce.train.ending import describe_failure
 
 if TYPE_CHECKING:
@@ -56,7 +57,7 @@ def _launch(launcher: LocalLauncher, job_overrides: Sequence[Sequence[str]], fir
     returns = {}
     with Pool(placement, hydra_settings(config), _progress(launcher)) as pool:
         for run in left:
-            log.info("\t#%d : %s", run.number, " ".join(filter_overrides(run.overrides)))
+            log.info("\t#%d : %s", run.number, plain_text(" ".join(filter_overrides(run.overrides))))
             if placement.in_this_process(run) and _can_train_here():
                 # The run before this one may have several processes, which must not run beside it.
                 pool.drain()

@@ -16,6 +16,7 @@ from zero_dce.files import ensure_folder, write_json
 from zero_dce.records.run import RESULT, read_result, result_time
 from zero_dce.sweep.launching.job import SweepRun
 from zero_dce.sweep.launching.slurm_queue import QueuedJob, accounted_state, read_queue
+from zero_dce.terminal import plain_text
 
 log = logging.getLogger(__name__)
 # slurmctld serves all users of a cluster, so it is not asked more often.
@@ -97,7 +98,7 @@ class Submitted:
 
     def _end(self, result: dict[str, Any]) -> None:
         self.ended = True
-        error = f": {result['error']}" if result["error"] else ""
+        error = plain_text(f": {result['error']}") if result["error"] else ""
         log.info("Run %d %s (job %s)%s; log: %s", self.run.number, result["state"], self.job_id, error, self.log)
 
 
