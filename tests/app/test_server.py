@@ -32,6 +32,12 @@ def test_without_gradio(monkeypatch: pytest.MonkeyPatch) -> None:
         serve(list_weights([]), "127.0.0.1", None, 1)
 
 
+@pytest.mark.parametrize("host", ["::1", "[::1]"])
+def test_no_address_of_ipv6(host: str) -> None:
+    with pytest.raises(ValueError, match=re.escape(f"--host {host} is an address of IPv6; expected one of IPv4")):
+        serve(list_weights([]), host, None, 1)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("number", "host"), [(signal.SIGINT, "127.0.0.1"), (signal.SIGTERM, "0.0.0.0")], ids=["ctrl-c", "sigterm"]
@@ -45,6 +51,10 @@ def test_a_signal_ends_it_and_nothing_stays(tmp_path: Path, number: signal.Signa
         assert (answer.status_code == 400) == refused, name
         if host == "127.0.0.1" and not refused:
             assert "Access-Control-Allow-Origin" not in answer.headers
+    # A reverse proxy says by which name the page was asked for: its scripts then look for the server there.
+    proxied = {"Host": "localhost", "X-Forwarded-Host": "photos.example", "X-Forwarded-Proto": "https"}
+    config = requests.get(f"{started.url.rstrip('/')}/config", headers=proxied, timeout=30).json()
+    assert config["root"] == "https://photos.example"
     assert ("anybody on the network can use the page" in started.output()) == (host == "0.0.0.0")
     assert len(list(started.temporary.glob("zero_dce-app-*"))) == 1
     assert started.stop(number) == 128 + number

@@ -14,7 +14,7 @@ from zero_dce.app.answers import Answers
 from zero_dce.app.darkroom import Darkroom
 from zero_dce.terminal import pip_install, tell
 
-LOOPBACK_NAMES = ("127.0.0.1", "localhost", "::1")
+LOOPBACK_NAMES = ("127.0.0.1", "localhost")
 THIS_MACHINE, EVERY_NETWORK = "127.0.0.1", "0.0.0.0"
 SPACE_PORT, MOST_PORT = 7860, 65535
 # Gradio, and the library of the hub that comes with it, report what they are used for unless they are told not to.
@@ -57,8 +57,7 @@ def _only_for(host: str) -> dict[str, Any]:
     from starlette.middleware import Middleware
     from starlette.middleware.trustedhost import TrustedHostMiddleware
 
-    # It takes a name up to the first colon, so that an address of IPv6 is a bracket.
-    return {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_NAMES, "["])]}
+    return {"middleware": [Middleware(TrustedHostMiddleware, allowed_hosts=[*LOOPBACK_NAMES])]}
 
 
 def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixels: float) -> None:
@@ -73,9 +72,12 @@ def serve(weights: Mapping[str, Path], host: str, port: int | None, max_megapixe
     Raises:
         ModuleNotFoundError: if Gradio is not installed.
         OSError: if the weights cannot be read, or the port is taken.
-        ValueError: if the weights are wrong.
+        ValueError: if the weights are wrong, or the host is an address of IPv6.
     """
     require_gradio()
+    if ":" in host:
+        # Gradio takes what follows a colon for a port, and lets pages of other sites read from such an address.
+        raise ValueError(f"--host {host} is an address of IPv6; expected one of IPv4 or a name, as {THIS_MACHINE}")
     darkroom = Darkroom(max_megapixels)
     darkroom.prepare(next(iter(weights.values())))
     with tempfile.TemporaryDirectory(prefix="zero_dce-app-") as place:
