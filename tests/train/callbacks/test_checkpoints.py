@@ -16,7 +16,7 @@ from tests.helpers.runs import read_metrics
 from zero_dce.module import ZeroDCE
 from zero_dce.records.run import last_checkpoint
 from zero_dce.train.callbacks import checkpoints
-from zero_dce.train.callbacks.checkpoints import StepCheckpoints
+from zero_dce.train.callbacks.checkpoints import InPlace, StepCheckpoints
 from zero_dce.train.loggers.metrics_file import MetricsFile
 from zero_dce.train.resuming import read_step
 
@@ -178,3 +178,10 @@ def test_wrong_interval_and_nothing_to_resume(tmp_path: Path) -> None:
         StepCheckpoints(str(tmp_path), 1, every_n_minutes=0)
     with pytest.raises(FileNotFoundError, match="holds no checkpoint"):
         last_checkpoint(tmp_path)
+
+
+def test_a_checkpoint_in_a_folder_that_is_not_there_yet(tmp_path: Path) -> None:
+    """As Lightning's ModelCheckpoint wants it of whatever writes."""
+    file = tmp_path / "best" / "a.ckpt"
+    InPlace().save_checkpoint({"global_step": 3}, file)
+    assert read_step(file) == 3

@@ -159,6 +159,7 @@ class InPlace(TorchCheckpointIO):
         """Write it; PyTorch itself would end the whole process where the disk is full."""
         content = io.BytesIO()
         torch.save(checkpoint, content)
+        # Lightning's own ModelCheckpoint, which a run may have besides, leaves this to whatever writes.
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Path(path).write_bytes(content.getbuffer())
 
