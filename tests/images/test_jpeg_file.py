@@ -45,6 +45,12 @@ def test_only_the_start_of_a_plain_file_is_read() -> None:
     assert stream.tell() < len(stream.getvalue())
 
 
+def test_pillow_has_the_method_that_is_replaced() -> None:
+    """It is private: under another name, Pillow would read the tags again."""
+    assert callable(JpegImageFile._read_dpi_from_exif)
+    assert BareJpegFile._read_dpi_from_exif is not JpegImageFile._read_dpi_from_exif
+
+
 def test_no_tag_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pillow reads them all for a resolution: if it did so in another way, this would no longer hold."""
     monkeypatch.setattr(Image.Exif, "load", lambda *_: pytest.fail("the tags are read"))

@@ -1,4 +1,8 @@
-"""Keeps OpenVINO from reporting each of its imports to its makers over the network; imported before it."""
+"""Keeps OpenVINO from reporting each of its imports to its makers over the network; imported before it.
+
+``sys.modules`` keeps it for the whole process: a program that imports this package's graphs finds no
+``openvino_telemetry`` afterwards.
+"""
 
 import sys
 
