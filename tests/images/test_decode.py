@@ -345,9 +345,17 @@ def test_no_size_of_a_damaged_header(tmp_path: Path) -> None:
         header_size(tmp_path / "a.jxl")
 
 
-@pytest.mark.parametrize("format_", ["GIF", "PPM", "TGA", "ICO"])
-def test_formats_of_other_pictures_are_not_read(format_: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("format_", "said"),
+    [("GIF", "a GIF file"), ("PPM", "a PPM, PGM, PBM or PFM file"), ("ICO", "an ICO file"), ("TGA", "")],
+)
+def test_formats_of_other_pictures_are_not_read(format_: str, said: str, tmp_path: Path) -> None:
     """Pillow knows many, for some of which it starts other programs; enhancing refuses them too."""
     Image.new("RGB", (16, 16)).save(tmp_path / "a.png", format_)
-    with pytest.raises(ImageReadError, match="not an image"):
+    with pytest.raises(ImageReadError) as refused:
         decode_square(tmp_path / "a.png", 8)
+    # A TGA begins as anything may.
+    expected = f"{said}; expected JPEG, PNG, TIFF, " if said else "not an image"
+    assert refused.value.reason.startswith(expected)
+    assert ("Repair it" in str(refused.value)) == (not said)
+    assert ("Convert it or take it out" in str(refused.value)) == bool(said)

@@ -10,12 +10,13 @@ from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from zero_dce.images import ImageReadError, describe_error
 from zero_dce.images.capacity import check_capacity
-from zero_dce.images.identify import goes_to_reader
+from zero_dce.images.identify import goes_to_reader, other_format
 from zero_dce.images.jpeg_file import BareJpegFile
+from zero_dce.images.suffixes import PICTURE_FORMATS
 
 Pixels = npt.NDArray[np.uint8]
 # A function from the width and height of an upright picture to those that it is resized to.
@@ -76,10 +77,17 @@ def decode(path: Path, resize: Resize) -> Decoded:
         raise MemoryError(f"{path} does not fit in memory while it is decoded") from error
     except Exception as error:
         # On a corrupt header Pillow's readers raise errors of many kinds: struct.error, IndexError, SyntaxError ...
-        reason = describe_error(path, error)
-        missing = isinstance(error.__cause__, ModuleNotFoundError)
-        remedy = "" if missing else ". Repair it or take it out of the data set"
+        reason, remedy = _why(path, error)
         raise ImageReadError(f"cannot read {path} as an image: {reason}{remedy}", reason) from error
+
+
+def _why(path: Path, error: Exception) -> tuple[str, str]:
+    """Return why a file cannot be read, and what to do."""
+    if isinstance(error, UnidentifiedImageError) and (other := other_format(path)):
+        reason = f"{other} file; expected {', '.join(PICTURE_FORMATS)}"
+        return reason, ". Convert it or take it out of the data set"
+    missing = isinstance(error.__cause__, ModuleNotFoundError)
+    return describe_error(path, error), "" if missing else ". Repair it or take it out of the data set"
 
 
 def header_size(path: Path) -> tuple[int, int]:

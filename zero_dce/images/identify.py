@@ -18,6 +18,15 @@ READ_IN_FULL = (JXL_CODE_START, JXL_START, JP2_CODE_START, JP2_START)
 RAW_SUFFIXES = PICTURE_FORMATS["RAW"].suffixes
 # Where the header of a BMP says that it embeds a colour profile, see the reader.
 BMP_PROFILE, BYTES_TO_IDENTIFY = slice(70, 74), 74
+# How other pictures begin, which this package does not read.
+OTHER_STARTS = {
+    (b"GIF87a", b"GIF89a"): "a GIF",
+    (b"P1\n", b"P2\n", b"P3\n", b"P4\n", b"P5\n", b"P6\n", b"Pf\n", b"PF\n"): "a PPM, PGM, PBM or PFM",
+    (b"8BPS",): "a Photoshop",
+    (b"\0\0\1\0",): "an ICO",
+    (b"\x76\x2f\x31\x01",): "an OpenEXR",
+    (b"#?RADIANCE", b"#?RGBE"): "a Radiance HDR",
+}
 # The chunks of a PNG that say which colours its numbers mean.
 PNG_SPACES = (b"cICP", b"iCCP", b"sRGB", b"gAMA", b"cHRM")
 
@@ -27,6 +36,13 @@ def goes_to_reader(stream: BinaryIO, path: Path) -> bool:
     needs_reader = path.suffix.lower() in RAW_SUFFIXES or _needs_reader(stream)
     stream.seek(0)
     return needs_reader
+
+
+def other_format(path: Path) -> str:
+    """Return the format of a picture that is not read here, with its article; empty: it is none of them."""
+    with path.open("rb") as stream:
+        start = stream.read(BYTES_TO_IDENTIFY)
+    return next((name for starts, name in OTHER_STARTS.items() if start.startswith(starts)), "")
 
 
 def _needs_reader(stream: BinaryIO) -> bool:
