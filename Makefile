@@ -1,6 +1,5 @@
 # make help lists the targets. PYTHON chooses the interpreter: make setup PYTHON=python3.12
 PYTHON ?= python3
-MINUTES ?= 60
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
@@ -38,9 +37,10 @@ crash-test: $(READY)  ## kill commands, or let calls fail, at each call that cha
 
 load-test: $(READY)  ## sweeps of 1,000 runs, 20 launchers at once, 5,000 pictures: hours; writes tests/endurance/load.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.load $(LOAD)
+
 fuzz: $(READY)  ## search for files that break their readers: make fuzz MINUTES=60 (tests/endurance/fuzz.md)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable ".[fuzz]"
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.fuzz --minutes $(MINUTES)
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.fuzz --minutes $(or $(MINUTES),60)
 
 lint: $(READY)  ## ruff and mypy
 	$(BIN)/ruff check

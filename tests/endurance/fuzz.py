@@ -5,8 +5,9 @@ exits with 1 if a reader did what it must not do: it returns, or raises its docu
 processor time and 500 MB, and never ends the process. The search needs atheris (``pip install -e '.[fuzz]'``).
 
 Inputs that reach something new are kept in ``build/fuzz/READER/corpus``, and the next search starts from them; what
-fails lies in ``build/fuzz/READER/failed``. ``--reduce`` writes the smallest of the former that reach the same to
-``tests/endurance/corpora``, which ``test_fuzz.py`` reads in each run of the tests.
+fails lies in ``build/fuzz/READER/failed``. What ended the search and passes by itself lies in ``not-repeated``: other
+processes may have been the cause, but a crash among it is a failure too. ``--reduce`` writes the smallest of the kept
+inputs that reach the same to ``tests/endurance/corpora``, which ``test_fuzz.py`` reads in each run of the tests.
 """
 
 from __future__ import annotations
@@ -18,18 +19,21 @@ import shutil
 import subprocess
 import sys
 import time
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.endurance.fuzz_table import Row, write_table
-from tests.endurance.isolated import MOST_SECONDS, Outcome, run_isolated
+from tests.endurance.isolated import MOST_SECONDS, Outcome, run_all, run_isolated
 from tests.endurance.reader import CORPORA, Reader
 from tests.endurance.readers import all_readers, find_reader
 
 WORK = Path("build", "fuzz")
 # A file of the committed corpus, and all of a reader's, are no larger.
 MOST_FILE_BYTES, MOST_CORPUS_BYTES = 20_000, 14_000
+# A process that goes on for so much longer than it was told to is stuck.
+END_SECONDS = 1200
 EXECUTED = re.compile(r"stat::number_of_executed_units:\s+(\d+)")
 STEPS = re.compile(r"^#(\d+)\s", re.MULTILINE)
 
@@ -44,7 +48,7 @@ class Search:
         executions: how many inputs it was given.
         seconds: how long it took.
         failed: the inputs that fail, by what is wrong.
-        not_repeated: ends of the process that did not come back with the same input alone.
+        not_repeated: how many inputs ended the search, or raised or were slow in it, but pass by themselves; by kind.
     """
 
     reader: Reader
@@ -52,12 +56,17 @@ class Search:
     executions: int = 0
     seconds: float = 0.0
     failed: dict[str, Path] = field(default_factory=dict)
-    not_repeated: int = 0
+    not_repeated: Counter[str] = field(default_factory=Counter)
 
     @property
     def corpus(self) -> Path:
         """The folder of inputs that reach something new."""
         return self.folder / "corpus"
+
+    @property
+    def failures(self) -> int:
+        """How many defects there are; a crash that does not repeat is one."""
+        return len(self.failed) + self.not_repeated["crash"]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -81,20 +90,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     failures = 0
     for reader in readers:
         found = search(reader, options.work, options.minutes / len(readers) * 60, options.seed, options.also)
-        print(f"{reader.name}: {found.executions} executions, {len(found.failed)} failed", *found.failed, flush=True)
+        print(f"{reader.name}: {found.executions} executions, {found.failures} failed", *found.failed, flush=True)
+        print(*(f"not repeated: {number} {kind}\n" for kind, number in found.not_repeated.items()), sep="", end="")
         write_table([row_of(found)])
-        failures += len(found.failed)
+        failures += found.failures
     return 1 if failures else 0
 
 
 def replay(readers: Sequence[Reader]) -> int:
-    """Read the committed corpora, a process a file, and print each file with what is wrong; return the exit code."""
+    """Read the committed corpora and the readers' own files; print what is wrong with each; return the exit code."""
     failures = 0
     for reader in readers:
-        for file in reader.corpus():
-            outcome = run_isolated(reader.check, file.read_bytes())
+        inputs = {file.name: file.read_bytes() for file in reader.corpus()}
+        inputs |= {f"seed {number}": content for number, content in enumerate(reader.seeds())}
+        for name, outcome in zip(inputs, run_all(reader.check, list(inputs.values())), strict=True):
             failures += bool(outcome.problem)
-            print(reader.name, file.name, outcome.problem or "passed", sep="\t", flush=True)
+            print(reader.name, name, outcome.problem or "passed", sep="\t", flush=True)
             print(outcome.report, end="", file=sys.stderr)
     return 1 if failures else 0
 
@@ -113,6 +124,7 @@ def search(reader: Reader, work: Path, seconds: float, seed: int, also: Sequence
         found.executions += count
         sift(found)
     found.seconds = time.monotonic() - begin
+    check_kept(found)
     return found
 
 
@@ -122,6 +134,7 @@ def fill_corpus(found: Search, also: Sequence[Path]) -> None:
     for name in ("ended", "failed"):
         shutil.rmtree(found.folder / name, ignore_errors=True)
         (found.folder / name).mkdir()
+    (found.folder / "not-repeated").mkdir(exist_ok=True)
     seeds = [*found.reader.seeds(), *(file.read_bytes() for file in [*found.reader.corpus(), *also])]
     for content in seeds:
         if len(content) <= found.reader.longest:
@@ -137,16 +150,20 @@ def run_child(found: Search, seconds: float, seed: int) -> str:
         f"-max_total_time={int(seconds)}",
         f"-seed={seed}",
         f"-max_len={found.reader.longest}",
-        # The clock runs on while other processes work; what is slow is measured by itself afterwards.
-        f"-timeout={3 * MOST_SECONDS}",
+        # The clock runs on while other processes work: what is slow by it is measured by itself afterwards. The first
+        # ends the search, but is looked at only now and then; the second writes what that has missed.
+        f"-timeout={MOST_SECONDS}",
+        f"-report_slow_units={MOST_SECONDS}",
         f"-artifact_prefix={folder / 'ended'}/",
         *([f"-dict={folder / 'tokens.dict'}"] if found.reader.tokens else []),
         "-print_final_stats=1",
-        "-report_slow_units=1000",
         str(folder / "corpus"),
     ]
     command = [sys.executable, "-m", "tests.endurance.search_child", found.reader.name, str(folder / "ended"), *flags]
-    done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    # Loading the libraries comes on top of the seconds of the search.
+    done = subprocess.run(
+        command, capture_output=True, text=True, errors="replace", check=False, timeout=seconds + END_SECONDS
+    )
     return done.stdout + done.stderr
 
 
@@ -157,19 +174,31 @@ def executions_of(log: str) -> int:
 
 
 def sift(found: Search) -> None:
-    """Try what ended the process, or raised, by itself; keep what fails again."""
+    """Try what ended the process, was slow, or raised, by itself; keep what fails again, and apart what does not."""
     for file in sorted((found.folder / "ended").glob("*")):
         content = file.read_bytes()
-        file.unlink()
         outcome = run_isolated(found.reader.check, content)
-        if not outcome.problem:
-            found.not_repeated += 1
-        elif outcome.problem not in found.failed:
+        if outcome.problem:
+            file.unlink()
+            keep_failure(found, content, outcome)
+        else:
+            # The names begin with crash, timeout, oom, slow-unit (libFuzzer's) or raised (the recorder's).
+            found.not_repeated[file.name.partition("-")[0]] += 1
+            file.replace(found.folder / "not-repeated" / file.name)
+
+
+def check_kept(found: Search) -> None:
+    """Measure what the search has kept: it looks at the memory only now and then."""
+    contents = [file.read_bytes() for file in sorted(found.corpus.glob("*"))]
+    for content, outcome in zip(contents, run_all(found.reader.check, contents), strict=True):
+        if outcome.problem:
             keep_failure(found, content, outcome)
 
 
 def keep_failure(found: Search, content: bytes, outcome: Outcome) -> None:
-    """Write the shortest input that fails in the same way, and the traceback."""
+    """Write the shortest input that fails in the same way, and the traceback, unless there is one already."""
+    if outcome.problem in found.failed:
+        return
     short = shorten(found.reader, content, outcome.problem)
     name = re.sub(r"\W+", "-", outcome.problem)[:80]
     file = found.folder / "failed" / name
@@ -203,7 +232,8 @@ def reduce_corpus(found: Search) -> None:
     merged.mkdir()
     flags = ["-set_cover_merge=1", f"-max_len={found.reader.longest}", f"-artifact_prefix={folder}/merge-"]
     command = [sys.executable, "-m", "tests.endurance.search_child", found.reader.name, str(folder)]
-    subprocess.run([*command, *flags, str(merged), str(found.corpus.resolve())], capture_output=True, check=False)
+    command += [*flags, str(merged), str(found.corpus.resolve())]
+    subprocess.run(command, capture_output=True, check=False, timeout=END_SECONDS)
     target.mkdir(parents=True, exist_ok=True)
     for old in target.glob("*"):
         if not old.name.startswith("mended-"):
@@ -227,6 +257,7 @@ def row_of(found: Search) -> Row:
         str(found.executions),
         str(len(list(found.corpus.glob("*")))),
         "; ".join(sorted(found.failed)) or "none",
+        "; ".join(f"{number} {kind}" for kind, number in sorted(found.not_repeated.items())) or "none",
         str(len(mended)),
     )
 

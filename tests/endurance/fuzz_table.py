@@ -12,14 +12,16 @@ from typing import NamedTuple
 
 TABLE = Path(__file__).with_name("fuzz.md")
 LIBRARIES = ("atheris", "pillow", "imagecodecs", "tifffile", "pillow-heif", "rawpy", "av", "safetensors", "torch")
-TITLES = ("reader", "minutes", "executions", "inputs kept", "fails now", "mended", "date")
+TITLES = ("reader", "minutes", "executions", "inputs kept", "fails now", "not repeated", "mended", "date")
 START = """# Hostile input, by search
 
 Each reader was given mutated files, guided by the branches of the code that they reach; `make fuzz` writes this table.
 A reader must return, or raise its documented error, within 10 s of processor time and 500 MB, and never end the
 process. Each row is of the last search in that reader: its minutes by the clock, how many inputs it was given, how many
-are kept because they reach something new, and what fails now. `mended` counts the files in `corpora/` that once failed;
-`test_fuzz.py` reads them and the rest of `corpora/` in each run of the tests.
+are kept because they reach something new, and what fails now. `not repeated` counts what ended the search or was slow
+in it, and passed by itself: other processes may have been the cause, but a crash among it fails the search too.
+`mended` counts the files in `corpora/` that once failed; `test_fuzz.py` reads them and the rest of `corpora/` in each
+run of the tests.
 
 """
 
@@ -32,6 +34,7 @@ class Row(NamedTuple):
     executions: str
     kept: str
     fails: str
+    not_repeated: str
     mended: str
     date: str = ""
 

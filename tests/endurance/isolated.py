@@ -7,9 +7,13 @@ import os
 import resource
 import signal
 import sys
+import tempfile
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import NamedTuple
+
+from tests.endurance.reader import scratch
 
 # What reading a small file may take: seconds of processor time, and memory beside that of the process before.
 MOST_SECONDS, MOST_MEGABYTES = 10, 500
@@ -18,6 +22,8 @@ WALL_SECONDS = 60
 # Addresses, of which not all need be memory.
 GUARD_MEGABYTES = 3000
 MEGABYTE = 1 << 20
+# So many inputs share a process as long as nothing is wrong.
+BATCH = 20
 
 
 class Outcome(NamedTuple):
@@ -41,24 +47,45 @@ def run_isolated(check: Callable[[bytes], object], content: bytes) -> Outcome:
     reading, writing = os.pipe()
     sys.stdout.flush()
     sys.stderr.flush()
-    child = os.fork()
-    if not child:
-        os.close(reading)
-        _run_child(check, content, writing)
-    os.close(writing)
-    with open(reading, "rb") as pipe:  # noqa: PTH123
-        before, _, report = pipe.read().decode(errors="replace").partition("\n")
-    _, status, usage = os.wait4(child, 0)
+    # What the check leaves behind goes with this folder, however its process ends.
+    with tempfile.TemporaryDirectory(prefix="fuzz-", ignore_cleanup_errors=True) as folder:
+        child = os.fork()
+        if not child:
+            os.close(reading)
+            tempfile.tempdir = folder
+            scratch.cache_clear()
+            _run_child(check, content, writing)
+        os.close(writing)
+        with open(reading, "rb") as pipe:  # noqa: PTH123
+            before, _, report = pipe.read().decode(errors="replace").partition("\n")
+        _, status, usage = os.wait4(child, 0)
     seconds, megabytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024 - float(before)
     return Outcome(_problem(status, report, seconds, megabytes), report, seconds, max(0.0, megabytes))
 
 
+def run_all(check: Callable[[bytes], object], contents: Sequence[bytes]) -> Iterator[Outcome]:
+    """Yield what a check does with each of some inputs: alone, where something is wrong with those of a batch."""
+    for start in range(0, len(contents), BATCH):
+        batch = contents[start : start + BATCH]
+        together = run_isolated(lambda _, batch=batch: [check(content) for content in batch], b"")
+        alone = [run_isolated(check, content) for content in batch] if together.problem else [together] * len(batch)
+        # Several may take more time and memory than one; anything else is wrong, be it only after other inputs.
+        if not any(outcome.problem for outcome in alone) and not together.problem.startswith(("hang", "memory")):
+            alone = [together] * len(batch)
+        yield from alone
+
+
 def describe_raised(error: BaseException) -> str:
     """Name an error and the last place of this project's code that it passed, which tells defects apart."""
-    frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "/zero_dce/" in frame.filename] or frames
-    place = f" in {own[-1].filename.rpartition('/zero_dce/')[2]}:{own[-1].name}" if own else ""
-    return f"{type(error).__name__}{place}"
+    places = [(imported_as(frame.filename), frame.name) for frame in traceback.extract_tb(error.__traceback__)]
+    own = [place for place in places if place[0].startswith("zero_dce/")] or places
+    return type(error).__name__ + "".join(f" in {file}:{name}" for file, name in own[-1:])
+
+
+def imported_as(file: str) -> str:
+    """Return a file's path from the folder that it is imported from, which is the same on all machines."""
+    inside = [Path(file).relative_to(folder) for folder in sys.path if folder and Path(file).is_relative_to(folder)]
+    return min(map(str, inside), key=len, default=Path(file).name)
 
 
 def guard_memory() -> None:
