@@ -1,8 +1,9 @@
 """Kill commands at each call by which they change a file, and let the calls fail; then go on as a user would.
 
 ``python -m tests.endurance.crash [--scenario NAME] [--fault NAME] [--minutes N] [--jobs N]`` compares what comes out
-with an undisturbed command's, writes the table ``crash.md`` beside this file, and ends with 1 if anything differs. With
-``--results FILE``, trials of several calls of it add up: to all calls, in hours that need not follow each other.
+with an undisturbed command's, and ends with 1 if anything differs. Where nothing was left out by an option, it writes
+the table ``crash.md`` beside this file. With ``--results FILE``, trials of several calls of it add up: to all calls, in
+hours that need not follow each other. They must be of the same code; a trial that has failed once has failed.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
@@ -27,41 +29,92 @@ from tests.endurance.scenarios import SCENARIOS as OF_SWEEPS
 from tests.endurance.scenarios_commands import COMMANDS, PRELOADED
 from tests.endurance.trials import ERRORS, KILL, KILL_ALONE, KILL_TWICE, Trial, Trials
 from tests.helpers import processes
+from tests.helpers.paths import ROOT
 from zero_dce.files import write_file
 
 SCENARIOS = OF_SWEEPS | COMMANDS
 TABLE = Path(__file__).with_suffix(".md")
 NOWHERE = Path(os.devnull)
 FAULTS = (KILL, KILL_ALONE, KILL_TWICE, *ERRORS)
-# A result as a line of JSON: the trial, how many calls the fault can hit, and what was wrong.
-Result = tuple[str, str, int, int, str]
+# What is tested: the last commit to these tells of which code a result is.
+TESTED = ("zero_dce", "hydra_plugins", "conf", "sweeps")
+# Of a scenario and fault, how many calls the fault can hit.
+PLANNED = 0
+
+
+class Result(NamedTuple):
+    """A line of JSON: a trial, how many calls its fault can hit, what was wrong, and the commit.
+
+    Where ``at`` is ``PLANNED``, it only says how many calls there are. A line without a commit counts as of this code.
+    """
+
+    scenario: str
+    fault: str
+    calls: int
+    at: int
+    wrong: str
+    commit: str = ""
 
 
 def main() -> None:
     """Carry out the trials that were asked for; in several processes, of which each takes every so-many-th."""
     options = _options()
     if options.part is not None:
-        faults.require_shim()
         _work(options)
         return
+    earlier = read_results(options.results, tested_commit())
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
-        # What a call before this one has found comes first.
-        files = [options.results, *(Path(folder) / f"{part}.jsonl" for part in range(options.jobs))]
-        own = [sys.executable, "-m", "tests.endurance.crash", *sys.argv[1:]]
-        workers = [
-            subprocess.Popen([*own, "--part", str(part), "--results", str(file)]) for part, file in enumerate(files[1:])
-        ]
+        workers = [_start(part, Path(folder)) for part in range(options.jobs)]
         codes = [worker.wait() for worker in workers]
-        found = [json.loads(line) for file in files if file.is_file() for line in file.read_text().splitlines()]
-    # A trial that was made again counts as it went the last time.
-    results = [*{(scenario, fault, at): result for result in found for scenario, fault, _, at, _ in [result]}.values()]
+        files = [Path(folder) / str(part) / "results.jsonl" for part in range(options.jobs)]
+        results = add_up([*earlier, *(result for file in files for result in read_results(file, tested_commit()))])
     if options.results != NOWHERE:
         write_file(options.results, "".join(f"{json.dumps(result)}\n" for result in results))
-    table = describe(results, options)
+    table = describe(results, options.seed)
     print(table)
-    if options.results != NOWHERE or not (options.scenario or options.fault):
+    if options.results != NOWHERE or not (options.scenario or options.fault or options.at or options.most):
         TABLE.write_text(table, encoding="utf-8")
-    sys.exit(any(codes) or not results or any(wrong for *_, wrong in results))
+    tried = [result for result in results if result.at != PLANNED]
+    sys.exit(any(codes) or not tried or any(result.wrong for result in tried))
+
+
+def tested_commit() -> str:
+    """Return the last commit to what is tested, and whether there are changes besides."""
+    git = ["git", "-C", str(ROOT)]
+    commit, changes = (
+        subprocess.run([*git, *command, "--", *TESTED], capture_output=True, text=True, check=True).stdout.strip()
+        for command in (["log", "-1", "--format=%h"], ["status", "--porcelain"])
+    )
+    return f"{commit} with changes" if changes else commit
+
+
+def read_results(file: Path, commit: str) -> list[Result]:
+    """Read the results in a file, if there is one; it ends the program if they are of other code."""
+    results = [Result(*json.loads(line)) for line in file.read_text().splitlines()] if file.is_file() else []
+    others = {result.commit for result in results} - {"", commit}
+    if others:
+        raise SystemExit(f"{file} has results of {', '.join(sorted(others))}; this is {commit}: begin another file")
+    return results
+
+
+def add_up(found: Sequence[Result]) -> list[Result]:
+    """Return each trial once: the last one, or the last that failed."""
+    results: dict[tuple[str, str, int], Result] = {}
+    for result in found:
+        before = results.get((result.scenario, result.fault, result.at))
+        if not (before and before.wrong and not result.wrong):
+            results[result.scenario, result.fault, result.at] = result
+    return [*results.values()]
+
+
+def _start(part: int, folder: Path) -> subprocess.Popen[bytes]:
+    """Start the process that makes a part of the trials, with a shim of its own."""
+    own = folder / str(part)
+    own.mkdir()
+    command = [sys.executable, "-m", "tests.endurance.crash", *sys.argv[1:], "--part", str(part)]
+    return subprocess.Popen(
+        [*command, "--results", str(own / "results.jsonl")], env={**os.environ, **faults.variables(own)}
+    )
 
 
 def _options() -> argparse.Namespace:
@@ -88,13 +141,20 @@ def _work(options: argparse.Namespace) -> None:
         plans = {
             (name, fault): trials.plan(fault) for name, trials in scenarios.items() for fault in options.fault or FAULTS
         }
+        commit = tested_commit()
+
+        def write(trial: Trial, wrong: str = "") -> None:
+            calls = len(plans[trial.scenario, trial.fault])
+            results.write(json.dumps(Result(trial.scenario, trial.fault, calls, trial.at, wrong, commit)) + "\n")
+            results.flush()
+
+        for scenario, fault in plans:
+            write(Trial(scenario, fault, PLANNED))
         for trial in list(order(plans, options))[options.part :: options.jobs]:
             if time.monotonic() > until:
                 break
             wrong = scenarios[trial.scenario].run(trial.fault, trial.at)
-            calls = len(plans[trial.scenario, trial.fault])
-            results.write(json.dumps([trial.scenario, trial.fault, calls, trial.at, wrong]) + "\n")
-            results.flush()
+            write(trial, wrong)
             print(f"{trial.scenario}, {trial.fault} at {trial.at}: {wrong or 'as undisturbed'}", flush=True)
 
 
@@ -114,17 +174,22 @@ def order(plans: dict[tuple[str, str], list[int]], options: argparse.Namespace) 
     yield from (trial for _, trial in sorted(placed, key=lambda pair: pair[0]))
 
 
-def describe(results: Sequence[Result], options: argparse.Namespace) -> str:
+def describe(results: Sequence[Result], seed: int) -> str:
     """Lay out the results as a Markdown page."""
     groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
-        groups[result[0], result[1]].append(result)
+        groups[result.scenario, result.fault].append(result)
     lines = ["| scenario | fault | calls | tried | passed | failed at |", "| --- | --- | --: | --: | --: | --- |"]
     tried = passed = 0
-    for (scenario, fault), members in sorted(groups.items(), key=lambda pair: (pair[0][0], FAULTS.index(pair[0][1]))):
-        failed = sorted(at for *_, at, wrong in members if wrong)
-        tried, passed = tried + len(members), passed + len(members) - len(failed)
-        cells = [scenario, fault, members[0][2], len(members), len(members) - len(failed), failed or ""]
+    for scenario, fault in ((scenario, fault) for scenario in sorted(SCENARIOS) for fault in FAULTS):
+        members = groups[scenario, fault]
+        calls = members[-1].calls if members else "?"
+        if calls == 0 or (fault == KILL_ALONE and not SCENARIOS[scenario].several):
+            continue
+        trials = [result for result in members if result.at != PLANNED]
+        failed = sorted(result.at for result in trials if result.wrong)
+        tried, passed = tried + len(trials), passed + len(trials) - len(failed)
+        cells = [scenario, fault, calls, len(trials), len(trials) - len(failed), failed or ""]
         lines.append(f"| {' | '.join(str(cell).strip('[]') for cell in cells)} |")
     return "\n".join(
         [
@@ -133,8 +198,8 @@ def describe(results: Sequence[Result], options: argparse.Namespace) -> str:
             "then its folder must equal that of an undisturbed one. `python -m tests.endurance.crash` writes this "
             "page.\n",
             f"{tried} trials, {passed} passed. Where fewer were tried than there are calls, they are a random sample "
-            f"(seed {options.seed}). {platform.platform()}, Python {platform.python_version()}, "
-            f"PyTorch {torch.__version__}.\n",
+            f"(seed {seed}); ? is not counted yet. Commit {tested_commit()}; {platform.platform()}, "
+            f"Python {platform.python_version()}, PyTorch {torch.__version__}.\n",
             *lines,
             "",
         ]

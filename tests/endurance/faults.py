@@ -11,6 +11,7 @@ import ctypes
 import functools
 import mmap
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -55,7 +56,6 @@ class Control(ctypes.Structure):
         ("keep_content", ctypes.c_uint32),
         ("lock", ctypes.c_uint32),
         ("root", ctypes.c_char * 4096),
-        ("skip", ctypes.c_char * 256),
         ("journal", ctypes.c_char * 4096),
         ("place", ctypes.c_char * 4096),
     )
@@ -69,7 +69,6 @@ class Fault:
         action: what happens at call number ``at``, from 1.
         error: the number of the error that a failing call returns.
         calls: the kinds of calls that fail; all are counted.
-        skip: calls on names with this in them are not counted.
         alone: only the process is killed that calls, and not its whole group.
         journal: a file that gets a line for each call; what was written follows it where ``keep_content`` is set.
     """
@@ -78,25 +77,28 @@ class Fault:
     at: int = 0
     error: int = 0
     calls: tuple[str, ...] = CALLS
-    skip: str = ""
     alone: bool = False
     journal: str = ""
     keep_content: bool = False
 
 
 def build(folder: Path) -> Path:
-    """Compile the shim; it needs a C compiler, ``gcc``."""
+    """Compile the shim; the program ends with a message where the C compiler, ``gcc``, is not installed."""
+    if shutil.which("gcc") is None:
+        raise SystemExit("this needs the C compiler gcc, which is not installed")
     library = folder / "shim.so"
     subprocess.run(["gcc", "-O1", "-Wall", "-shared", "-fPIC", "-o", library, SOURCE, "-ldl"], check=True)
     return library
 
 
 def require_shim() -> None:
-    """Start this program again with the shim in it, unless it is there."""
+    """Start this program again with the shim in it, unless it is there, and end as that does."""
     if CONTROL in os.environ:
         return
-    folder = Path(tempfile.mkdtemp(prefix="faults-"))
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], {**os.environ, **variables(folder)})
+    with tempfile.TemporaryDirectory(prefix="faults-") as folder:
+        again = [sys.executable, *sys.orig_argv[1:]]
+        done = subprocess.run(again, env={**os.environ, **variables(Path(folder))}, check=False)
+    sys.exit(done.returncode)
 
 
 def variables(folder: Path) -> dict[str, str]:
@@ -126,7 +128,7 @@ def configure(control: Control, root: str, fault: Fault, group: int) -> None:
     """Let the fault come about below a folder in the processes that have this control, from now on."""
     control.action, control.at, control.error = fault.action, fault.at, fault.error
     control.calls = sum(1 << CALLS.index(name) for name in fault.calls)
-    control.root, control.skip, control.journal = root.encode(), fault.skip.encode(), fault.journal.encode()
+    control.root, control.journal = root.encode(), fault.journal.encode()
     control.keep_content, control.group = fault.keep_content, 0 if fault.alone else group
     control.count = control.dead = control.lock = 0
     control.place = b""
@@ -166,8 +168,9 @@ def run(module: str, arguments: Sequence[str], folder: Path, root: Path, fault: 
     finally:
         control = _control()
         control.armed = 0
-    place = os.fsdecode(control.place)
-    return Outcome(code, control.count, command.output() + command.errors(), place, _end_group(command.pid))
+        # Also of a command that hangs nothing goes on.
+        left = _end_group(command.pid)
+    return Outcome(code, control.count, command.output() + command.errors(), os.fsdecode(control.place), left)
 
 
 def _end_group(group: int) -> int:

@@ -85,7 +85,7 @@ class Recording:
     def disks(self, subsets: int, seed: int) -> Iterator[tuple[int, str, Image, Promises]]:
         """Yield after how many calls the power fails, the model, what is left by it, and what is promised by then."""
         disk, chance = self._disk(), random.Random(seed)
-        promises = Promises(self.final, disk.named, disk.now())
+        promises = Promises(self.final, disk.named, disk.now(), self.scenario.artifacts)
         for number, call in enumerate([None, *self.calls]):
             if call is not None:
                 disk.apply(*call)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,12 +32,14 @@ class PowerScenario:
     Attributes:
         prepare: makes what the command reads, in a folder for inputs and in the working folder; returns the call.
         again: what a user runs once the power is back, given the working folder and the first call.
+        artifacts: files that belong together, of which never some are new beside others of before.
         unlike: says how what comes out then differs from the undisturbed command's, given both and what was printed.
     """
 
     prepare: Callable[[Path, Path], Call]
     again: Callable[[Path, Call], Call]
     unlike: Callable[[Disk, Disk, str], str] = describe_unlike
+    artifacts: Sequence[tuple[str, ...]] = ()
 
 
 def _sice(inputs: Path) -> Path:
@@ -116,8 +118,8 @@ SCENARIOS = {
     "run, a checkpoint each step": PowerScenario(_run, _resume_run),
     # The number of a run may be left unused.
     "search": PowerScenario(_search, _resume, describe_other_measures),
-    "pick": PowerScenario(_pick, _same),
+    "pick": PowerScenario(_pick, _same, artifacts=[("picked/",)]),
     "enhance": PowerScenario(_enhance, _same),
     "export onnx": PowerScenario(_export("onnx", "a.onnx"), _same),
-    "export ncnn": PowerScenario(_export("ncnn", "a.param"), _same),
+    "export ncnn": PowerScenario(_export("ncnn", "a.param"), _same, artifacts=[("a.param", "a.bin")]),
 }

@@ -7,13 +7,14 @@ import functools
 import io
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 import torch
 
 from tests.endurance.disk import Image
+from tests.endurance.whole import find_mixed
 
 # Hydra and the libraries of logs and studies write these where they lie; those of .hydra are checked with a run.
 LIBRARIES = r"\.log$|\.lock$|/lock$|/multirun\.yaml$|/hparams\.yaml$|/events\.out|(^|/)wandb/"
@@ -48,15 +49,25 @@ class Promises:
         final: what the undisturbed command leaves.
         named: the contents with which files got their names by now.
         before: what was there before the command.
+        artifacts: files that belong together, see :func:`tests.endurance.whole.find_mixed`.
     """
 
-    def __init__(self, final: Image, named: Mapping[str, set[bytes]], before: Image) -> None:
-        self.final, self.named = final, named
+    def __init__(
+        self,
+        final: Image,
+        named: Mapping[str, set[bytes]],
+        before: Image,
+        artifacts: Sequence[tuple[str, ...]] = (),
+    ) -> None:
+        self.final, self.named, self.before, self.artifacts = final, named, before, artifacts
         self.kept = {name: content for name, content in before.items() if content is not None and name in final}
 
     def describe_broken(self, image: Image) -> str:
         """Say what is wrong with what is left; empty where nothing is."""
-        return "; ".join([*self._torn(image), *self._replaced(image), *self._runs(image), *self._sweeps(image)])
+        kept = {name: content for name, content in image.items() if not PASSING.search(name)}
+        mixed = find_mixed(self.artifacts, self.before, self.final, kept)
+        parts = [*self._torn(image), *self._replaced(image), *self._runs(image), *self._sweeps(image)]
+        return "; ".join([*parts, *([f"{mixed} is of two times"] if mixed else [])])
 
     def describe_lost(self, image: Image) -> str:
         """Say what is not there once the command has ended."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.endurance.equal import OF_RUNS, Normalise, rows_in_wandb
@@ -14,6 +14,8 @@ from tests.helpers.runs import tiny
 
 # A module and its arguments.
 Call = tuple[str, list[str]]
+# Results are in other files.
+WITH_A_WARNING = {".log": "it tells what happened", "report.html": "a page that can be written again"}
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,10 @@ class Scenario:
         readers: commands that work on what a killed command left, for a working folder.
         check: says what else is wrong in the end, for a working folder; empty if nothing is.
         several: several processes write, so that one may be killed alone.
+        artifacts: files that belong together, of which never some are new beside others of before; see
+            :func:`tests.endurance.whole.find_mixed`.
+        optional: names or endings of files without which a command may end with 0, and why.
+        renamed: folders that count under another name, for a working folder: what is in them tells which they are.
         exact: under its final name, each file is at any moment either what it was before or what it will be in the end.
     """
 
@@ -48,13 +54,19 @@ class Scenario:
     readers: Callable[[Path], Sequence[Call]] = lambda folder: ()
     check: Callable[[Path], str] = lambda folder: ""
     several: bool = False
+    artifacts: Sequence[tuple[str, ...]] = ()
+    optional: Mapping[str, str] = field(default_factory=lambda: WITH_A_WARNING)
+    renamed: Callable[[Path], Mapping[str, str]] = lambda folder: {}
     exact: bool = False
 
     def snapshot(self, folder: Path) -> dict[str, str]:
         """Return what must be equal: by path, a digest of each file's content; of folders, that they are there."""
-        found = {}
+        found, renamed = {}, self.renamed(folder)
         for path in sorted(folder.rglob("*")):
             name = path.relative_to(folder).as_posix()
+            for folder_name, other in renamed.items():
+                if f"{name}/".startswith(f"{folder_name}/"):
+                    name = other + name.removeprefix(folder_name)
             if any(name.endswith(ending) or f"/{ending}/" in f"/{name}" for ending in self.ignored):
                 continue
             found[name] = "folder" if path.is_dir() else self._digest(path)

@@ -175,7 +175,7 @@ def _export(name: str) -> Scenario:
         for file in files:
             shutil.copy(inputs / file, folder)
 
-    return Scenario(f"export_{name}", prepare, _same, ignored={}, normalised={}, begin=begin, exact=True)
+    return Scenario(f"export_{name}", prepare, _same, {}, {}, begin=begin, exact=True, artifacts=[tuple(files)])
 
 
 def _space(inputs: Path) -> Call:
@@ -283,6 +283,14 @@ def _check_study(folder: Path) -> str:
     return "; ".join([*wrong, *left])
 
 
+def _runs_of_study(folder: Path) -> dict[str, str]:
+    """A run by what its trial chose: one that was killed right after it was asked for leaves its number unused."""
+    files = folder.glob("study/*/.hydra/overrides.yaml")
+    return {
+        f"study/{file.parent.parent.name}": f"study/{OF_RUNS['.yaml'](file.read_bytes()).decode()}" for file in files
+    }
+
+
 def _logged(name: str) -> Scenario:
     def prepare(inputs: Path) -> Call:
         sice = make_sice(inputs / "sice", scenes=3, frames=4)
@@ -329,8 +337,7 @@ def _without_time(content: bytes) -> bytes:
 
 _HUB, _ARTIFACT = _Hub(), _Artifact()
 OF_THE_HUB = {"hub": "huggingface_hub's own cache: a process that is killed leaves files with random names in it"}
-SQLITE = "hydra.sweeper.storage=sqlite:///study.db"
-STUDY = {"study": "a trial that was killed right after it was asked for leaves its number unused", "study.db": "read"}
+STUDY = {"study/optuna": "read", "study.db": "read", "sweep.json": "read"}
 # What these commands import, so that each process starts at once; but huggingface_hub and trackio read their
 # environment then.
 PRELOADED = [
@@ -362,21 +369,46 @@ COMMANDS = {
         Scenario("enhance", _enhance("--skip-existing"), _same, {}, {}, code=1, exact=True),
         Scenario("enhance_again", _enhance("--overwrite"), _same, {}, {}, begin=_earlier_pictures, code=1, exact=True),
         Scenario("clip", _clip, _same, {}, {}, begin=_earlier_clip, exact=True),
-        Scenario("pick", _pick, _same, {}, {"origin.json": _without_time}, begin=_earlier_pick, exact=True),
-        Scenario("push", _push, _same, {}, {}, begin=_earlier_draft, exact=True),
-        Scenario("report", _report, _same, {}, OF_RUNS, begin=_earlier_report, exact=True),
+        Scenario(
+            "pick",
+            _pick,
+            _same,
+            {},
+            {"origin.json": _without_time},
+            begin=_earlier_pick,
+            artifacts=[("picked/",)],
+            exact=True,
+        ),
+        Scenario("push", _push, _same, {}, {}, begin=_earlier_draft, artifacts=[("draft/",)], exact=True),
+        Scenario("report", _report, _same, {}, OF_RUNS, begin=_earlier_report, optional={}, exact=True),
         Scenario("evaluate", _evaluate, _same, {}, {}, begin=_earlier_table, exact=True),
         Scenario("inspect", _sheet, _same, {}, {}, exact=True),
         *(_export(name) for name in EXPORTS),
         Scenario("space", _space, _same, {}, {}, exact=True),
         Scenario("completion", _completion, _same, {}, {}, begin=_earlier_completion, environment=_in_home, exact=True),
         Scenario("sample", _sample, _same, {}, {}, root="cache", environment=_in_cache, exact=True),
-        Scenario("cache", _cache, _same, {}, {}, root="cache", environment=_in_cache, exact=True),
+        Scenario(
+            "cache",
+            _cache,
+            _same,
+            {},
+            {},
+            root="cache",
+            environment=_in_cache,
+            optional={"": "a run goes on without a cache"},
+            exact=True,
+        ),
         Scenario("hub", _HUB.prepare, _same, OF_THE_HUB, {}, environment=_HUB.environment, check=_HUB.check),
         Scenario("artifact", _ARTIFACT.prepare, _same, {}, {}, root="cache", environment=_ARTIFACT.environment),
-        Scenario("study", _study(), _same, STUDY, {}, check=_check_study),
+        Scenario("study", _study(), _same, STUDY, OF_RUNS, renamed=_runs_of_study, check=_check_study),
         Scenario(
-            "study_sqlite", _study("hydra.sweeper.storage=sqlite:///study.db"), _same, STUDY, {}, check=_check_study
+            "study_sqlite",
+            _study("hydra.sweeper.storage=sqlite:///study.db"),
+            _same,
+            STUDY,
+            OF_RUNS,
+            renamed=_runs_of_study,
+            check=_check_study,
         ),
         *(_logged(name) for name in ("tensorboard", "mlflow", "trackio")),
     ]

@@ -38,7 +38,6 @@ struct control {
     volatile int32_t group;
     volatile uint32_t dead, keep_content, lock;
     char root[PATH_MAX];
-    char skip[256];
     char journal[PATH_MAX];
     /* The name at which it came about first. */
     char place[PATH_MAX];
@@ -70,8 +69,7 @@ static void name_of(int folder, const char *path, char *full) {
 
 static int counts(const char *full) {
     size_t size = strlen(control->root);
-    if (strncmp(full, control->root, size) || (full[size] != '/' && full[size])) return 0;
-    return !control->skip[0] || !strstr(full, control->skip);
+    return !strncmp(full, control->root, size) && (full[size] == '/' || !full[size]);
 }
 
 static void die(void) {
@@ -84,7 +82,7 @@ static void die(void) {
 }
 
 /* A call that was counted: what it does in place of, or before, what was asked for. */
-struct hit { int counted, killed, failed; uint64_t number; };
+struct hit { int counted, killed, failed, first; uint64_t number; };
 
 static struct hit arrive(enum call call, const char *full) {
     struct hit hit = {0};
@@ -99,7 +97,8 @@ static struct hit arrive(enum call call, const char *full) {
     case FAIL_ONCE: hit.failed = mine && hit.number == control->at; break;
     case FAIL_ON: hit.failed = mine && hit.number >= control->at; break;
     }
-    if ((hit.killed || hit.failed) && !control->place[0]) snprintf(control->place, PATH_MAX, "%s", full);
+    hit.first = (hit.killed || hit.failed) && !control->place[0];
+    if (hit.first) snprintf(control->place, PATH_MAX, "%s", full);
     return hit;
 }
 
@@ -188,7 +187,7 @@ static FILE *stream_it(const char *path, const char *mode, FILE *(*next)(const c
 FILE *fopen(const char *path, const char *mode) { return stream_it(path, mode, NEXT(fopen)); }
 FILE *fopen64(const char *path, const char *mode) { return stream_it(path, mode, NEXT(fopen64)); }
 
-/* Writing: a process that is killed at it has written half. */
+/* Writing: a process that is killed at it has written half, and a disk that runs full takes half: the rest fails. */
 static int64_t place(int file, int64_t given) {
     if (given >= 0) return given;
     int flags = syscall(SYS_fcntl, file, F_GETFL);
@@ -206,6 +205,10 @@ static ssize_t write_it(int file, const void *data, size_t size, int64_t given) 
     char full[PATH_MAX];
     struct hit hit = begin_write(file, full);
     int64_t at = hit.counted ? place(file, given) : 0;
+    if (hit.failed && hit.first && control->action == FAIL_ON && size > 1) {
+        size /= 2;
+        hit.failed = 0;
+    }
     if (hit.killed || hit.failed) {
         if (hit.killed && size > 1) {
             if (given >= 0) syscall(SYS_pwrite64, file, data, size / 2, given);

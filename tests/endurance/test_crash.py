@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 
 from tests.endurance import faults
-from tests.endurance.faults import Action, Fault
-from tests.endurance.trials import ERRORS, describe_difference
-from tests.endurance.whole import find_torn
+from tests.endurance.crash import PLANNED, Result, add_up, describe, read_results
+from tests.endurance.faults import Action, Fault, Outcome
+from tests.endurance.trials import KILL, KILL_ALONE, KILL_TWICE, describe_difference, describe_untold
+from tests.endurance.whole import find_mixed, find_torn
 from tests.helpers.paths import ROOT
 
 pytestmark = pytest.mark.skipif(shutil.which("gcc") is None, reason="needs a C compiler, gcc")
@@ -101,6 +102,14 @@ def test_calls_fail(fault: Fault, name: str, reached: int, shim: dict[str, str],
     assert (control.count, os.fsdecode(control.place)) == (reached, str(tmp_path / name))
 
 
+def test_a_disk_that_runs_full_takes_half_a_write(shim: dict[str, str], tmp_path: Path) -> None:
+    """The write that is cut short tells how much it took; from then on all fail."""
+    done, control = disturb(shim, tmp_path, Fault(Action.FAIL_ON, 2, errno.ENOSPC, ("write", "mkdir")))
+    assert f"[Errno {errno.ENOSPC}]" in done.stderr
+    assert (control.count, os.fsdecode(control.place)) == (5, str(tmp_path / "file"))
+    assert (tmp_path / "file").read_bytes() == b"0123"
+
+
 def test_calls_of_other_kinds_do_not_fail(shim: dict[str, str], tmp_path: Path) -> None:
     done, control = disturb(shim, tmp_path, Fault(Action.FAIL_ONCE, 2, errno.EMFILE, ("open",)))
     assert (done.returncode, control.place) == (0, b"")
@@ -134,10 +143,65 @@ def test_differences_are_named() -> None:
     assert describe_difference({"a": "1"}, {"a": "1"}) == ""
 
 
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({"a.xml": "old", "a.bin": "old"}, ""),
+        ({"a.xml": "new", "a.bin": "new", "in/a": "new"}, ""),
+        ({"a.bin": "new"}, ""),
+        ({}, ""),
+        ({"a.xml": "new", "a.bin": "old"}, "a.xml and a.bin"),
+        ({"in/a": "new", "in/b": "old"}, "in/"),
+        ({"in/a": "half"}, "in/"),
+    ],
+)
+def test_files_that_belong_together_are_of_one_time(found: dict[str, str], told: str) -> None:
+    names = ("a.xml", "a.bin", "in/a", "in/b")
+    before, after = dict.fromkeys(names, "old"), dict.fromkeys(names, "new")
+    assert find_mixed([("a.xml", "a.bin"), ("in/",)], before, after, found) == told
+
+
+@pytest.mark.parametrize(
+    ("place", "line", "is_told"),
+    [
+        ("run/metrics.csv", "Error in the run: No space left on device", False),
+        ("run/metrics.csv", "run/metrics.csv: No space left on device", True),
+        ("run/metrics.csv", "run/metrics.csv.gz2/x: no reason", False),
+        ("run/metrics.csv", "[Errno 28] No space left on device: 'run'", True),
+        ("run/metrics.csv", "run: No space left on device", True),
+        ("run/metrics.csv", "/base/run: No space left on device", True),
+        ("run/metrics.csv", "overrun/metrics.csv: No space left on device", False),
+        ("picked.unfinished/a.json", "picked/a.json: No space left on device", True),
+        ("a.bin.unfinished", "a.bin: No space left on device", True),
+        ("", "something: No space left on device", False),
+        ("", "/base: No space left on device", True),
+    ],
+)
+def test_a_failure_is_told_by_the_name_of_the_file(place: str, line: str, is_told: bool) -> None:
+    outcome = Outcome(1, 1, f"{line}\n", str(Path("/base") / place))
+    assert (describe_untold(outcome, errno.ENOSPC, Path("/base")) == "") == is_told
+
+
+def test_results_of_several_calls_add_up(tmp_path: Path) -> None:
+    """A failure stays one; what was not tried is in the table too; and other code's results are refused."""
+    failed, passed = Result("run", KILL, 9, 3, "lost", "c1"), Result("run", KILL, 9, 3, "", "c1")
+    assert add_up([passed, failed, passed]) == [failed]
+    lines = describe([failed, Result("run", KILL_TWICE, 8, PLANNED, "", "c1")], 0).splitlines()
+    assert "1 trials, 0 passed" in "".join(lines)
+    assert {"| run | kill | 9 | 1 | 0 | 3 |", "| run | kill twice | 8 | 0 | 0 |  |"} <= {*lines}
+    assert "| sweep | kill | ? | 0 | 0 |  |" in lines
+    file = tmp_path / "results.jsonl"
+    file.write_text('["run", "kill", 9, 3, "lost"]\n["run", "kill", 9, 4, "", "c1"]\n')
+    assert read_results(file, "c1") == [Result("run", "kill", 9, 3, "lost"), Result("run", "kill", 9, 4, "", "c1")]
+    with pytest.raises(SystemExit, match="has results of c1; this is c2"):
+        read_results(file, "c2")
+
+
 @pytest.mark.slow
 def test_a_sample_of_all() -> None:
-    """A sweep killed at ten of its calls, and in each way of failing at one."""
-    command = [sys.executable, "-m", "tests.endurance.crash", "--scenario", "sweep", "--seed", "7"]
-    for more in (["--fault", "kill", "--most", "10"], [*(f"--fault={name}" for name in ERRORS), "--most", "1"]):
-        done = subprocess.run([*command, *more], cwd=ROOT, capture_output=True, text=True, check=False, timeout=900)
-        assert done.returncode == 0, done.stdout + done.stderr
+    """A run killed in each way at one of its calls, and failing in two ways."""
+    chosen = [f"--fault={name}" for name in (KILL, KILL_ALONE, KILL_TWICE, "disk full", "one I/O error")]
+    command = [sys.executable, "-m", "tests.endurance.crash", "--scenario", "run", "--seed", "7", *chosen]
+    done = subprocess.run([*command, "--most", "1"], cwd=ROOT, capture_output=True, text=True, check=False, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "5 trials, 5 passed" in done.stdout

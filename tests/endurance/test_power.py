@@ -87,6 +87,9 @@ def test_broken_promises_are_told() -> None:
     assert "run cannot go on" in told, "a checkpoint that cannot be read"
     assert "replaced is lost, and so is the one that it replaces" in told
     assert "is lost" not in promises.describe_broken({**left, "aside.unfinished": b"old"})
+    two: Image = {"a.param": b"new", "a.bin": b"old"}
+    pair = Promises({"a.param": b"new", "a.bin": b"new"}, {"a.param": {b"new"}, "a.bin": {b"old"}}, {}, [tuple(two)])
+    assert "a.param and a.bin is of two times" in pair.describe_broken(two)
     assert promises.describe_lost(left) == "lost: run/checkpoints/step-000004.ckpt, run/a.png, replaced"
 
 

@@ -19,7 +19,7 @@ FAULTS = ("kill", "disk full")
 def test_commands_that_are_disturbed_go_on_as_if_nothing_had_been() -> None:
     chosen = [text for name in SCENARIOS for text in ("--scenario", name)]
     chosen += [text for fault in FAULTS for text in ("--fault", fault)]
-    command = [sys.executable, "-m", "tests.endurance.crash", *chosen, "--most", "2"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=900, check=False)
+    command = [sys.executable, "-m", "tests.endurance.crash", *chosen, "--most", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "12 trials, 12 passed" in done.stdout
+    assert "6 trials, 6 passed" in done.stdout

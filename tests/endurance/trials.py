@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import re
 import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -14,10 +15,11 @@ from unittest.mock import patch
 from tests.endurance import faults
 from tests.endurance.faults import CALLS, Action, Fault, Outcome
 from tests.endurance.scenarios import Call, Scenario
-from tests.endurance.whole import FOREIGN, PASSING, find_torn
+from tests.endurance.whole import FOREIGN, PASSING, find_mixed, find_torn
 from zero_dce.export.write import EARLIER
 
-NEEDS_SPACE = ("open", "write", "truncate", "mkdir", "link")
+# A file system may notice a full disk or quota only when it writes back, and needs space for a longer folder.
+NEEDS_SPACE = ("open", "write", "fsync", "truncate", "rename", "mkdir", "link")
 NAMES = ("open", "mkdir", "rename", "unlink")
 # One kind of call after the other fails: its name, what happens, with which error, and which calls it may hit.
 ERRORS: dict[str, tuple[Action, int, tuple[str, ...]]] = {
@@ -87,13 +89,26 @@ class Trials:
         if not (outcome.place and (alone or outcome.killed)):
             return f"it was not killed: {outcome.code}"
         wrong = self._describe_state(outcome) or (self._read() if at % READ_EVERY == self.seed % READ_EVERY else "")
-        if not wrong and twice:
-            count = max(1, self.calls - at // 2)
-            second = random.Random(f"{self.seed} {at}").randint(1, count)
+        return wrong or (self._kill_again(at) if twice else "") or self._go_on()
+
+    def _kill_again(self, first: int) -> str:
+        """Kill also what goes on, at any of its calls; returns what is wrong then, or nothing."""
+        chance, left = random.Random(f"{self.seed} {first}"), self.base / "left"
+        shutil.rmtree(left, ignore_errors=True)
+        shutil.copytree(self.folder, left, symlinks=True)
+        second = chance.randint(1, self.calls)
+        outcome = self._run(self._again(), Fault(Action.KILL, second))
+        if outcome.code == self.scenario.code and outcome.calls:
+            # It makes fewer calls; how many is known now.
+            shutil.rmtree(self.folder)
+            shutil.copytree(left, self.folder, symlinks=True)
+            second = chance.randint(1, outcome.calls)
             outcome = self._run(self._again(), Fault(Action.KILL, second))
-            wrong = self._describe_state(outcome)
-            wrong = wrong and f"{wrong}, killed again at {second}"
-        return wrong or self._go_on()
+        # What makes no call had nothing left to do.
+        if not outcome.killed and (outcome.calls or outcome.code != self.scenario.code):
+            return f"going on was not killed at {second}: {outcome.code}: {outcome.printed[-500:]}"
+        wrong = self._describe_state(outcome)
+        return wrong and f"{wrong}, killed again at {second}"
 
     def fail(self, name: str, at: int) -> str:
         """Let calls fail from one on, or one alone, and go on; returns what is wrong then, or nothing."""
@@ -102,10 +117,26 @@ class Trials:
         outcome = self._run(self.call, Fault(action, at, error, calls))
         # What did not need the call that failed ends as it would have without; what could not be removed may be left,
         # where its name says that it is nothing.
-        kept = {name: digest for name, digest in self._snapshot().items() if not passes(name)}
+        kept = self._kept()
         unharmed = outcome.code == self.scenario.code and kept == self.expected
-        told = "" if unharmed else describe_untold(outcome, error, self.folder)
-        return told or self._describe_state(outcome) or self._go_on()
+        if not unharmed or self.scenario.check(self.folder):
+            wrong = describe_untold(outcome, error, self.folder) or ("" if outcome.code else self._lacking(kept))
+            if wrong:
+                return wrong
+        return self._describe_state(outcome) or self._go_on()
+
+    def _lacking(self, kept: Mapping[str, str]) -> str:
+        """Say which results a command that ended with 0 has not written, which no warning makes good."""
+        whole, found = (
+            {name: digest for name, digest in files.items() if not name.endswith((*self.scenario.optional,))}
+            for files in (self.expected, kept)
+        )
+        difference = describe_difference(whole, found)
+        return difference and f"it ended with 0, and yet: {difference}"
+
+    def _kept(self) -> dict[str, str]:
+        """What is there under a name that is not a passing one."""
+        return {name: digest for name, digest in self._snapshot().items() if not passes(name)}
 
     def _begin(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -131,7 +162,8 @@ class Trials:
         """Say what is wrong with what a disturbed command left."""
         left = f"{outcome.left} processes were left" if outcome.left else ""
         torn, lost = "; ".join(filter(None, [find_torn(self.folder), self._halves()])), self._lost()
-        parts = [left, torn and f"half-written: {torn}", lost and f"lost: {lost}"]
+        mixed = find_mixed(self.scenario.artifacts, self.before, self.expected, self._kept())
+        parts = [left, torn and f"half-written: {torn}", lost and f"lost: {lost}", mixed and f"mixed: {mixed}"]
         return "; ".join(filter(None, parts))
 
     def _halves(self) -> str:
@@ -182,24 +214,33 @@ def describe_untold(outcome: Outcome, error: int, folder: Path) -> str:
         return f"nothing failed, and it ended with {outcome.code}: {outcome.printed[-500:]}"
     names = _names_of(Path(outcome.place), folder)
     for line in outcome.printed.splitlines():
-        if os.strerror(error) in line and any(name in line for name in names):
+        if os.strerror(error) in line and any(re.search(name, line) for name in names):
             return ""
     return f"{outcome.place} failed, which is not told; it ended with {outcome.code}: {outcome.printed[-700:]}"
 
 
-def _names_of(place: Path, folder: Path) -> set[str]:
-    """Return what tells a place: it or its folder, by the whole name, or by that in the working folder.
+def _names_of(place: Path, folder: Path) -> list[str]:
+    """Return patterns of what tells a place: its name as a whole, or its folder's: absolute, quoted, or the subject.
 
     What is not finished is told by the name that it is to have.
     """
-    if place == folder:
-        return {""}
-    names = {str(place.parent), str(place)}
-    if place.is_relative_to(folder):
+    places = {place}
+    if place != folder and place.is_relative_to(folder):
         *above, last = place.relative_to(folder).parts
-        final = Path(*(part for part in above if not part.endswith(PASSING)), last.partition(PASSING[0])[0])
-        names |= {str(name) for name in (final, final.parent, place.relative_to(folder)) if name.name}
-    return names
+        last = last.partition(PASSING[0])[0]
+        places |= {
+            folder.joinpath(*(part for part in above if not part.endswith(PASSING)), last),
+            folder.joinpath(*(part.removesuffix(PASSING[0]) for part in above), last),
+        }
+    parents = {one.parent for one in places}
+    names = {str(one) for one in places | parents} | {_relative(one, folder) for one in places - {folder}}
+    folders = [re.escape(_relative(one, folder)) for one in parents | {folder}]
+    patterns = [rf"(?<![\w/.-]){re.escape(name)}(?![\w/])" for name in names]
+    return patterns + [rf"(['\"]){name}\1|^{name}: " for name in folders]
+
+
+def _relative(place: Path, folder: Path) -> str:
+    return str(place.relative_to(folder)) if place.is_relative_to(folder) else str(place)
 
 
 def passes(name: str) -> bool:

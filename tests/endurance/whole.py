@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import torch
@@ -31,6 +31,32 @@ def find_torn(folder: Path) -> str:
         except Exception as error:
             torn.append(f"{file.relative_to(folder)} ({type(error).__name__}: {str(error)[:100]})")
     return "; ".join(torn)
+
+
+def find_mixed(
+    artifacts: Sequence[tuple[str, ...]],
+    before: Mapping[str, object],
+    expected: Mapping[str, object],
+    found: Mapping[str, object],
+) -> str:
+    """Say which artifacts have some files of an earlier time and some of a later one; empty where none has.
+
+    Args:
+        artifacts: of each, the names of the files that belong together; a folder's, with all in it, ends in ``/``.
+        before: what there was before, by name; contents are compared as they are.
+        expected: what there is in the end.
+        found: what there is now, without what has a passing name.
+    """
+    mixed = []
+    for members in artifacts:
+        own = {name: content for name, content in found.items() if _belongs(name, members)}
+        if not any(own.items() <= whole.items() for whole in (before, expected)):
+            mixed.append(" and ".join(members))
+    return ", ".join(mixed)
+
+
+def _belongs(name: str, members: tuple[str, ...]) -> bool:
+    return any(name == member or (member.endswith("/") and name.startswith(member)) for member in members)
 
 
 def _json(content: bytes) -> None:
