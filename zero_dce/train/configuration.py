@@ -17,6 +17,7 @@ import hydra.errors
 import hydra.utils
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -136,11 +137,16 @@ def given_overrides(settings: Any) -> list[str]:
 def named_targets(overrides: Sequence[str]) -> Iterator[str]:
     """Yield the names of all that overrides would make."""
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        value = override.value() if not override.is_delete() else None
-        if str(override.key_or_group).endswith(TARGET):
-            yield str(value)
-        else:
-            yield from find_targets(value)
+        yield from override_targets(override)
+
+
+def override_targets(override: Override) -> Iterator[str]:
+    """Yield the names of all that one override would make."""
+    value = override.value() if not override.is_delete() else None
+    if str(override.key_or_group).endswith(TARGET):
+        yield str(value)
+    else:
+        yield from find_targets(value)
 
 
 def targets_allowed(names: Iterable[str]) -> AbstractContextManager[None]:
