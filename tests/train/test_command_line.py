@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from omegaconf import OmegaConf
 
-from zero_dce.train.command_line import check_quotes, expand_resume, given_targets, name_mode
+from zero_dce.files import write_json
+from zero_dce.train.command_line import check_quotes, continue_requeued, expand_resume, given_targets, name_mode
+from zero_dce.train.configuration import ALLOW_VARIABLE
 
 
 def write_run(run: Path, overrides: list[str]) -> Path:
@@ -35,6 +39,77 @@ def test_resume_repeats_the_runs_command_line(tmp_path: Path) -> None:
     ]
     check_quotes(line)
     assert expand_resume(line) == line, "a further process of the run gets the expanded line"
+
+
+def test_a_run_goes_on_with_what_is_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOW_VARIABLE, "")
+    root, mine = "data.root='${oc.env:SCRATCH}/sice'", "+callbacks.mine={_target_: mine.Own, n: 1}"
+    run = write_run(tmp_path / "run", ["seed=1", root, mine])
+    with pytest.raises(ValueError, match=r"SCRATCH.*give it again"):
+        expand_resume([f"resume={run}"])
+    again = [f"resume={run}", root, "+callbacks.mine={_target_: mine.Own, n: 2}"]
+    # Nothing of the stored one is left, which a mapping given now would be merged into.
+    assert expand_resume(again)[:4] == ["data=sice", "seed=1", *again[1:]]
+    assert os.environ[ALLOW_VARIABLE] == "mine.Own"
+    assert expand_resume([f"resume={run}", root.replace("SCRATCH", "HOME"), mine])[2] == root.replace("SCRATCH", "HOME")
+
+
+def test_a_requeued_job_repeats_what_it_was_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(ALLOW_VARIABLE, "")
+    monkeypatch.setattr("zero_dce.train.command_line.is_requeued", lambda: True)
+    root = "data.root='${oc.env:SCRATCH}/a,b'"
+    run = write_run(tmp_path / "run", [root])
+    given = [root, f"hydra.run.dir={run}"]
+    assert expand_resume(continue_requeued(given), given)[:2] == ["data=sice", root]
+    (run / ".hydra" / "overrides.yaml").write_text('- "data.root=${oc.env:SCRATCH}/a"')
+    with pytest.raises(ValueError, match="SCRATCH"):
+        expand_resume(continue_requeued(given), given)
+
+
+ROOT, SETUP = "data.root='${oc.env:SCRATCH}/sice'", "hydra.launcher.setup=[module load cuda]"
+
+
+@pytest.mark.parametrize(
+    ("given", "begins"),
+    [
+        # What is not given again is stored; nothing is on the line twice.
+        ([ROOT, SETUP], ["+sweep=mine", ROOT, "hydra/launcher=slurm", SETUP]),
+        ([ROOT, SETUP, "+sweep=mine"], ["+sweep=mine", ROOT, "hydra/launcher=slurm", SETUP]),
+        # Another grid.
+        ([ROOT, SETUP, "seed=7"], [ROOT, SETUP, "seed=7"]),
+        ([SETUP], None),
+        ([ROOT], None),
+        ([], None),
+        (["seed=7"], None),
+    ],
+)
+def test_a_sweep_goes_on_with_what_is_given_again(given: list[str], begins: list[str] | None, tmp_path: Path) -> None:
+    plan = {"jobs": [[ROOT, "seed=1"]], "swept": [], "overrides": ["+sweep=mine", ROOT]}
+    write_json(tmp_path / "sweep.json", {**plan, "hydra": ["hydra/launcher=slurm", SETUP]})
+    line = [f"resume={tmp_path}", *given]
+    if begins is None:
+        with pytest.raises(ValueError, match="give it again on the command line"):
+            expand_resume(line)
+    else:
+        assert expand_resume(line)[: len(begins)] == begins
+
+
+@pytest.mark.parametrize(
+    ("given", "left"),
+    [
+        (["--config-dir", "new"], ["--config-name", "x"]),
+        (["--config-dir=new"], ["--config-name", "x"]),
+        (["-cd", "new"], ["--config-name", "x"]),
+        (["-cn", "y", "--config-dir=new"], []),
+    ],
+)
+def test_a_flag_given_again_replaces_its_own_alone(given: list[str], left: list[str], tmp_path: Path) -> None:
+    (tmp_path / "list.yaml").write_text("a: '${oc.env:X}'")
+    plan: dict[str, Any] = {"jobs": [], "swept": [], "overrides": ["seed=1"], "hydra": []}
+    write_json(tmp_path / "sweep.json", {**plan, "flags": ["--config-dir", str(tmp_path), "--config-name", "x"]})
+    with pytest.raises(ValueError, match="give --config-dir again"):
+        expand_resume([f"resume={tmp_path}", "-cn", "y"])
+    assert expand_resume([*given, f"resume={tmp_path}"])[: len(left) + len(given) + 1] == [*left, *given, "seed=1"]
 
 
 @pytest.mark.parametrize("content", ["[]", "7", '{"jobs": [], "swept": []}', "hello", "\0"])

@@ -8,6 +8,7 @@ import hydra.core.utils
 import pytest
 import torch
 from hydra import compose, initialize_config_dir
+from hydra.core.plugins import Plugins
 from hydra.errors import InstantiationException
 from omegaconf import DictConfig, OmegaConf
 
@@ -207,14 +208,19 @@ def test_only_what_is_allowed_is_made_where_hydra_asks() -> None:
 def test_hydra_writes_whole_files(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Those of a run, and of a sweep: what stops the writing in its middle leaves the file of before."""
     monkeypatch.setattr(hydra.core.utils, "_save_config", hydra.core.utils._save_config)
-    monkeypatch.setattr(OmegaConf, "save", OmegaConf.save)
+    Plugins.instance()
+    from hydra._internal.core_plugins import basic_sweeper
+
+    monkeypatch.setattr(basic_sweeper, "OmegaConf", OmegaConf)
+    save = OmegaConf.save
     write_whole_files()
+    assert OmegaConf.save is save, "only Hydra's name is replaced, and no library's class"
 
     def write(config: DictConfig) -> None:
         if name == "config.yaml":
             hydra.core.utils._save_config(config, name, tmp_path / "folder")
         else:
-            OmegaConf.save(config, tmp_path / "folder" / name)
+            basic_sweeper.OmegaConf.save(config, tmp_path / "folder" / name)
 
     def stop(self: Path, content: bytes) -> int:
         with self.open("wb") as file:

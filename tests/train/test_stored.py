@@ -14,7 +14,7 @@ from tests.helpers.runs import run_here, tiny
 from zero_dce.files import read_json, write_json
 from zero_dce.train.command_line import take_allowed
 from zero_dce.train.configuration import ALLOW_VARIABLE, find_targets
-from zero_dce.train.stored import allow_own, check_stored, check_targets
+from zero_dce.train.stored import allow_own, check_stored, check_targets, needed_again
 
 EVIL = "+callbacks.mine={_target_: os.mkdir, path: taken}"
 
@@ -171,6 +171,67 @@ def test_files_of_a_stored_folder(name: str, text: str, tmp_path: Path, monkeypa
     file.write_text(text)
     with pytest.raises(ValueError, match="any code"):
         check_stored([], ["--config-dir", str(tmp_path)])
+
+
+def test_what_lies_beside_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder may be the whole project's: with runs, lists, and comments."""
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    run = tmp_path / "runs" / "0" / ".hydra"
+    run.mkdir(parents=True)
+    (run / "hydra.yaml").write_text("hydra: {job_logging: {handlers: {x: {(): os.system}}}}")
+    (tmp_path / "list.yaml").write_text("- a\n- b: '${oc.env:KEY}'\n")
+    (tmp_path / "own.yaml").write_text("# ${oc.env:KEY}, _target_: os.system\na: 1\n")
+    check_stored([], ["--config-dir", str(tmp_path)])
+    (tmp_path / "own.yaml").write_text("a: [b, {c: 'x ${oc.env:KEY}'}]\n")
+    with pytest.raises(ValueError, match=r"has \$\{oc.env:KEY\}.*give --config-dir again"):
+        check_stored([], ["--config-dir", str(tmp_path)])
+    (tmp_path / "own.yaml").write_text("a: {b: [")
+    with pytest.raises(ValueError, match=r"cannot be read as YAML.*give --config-dir again"):
+        check_stored([], ["--config-dir", str(tmp_path)])
+
+
+@pytest.mark.parametrize("name", [".hydra/x", "a/.hydra/x", "../x", "/x"])
+def test_names_do_not_lead_where_nothing_is_checked(name: str, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="leads out of the configuration"):
+        check_stored([], ["--config-name", name])
+    if name == "/x":
+        return
+    for override in (f"data={name}", f"logger=[csv,{name}]", f"data=sice,{name}"):
+        with pytest.raises(ValueError, match="leads out of the configuration"):
+            check_stored([override])
+    (tmp_path / "own.yaml").write_text(f"defaults: [data: {name}]")
+    with pytest.raises(ValueError, match="any code"):
+        check_stored([], ["--config-dir", str(tmp_path)])
+
+
+def test_what_a_person_gives_again_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    root = "data.root='${oc.env:SCRATCH}/a','${oc.env:SCRATCH}/b'"
+    jobs = ["data.root='${oc.env:SCRATCH}/a'", "data.root='${oc.env:SCRATCH}/b'"]
+    check_stored([root, *jobs], given=[root, "--config-dir=mine", "-m"])
+    with pytest.raises(ValueError, match="HF_TOKEN"):
+        check_stored([*jobs, "data.root='${oc.env:HF_TOKEN}'"], given=[root])
+    # A part of what was given is something else.
+    with pytest.raises(ValueError, match="SCRATCH"):
+        check_stored(["root='${oc.env:SCRATCH}/a'"], given=[f"data.{text}" for text in ["x='${oc.env:SCRATCH}/a'"]])
+
+
+def test_what_a_sweep_needs_again() -> None:
+    setup = "hydra.launcher.setup=[module load cuda]"
+    plan = {"overrides": ["seed=1,2", "data.root='${oc.env:SCRATCH}'"], "hydra": ["hydra/launcher=slurm", setup]}
+    assert needed_again(plan) == ["data.root='${oc.env:SCRATCH}'", setup]
+    flags = ["--config-dir", "mine"]
+    assert needed_again({"overrides": [], "hydra": [], "flags": flags}) == []
+    assert needed_again({"overrides": [], "hydra": [], "flags": ["--package", "x"]}) == ["--package", "x"]
+
+
+def test_each_text_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[str] = []
+    monkeypatch.setattr("zero_dce.train.stored.parse_stored", lambda texts: parsed.extend(texts) or [])
+    check_stored([])
+    with pytest.raises(ValueError, match="shorter"):
+        check_stored(["seed=1", "seed=2", "seed=1"])
+    assert parsed == ["seed=1", "seed=2"]
 
 
 def test_a_resumed_run(

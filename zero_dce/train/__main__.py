@@ -93,7 +93,7 @@ def _prepare_arguments() -> None:
     with errors_as_messages():
         given = take_allowed(expand_arguments(sys.argv[1:]))
         check_quotes(given)
-        sys.argv[1:] = as_further_process(name_mode(expand_resume(continue_requeued(given))))
+        sys.argv[1:] = as_further_process(name_mode(expand_resume(continue_requeued(given), given)))
 
 
 if __name__ == "__main__":

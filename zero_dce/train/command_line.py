@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+from argparse import Namespace
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -121,11 +122,15 @@ def continue_requeued(arguments: list[str]) -> list[str]:
     return [*(part for pair in kept if pair[1] for part in pair), f"resume={run}", *settings]
 
 
-def expand_resume(arguments: list[str]) -> list[str]:
+def expand_resume(arguments: list[str], vouched: Sequence[str] = ()) -> list[str]:
     """Turn ``resume=DIR`` into the command line of that run or sweep, continued in its own folder.
 
     The overrides of before come first, so that those given now win. The choice of data is repeated even where it came
     from the environment.
+
+    Args:
+        arguments: the command line, without the program's name.
+        vouched: what the person gave who started this, which a stored configuration may repeat.
 
     Raises:
         FileNotFoundError: if the folder holds no checkpoint or no configuration.
@@ -136,47 +141,65 @@ def expand_resume(arguments: list[str]) -> list[str]:
     folder = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
     own = [argument for argument in arguments if argument not in given]
     if (folder / PLAN).is_file():
-        return _expand_sweep(folder, own)
+        return _expand_sweep(folder, own, [*own, *vouched])
     if f"hydra.run.dir={quoted(folder)}" in arguments:
         # The runs of a sweep, and further processes of a run, get a line that is expanded already.
         return arguments
-    return _expand_run(folder, own)
+    return _expand_run(folder, own, vouched)
 
 
-def _expand_run(run: Path, own: list[str]) -> list[str]:
+def _expand_run(run: Path, own: list[str], vouched: Sequence[str]) -> list[str]:
     last_checkpoint(run)
     saved, overrides = run / HYDRA, run_overrides(run)
     if overrides is None:
         raise FileNotFoundError(f"{saved} does not hold the run's configuration (overrides.yaml): it cannot be resumed")
     choice = select_option(saved / "hydra.yaml", "hydra.runtime.choices.data", str)
-    kept = [override for override in overrides if not override.startswith("resume=")]
-    from zero_dce.train.stored import check_stored
+    stored = [f"data={choice}", *(override for override in overrides if not override.startswith("resume="))]
+    from zero_dce.train.stored import allow_own, check_stored, is_refused
 
-    check_stored([f"data={choice}", *kept])
+    given = get_args_parser().parse_args(own).overrides
+    keys = {_key(override) for override in given}
+    # What could run code and has another value now is left out: a part of it could outlive what is given. What is
+    # given as it was is not repeated, as Hydra adds nothing twice.
+    kept = [text for text in stored if text not in given and (_key(text) not in keys or not is_refused(text))]
+    check_stored(kept, given=vouched)
+    allow_own(given)
     # Hydra writes this configuration beside the run's own, which must not change if the run is refused. Only the first
     # process lets it: another one would write there while the first one moves it.
     subfolder = RESUMED if is_first_process() else "null"
     place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={subfolder}"]
-    return [f"data={choice}", *kept, *own, *place, "hydra.mode=RUN"]
+    return [*kept, *own, *place, "hydra.mode=RUN"]
 
 
-def _expand_sweep(folder: Path, own: list[str]) -> list[str]:
-    """Repeat what the sweep was started with, unless a grid is given again; settings of Hydra given now win."""
+def _expand_sweep(folder: Path, own: list[str], vouched: Sequence[str]) -> list[str]:
+    """Repeat what the sweep was started with, unless another grid is given; settings of Hydra given now win."""
     plan = read_plan(folder, STARTED)
     place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
-    overrides = get_args_parser().parse_args(own).overrides
+    parsed = get_args_parser().parse_args(own)
+    overrides: list[str] = parsed.overrides
     keys, flags = {_key(override) for override in overrides}, [text for text in own if text not in overrides]
-    from zero_dce.train.stored import check_stored
+    from zero_dce.train.stored import allow_own, check_stored
 
-    if any(not key.startswith(("hydra.", "hydra/")) for key in keys):
-        check_stored([*itertools.chain(*plan["jobs"])])
+    allow_own(overrides)
+    of_task = {text for text in overrides if not _key(text).startswith(("hydra.", "hydra/"))}
+    # Some of the sweep's own are no other grid: they are given again because they would be refused.
+    if not of_task <= {*plan["overrides"]}:
+        check_stored(itertools.chain(*plan["jobs"]), given=vouched)
         return [*flags, *overrides, *place]
     # Another launcher or sweeper has other options.
     replaced = tuple(key.replace("/", ".") + "." for key in keys if "/" in key)
     settings = [text for text in plan["hydra"] if _key(text) not in keys and not _key(text).startswith(replaced)]
-    stored = [] if {"--config-dir", "-cd"} & {*flags} else plan.get("flags", [])
-    check_stored([*plan["overrides"], *settings, *itertools.chain(*plan["jobs"])], stored)
-    return [*stored, *flags, *plan["overrides"], *settings, *overrides, *place]
+    stored = _flags_left(plan.get("flags", []), parsed)
+    check_stored([*plan["overrides"], *settings, *itertools.chain(*plan["jobs"])], stored, vouched)
+    of_hydra = [text for text in overrides if text not in of_task]
+    return [*stored, *flags, *plan["overrides"], *settings, *of_hydra, *place]
+
+
+def _flags_left(stored: Sequence[str], given: Namespace) -> list[str]:
+    """Return the stored flags, each followed by its value, without those that are given now."""
+    known = {"--config-dir": given.config_dir, "-cd": given.config_dir}
+    known |= {"--config-name": given.config_name, "-cn": given.config_name}
+    return [text for place, text in enumerate(stored) if known.get(stored[place - place % 2]) is None]
 
 
 def _key(argument: str) -> str:

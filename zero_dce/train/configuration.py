@@ -17,6 +17,7 @@ import hydra.errors
 import hydra.utils
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.core.plugins import Plugins
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
@@ -86,8 +87,10 @@ def register_plugins() -> None:
 def write_whole_files() -> None:
     """Let Hydra write its files whole or not at all: it would leave half of one when it is killed."""
     hydra.core.utils._save_config = _write_configuration
-    # The sweepers write theirs by it.
-    OmegaConf.save = staticmethod(_save)  # type: ignore[method-assign]
+    # Only now, as in register_plugins: the module of before would be another one.
+    from hydra._internal.core_plugins import basic_sweeper
+
+    basic_sweeper.OmegaConf = _WholeFiles  # type: ignore[attr-defined]
 
 
 def _write_configuration(cfg: DictConfig, filename: str, output_dir: Path) -> None:
@@ -95,12 +98,13 @@ def _write_configuration(cfg: DictConfig, filename: str, output_dir: Path) -> No
     write_file(output_dir / filename, OmegaConf.to_yaml(cfg))
 
 
-def _save(config: Any, f: Any, resolve: bool = False) -> None:
-    text = OmegaConf.to_yaml(config, resolve=resolve)
-    if isinstance(f, str | Path):
-        write_file(Path(f), text)
-    else:
-        f.write(text)
+class _WholeFiles(OmegaConf):
+    """What Hydra's own sweeper, and the one that is derived from it, writes ``multirun.yaml`` by."""
+
+    @staticmethod
+    def save(config: Any, f: Any, resolve: bool = False) -> None:
+        """Write a configuration to a file's path."""
+        write_file(Path(f), OmegaConf.to_yaml(config, resolve=resolve))
 
 
 def find_targets(node: Any) -> Iterator[str]:
@@ -133,11 +137,16 @@ def given_overrides(settings: Any) -> list[str]:
 def named_targets(overrides: Sequence[str]) -> Iterator[str]:
     """Yield the names of all that overrides would make."""
     for override in OverridesParser.create().parse_overrides(list(overrides)):
-        value = override.value() if not override.is_delete() else None
-        if str(override.key_or_group).endswith(TARGET):
-            yield str(value)
-        else:
-            yield from find_targets(value)
+        yield from override_targets(override)
+
+
+def override_targets(override: Override) -> Iterator[str]:
+    """Yield the names of all that one override would make."""
+    value = override.value() if not override.is_delete() else None
+    if str(override.key_or_group).endswith(TARGET):
+        yield str(value)
+    else:
+        yield from find_targets(value)
 
 
 def targets_allowed(names: Iterable[str]) -> AbstractContextManager[None]:

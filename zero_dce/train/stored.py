@@ -7,14 +7,14 @@ import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cache
 from inspect import isclass
-from itertools import pairwise
 from pathlib import Path
 from pydoc import ErrorDuringImport, locate
 from typing import Any
 
 import hydra.utils
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from zero_dce.records.configuration import parse_stored, read_yaml
 from zero_dce.records.interpolation import foreign_interpolation
@@ -24,6 +24,7 @@ from zero_dce.train.configuration import (
     config_folder,
     find_targets,
     named_targets,
+    override_targets,
 )
 
 # Classes that are written in these packages are made, and of those that allow_targets= names.
@@ -56,13 +57,16 @@ HYDRA_KEY = re.compile(r"\bhydra(?=[./]|$)")
 # A folder of configuration files has no more folders in it.
 MOST_FOLDERS = 1000
 FLAGS = ("--config-dir", "-cd", "--config-name", "-cn")
+# A name that goes through a folder such as .. or .hydra, which are no parts of a configuration's folder.
+LEADS_OUT = re.compile(r"(?<!\w)\.[^,\s/\\]*[/\\]")
 HOW_TO_RESUME = "take it out of the folder's sweep.json or .hydra/overrides.yaml, or give it again on the command line"
 
 
 def allow_own(overrides: Sequence[str]) -> None:
-    """Allow what overrides name that a person has given, as to a job that is started again."""
-    named = set(named_targets(overrides)) | {text for text in overrides if foreign_interpolation(text)}
-    os.environ[ALLOW_VARIABLE] = ",".join(filter(None, [os.environ.get(ALLOW_VARIABLE, ""), *sorted(named)]))
+    """Allow to make what overrides name that a person has given, now or to a job that is started again."""
+    named = sorted({*named_targets([text for text in overrides if "=" in text])})
+    if named:
+        os.environ[ALLOW_VARIABLE] = ",".join(filter(None, [os.environ.get(ALLOW_VARIABLE, ""), *named]))
 
 
 def check_targets(targets: Iterable[str]) -> None:
@@ -103,15 +107,59 @@ def _is_part(target: str) -> bool:
     )
 
 
-def check_stored(overrides: Sequence[str], flags: Sequence[str] = ()) -> None:
+def check_stored(overrides: Iterable[str], flags: Sequence[str] = (), given: Sequence[str] = ()) -> None:
     """Refuse overrides and flags that were read from a folder if they would run code that the folder names.
+
+    Args:
+        overrides: those of the folder, and of the jobs in it.
+        flags: Hydra's, with their values.
+        given: what a person has given on the command line; an override that is one of these, or one value of it, is
+            not refused.
 
     Raises:
         ValueError: if they would, or cannot be read.
     """
-    for text, override in zip(overrides, parse_stored(overrides), strict=True):
+    own = {*given, *_single_values(given)}
+    # The runs of a sweep have most of theirs in common.
+    texts = [text for text in dict.fromkeys(overrides) if text not in own]
+    for text, override in zip(texts, parse_stored(texts), strict=True):
         _check_override(text, override)
     _check_flags(flags)
+
+
+def is_refused(override: str) -> bool:
+    """Tell whether :func:`check_stored` refuses an override, unless it is given again."""
+    try:
+        check_stored([override])
+    except ValueError:
+        return True
+    return False
+
+
+def needed_again(plan: Mapping[str, Any]) -> list[str]:
+    """Return what must be given again beside the ``resume=`` of a sweep, as it is refused where its plan alone has it.
+
+    ``plan`` is that of :func:`zero_dce.records.sweep.read_plan`, with how the sweep was started.
+    """
+    flags = plan.get("flags", [])
+    try:
+        check_stored([], flags)
+    except ValueError:
+        pass
+    else:
+        flags = []
+    return [*flags, *filter(is_refused, [*plan["overrides"], *plan["hydra"]])]
+
+
+def _single_values(given: Iterable[str]) -> Iterator[str]:
+    """Yield overrides in the form that a sweep gives them in its jobs, one for each of their values."""
+    texts = [text for text in given if "=" in text and not text.startswith("-")]
+    for override in OverridesParser.create().parse_overrides(texts):
+        key = override.get_key_element()
+        if override.is_choice_sweep():
+            yield from (f"{key}={value}" for value in override.sweep_string_iterator())
+        elif not override.is_sweep_override():
+            yield f"{key}={override.get_value_element_as_str()}"
 
 
 def _check_override(text: str, override: Override) -> None:
@@ -120,15 +168,15 @@ def _check_override(text: str, override: Override) -> None:
     paths = [*_paths(key, value), *([f"{override.package}."] if override.package else [])]
     if not text.isprintable() or not all(map(_is_harmless, paths)):
         raise ValueError(f"the stored override {text!r} could run any code: {HOW_TO_RESUME}")
-    if "../" in text.replace("\\", "/") and ("." not in key or "../" in key):
-        raise ValueError(f"the stored override {text!r} leads out of the configuration's folder")
+    if LEADS_OUT.search(key if "." in key else text):
+        raise ValueError(f"the stored override {text!r} leads out of the configuration's folder: {HOW_TO_RESUME}")
     foreign = foreign_interpolation(text)
-    if foreign and text not in os.environ.get(ALLOW_VARIABLE, ""):
+    if foreign:
         raise ValueError(
             f"the stored override {text!r} has {foreign}, which may read or make anything: {HOW_TO_RESUME}"
         )
     # A sweep's values are texts that are read as overrides later.
-    check_targets([*named_targets([text]), *TARGETS_IN_TEXT.findall(text)])
+    check_targets([*override_targets(override), *TARGETS_IN_TEXT.findall(text)])
 
 
 def _paths(key: str, value: Any) -> Iterator[str]:
@@ -154,20 +202,25 @@ def _is_harmless(path: str) -> bool:
 def _check_flags(flags: Sequence[str]) -> None:
     if len(flags) % 2 or not {*flags[::2]} <= {*FLAGS}:
         raise ValueError(f"the stored flags {' '.join(map(str, flags))} are not {' or '.join(FLAGS)}: {HOW_TO_RESUME}")
-    for flag, folder in pairwise(flags):
-        if flag in ("--config-dir", "-cd"):
-            for file in _yaml_files(folder):
-                _check_file(file, file.relative_to(folder))
+    for flag, value in zip(flags[::2], flags[1::2], strict=True):
+        if flag in FLAGS[:2]:
+            for file in _yaml_files(value):
+                _check_file(file, file.relative_to(value))
+        elif Path(value).is_absolute() or LEADS_OUT.search(value):
+            raise ValueError(f"the stored {flag} {value} leads out of the configuration's folder: {HOW_TO_RESUME}")
 
 
 def _yaml_files(folder: str) -> list[Path]:
     """Return all YAML files below a folder that was read from a file; it may be the whole disk.
 
+    Folders such as ``.hydra`` and ``.git`` are no part of a configuration: names that lead there are refused.
+
     Raises:
         ValueError: if there are more folders than a configuration has.
     """
     found = []
-    for number, (inner, _, names) in enumerate(os.walk(folder)):
+    for number, (inner, folders, names) in enumerate(os.walk(folder)):
+        folders[:] = [name for name in folders if not name.startswith(".")]
         if number == MOST_FOLDERS:
             raise ValueError(
                 f"the stored --config-dir {folder} has more than {MOST_FOLDERS} folders; expected one of configuration "
@@ -179,17 +232,46 @@ def _yaml_files(folder: str) -> list[Path]:
 
 def _check_file(file: Path, place: Path) -> None:
     """Refuse a file of a stored ``--config-dir`` as its values would be refused as overrides."""
-    content: Any = OmegaConf.to_container(read_yaml(file, DictConfig), resolve=False)
-    text, group = file.read_text(encoding="utf-8"), ".".join(place.parent.parts)
-    defaults = content.pop("defaults", []) if isinstance(content, dict) else []
+    content = _read_file(file)
+    texts, group = [*_texts(content)], ".".join(place.parent.parts)
+    defaults = content.pop("defaults", None) or []
     paths = [*_paths(group if group.startswith("hydra") else "_global_", content), *_groups(defaults)]
-    foreign = next(filter(None, map(foreign_interpolation, text.splitlines())), None)
-    if foreign or re.search(r"@package[^\n]*hydra", text) or not all(map(_is_harmless, paths)):
+    foreign = next(filter(None, map(foreign_interpolation, texts)), None)
+    outside = any(map(LEADS_OUT.search, _texts(defaults)))
+    packages = re.search(r"@package[^\n]*hydra", file.read_text(encoding="utf-8"))
+    if foreign or outside or packages or not all(map(_is_harmless, paths)):
         raise ValueError(
             f"{file}, which the stored --config-dir names, {f'has {foreign}, which' if foreign else 'sets what'} could "
             "run any code: if you know it, give --config-dir again on the command line"
         )
-    check_targets([*find_targets(content), *TARGETS_IN_TEXT.findall(text)])
+    check_targets([*find_targets(content), *(target for text in texts for target in TARGETS_IN_TEXT.findall(text))])
+
+
+def _read_file(file: Path) -> dict[Any, Any]:
+    """Return what a YAML file holds; nothing for a list, of which Hydra makes no configuration."""
+    try:
+        read_yaml(file, DictConfig)
+    except ValueError as error:
+        try:
+            read_yaml(file, ListConfig)
+        except ValueError:
+            raise ValueError(f"{error}, or give --config-dir again on the command line") from error
+        return {}
+    # As it is: what was read above has interpolations that it must not have as mere texts.
+    content: Any = OmegaConf.to_container(OmegaConf.load(file), resolve=False)
+    return dict(content)
+
+
+def _texts(node: Any) -> Iterator[str]:
+    """Yield all texts in a value of YAML, those of its keys too."""
+    if isinstance(node, Mapping):
+        for pair in node.items():
+            yield from _texts(list(pair))
+    elif isinstance(node, list):
+        for inner in node:
+            yield from _texts(inner)
+    elif isinstance(node, str):
+        yield node
 
 
 def _groups(defaults: Sequence[Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import signal
 import sys
@@ -31,6 +32,7 @@ from zero_dce.sweep.launching.job import SweepRun
 from zero_dce.sweep.launching.slurm import Resources
 from zero_dce.sweep.launching.slurm_queue import QueuedJob
 from zero_dce.sweep.launching.slurm_wait import Submitted
+from zero_dce.train.command_line import expand_resume
 from zero_dce.train.resuming import read_step
 
 pytestmark = pytest.mark.slurm
@@ -325,6 +327,21 @@ def interrupt(started: processes.Command, number: int) -> tuple[str, int]:
         return started.output() + started.errors(), code
     finally:
         started.kill()
+
+
+def test_the_command_that_waits_again_is_not_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """It repeats what a folder alone may not say."""
+    setup, more = "hydra.launcher.setup=[module load cuda]", "+hydra.launcher.additional_parameters.exclude=node7"
+    root = "data.root='${oc.env:SCRATCH}/sice'"
+    plan = {"jobs": [[root, "seed=1"]], "swept": ["seed"], "overrides": [root, "seed=1,2"]}
+    write_json(tmp_path / "sweep.json", {**plan, "hydra": ["hydra/launcher=slurm", setup, more]})
+    with caplog.at_level("INFO"):
+        launching_slurm._stop_waiting(["7"], tmp_path, cancel_jobs=False)
+    command = shlex.split(caplog.text.partition("wait for them again: ")[2].splitlines()[0])
+    assert command[:3] == ["python", "-m", "zero_dce.train"]
+    assert expand_resume(command[3:])[:5] == [root, "seed=1,2", "hydra/launcher=slurm", setup, more]
+    with pytest.raises(ValueError, match="give it again"):
+        expand_resume(command[3:4])
 
 
 def test_resources_are_composed_once_for_runs_of_one_trainer(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
