@@ -70,9 +70,10 @@ def main() -> None:
         results = add_up([*earlier, *(result for file in files for result in read_results(file, tested_commit()))])
     if options.results != NOWHERE:
         write_file(options.results, "".join(f"{json.dumps(result)}\n" for result in results))
-    table = describe(results, options.seed)
+    whole = options.results != NOWHERE or not (options.scenario or options.fault or options.at or options.most)
+    table = describe(results, options.seed, whole)
     print(table)
-    if options.results != NOWHERE or not (options.scenario or options.fault or options.at or options.most):
+    if whole:
         TABLE.write_text(table, encoding="utf-8")
     tried = [result for result in results if result.at != PLANNED]
     sys.exit(any(codes) or not tried or any(result.wrong for result in tried))
@@ -174,8 +175,8 @@ def order(plans: dict[tuple[str, str], list[int]], options: argparse.Namespace) 
     yield from (trial for _, trial in sorted(placed, key=lambda pair: pair[0]))
 
 
-def describe(results: Sequence[Result], seed: int) -> str:
-    """Lay out the results as a Markdown page."""
+def describe(results: Sequence[Result], seed: int, whole: bool) -> str:
+    """Lay out the results as a Markdown page, with a row also for what was not planned if it is the whole."""
     groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         groups[result.scenario, result.fault].append(result)
@@ -184,7 +185,7 @@ def describe(results: Sequence[Result], seed: int) -> str:
     for scenario, fault in ((scenario, fault) for scenario in sorted(SCENARIOS) for fault in FAULTS):
         members = groups[scenario, fault]
         calls = members[-1].calls if members else "?"
-        if calls == 0 or (fault == KILL_ALONE and not SCENARIOS[scenario].several):
+        if calls == 0 or not (members or whole) or (fault == KILL_ALONE and not SCENARIOS[scenario].several):
             continue
         trials = [result for result in members if result.at != PLANNED]
         failed = sorted(result.at for result in trials if result.wrong)

@@ -186,7 +186,7 @@ def test_results_of_several_calls_add_up(tmp_path: Path) -> None:
     """A failure stays one; what was not tried is in the table too; and other code's results are refused."""
     failed, passed = Result("run", KILL, 9, 3, "lost", "c1"), Result("run", KILL, 9, 3, "", "c1")
     assert add_up([passed, failed, passed]) == [failed]
-    lines = describe([failed, Result("run", KILL_TWICE, 8, PLANNED, "", "c1")], 0).splitlines()
+    lines = describe([failed, Result("run", KILL_TWICE, 8, PLANNED, "", "c1")], 0, True).splitlines()
     assert "1 trials, 0 passed" in "".join(lines)
     assert {"| run | kill | 9 | 1 | 0 | 3 |", "| run | kill twice | 8 | 0 | 0 |  |"} <= {*lines}
     assert "| sweep | kill | ? | 0 | 0 |  |" in lines
