@@ -161,7 +161,8 @@ def _above(folder: Path) -> Iterator[Path]:
     """Yield the folders above one, up to where its file system begins."""
     for place in folder.resolve().parents:
         yield place
-        if place.is_mount():
+        # Python 3.11 has no Path.is_mount on Windows.
+        if os.path.ismount(place):
             return
 
 
