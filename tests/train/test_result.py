@@ -50,3 +50,15 @@ def test_runs_are_named_by_what_they_were_started_with(
             assert read_result(tmp_path / folder / row["run"])["name"] == row["point"]
             if folder == "one":
                 assert row["point"] == f"exp={float(row['exp']):g}"
+
+
+def test_a_run_without_hydras_files(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def is_mount(_: Path) -> bool:
+        raise NotImplementedError("Path.is_mount() is unsupported on this system")
+
+    # As Python 3.11 does on Windows.
+    monkeypatch.setattr(Path, "is_mount", is_mount)
+    options = tiny(sice, "logger=csv", "trainer.max_steps=1", "hydra.run.dir=run", "hydra.output_subdir=null")
+    assert run_here(monkeypatch, tmp_path, *options) == 0
+    assert read_result(tmp_path / "run")["state"] == "finished"
+    assert not (tmp_path / "run" / ".hydra").exists()

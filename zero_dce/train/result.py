@@ -153,8 +153,8 @@ def record_data(run: Path, data: ExposureDataModule, config: DictConfig, resumed
         data.split.write(run / MANIFEST, counts_before=data.counts_before, left_out=data.left_out)
     write_json(run / ENVIRONMENT, environment)
     _take_configuration(run)
-    # Hydra wrote the configuration and made the folders.
-    make_durable(*(run / HYDRA).iterdir(), run / HYDRA, run, *_above(run))
+    # Hydra made the folders.
+    make_durable(run, *_above(run))
 
 
 def _above(folder: Path) -> Iterator[Path]:
@@ -177,10 +177,7 @@ def _take_configuration(run: Path) -> None:
     """Replace the configuration of a resumed run, which is not refused any more, by its new one."""
     if not (run / RESUMED).is_dir():
         return
-    files = list((run / RESUMED).iterdir())
-    # Hydra has only written them, and they replace others.
-    make_durable(*files)
-    for file in files:
+    for file in list((run / RESUMED).iterdir()):
         os.replace(file, run / HYDRA / file.name)
     make_durable(run / HYDRA)
     (run / RESUMED).rmdir()
