@@ -222,11 +222,8 @@ def record_result(config: DictConfig, run: Path) -> Iterator[RunResult]:
     result = RunResult(config, run)
     reset_peak_memory()
     try:
-        yield result
-    except BaseException as exception:
-        result.state = state_after(type(exception))
-        result.error = None if result.state == "interrupted" else _describe(exception)
-        raise
+        with _noting_failure(result):
+            yield result
     finally:
         # A run whose resuming was refused stays as it was.
         if not is_first_process():
@@ -235,21 +232,35 @@ def record_result(config: DictConfig, run: Path) -> Iterator[RunResult]:
             result.write()
 
 
+@contextmanager
+def _noting_failure(result: RunResult) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as exception:
+        result.state = state_after(type(exception))
+        result.error = None if result.state == "interrupted" else _describe(exception)
+        raise
+
+
 def record_ended(config: DictConfig, run: Path, step: int) -> None:
     """Write the result of a run that has its last checkpoint, of ``step``, but was stopped before that.
 
-    Its trackers get what they lack. All of it is in ``metrics.csv`` and the sample pictures.
+    Its trackers get what they lack. All of it is in ``metrics.csv`` and the sample pictures. Where one of them fails,
+    the result has all measures and says so, and resumed once more the run sends the rest.
     """
     if not is_first_process():
         return
-    with open_loggers(config, run, step):
-        rows = read_rows(run)
+    rows = read_rows(run)
     result = RunResult(config, run)
     alarm = config.callbacks.get("washout")
     mark = hydra.utils.instantiate(alarm).mark_in(rows) if alarm else None
     result.ended = (step, last_values(rows), mark)
-    result.write()
-    _take_configuration(run)
+    try:
+        with _noting_failure(result), open_loggers(config, run, step):
+            pass
+    finally:
+        result.write()
+        _take_configuration(run)
 
 
 def _describe(exception: BaseException) -> str:
