@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -29,6 +29,7 @@ UNFINISHED = ".unfinished"
 REPLACED = ".before-overwriting"
 # The process that writes to a folder holds a lock on this file in it; the system releases the lock when it dies.
 LOCK = ".lock"
+WAY_OUT = "wait until it has ended, or end it first"
 # What a file system answers that cannot be told to bring a file or a folder to the disk, as some over a network.
 CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
 # So many files are brought to the disk at a time: a file system does many in little more time than one.
@@ -49,74 +50,82 @@ def cache_folder() -> Path:
 def sole_owner(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder for the time of the block, those that ask for it in the same way.
 
-    Between machines it needs a file system whose locks reach that far.
+    Between machines it needs a file system whose locks reach that far; one without locks keeps nobody out, and a
+    warning says so.
 
     Raises:
+        OSError: if nothing can be written there.
         ValueError: if another process owns the folder.
     """
-    # Reading JSON needs no locks.
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"another process is writing to {folder}: wait until it has ended, or end it first") from None
-    try:
+    with _locked(folder / LOCK, f"another process is writing to {folder}: {WAY_OUT}"):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let one process at a time make a folder, of those that ask for it in the same way; the others wait.
+def one_at_a_time(place: Path) -> Iterator[None]:
+    """Let one process at a time make a file or folder, of those that ask for it in the same way; the others wait.
 
-    They may then find it made. The system releases the lock of a process that dies; its file stays.
+    They may then find it made. The system releases the lock of a process that dies; its file stays. On a file system
+    without locks nobody waits, and a warning says so.
+
+    Raises:
+        OSError: if nothing can be written there.
     """
-    # Reading JSON needs no locks.
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder.with_name(folder.name + LOCK))
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        log.info("Waiting for another process that makes %s (it holds %s)", folder, lock.lock_file)
-        lock.acquire()
-    try:
+    lock = place.with_name(place.name + LOCK)
+    with _locked(lock, f"Waiting for another process that makes {place} (it holds {lock})", wait=True):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
 def sole_writer(file: Path) -> Iterator[None]:
     """Keep other processes from writing a file for the time of the block, those that ask for it in the same way.
 
-    Processes that write different files of one folder do not disturb each other.
+    Processes that write different files of one folder do not disturb each other. On a file system without locks nobody
+    is kept out, and a warning says so.
 
     Raises:
         OSError: if nothing can be written there.
         ValueError: if another process is writing the file.
     """
+    lock = file.with_name(file.name + UNFINISHED + LOCK)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_locked(lock, f"another process is writing {file}: {WAY_OUT}"))
+        except OSError as error:
+            raise OSError(error.errno, f"cannot write {file}: {error.strerror or error}") from error
+        # Windows removes no open file; there the lock removes it itself when it is released. What stays is empty, and
+        # the next writer of the file removes it.
+        stack.callback(_remove, lock)
+        yield
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(place: Path, busy: str, wait: bool = False) -> Iterator[None]:
+    """Hold a lock on a file, which is made; where another process holds it, wait for that or raise ValueError."""
     # Reading JSON needs no locks.
     from filelock import FileLock, Timeout
 
-    place = file.with_name(file.name + UNFINISHED + LOCK)
-    lock = FileLock(place, timeout=0)
+    lock = FileLock(place)
     try:
-        lock.acquire()
+        lock.acquire(blocking=False)
     except Timeout:
-        raise ValueError(f"another process is writing {file}: wait until it has ended, or end it first") from None
-    except OSError as error:
-        raise OSError(error.errno, f"cannot write {file}: {error.strerror or error}") from error
+        if not wait:
+            raise ValueError(busy) from None
+        log.info(busy)
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        # Where the file could be opened, it is the lock that could not be had: some clusters mount their disks so.
+        if not place.exists():
+            raise
+        log.warning("No lock on %s (%s): see to it that no other process writes there", place.parent, error)
     try:
         yield
     finally:
-        # Windows removes no open file; there the lock removes it itself when it is released. What stays is empty, and
-        # the next writer of the file removes it.
-        with suppress(OSError):
-            place.unlink(missing_ok=True)
         lock.release()
 
 
