@@ -207,7 +207,8 @@ def test_what_did_not_reach_the_disk_is_a_failed_write(
 
 
 def test_a_file_system_that_cannot_is_let_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, of_folders in ((errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EINVAL, False)):
+    refusals = [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EINVAL, False), (errno.EACCES, False)]
+    for number, of_folders in refusals:
         monkeypatch.setattr(os, "fsync", fail_to_sync(number, of_folders))
         write_file(tmp_path / "a", "text")
         with atomic_folder(tmp_path / "folder") as unfinished:

@@ -30,8 +30,9 @@ REPLACED = ".before-overwriting"
 # The process that writes to a folder holds a lock on this file in it; the system releases the lock when it dies.
 LOCK = ".lock"
 WAY_OUT = "wait until it has ended, or end it first"
-# What a file system answers that cannot be told to bring a file or a folder to the disk, as some over a network.
-CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
+# What a file system answers that cannot be told to bring a file or a folder to the disk, as some over a network; some
+# of them refuse it for what is open to be read only.
+CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
 # So many files are brought to the disk at a time: a file system does many in little more time than one.
 SYNCED_AT_ONCE = 32
 # Whether this thread leaves it to a caller to make files durable.
