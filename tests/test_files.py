@@ -117,7 +117,7 @@ def test_a_lock_that_cannot_be_made_is_no_disk_without_locks(
     keep_out: Callable[[Path], AbstractContextManager[None]], tmp_path: Path
 ) -> None:
     (tmp_path / "a").touch()
-    with pytest.raises(OSError, match="Not a directory|File exists"), keep_out(tmp_path / "a" / "b"):
+    with pytest.raises(OSError, match=r"Not a directory|File exists"), keep_out(tmp_path / "a" / "b"):
         pytest.fail("it has no lock")
 
 

@@ -20,7 +20,7 @@ from zero_dce.checks import OPTIONAL, Shape, find_misfit
 
 log = logging.getLogger(__name__)
 
-# No file of JSON of this package is larger, or nested deeper.
+# Hardly a file of JSON of this package is larger, and none nested deeper.
 MOST_JSON_BYTES, MOST_NESTED = 100_000_000, 32
 # Moves the folder of all caches.
 CACHE_VARIABLE = "ZERO_DCE_CACHE"
@@ -317,23 +317,24 @@ def write_json(file: Path, content: Any) -> None:
     write_file(file, json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n")
 
 
-def read_json(file: Path, names_of_files: bool = False) -> Any:
+def read_json(file: Path, names_of_files: bool = False, most_bytes: int = MOST_JSON_BYTES) -> Any:
     """Read JSON that anybody may have written; ``None`` where the file does not exist.
 
     Args:
         file: the file.
         names_of_files: names that are no Unicode are allowed, with halves of characters in place of their bytes.
+        most_bytes: that the file may have.
 
     Raises:
-        ValueError: if it is no JSON, or none that this package writes: larger than ``MOST_JSON_BYTES``, nested deeper
-            than ``MOST_NESTED``, with a number that is not finite or has more than 64 bits, or with text that is no
-            Unicode. The message names the file.
+        ValueError: if it is no JSON, or none that this package writes: larger than ``most_bytes``, nested deeper than
+            ``MOST_NESTED``, with a number that is not finite or has more than 64 bits, or with text that is no Unicode.
+            The message names the file.
     """
     if not file.is_file():
         return None
     try:
-        if file.stat().st_size > MOST_JSON_BYTES:
-            raise ValueError(f"it has more than {MOST_JSON_BYTES / 1e6:.0f} MB")
+        if file.stat().st_size > most_bytes:
+            raise ValueError(f"it has more than {most_bytes / 1e6:.0f} MB")
         content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         _check_values(content, names_of_files)
     except (ValueError, RecursionError) as error:
@@ -369,18 +370,21 @@ def _check_values(content: Any, names_of_files: bool) -> None:
         raise ValueError(f"it is nested more than {MOST_NESTED} deep")
 
 
-def read_object(file: Path, shape: Shape, names_of_files: bool = False) -> dict[str, Any] | None:
+def read_object(
+    file: Path, shape: Shape, names_of_files: bool = False, most_bytes: int = MOST_JSON_BYTES
+) -> dict[str, Any] | None:
     """Read a JSON object and check what is in it; ``None`` where the file does not exist.
 
     Args:
         file: the file.
         shape: the keys that it must have or may have, and their values, see :func:`zero_dce.checks.find_misfit`.
         names_of_files: as for :func:`read_json`.
+        most_bytes: as for :func:`read_json`.
 
     Raises:
         ValueError: if it holds something else; the message names the file, what is wrong and what was expected.
     """
-    content = read_json(file, names_of_files)
+    content = read_json(file, names_of_files, most_bytes)
     if content is None and not file.is_file():
         return None
     fault = find_misfit(content, shape)
