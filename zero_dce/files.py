@@ -29,7 +29,7 @@ UNFINISHED = ".unfinished"
 REPLACED = ".before-overwriting"
 # The process that writes to a folder holds a lock on this file in it; the system releases the lock when it dies.
 LOCK = ".lock"
-WAY_OUT = "wait until it has ended, or end it first"
+WAIT_FOR_IT = "wait until it has ended, or end it first"
 # What a file system answers that cannot be told to bring a file or a folder to the disk, as some over a network; some
 # of them refuse it for what is open to be read only.
 CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
@@ -58,7 +58,7 @@ def sole_owner(folder: Path) -> Iterator[None]:
         OSError: if nothing can be written there.
         ValueError: if another process owns the folder.
     """
-    with _locked(folder / LOCK, f"another process is writing to {folder}: {WAY_OUT}"):
+    with _locked(folder / LOCK, f"another process is writing to {folder}: {WAIT_FOR_IT}"):
         yield
 
 
@@ -91,7 +91,7 @@ def sole_writer(file: Path) -> Iterator[None]:
     lock = file.with_name(file.name + UNFINISHED + LOCK)
     with ExitStack() as stack:
         try:
-            stack.enter_context(_locked(lock, f"another process is writing {file}: {WAY_OUT}"))
+            stack.enter_context(_locked(lock, f"another process is writing {file}: {WAIT_FOR_IT}"))
         except OSError as error:
             raise OSError(error.errno, f"cannot write {file}: {error.strerror or error}") from error
         # Windows removes no open file; there the lock removes it itself when it is released. What stays is empty, and
