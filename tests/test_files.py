@@ -11,11 +11,12 @@ import stat
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import AbstractContextManager, contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 
 import numpy as np
 import pytest
+from filelock import FileLock
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -37,6 +38,7 @@ from zero_dce.files import (
     one_at_a_time,
     read_json,
     read_object,
+    sole_owner,
     sole_writer,
     stays_inside,
     write_file,
@@ -88,6 +90,35 @@ def test_processes_that_make_one_folder_do_it_in_turn(tmp_path: Path, caplog: py
         order.append("first")
     other.join()
     assert order == ["first", "second"]
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError("no flock")])
+@pytest.mark.parametrize("keep_out", [sole_owner, one_at_a_time, sole_writer])
+def test_a_disk_without_locks_is_told(
+    keep_out: Callable[[Path], AbstractContextManager[None]],
+    error: Exception,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def refuse(lock: FileLock, **_: object) -> None:
+        Path(lock.lock_file).touch()
+        raise error
+
+    monkeypatch.setattr(FileLock, "acquire", refuse)
+    (tmp_path / "a").mkdir()
+    with keep_out(tmp_path / "a"):
+        pass
+    assert re.search(rf"No lock on {tmp_path}(/a)? \({re.escape(str(error))}\): see to it", caplog.text), caplog.text
+
+
+@pytest.mark.parametrize("keep_out", [sole_owner, one_at_a_time, sole_writer])
+def test_a_lock_that_cannot_be_made_is_no_disk_without_locks(
+    keep_out: Callable[[Path], AbstractContextManager[None]], tmp_path: Path
+) -> None:
+    (tmp_path / "a").touch()
+    with pytest.raises(OSError, match=r"Not a directory|File exists"), keep_out(tmp_path / "a" / "b"):
+        pytest.fail("it has no lock")
 
 
 @pytest.fixture
@@ -176,7 +207,8 @@ def test_what_did_not_reach_the_disk_is_a_failed_write(
 
 
 def test_a_file_system_that_cannot_is_let_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for number, of_folders in ((errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EINVAL, False)):
+    refusals = [(errno.EINVAL, True), (errno.ENOTSUP, True), (errno.EINVAL, False), (errno.EACCES, False)]
+    for number, of_folders in refusals:
         monkeypatch.setattr(os, "fsync", fail_to_sync(number, of_folders))
         write_file(tmp_path / "a", "text")
         with atomic_folder(tmp_path / "folder") as unfinished:

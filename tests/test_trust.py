@@ -126,7 +126,7 @@ def test_a_checkpoint_that_is_resumed_brings_no_code(tmp_path: Path) -> None:
     assert taken.exists(), "the test would notice"
 
 
-@pytest.mark.parametrize("text", ["*", "../../x", "a b", "", "a\n\n../b"])
+@pytest.mark.parametrize("text", ["*", "../../x", "a\nb", "", "a\n\n../b"])
 def test_the_id_of_a_run_finds_no_other_files(text: str, tmp_path: Path) -> None:
     file = tmp_path / "wandb_id.txt"
     file.write_text("1a2b3c4d\n")

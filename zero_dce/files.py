@@ -11,7 +11,7 @@ import re
 import shutil
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,7 @@ from zero_dce.checks import OPTIONAL, Shape, find_misfit
 
 log = logging.getLogger(__name__)
 
-# No file of JSON of this package is larger, or nested deeper.
+# Hardly a file of JSON of this package is larger, and none nested deeper.
 MOST_JSON_BYTES, MOST_NESTED = 100_000_000, 32
 # Moves the folder of all caches.
 CACHE_VARIABLE = "ZERO_DCE_CACHE"
@@ -29,8 +29,10 @@ UNFINISHED = ".unfinished"
 REPLACED = ".before-overwriting"
 # The process that writes to a folder holds a lock on this file in it; the system releases the lock when it dies.
 LOCK = ".lock"
-# What a file system answers that cannot be told to bring a file or a folder to the disk, as some over a network.
-CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF}
+WAIT_FOR_IT = "wait until it has ended, or end it first"
+# What a file system answers that cannot be told to bring a file or a folder to the disk, as some over a network; some
+# of them refuse it for what is open to be read only.
+CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
 # So many files are brought to the disk at a time: a file system does many in little more time than one.
 SYNCED_AT_ONCE = 32
 # Whether this thread leaves it to a caller to make files durable.
@@ -49,74 +51,82 @@ def cache_folder() -> Path:
 def sole_owner(folder: Path) -> Iterator[None]:
     """Keep other processes out of a folder for the time of the block, those that ask for it in the same way.
 
-    Between machines it needs a file system whose locks reach that far.
+    Between machines it needs a file system whose locks reach that far; one without locks keeps nobody out, and a
+    warning says so.
 
     Raises:
+        OSError: if nothing can be written there.
         ValueError: if another process owns the folder.
     """
-    # Reading JSON needs no locks.
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder / LOCK, timeout=0)
-    try:
-        lock.acquire()
-    except Timeout:
-        raise ValueError(f"another process is writing to {folder}: wait until it has ended, or end it first") from None
-    try:
+    with _locked(folder / LOCK, f"another process is writing to {folder}: {WAIT_FOR_IT}"):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
-def one_at_a_time(folder: Path) -> Iterator[None]:
-    """Let one process at a time make a folder, of those that ask for it in the same way; the others wait.
+def one_at_a_time(place: Path) -> Iterator[None]:
+    """Let one process at a time make a file or folder, of those that ask for it in the same way; the others wait.
 
-    They may then find it made. The system releases the lock of a process that dies; its file stays.
+    They may then find it made. The system releases the lock of a process that dies; its file stays. On a file system
+    without locks nobody waits, and a warning says so.
+
+    Raises:
+        OSError: if nothing can be written there.
     """
-    # Reading JSON needs no locks.
-    from filelock import FileLock, Timeout
-
-    lock = FileLock(folder.with_name(folder.name + LOCK))
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        log.info("Waiting for another process that makes %s (it holds %s)", folder, lock.lock_file)
-        lock.acquire()
-    try:
+    lock = place.with_name(place.name + LOCK)
+    with _locked(lock, f"Waiting for another process that makes {place} (it holds {lock})", wait=True):
         yield
-    finally:
-        lock.release()
 
 
 @contextmanager
 def sole_writer(file: Path) -> Iterator[None]:
     """Keep other processes from writing a file for the time of the block, those that ask for it in the same way.
 
-    Processes that write different files of one folder do not disturb each other.
+    Processes that write different files of one folder do not disturb each other. On a file system without locks nobody
+    is kept out, and a warning says so.
 
     Raises:
         OSError: if nothing can be written there.
         ValueError: if another process is writing the file.
     """
+    lock = file.with_name(file.name + UNFINISHED + LOCK)
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(_locked(lock, f"another process is writing {file}: {WAIT_FOR_IT}"))
+        except OSError as error:
+            raise OSError(error.errno, f"cannot write {file}: {error.strerror or error}") from error
+        # Windows removes no open file; there the lock removes it itself when it is released. What stays is empty, and
+        # the next writer of the file removes it.
+        stack.callback(_remove, lock)
+        yield
+
+
+def _remove(file: Path) -> None:
+    with suppress(OSError):
+        file.unlink(missing_ok=True)
+
+
+@contextmanager
+def _locked(place: Path, busy: str, wait: bool = False) -> Iterator[None]:
+    """Hold a lock on a file, which is made; where another process holds it, wait for that or raise ValueError."""
     # Reading JSON needs no locks.
     from filelock import FileLock, Timeout
 
-    place = file.with_name(file.name + UNFINISHED + LOCK)
-    lock = FileLock(place, timeout=0)
+    lock = FileLock(place)
     try:
-        lock.acquire()
+        lock.acquire(blocking=False)
     except Timeout:
-        raise ValueError(f"another process is writing {file}: wait until it has ended, or end it first") from None
-    except OSError as error:
-        raise OSError(error.errno, f"cannot write {file}: {error.strerror or error}") from error
+        if not wait:
+            raise ValueError(busy) from None
+        log.info(busy)
+        lock.acquire()
+    except (OSError, NotImplementedError) as error:
+        # Where the file could be opened, it is the lock that could not be had: some clusters mount their disks so.
+        if not place.exists():
+            raise
+        log.warning("No lock on %s (%s): see to it that no other process writes there", place.parent, error)
     try:
         yield
     finally:
-        # Windows removes no open file; there the lock removes it itself when it is released. What stays is empty, and
-        # the next writer of the file removes it.
-        with suppress(OSError):
-            place.unlink(missing_ok=True)
         lock.release()
 
 
@@ -307,23 +317,24 @@ def write_json(file: Path, content: Any) -> None:
     write_file(file, json.dumps(finite(content), indent=1, ensure_ascii=False) + "\n")
 
 
-def read_json(file: Path, names_of_files: bool = False) -> Any:
+def read_json(file: Path, names_of_files: bool = False, most_bytes: int = MOST_JSON_BYTES) -> Any:
     """Read JSON that anybody may have written; ``None`` where the file does not exist.
 
     Args:
         file: the file.
         names_of_files: names that are no Unicode are allowed, with halves of characters in place of their bytes.
+        most_bytes: that the file may have.
 
     Raises:
-        ValueError: if it is no JSON, or none that this package writes: larger than ``MOST_JSON_BYTES``, nested deeper
-            than ``MOST_NESTED``, with a number that is not finite or has more than 64 bits, or with text that is no
-            Unicode. The message names the file.
+        ValueError: if it is no JSON, or none that this package writes: larger than ``most_bytes``, nested deeper than
+            ``MOST_NESTED``, with a number that is not finite or has more than 64 bits, or with text that is no Unicode.
+            The message names the file.
     """
     if not file.is_file():
         return None
     try:
-        if file.stat().st_size > MOST_JSON_BYTES:
-            raise ValueError(f"it has more than {MOST_JSON_BYTES / 1e6:.0f} MB")
+        if file.stat().st_size > most_bytes:
+            raise ValueError(f"it has more than {most_bytes / 1e6:.0f} MB")
         content = json.loads(file.read_text(encoding="utf-8"), parse_constant=_refuse_constant)
         _check_values(content, names_of_files)
     except (ValueError, RecursionError) as error:
@@ -359,18 +370,21 @@ def _check_values(content: Any, names_of_files: bool) -> None:
         raise ValueError(f"it is nested more than {MOST_NESTED} deep")
 
 
-def read_object(file: Path, shape: Shape, names_of_files: bool = False) -> dict[str, Any] | None:
+def read_object(
+    file: Path, shape: Shape, names_of_files: bool = False, most_bytes: int = MOST_JSON_BYTES
+) -> dict[str, Any] | None:
     """Read a JSON object and check what is in it; ``None`` where the file does not exist.
 
     Args:
         file: the file.
         shape: the keys that it must have or may have, and their values, see :func:`zero_dce.checks.find_misfit`.
         names_of_files: as for :func:`read_json`.
+        most_bytes: as for :func:`read_json`.
 
     Raises:
         ValueError: if it holds something else; the message names the file, what is wrong and what was expected.
     """
-    content = read_json(file, names_of_files)
+    content = read_json(file, names_of_files, most_bytes)
     if content is None and not file.is_file():
         return None
     fault = find_misfit(content, shape)

@@ -15,7 +15,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from zero_dce.files import atomic_folder, cache_folder, ensure_folder, read_object, write_json
+from zero_dce.files import atomic_folder, cache_folder, ensure_folder, one_at_a_time, read_object, write_json
 from zero_dce.records.checkpoint import MOST_MEGABYTES
 from zero_dce.terminal import pip_install
 
@@ -192,14 +192,13 @@ def _fetch_from_wandb(address: str, default: str) -> RemoteWeights:
         raise ValueError(f"{address} is no address of weights; expected {WANDB_FORM}")
     # W&B takes seconds to import.
     import wandb
-    from filelock import FileLock
 
     *owner, alias = match.groups()
     # Another server may have an artifact of that name.
     server = re.sub(r"\W+", "_", wandb.setup().settings.base_url)
     folder = cache_folder().joinpath("wandb", server, *owner)
     ensure_folder(folder)
-    with FileLock(folder / ".lock"):
+    with one_at_a_time(folder / ALIASES):
         version = _find_version(address, folder, alias, default)
     return RemoteWeights(folder / version / default, f"wandb://{'/'.join(owner)}:{version}")
 

@@ -111,6 +111,19 @@ def test_bad_files_are_remembered_with_their_reason(root: Path) -> None:
         assert len(cache.slots) == 8
 
 
+def test_the_table_may_grow_with_the_images(
+    root: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """More than half a million of them make it larger than any other file of JSON."""
+    first = open_here(root)
+    monkeypatch.setattr("zero_dce.data.cache.MOST_JSON_BYTES", 100)
+    assert open_here(root) == first
+    assert not caplog.records
+    monkeypatch.setattr("zero_dce.data.cache.MOST_RECORD_BYTES", 1)
+    open_here(root)
+    assert "it has more than 0 MB" in caplog.text
+
+
 def delete_the_table(folder: Path) -> None:
     (folder / "table.json").unlink()
 

@@ -8,7 +8,16 @@ import pytest
 
 from tests.helpers.pictures import make_picture, make_sice
 from zero_dce.data.dataset import Fit
-from zero_dce.data.index import Frame, Index, find_folder, find_references, find_sice, fingerprint, read_pairs
+from zero_dce.data.index import (
+    Frame,
+    Index,
+    find_folder,
+    find_references,
+    find_sice,
+    fingerprint,
+    read_pairs,
+    read_pairs_file,
+)
 from zero_dce.data.survey import look_up, survey
 
 
@@ -271,3 +280,16 @@ def test_pairs_that_are_no_table_are_named(content: bytes, tmp_path: Path) -> No
     (tmp_path / "pairs.csv").write_bytes(content)
     with pytest.raises(ValueError, match=r"pairs\.csv is no table \(.*\); expected CSV in UTF-8"):
         read_pairs(tmp_path)
+
+
+def test_pairs_that_the_user_names_may_lie_anywhere(tmp_path: Path) -> None:
+    root = tmp_path / "data" / "low"
+    root.mkdir(parents=True)
+    for file in (root / "a.png", tmp_path / "data" / "b.png"):
+        file.touch()
+    file = tmp_path / "mine.csv"
+    file.write_text(f"low,reference\na.png,../b.png\n{root / 'a.png'},..\\b.png\n")
+    assert read_pairs_file(file, root) == {"a.png": "../b.png", f"{root.as_posix()}/a.png": "../b.png"}
+    file.write_text("low,reference\na.png,../c.png\n")
+    with pytest.raises(ValueError, match=r"names 1 files that do not exist, among them \.\./c\.png"):
+        read_pairs_file(file, root)

@@ -113,7 +113,7 @@ def check_small_records(content: bytes) -> None:
         with documented(str(file), ValueError):
             found = read(file)
             for one in found if isinstance(found, list) else [found or "a"]:
-                require(one.isascii() and one.replace("-", "_").isidentifier() | one[:1].isdigit(), "no id")
+                require(one.isprintable() and ".." not in one and not {*one} & {*"/\\#?%:*[]"}, "no id")
 
 
 def of_place(check: Callable[[str, bytes], None], place: str) -> Callable[[bytes], None]:

@@ -43,7 +43,7 @@ def check_pairs(content: bytes) -> None:
     file = root / "pairs.csv"
     file.write_bytes(content)
     with documented(str(file), ValueError):
-        pairs = read_pairs_file(file, root)
+        pairs = read_pairs_file(file, root, only_inside=True)
         require(all(map(stays_inside, [*pairs, *pairs.values()])), "a picture outside of the folder")
 
 

@@ -10,10 +10,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from omegaconf import OmegaConf
 
 from tests.helpers.processes import run_module
 from tests.helpers.wandb_server import KEY, Server, serve
-from zero_dce.review.upload import artifact_name
+from zero_dce.review.upload import artifact_name, check_upload
 
 
 @pytest.fixture
@@ -115,6 +116,22 @@ def test_a_server_that_refuses_the_artifact(server: Server, sweep: Path) -> None
     assert "Traceback" not in done.stderr
     (run,) = server.runs.values()
     assert run.exit_code == 1, "closed, and as failed"
+
+
+def test_the_rest_of_the_logger_is_not_resolved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its files lie in the run's folder, which only Hydra knows."""
+    monkeypatch.setattr("zero_dce.review.upload.check_connection", lambda: None)
+    logger = {"project": "night", "id_file": "${run_dir}/wandb_id.txt"}
+    config = OmegaConf.create({"run_dir": "${hydra:runtime.output_dir}", "logger": {"wandb": logger}})
+    target = check_upload(config, tmp_path)
+    assert (target.project, target.entity) == ("night", None)
+    config.logger.wandb.entity = "someone"
+    assert check_upload(config, tmp_path).entity == "someone"
+    config.logger.wandb.project = 3
+    with pytest.raises(ValueError, match=r"config\.yaml has logger\.wandb\.project=3"):
+        check_upload(config, tmp_path)
+    with pytest.raises(ValueError, match="was not logged to W&B"):
+        check_upload(OmegaConf.create({"logger": {}}), tmp_path)
 
 
 @pytest.mark.slow

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import math
 import os
@@ -21,7 +22,6 @@ from tests.helpers.runs import assert_same_losses, read_metrics, run_apart, run_
 from tests.train.test_configuration import composed
 from zero_dce.checks import OPTION_VALUES, Flag, Number, OneOf
 from zero_dce.networks import DCENet, save_weights
-from zero_dce.train.ending import end
 from zero_dce.train.preflight import check_configuration, expand_home, own_folder
 from zero_dce.weights import WEIGHTS_FILE
 
@@ -146,16 +146,13 @@ def test_one_folder_has_one_owner(sice: Path, tmp_path: Path) -> None:
     assert run_apart(tmp_path, "resume=mine/0", f"trainer.max_steps={steps}").returncode == 0
 
 
-def test_a_disk_without_locks_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_a_folder_without_its_lock_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(_: Path) -> None:
-        raise NotImplementedError("FileSystem does not appear to support flock")
+        raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr("zero_dce.train.preflight.sole_owner", refuse)
-    own_folder(tmp_path / "sweep", "hydra.sweep.dir")
-    assert f"No lock on {tmp_path / 'sweep'} (FileSystem does not appear to support flock)" in caplog.text
-    end()
+    with pytest.raises(SystemExit, match=r"sweep cannot be written: .*No space left.* with hydra\.sweep\.dir=DIR"):
+        own_folder(tmp_path / "sweep", "hydra.sweep.dir")
 
 
 @pytest.fixture

@@ -27,6 +27,7 @@ from zero_dce.data.dataset import Fit
 from zero_dce.data.survey import FileState, Record, look_up, survey
 from zero_dce.files import (
     CACHE_VARIABLE,
+    MOST_JSON_BYTES,
     atomic_folder,
     cache_folder,
     ensure_folder,
@@ -46,6 +47,8 @@ TABLE_SHAPE = {
     ],
     "slots": {str: [int]},
 }
+# A record has some 200 bytes: the path, which stands twice, and what is wrong with the image.
+MOST_RECORD_BYTES = 2_000
 # This is part of a cache's name: raise it when decoding or the format changes.
 VERSION = 1
 CHANNELS = 3
@@ -146,7 +149,8 @@ def _find(folder: Path, paths: Sequence[str]) -> Cache | None:
     if not folder.is_dir():
         return None
     try:
-        table = read_object(folder / CACHE_TABLE, TABLE_SHAPE, names_of_files=True)
+        most_bytes = max(MOST_JSON_BYTES, MOST_RECORD_BYTES * len(paths))
+        table = read_object(folder / CACHE_TABLE, TABLE_SHAPE, True, most_bytes)
         if table is None:
             raise ValueError(f"it has no {CACHE_TABLE}")
         cache = Cache(

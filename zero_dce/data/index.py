@@ -227,20 +227,28 @@ def _require_folder(root: Path) -> None:
 
 
 def read_pairs(root: Path) -> dict[str, str]:
-    """Read ``pairs.csv`` in the root, see :func:`read_pairs_file`; the result is empty without such a file."""
+    """Read ``pairs.csv`` in the root, see :func:`read_pairs_file`; the result is empty without such a file.
+
+    It comes with the data, perhaps from somebody else, so it names nothing outside of the root.
+    """
     file = root / PAIRS_FILE
-    return read_pairs_file(file, root) if file.is_file() else {}
+    return read_pairs_file(file, root, only_inside=True) if file.is_file() else {}
 
 
-def read_pairs_file(file: Path, root: Path) -> dict[str, str]:
+def read_pairs_file(file: Path, root: Path, only_inside: bool = False) -> dict[str, str]:
     """Read a file in the format of ``pairs.csv``: which image (``low``) has which other image as ``reference``.
 
+    Args:
+        file: the table.
+        root: the folder that its paths are relative to.
+        only_inside: refuse paths that are absolute or lead out of the root.
+
     Returns:
-        From path to reference path, both relative to the root, with forward slashes.
+        From path to reference path, with forward slashes.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if a column or a value is missing, or a file it names does not exist.
+        ValueError: if a column or a value is missing, or a file it names does not exist or is refused.
     """
     # Spreadsheets write a byte order mark at the start.
     try:
@@ -258,7 +266,7 @@ def read_pairs_file(file: Path, root: Path) -> dict[str, str]:
             raise ValueError(f"{file}, line {line}: low or reference is empty; expected two paths relative to {root}")
         low, reference = _normalise(row["low"]), _normalise(row["reference"])
         outside = [path for path in (low, reference) if not stays_inside(path)]
-        if outside:
+        if only_inside and outside:
             raise ValueError(f"{file}, line {line}: {outside[0]!r} is not below {root}; expected paths relative to it")
         pairs[low] = reference
         named |= {low, reference}

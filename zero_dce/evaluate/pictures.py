@@ -97,7 +97,7 @@ class PictureSet:
 
 
 def listed_pairs(file: Path, root: Path) -> PictureSet:
-    """Return the pairs of a CSV file with the columns ``low`` and ``reference``, paths below the root.
+    """Return the pairs of a CSV file with the columns ``low`` and ``reference``, paths from the root.
 
     Raises:
         OSError: if the file cannot be read.

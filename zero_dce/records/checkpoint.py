@@ -14,12 +14,15 @@ from pathlib import Path
 
 # A network of this package takes 0.3 MB, and a checkpoint of one 1 MB: what is larger than this is something else.
 MOST_MEGABYTES = 64
-# What is no numbers in a checkpoint has some ten kilobytes.
-MOST_PICKLE_BYTES = 300_000
+# What is no numbers in a checkpoint has some ten kilobytes, and 50 bytes more for each validation of the run.
+MOST_PICKLE_BYTES = 2_000_000
 # So many values a tuple has at most, those in its parts counted, and so many of any kind are one within the other.
 MOST_IN_TUPLE, MOST_DEEP = 10_000, 50
 # The old format has five parts before the numbers; the last three are the content, the names of storages, and so on.
 PICKLES_OF_OLD_FORMAT = 5
+# These put values into one that is there: a long list is filled by many of them.
+FILLING = {"APPEND", "APPENDS", "SETITEM", "SETITEMS", "ADDITEMS", "BUILD"}
+ONE: tuple[int, int] = (1, 1)
 ZIP_BEGINS = b"PK\x03\x04"
 # PyTorch would make one of any size.
 REFUSED_GLOBALS = ("builtins bytearray", "__builtin__ bytearray")
@@ -83,7 +86,7 @@ def _pickle_fault(stream: io.BytesIO) -> str:
     try:
         for operation, argument, _ in pickletools.genops(stream):
             if stream.tell() > MOST_PICKLE_BYTES:
-                return f"what is no numbers in it has more than {MOST_PICKLE_BYTES / 1e3:.0f} kB"
+                return f"what is no numbers in it has more than {MOST_PICKLE_BYTES / 1e6:.0f} MB"
             if argument in REFUSED_GLOBALS:
                 return f"it holds objects besides tensors ({argument})"
             _follow(operation, argument, stack, memo)
@@ -105,21 +108,24 @@ def _follow(operation: pickletools.OpcodeInfo, argument: object, stack: list[_Si
         memo[argument] = stack[-1]
     elif name.endswith("GET"):
         stack.append(memo[argument])
+    elif not operation.stack_before:
+        stack += [ONE] * len(operation.stack_after)
     else:
-        taken = _take(operation, stack)
-        within = [size for size in taken if size is not None]
-        size = (
-            min(1 + sum(values for values, _ in within), 2 * MOST_IN_TUPLE),
-            1 + max((d for _, d in within), default=0),
-        )
-        stack += [size] * len(operation.stack_after)
+        taken = [size for size in _take(operation, stack) if size is not None]
+        values = min(1 + sum(values for values, _ in taken), 2 * MOST_IN_TUPLE)
+        filled = taken.pop(0)[1] if name in FILLING and taken else 1
+        depth = max(filled, 1 + max((depth for _, depth in taken), default=0))
+        stack += [(values, depth)] * len(operation.stack_after)
 
 
 def _take(operation: pickletools.OpcodeInfo, stack: list[_Size]) -> list[_Size]:
     """Take from the stack what an operation takes: so many values, or all after the last mark and some before it."""
     before, count = operation.stack_before, len(operation.stack_before)
     if pickletools.markobject in before:
-        mark = len(stack) - 1 - stack[::-1].index(None)
+        # From the end, where it is near: a pickle can have many.
+        mark = next((place for place in range(len(stack) - 1, -1, -1) if stack[place] is None), None)
+        if mark is None:
+            raise IndexError("there is no mark")
         count = len(stack) - mark + before.index(pickletools.markobject)
     if count > len(stack):
         raise IndexError("the stack is empty")

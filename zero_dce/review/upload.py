@@ -45,8 +45,11 @@ def check_upload(config: DictConfig, run: Path) -> Target:
         ValueError: if the run was not logged to W&B.
     """
     place = run / HYDRA / "config.yaml"
-    logger = select_option(place, "logger.wandb", ({"project": str, "entity?": (str, None)}, None), config)
-    if logger is None:
+    # The logger as a whole has values that only Hydra can resolve, as the run's folder.
+    project, entity = (
+        select_option(place, f"logger.wandb.{name}", (str, None), config) for name in ("project", "entity")
+    )
+    if project is None:
         raise ValueError(
             f"{run} was not logged to W&B, so there is no project to send to. Pick without --upload, then "
             f"`python -m wandb artifact put --type {KIND} --name PROJECT/NAME PICKED_FOLDER`"
@@ -56,7 +59,7 @@ def check_upload(config: DictConfig, run: Path) -> Target:
         check_connection()
     except ConnectionError as error:
         raise ConnectionError(f"{error}. --no-upload picks without sending") from error
-    return Target(logger["project"], logger.get("entity"), artifact_name(run))
+    return Target(project, entity, artifact_name(run))
 
 
 def artifact_name(run: Path) -> str:

@@ -208,9 +208,9 @@ def own_folder(folder: Path, key: str) -> None:
         owned.enter_context(sole_owner(folder))
     except ValueError as error:
         sys.exit(f"{error}, or choose another {key}")
-    except (OSError, NotImplementedError) as error:
-        # Some clusters mount their disks so. Hydra would make a warning of it, and leave out what comes after this.
-        log.warning("No lock on %s (%s): see to it that no other process is given this folder", folder, error)
+    except OSError as error:
+        # Hydra turns a callback's exceptions into warnings, all but this one.
+        sys.exit(f"the folder {folder} cannot be written: {error}. Choose another with {key}=DIR")
     at_end(owned.close)
 
 

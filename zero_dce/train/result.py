@@ -153,15 +153,16 @@ def record_data(run: Path, data: ExposureDataModule, config: DictConfig, resumed
         data.split.write(run / MANIFEST, counts_before=data.counts_before, left_out=data.left_out)
     write_json(run / ENVIRONMENT, environment)
     _take_configuration(run)
-    # Hydra wrote the configuration and made the folders.
-    make_durable(*(run / HYDRA).iterdir(), run / HYDRA, run, *_above(run))
+    # Hydra made the folders.
+    make_durable(run, *_above(run))
 
 
 def _above(folder: Path) -> Iterator[Path]:
     """Yield the folders above one, up to where its file system begins."""
     for place in folder.resolve().parents:
         yield place
-        if place.is_mount():
+        # Python 3.11 has no Path.is_mount on Windows.
+        if os.path.ismount(place):
             return
 
 
@@ -176,10 +177,7 @@ def _take_configuration(run: Path) -> None:
     """Replace the configuration of a resumed run, which is not refused any more, by its new one."""
     if not (run / RESUMED).is_dir():
         return
-    files = list((run / RESUMED).iterdir())
-    # Hydra has only written them, and they replace others.
-    make_durable(*files)
-    for file in files:
+    for file in list((run / RESUMED).iterdir()):
         os.replace(file, run / HYDRA / file.name)
     make_durable(run / HYDRA)
     (run / RESUMED).rmdir()
@@ -224,11 +222,8 @@ def record_result(config: DictConfig, run: Path) -> Iterator[RunResult]:
     result = RunResult(config, run)
     reset_peak_memory()
     try:
-        yield result
-    except BaseException as exception:
-        result.state = state_after(type(exception))
-        result.error = None if result.state == "interrupted" else _describe(exception)
-        raise
+        with _noting_failure(result):
+            yield result
     finally:
         # A run whose resuming was refused stays as it was.
         if not is_first_process():
@@ -237,21 +232,35 @@ def record_result(config: DictConfig, run: Path) -> Iterator[RunResult]:
             result.write()
 
 
+@contextmanager
+def _noting_failure(result: RunResult) -> Iterator[None]:
+    try:
+        yield
+    except BaseException as exception:
+        result.state = state_after(type(exception))
+        result.error = None if result.state == "interrupted" else _describe(exception)
+        raise
+
+
 def record_ended(config: DictConfig, run: Path, step: int) -> None:
     """Write the result of a run that has its last checkpoint, of ``step``, but was stopped before that.
 
-    Its trackers get what they lack. All of it is in ``metrics.csv`` and the sample pictures.
+    Its trackers get what they lack. All of it is in ``metrics.csv`` and the sample pictures. Where one of them fails,
+    the result has all measures and says so, and resumed once more the run sends the rest.
     """
     if not is_first_process():
         return
-    with open_loggers(config, run, step):
-        rows = read_rows(run)
+    rows = read_rows(run)
     result = RunResult(config, run)
     alarm = config.callbacks.get("washout")
     mark = hydra.utils.instantiate(alarm).mark_in(rows) if alarm else None
     result.ended = (step, last_values(rows), mark)
-    result.write()
-    _take_configuration(run)
+    try:
+        with _noting_failure(result), open_loggers(config, run, step):
+            pass
+    finally:
+        result.write()
+        _take_configuration(run)
 
 
 def _describe(exception: BaseException) -> str:

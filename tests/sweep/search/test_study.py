@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import optuna
@@ -80,3 +81,37 @@ def test_workers_take_turns_and_take_over(tmp_path: Path) -> None:
         assert one.ask(5) == [], "six in all"
         there.__enter__()
         assert all("attempts" not in trial.user_attrs for trial in trials_of(tmp_path))
+
+
+def test_a_damaged_journal_is_named_and_blamed_for_nothing_else(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = one_weight(6)
+    open_plan(tmp_path, asked)
+    journal = tmp_path / "optuna" / "journal.log"
+    with Worker(tmp_path) as worker:
+        study = Study(tmp_path, asked, worker)
+        study.ask(1)
+        with monkeypatch.context() as patch:
+            patch.setattr(study_module, "_make_sampler", lambda *_: 1 / 0)
+            with pytest.raises(ZeroDivisionError):
+                study.ask(1)
+        whole = journal.read_text()
+        journal.write_text(whole.replace('"directions":[1]', '"directions":[7]'))
+        with pytest.raises(ValueError, match=r"journal\.log cannot be read \(ValueError: 7 is not a valid "):
+            Study(tmp_path, asked, worker)
+        journal.write_text(whole[:-9])
+        with pytest.raises(ValueError, match=r"journal\.log cannot be read \(JSONDecodeError"):
+            Study(tmp_path, asked, worker).ask(1)
+
+
+def test_a_database_with_other_trials_is_named(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'studies.db'}"
+    asked = replace(one_weight(6), storage=storage, study_name="night")
+    open_plan(tmp_path / "sweep", asked)
+    with Worker(tmp_path / "sweep") as worker:
+        study = Study(tmp_path / "sweep", asked, worker)
+        study.ask(1)
+        study.study.ask().set_user_attr("run", "first")
+        with pytest.raises(ValueError, match=rf"^{storage}: trial 1 has run=.first.; restore it"):
+            Study(tmp_path / "sweep", asked, worker)

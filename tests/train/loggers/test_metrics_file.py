@@ -49,6 +49,20 @@ def test_saving_is_rationed_but_nothing_is_lost(tmp_path: Path, monkeypatch: pyt
     assert len(read_metrics(tmp_path)) == 2
 
 
+def test_on_a_slow_disk_it_is_a_minute_old_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Here a write takes 10 s."""
+    times = iter([100.0, 110.0, 169.0, 171.0, 171.0, 181.0])
+    logger = MetricsFile(str(tmp_path))
+    monkeypatch.setattr("zero_dce.train.loggers.metrics_file.time.monotonic", lambda: next(times))
+    logger.log_metrics({"a": 1}, step=1)
+    logger.write()
+    logger.log_metrics({"a": 2}, step=2)
+    logger.save()
+    assert len(read_metrics(tmp_path)) == 1
+    logger.save()
+    assert len(read_metrics(tmp_path)) == 2
+
+
 def test_parts_that_began_in_the_same_second_are_all_kept(tmp_path: Path) -> None:
     """W&B's folders are named by the second, and a short part of a run takes less."""
     for content in ("first", "second", "third"):

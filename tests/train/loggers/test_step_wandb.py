@@ -18,6 +18,7 @@ from tests.helpers.processes import Command
 from tests.helpers.runs import read_result, read_wandb, run_apart, run_here, tiny
 from tests.helpers.trackers import stop_in_validation
 from tests.helpers.wandb_server import ENTITY, KEY, Server, serve
+from zero_dce.train.loggers.step_wandb import StepWandbLogger
 
 pytestmark = pytest.mark.slow
 
@@ -133,3 +134,14 @@ def test_unknown_fallback(
 ) -> None:
     assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=wandb_online", "logger.fallback=maybe")) == 1
     assert "logger.fallback is 'maybe'; expected one of stop, offline" in capsys.readouterr().err
+
+
+def test_an_id_of_the_environment_is_checked_when_it_is_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WANDB_RUN_ID", "night/1")
+    with pytest.raises(ValueError, match=r"WANDB_RUN_ID='night/1' is no id of a run; expected at most 128"):
+        StepWandbLogger("offline", str(tmp_path / "id.txt"), save_dir=str(tmp_path))
+    assert not list(tmp_path.iterdir())
+    monkeypatch.setenv("WANDB_RUN_ID", "low light.1")
+    for _ in range(2):
+        StepWandbLogger("offline", str(tmp_path / "id.txt"), save_dir=str(tmp_path))
+        assert (tmp_path / "id.txt").read_text() == "low light.1\n"

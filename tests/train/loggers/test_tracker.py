@@ -144,7 +144,9 @@ def test_several_at_once(resumed: Resumed) -> None:
     assert list(saved_pictures(resumed.run, 4)) == [sample_key("00"), sample_key("01")]
 
 
-@pytest.mark.parametrize("content", [b"", b"../../x", b"a/b", b"a b;c", b"\xff", b"a" * 200, b"a\0", b"1 2 ."])
+@pytest.mark.parametrize(
+    "content", [b"", b"../../x", b"a/b", b"a[b]", b"*", b"\xff", b"a" * 200, b"a\0", b"1\n2\n.", b"%2e"]
+)
 def test_what_is_no_id_is_refused(content: bytes, tmp_path: Path) -> None:
     """Services make folders and addresses of ids, and a run's folder may be somebody else's."""
     (tmp_path / "id").write_bytes(content)
@@ -157,6 +159,9 @@ def test_one_id_or_several(tmp_path: Path) -> None:
     assert (read_id(tmp_path / "id"), read_ids(tmp_path / "id")) == (None, [])
     write_id(tmp_path / "id", "a-1_B")
     assert (read_id(tmp_path / "id"), read_ids(tmp_path / "id")) == ("a-1_B", ["a-1_B"])
+    for taken in ("exp.1", "lowlight v2", "ä;b"):
+        write_id(tmp_path / "id", taken)
+        assert (read_id(tmp_path / "id"), read_ids(tmp_path / "id")) == (taken, [taken])
     write_id(tmp_path / "id", "a\nb")
     assert read_ids(tmp_path / "id") == ["a", "b"]
     with pytest.raises(ValueError, match="holds 2 ids of a run; expected one"):

@@ -11,8 +11,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-# The launcher writes down a job's id right after it has submitted it, which a network disk may show later.
-SECONDS_TO_BE_KNOWN = 60.0
+# The launcher writes down a job's id right after it has submitted it. NFS may show the file as it was before for a
+# minute, and longer where it is mounted so.
+SECONDS_TO_BE_KNOWN = 300.0
 SECONDS_BETWEEN_READINGS = 0.5
 
 
@@ -49,7 +50,7 @@ def require_known(number: int, run: Path) -> None:
     the first would take the run away from that one.
 
     Raises:
-        SystemExit: if the id has not been written down for a minute.
+        SystemExit: if the id has not been written down for five minutes.
     """
     from zero_dce.files import read_object
     from zero_dce.records.sweep import SLURM_JOBS, sweep_folder

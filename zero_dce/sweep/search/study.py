@@ -6,6 +6,7 @@ import logging
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from json import JSONDecodeError
 from pathlib import Path
 
 import numpy as np
@@ -57,7 +58,7 @@ class Study:
         with self.lock:
             plan = read_plan(folder)
             name = plan["search"]["study_name"]
-            with _explain_journal(folder, search.storage):
+            with _explain_journal(folder, search.storage, Exception):
                 self.storage = _open_storage(folder, search.storage)
                 self.study = optuna.create_study(
                     storage=self.storage,
@@ -67,14 +68,14 @@ class Study:
                 )
                 trials = self._trials()
             self._check_own(name, len(plan["jobs"]), trials)
-            _check_attributes(folder, trials, len(plan["jobs"]))
+            _check_attributes(search.storage or str(folder / SEARCH_FOLDER / JOURNAL), trials, len(plan["jobs"]))
 
     def ask(self, most: int) -> list[Trial]:
         """Return at most so many trials to carry out; none if the study has all its trials.
 
         Trials that a dead worker left running come first. The runs of the trials have consecutive numbers.
         """
-        with self.lock, _explain_journal(self.folder, self.search.storage):
+        with self.lock, _explain_journal(self.folder, self.search.storage, JSONDecodeError):
             left = self._left_running()
             if left:
                 return [self._take_over(trial) for trial in _consecutive(left)[:most]]
@@ -83,7 +84,7 @@ class Study:
 
     def tell(self, trial: Trial) -> TrialOutcome:
         """Tell the study the outcome of a trial, and return it."""
-        with self.lock, _explain_journal(self.folder, self.search.storage):
+        with self.lock, _explain_journal(self.folder, self.search.storage, JSONDecodeError):
             return self._tell(trial.number, trial.run)
 
     def _trials(self) -> list[FrozenTrial]:
@@ -170,13 +171,16 @@ def _make_sampler(name: str, seed: int | None) -> BaseSampler:
 
 
 @contextmanager
-def _explain_journal(folder: Path, storage: str | None) -> Iterator[None]:
-    """Raise ValueError, which names the journal, in place of what Optuna raises on a damaged one: it checks nothing."""
+def _explain_journal(folder: Path, storage: str | None, kind: type[Exception]) -> Iterator[None]:
+    """Raise ValueError, which names the journal, in place of what Optuna raises on a damaged one: it checks nothing.
+
+    That may be anything when the journal is opened. Afterwards other things go wrong too, and what is still the
+    journal's is a last line that was cut short: Optuna reads it once there is another one.
+    """
     try:
         yield
-    except Exception as error:
-        # A plain ValueError is this package's own, about another file.
-        if storage is not None or isinstance(error, OSError) or type(error) is ValueError:
+    except kind as error:
+        if storage is not None or isinstance(error, OSError):
             raise
         raise ValueError(
             f"{folder / SEARCH_FOLDER / JOURNAL} cannot be read ({type(error).__name__}: {error}): restore "
@@ -184,15 +188,15 @@ def _explain_journal(folder: Path, storage: str | None) -> Iterator[None]:
         ) from error
 
 
-def _check_attributes(folder: Path, trials: Iterable[FrozenTrial], jobs: int) -> None:
-    """Raise ValueError unless trials have only such runs and workers as this package gives them."""
+def _check_attributes(storage: str, trials: Iterable[FrozenTrial], jobs: int) -> None:
+    """Raise ValueError, which names the storage, unless trials have only such attributes as this package gives them."""
     for trial in trials:
         given = trial.user_attrs
         fault = find_misfit(given, {f"{RUN}?": int, f"{WORKER}?": str, f"{ATTEMPTS}?": int})
         if not fault and RUN in given and not (WORKER in given and 0 <= given[RUN] < jobs):
             fault = f"has the run {given[RUN]} without a worker, or one that is not in {PLAN}"
         if fault:
-            raise ValueError(f"{folder / SEARCH_FOLDER / JOURNAL}: trial {trial.number} {fault}; restore it")
+            raise ValueError(f"{storage}: trial {trial.number} {fault}; restore it")
 
 
 def _open_storage(folder: Path, storage: str | None) -> BaseStorage:

@@ -16,8 +16,8 @@ from zero_dce.files import atomic
 from zero_dce.records.run import METRICS, Rows, read_rows
 
 # A long run has thousands of rows, and each save writes all of them and waits for the disk. Saves between checkpoints
-# are at least so far apart, and at least so many times as far as the last one took.
-SECONDS_BETWEEN_SAVES, TIMES_BETWEEN_SAVES = 2.0, 300
+# are at least so far apart, and so many times as far as the last one took; but on a slow disk not farther than this.
+SECONDS_BETWEEN_SAVES, TIMES_BETWEEN_SAVES, MOST_SECONDS_BETWEEN_SAVES = 2.0, 300, 60.0
 
 
 class MetricsFile(Logger):
@@ -79,4 +79,5 @@ class MetricsFile(Logger):
             writer.writeheader()
             writer.writerows({"step": step, **self.rows[step]} for step in sorted(self.rows))
         ended = time.monotonic()
-        self._next = ended + max(SECONDS_BETWEEN_SAVES, TIMES_BETWEEN_SAVES * (ended - began))
+        pause = max(SECONDS_BETWEEN_SAVES, TIMES_BETWEEN_SAVES * (ended - began))
+        self._next = ended + min(pause, MOST_SECONDS_BETWEEN_SAVES)

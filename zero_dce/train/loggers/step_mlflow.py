@@ -14,7 +14,6 @@ from typing import Any
 # MLflow asks its makers' server for settings of its telemetry when it is imported.
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
-from filelock import FileLock
 from lightning.fabric.loggers.logger import rank_zero_experiment
 from lightning.fabric.utilities.rank_zero import rank_zero_only
 from mlflow import MlflowClient
@@ -22,6 +21,7 @@ from mlflow.entities import Metric, Param, Run, RunStatus, RunTag
 from mlflow.exceptions import MlflowException
 from omegaconf import OmegaConf
 
+from zero_dce.files import one_at_a_time
 from zero_dce.records.run import Rows
 from zero_dce.train.loggers.mlflow_address import STORE, find_store, first_line, shown
 from zero_dce.train.loggers.mlflow_parameters import parameters_of
@@ -169,7 +169,7 @@ class StepMLFlowLogger(StepRows):
         # A server needs no tables here, and may be used without the packages for them.
         from zero_dce.train.loggers.mlflow_store import ensure_store
 
-        with FileLock(self.folder / "mlflow.lock"):
+        with one_at_a_time(self.folder / "mlflow"):
             ensure_store(self.folder / STORE)
             yield
 

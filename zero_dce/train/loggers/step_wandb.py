@@ -17,7 +17,7 @@ from lightning.pytorch.loggers import WandbLogger
 
 from zero_dce.records.run import WANDB
 from zero_dce.signals import REQUEUE, hold_signals, is_stopping
-from zero_dce.train.loggers.tracker import Picture, StepRows, read_id, write_id
+from zero_dce.train.loggers.tracker import IDS, Picture, StepRows, is_id, read_id, write_id
 from zero_dce.train.rank import is_first_process
 
 log = logging.getLogger(__name__)
@@ -62,7 +62,7 @@ class StepWandbLogger(StepRows, WandbLogger):
             if is_first_process():
                 _supersede(Path(options["save_dir"]) / WANDB, options["id"])
         elif is_first_process():
-            options["id"] = os.environ.get(RUN_ID_VARIABLE) or secrets.token_hex(4)
+            options["id"] = _new_id()
             write_id(file, options["id"])
         super().__init__(mode=mode, settings=own, **options)
         # Lightning always passes this option, and W&B always warns of it.
@@ -117,6 +117,18 @@ class StepWandbLogger(StepRows, WandbLogger):
             if not self._lost:
                 log.warning("W&B was stopped before the run; resumed, it sends the rest (%s)", error)
             self._lost = True
+
+
+def _new_id() -> str:
+    """Return the id of a new run: the one that the environment names, or a random one.
+
+    Raises:
+        ValueError: if the environment's cannot be one.
+    """
+    given = os.environ.get(RUN_ID_VARIABLE, "").strip()
+    if given and not is_id(given):
+        raise ValueError(f"{RUN_ID_VARIABLE}={given!r} is no id of a run; {IDS}")
+    return given or secrets.token_hex(4)
 
 
 def _supersede(folder: Path, run_id: str) -> None:

@@ -21,9 +21,11 @@ from zero_dce.images.sheets import side_by_side
 from zero_dce.records.run import CAPTION, Rows, pictures_folder, saved_steps
 
 log = logging.getLogger(__name__)
-# Services make folders and addresses of ids.
-RUN_ID = re.compile(rb"[\w-]{1,128}", re.ASCII)
+# Services make folders and addresses of ids, and W&B's files are found by a pattern with the id in it. W&B takes any
+# other characters.
+RUN_ID = re.compile(r"(?!.*\.\.)[^/\\#?%:*\[\]]{1,128}")
 MOST_ID_BYTES = 100_000
+IDS = r"expected at most 128 characters, without .. and / \ # ? % : * [ ]"
 
 
 @dataclass(frozen=True)
@@ -179,13 +181,22 @@ def read_ids(file: Path) -> list[str]:
     if not file.is_file():
         return []
     with file.open("rb") as stream:
-        ids = stream.read(MOST_ID_BYTES).split()
-    if not ids or not all(RUN_ID.fullmatch(one) for one in ids):
+        lines = stream.read(MOST_ID_BYTES).decode(errors="surrogateescape").split("\n")
+    ids = [line.strip() for line in lines if line.strip()]
+    if not ids or not all(map(is_id, ids)):
         raise ValueError(
-            f"{file} holds no id of a run; expected letters, digits, - and _: restore it, or take it away, and the run "
-            "is a new one there"
+            f"{file} holds no id of a run; {IDS}: restore it, or take it away, and the run is a new one there"
         )
-    return [one.decode("ascii") for one in ids]
+    return ids
+
+
+def is_id(text: str) -> bool:
+    """Tell whether a text may be the id of a run: no service's files or addresses lead elsewhere by it.
+
+    >>> is_id("exp.1"), is_id("low light"), is_id("../1"), is_id("*")
+    (True, True, False, False)
+    """
+    return RUN_ID.fullmatch(text) is not None and text.isprintable() and text == text.strip() != "."
 
 
 def write_id(file: Path, run_id: str) -> None:
