@@ -43,7 +43,7 @@ class Count:
         disks: how many different disks each model left.
         resumed: how many of them the command went on from.
         wrong: what is not as promised, with the call and the model.
-        unsynced: how many promises would be broken if fsync did nothing.
+        unsynced: of how many disks a promise would be broken if fsync did nothing.
     """
 
     calls: int = 0
@@ -177,7 +177,7 @@ def describe(counts: dict[str, Count], seed: int) -> str:
         "Each command's calls that change a file are recorded. After each of them the power fails: what was not made "
         "durable by fsync is dropped by four models of a file system, and what is left must keep the promises. Of some "
         "of the disks the command goes on as a user would, and must come to the result of the undisturbed one. "
-        "The last column says how many promises the same calls would break if fsync did nothing. "
+        "The last column says of how many disks a promise would be broken if fsync did nothing. "
         "`python -m tests.endurance.power` (`make power-test`) writes this page.\n",
         f"Seed {seed}; Python {platform.python_version()}, {platform.platform()}.\n",
         f"| {' | '.join(columns)} |",
