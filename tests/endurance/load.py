@@ -15,7 +15,7 @@ import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from tests.endurance.load_sweeps import (
     LOCAL,
     ON_SLURM,
     describe_sizes,
+    find_chromium,
     make_finished,
     one_cache_faults,
     one_folder_faults,
@@ -34,6 +35,7 @@ from tests.endurance.load_sweeps import (
     sweep_faults,
     watch_sweep,
 )
+from tests.endurance.load_watch import PICTURES, RUNS
 from tests.helpers.slurm import running_cluster, why_not
 from zero_dce.review.report import REPORT, write_report
 
@@ -49,12 +51,17 @@ class Outcome:
     """What a part has tried, how much of it passed, what was measured, and what is wrong."""
 
     tried: int
+    passed: int = 0
     figures: str = ""
     faults: list[str] = field(default_factory=list)
 
-    @property
-    def passed(self) -> int:
-        return max(0, self.tried - len(self.faults))
+    def count(self, faults: Generator[str, None, int], name: str = "") -> None:
+        """Keep what a check finds wrong, and add what it returns in the end, how many are right."""
+
+        def check() -> Generator[str, None, None]:
+            self.passed += yield from faults
+
+        self.faults += [f"{name}: {fault}" if name else fault for fault in check()]
 
 
 @dataclass(frozen=True)
@@ -76,7 +83,7 @@ def _sweep(folder: Path, scale: Scale, launcher: Iterable[str], on_slurm: bool =
     if on_slurm:
         reason = why_not()
         if reason:
-            return Outcome(0, f"not run: {reason}")
+            return Outcome(0, figures=f"not run: {reason}")
         with running_cluster() as cluster:
             watched = watch_sweep(folder, scale.runs, tuple(launcher), cluster, scale.until)
     else:
@@ -84,10 +91,12 @@ def _sweep(folder: Path, scale: Scale, launcher: Iterable[str], on_slurm: bool =
     sweep = folder / "sweep"
     if watched.code:
         outcome.faults.append(f"the launcher ended with {watched.code}: see {folder / 'printed.txt'}")
-    outcome.faults += [*sweep_faults(sweep, scale.runs), *watched.growth(scale.runs)]
+    outcome.count(sweep_faults(sweep, scale.runs))
+    outcome.faults += watched.growth(scale.runs, RUNS)
     outcome.figures = watched.figures(counts(scale.runs))
-    if (sweep / REPORT).is_file():
-        seconds, rows = seconds_to_show(sweep / REPORT)
+    chromium = find_chromium()
+    if chromium and (sweep / REPORT).is_file():
+        seconds, rows = seconds_to_show(sweep / REPORT, chromium)
         outcome.figures += f"; {describe_sizes(sweep)}; {rows} rows and the first pictures after {seconds:.1f} s"
     return outcome
 
@@ -109,42 +118,51 @@ def sweep_slurm(folder: Path, scale: Scale) -> Outcome:
 
 def page(folder: Path, scale: Scale) -> Outcome:
     """The page of sweeps whose runs were not trained: its bytes a run stay the same."""
+    chromium = find_chromium()
+    if chromium is None:
+        return Outcome(0, figures="not run: needs Chromium")
     outcome, told, kilobytes = Outcome(3), [], []
     for runs in counts(scale.runs):
         sweep = make_finished(folder / str(runs), runs)
         began = time.monotonic()
         file = write_report(sweep)
         written = time.monotonic() - began
-        seconds, rows = seconds_to_show(file)
+        seconds, rows = seconds_to_show(file, chromium)
         kilobytes.append(1000 * size_mb(file) / runs)
         told.append(f"{runs} runs: {size_mb(file):.1f} MB, written in {written:.1f} s, shown after {seconds:.1f} s")
-        if rows != runs:
-            outcome.faults.append(f"the page shows {rows} of {runs} runs")
-    # The scripts and plots that every page has weigh less the more runs there are.
-    if kilobytes[-1] > 1.05 * kilobytes[0]:
-        outcome.faults.append(f"kB a run: {kilobytes}")
+        # The scripts and plots that every page has weigh less the more runs there are.
+        if rows == runs and kilobytes[-1] <= 1.05 * kilobytes[0]:
+            outcome.passed += 1
+        else:
+            outcome.faults.append(f"the page shows {rows} of {runs} runs, with {kilobytes} kB a run")
     outcome.figures = "; ".join(told)
+    return outcome
+
+
+def _counted(tried: int, figures: str, faults: Generator[str, None, int]) -> Outcome:
+    outcome = Outcome(tried, figures=figures)
+    outcome.count(faults)
     return outcome
 
 
 def one_folder(folder: Path, _: Scale) -> Outcome:
     """Launchers of one sweep at once: one runs it, each run is trained once, the others say one line."""
-    return Outcome(LAUNCHERS, f"{LAUNCHERS} launchers, 4 runs", list(one_folder_faults(folder, LAUNCHERS, runs=4)))
+    return _counted(LAUNCHERS, f"{LAUNCHERS} launchers, 4 runs", one_folder_faults(folder, LAUNCHERS, runs=4))
 
 
 def one_cache(folder: Path, _: Scale) -> Outcome:
     """Launchers of different sweeps at once, with one cache that does not exist yet."""
-    return Outcome(LAUNCHERS, f"{LAUNCHERS} launchers, 2 runs each", list(one_cache_faults(folder, LAUNCHERS, runs=2)))
+    return _counted(LAUNCHERS, f"{LAUNCHERS} launchers, 2 runs each", one_cache_faults(folder, LAUNCHERS, runs=2))
 
 
 def builders(folder: Path, _: Scale) -> Outcome:
     """Processes that build one cache at once."""
-    return Outcome(BUILDERS, f"{BUILDERS} processes", list(builder_faults(folder, BUILDERS, killed=False)))
+    return _counted(BUILDERS, f"{BUILDERS} processes", builder_faults(folder, BUILDERS, killed=False))
 
 
 def killed_builder(folder: Path, _: Scale) -> Outcome:
     """The same, where the one that builds is killed in the middle."""
-    return Outcome(BUILDERS, f"{BUILDERS} processes wait", list(builder_faults(folder, BUILDERS, killed=True)))
+    return _counted(BUILDERS, f"{BUILDERS} processes wait", builder_faults(folder, BUILDERS, killed=True))
 
 
 def pictures(folder: Path, scale: Scale) -> Outcome:
@@ -154,8 +172,8 @@ def pictures(folder: Path, scale: Scale) -> Outcome:
         output = folder / backend
         watched, errors = enhance(made, output, "--backend", backend)
         outcome.tried += len(made.good) + len(made.bad)
-        faults = [*enhanced_faults(made, output, watched.code, errors), *watched.growth(len(made.good))]
-        outcome.faults += [f"{backend}: {fault}" for fault in faults]
+        outcome.count(enhanced_faults(made, output, watched.code, errors), backend)
+        outcome.faults += [f"{backend}: {fault}" for fault in watched.growth(len(made.good), PICTURES)]
         told.append(f"{backend}: {watched.figures(counts(len(made.good)))}")
     outcome.faults += again_faults(made, folder / BACKENDS[0])
     outcome.figures = f"{len(made.good)} good, {len(made.bad)} bad; {'; '.join(told)}"
@@ -202,7 +220,9 @@ def write_table(outcomes: dict[str, Outcome], command: str) -> None:
     rows, today = read_rows(), time.strftime("%Y-%m-%d")
     for name, outcome in outcomes.items():
         what = (PARTS[name].__doc__ or "").rstrip(".")
-        rows[name] = f"| {name} | {what} | {outcome.tried} | {outcome.passed} | {outcome.figures} | {today} |"
+        wrong = f"; WRONG: {'; '.join(outcome.faults[:3])}".replace("\n", " ") if outcome.faults else ""
+        measured = f"{outcome.figures}{wrong}".replace("|", "/")
+        rows[name] = f"| {name} | {what} | {outcome.tried} | {outcome.passed} | {measured} | {today} |"
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in LIBRARIES)
     text = f"""# Load
 

@@ -6,7 +6,8 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -42,8 +43,11 @@ def build(root: Path, cache: Path, said: Path, hang: bool) -> None:
     said.write_text(json.dumps({"built": len(built), "pixels": pixels, "pictures": sorted(found.slots)}))
 
 
-def builder_faults(folder: Path, builders: int, killed: bool) -> Iterator[str]:
-    """Yield what goes wrong where several processes ask for one cache; the first may be killed while it builds."""
+def builder_faults(folder: Path, builders: int, killed: bool) -> Generator[str, None, int]:
+    """Yield what goes wrong where several processes ask for one cache; the first may be killed while it builds.
+
+    Returns how many of them have read all that most of them have.
+    """
     root, cache = folder / "pictures", folder / "cache"
     root.mkdir()
     for number in range(PICTURES):
@@ -65,11 +69,13 @@ def builder_faults(folder: Path, builders: int, killed: bool) -> Iterator[str]:
     told = [json.loads(file.read_text()) for file in said if file.exists()]
     if sum(one["built"] for one in told) != 1:
         yield f"the cache was built {sum(one['built'] for one in told)} times"
-    if len({json.dumps([one["pixels"], one["pictures"]]) for one in told}) != 1:
+    read = Counter(json.dumps([one["pixels"], one["pictures"]]) for one in told)
+    if len(read) != 1:
         yield "not all read the same"
     if any(len(one["pictures"]) != PICTURES for one in told):
         yield "pictures are missing"
     yield from cache_leftovers(cache)
+    return max((count for text, count in read.items() if len(json.loads(text)[1]) == PICTURES), default=0)
 
 
 def _wait_for(file: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,12 @@ from tests.endurance.load_watch import Watched, watch
 from tests.helpers.processes import Command
 
 SIZE = (160, 120)
-ONE_IN = 100
 # A name of bytes that are no text in UTF-8.
 ODD_NAME = os.fsdecode(b"99999-\xff\xfe.png")
 
 
 class PictureFolder:
-    """A folder of small pictures, one file in a hundred of which is bad.
+    """A folder of small pictures, one file in a hundred of which is bad, or in another number.
 
     Attributes:
         folder: the folder.
@@ -28,7 +27,7 @@ class PictureFolder:
         bad: the names of those that cannot.
     """
 
-    def __init__(self, folder: Path, count: int) -> None:
+    def __init__(self, folder: Path, count: int, one_in: int = 100) -> None:
         self.folder = folder
         self.good: list[str] = []
         self.bad: list[str] = []
@@ -37,8 +36,8 @@ class PictureFolder:
         for number in range(count):
             content, suffix = encoded[number % len(encoded)], (".jpg", ".png")[number % 2]
             name = f"{number:05d}{suffix}"
-            if number % ONE_IN == ONE_IN // 2:
-                self._spoil(name, content, number // ONE_IN % 4)
+            if number % one_in == one_in // 2:
+                self._spoil(name, content, number // one_in % 4)
             else:
                 (folder / name).write_bytes(content)
                 self.good.append(name)
@@ -84,23 +83,40 @@ def names_in(folder: Path) -> set[str]:
     return {file.name for file in folder.iterdir()}
 
 
-def enhanced_faults(pictures: PictureFolder, output: Path, code: int, errors: Sequence[str]) -> Iterator[str]:
-    """Yield what is wrong after a folder was enhanced: each good picture has a result, each bad one its reason."""
+def enhanced_faults(
+    pictures: PictureFolder, output: Path, code: int, errors: Sequence[str]
+) -> Generator[str, None, int]:
+    """Yield what is wrong after a folder was enhanced, and return how many files are right.
+
+    Each good picture has a result, each bad one its reason.
+    """
     if code != int(bool(pictures.bad)):
         yield f"exit code {code}"
-    names = names_in(output)
+    names = names_in(output) if output.is_dir() else set()
     if names != set(pictures.good):
         yield f"{len(set(pictures.good) - names)} results are missing, {len(names - set(pictures.good))} are too many"
-    yield from named_faults(pictures, errors)
+    right = yield from named_faults(pictures, errors)
     for name in sorted(names):
-        with Image.open(output / name) as image:
-            if image.size != SIZE:
-                yield f"{name!r} has the size {image.size}"
+        fault = _result_fault(output / name)
+        if fault:
+            yield fault
+        else:
+            right += name in pictures.good
+    return right
+
+
+def _result_fault(file: Path) -> str:
+    try:
+        with Image.open(file) as image:
             image.load()
+    except OSError as error:
+        return f"{file.name!r} cannot be read: {error}"
+    return "" if image.size == SIZE else f"{file.name!r} has the size {image.size}"
 
 
-def named_faults(pictures: PictureFolder, errors: Sequence[str]) -> Iterator[str]:
-    """Yield which bad files are not named with a reason, once each, and which others are."""
+def named_faults(pictures: PictureFolder, errors: Sequence[str]) -> Generator[str, None, int]:
+    """Yield which bad files are not named with a reason, once each, or others are; return how many are."""
+    right = 0
     failed = [line for line in errors if line.startswith("failed: ")]
     if len(failed) != len(pictures.bad):
         yield f"{len(failed)} of {len(pictures.bad)} bad files are told as failed"
@@ -108,6 +124,9 @@ def named_faults(pictures: PictureFolder, errors: Sequence[str]) -> Iterator[str
         lines = [line for line in failed if str(pictures.folder / name) in line]
         if len(lines) != 1 or len(lines[0]) < len(f"failed: {pictures.folder / name}: ") + 5:
             yield f"{name} is told as {lines}"
+        else:
+            right += 1
+    return right
 
 
 def again_faults(pictures: PictureFolder, output: Path) -> Iterator[str]:

@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-import re
 import shutil
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from playwright.sync_api import sync_playwright
 
-from tests.endurance.load_watch import InOrder, Watched, watch
+from tests.endurance.load_watch import SECONDS_WITHOUT_PROGRESS, InOrder, Watched, watch
+from tests.endurance.scenarios import SCENARIOS
+from tests.endurance.trials import describe_difference
 from tests.helpers.paths import ROOT
 from tests.helpers.pictures import make_picture
 from tests.helpers.processes import Command
 from tests.helpers.runs import TINY, read_metrics
 from tests.helpers.slurm import Cluster
 from tests.helpers.sweeps import SweepMaker, make_pictures
-from zero_dce.records.run import METRICS, RESULT
-from zero_dce.records.sweep import SWEEP_TABLE, read_sweep
+from zero_dce.records.run import RESULT
+from zero_dce.records.sweep import read_sweep
 from zero_dce.review.report import REPORT
 
 STEPS = 2
 # A launcher that comes too late says one of these.
 REFUSED = ("another process is writing to", "already holds a sweep")
-# What differs each time: clocks, logs, the page with its date, and what holds a path or a random id.
-FREE = re.compile(r"\.log$|/output|report\.html|\.submitit")
+# What two sweeps of the same runs have in common, in whichever folder they are.
+SAME = replace(SCENARIOS["sweep"], ignored={".submitit": "a job's own", "report.html": "it has the path of the folder"})
 LOCAL = ("hydra/launcher=local", "hydra.launcher.slots=2")
 HERE = ("hydra/launcher=sequential",)
 ON_SLURM = (
@@ -70,66 +73,90 @@ def _cluster_variables(cluster: Cluster | None) -> dict[str, str]:
     return {**cluster.environment, "PYTHONPATH": str(ROOT)} if cluster else {}
 
 
-def sweep_faults(sweep: Path, runs: int) -> Iterator[str]:
-    """Yield what is wrong with a sweep that has ended: each run is trained exactly once, and nothing is left over."""
+def sweep_faults(sweep: Path, runs: int) -> Generator[str, None, int]:
+    """Yield what is wrong with a sweep that has ended, and return how many runs are right.
+
+    Each run is trained exactly once, and nothing is left over.
+    """
     rows = read_sweep(sweep)
     if len(rows) != runs:
         yield f"{len(rows)} runs instead of {runs}"
-    for row in rows:
-        if row["state"] != "finished":
-            yield f"run {row['run']} {row['state']}: {row['error']}"
-            continue
-        steps = [int(line["step"]) for line in read_metrics(sweep / row["folder"])]
-        if steps != list(range(1, STEPS + 1)):
-            yield f"run {row['run']} has the steps {steps}"
+    wrong = [fault for row in rows if (fault := _run_fault(sweep, row))]
+    yield from wrong
     left = [str(file.relative_to(sweep)) for file in sweep.rglob("*.unfinished*")]
     if left:
         yield f"left over: {', '.join(left)}"
+    return min(runs, len(rows)) - len(wrong)
+
+
+def _run_fault(sweep: Path, row: Mapping[str, Any]) -> str:
+    if row["state"] != "finished":
+        return f"run {row['run']} {row['state']}: {row['error']}"
+    steps = [int(line["step"]) for line in read_metrics(sweep / row["folder"])]
+    return "" if steps == list(range(1, STEPS + 1)) else f"run {row['run']} has the steps {steps}"
 
 
 def start_at_once(
     folder: Path, lines: Sequence[Sequence[str]], environment: Mapping[str, str]
 ) -> list[tuple[int, str, str]]:
-    """Start commands together; return exit code, output and errors of each."""
+    """Start commands together; return exit code, output and errors of each, of one that hangs minus that of SIGKILL."""
+    until = time.monotonic() + SECONDS_WITHOUT_PROGRESS
     commands = [Command("zero_dce.train", line, folder, environment) for line in lines]
     try:
-        while any(command.poll() is None for command in commands):
+        while any(command.poll() is None for command in commands) and time.monotonic() < until:
             time.sleep(0.1)
+        for command in commands:
+            command.kill()
         return [(command.poll() or 0, command.output(), command.errors()) for command in commands]
     finally:
         for command in commands:
             command.kill()
 
 
-def one_folder_faults(folder: Path, launchers: int, runs: int) -> Iterator[str]:
-    """Yield what goes wrong where several launchers begin one sweep at once: one runs it, the others say a line."""
+def one_folder_faults(folder: Path, launchers: int, runs: int) -> Generator[str, None, int]:
+    """Yield what goes wrong where several launchers begin one sweep at once, and return how many of them are right.
+
+    One runs it, the others say a line.
+    """
     pictures = make_photographs(folder / "pictures")
     environment = {"ZERO_DCE_CACHE": str(folder / "cache")}
     start_at_once(folder, [command_line(pictures, folder / "alone", runs, *LOCAL)], environment)
     line = command_line(pictures, folder / "shared", runs, *LOCAL)
     ended = start_at_once(folder, [line] * launchers, environment)
-    winners = [code for code, _, _ in ended if code == 0]
-    if len(winners) != 1:
-        yield f"{len(winners)} launchers ended with 0 instead of one"
-    for code, output, errors in ended:
-        if code and (output.strip() or len(errors.splitlines()) != 1 or not any(word in errors for word in REFUSED)):
-            yield f"a launcher ended with {code} and said {(output + errors).strip()[-300:]!r}"
-    yield from sweep_faults(folder / "shared", runs)
-    yield from differences(folder / "alone", folder / "shared")
+    winners = sum(code == 0 for code, _, _ in ended)
+    if winners != 1:
+        yield f"{winners} launchers ended with 0 instead of one"
+    wrong = [(code, output + errors) for code, output, errors in ended if code and not _is_refused(output, errors)]
+    yield from (f"a launcher ended with {code} and said {said.strip()[-300:]!r}" for code, said in wrong)
+    right = yield from sweep_faults(folder / "shared", runs)
+    differing = list(differences(folder / "alone", folder / "shared"))
+    yield from differing
+    carried_out = winners == 1 and right == runs and not differing
+    return launchers - winners - len(wrong) + carried_out
 
 
-def one_cache_faults(folder: Path, launchers: int, runs: int) -> Iterator[str]:
-    """Yield what goes wrong where launchers of different sweeps share a cache that does not exist yet."""
+def _is_refused(output: str, errors: str) -> bool:
+    return not output.strip() and len(errors.splitlines()) == 1 and any(word in errors for word in REFUSED)
+
+
+def one_cache_faults(folder: Path, launchers: int, runs: int) -> Generator[str, None, int]:
+    """Yield what goes wrong where launchers of different sweeps share a cache that does not exist yet.
+
+    Returns how many of the launchers have a sweep that is right.
+    """
     pictures = make_photographs(folder / "pictures")
     sweeps = [folder / f"sweep-{number}" for number in range(launchers)]
     lines = [command_line(pictures, sweep, runs, *HERE) for sweep in sweeps]
-    for code, _, errors in start_at_once(folder, lines, {"ZERO_DCE_CACHE": str(folder / "cache")}):
+    ended, right = start_at_once(folder, lines, {"ZERO_DCE_CACHE": str(folder / "cache")}), 0
+    for (code, _, errors), sweep in zip(ended, sweeps, strict=True):
         if code:
             yield f"a launcher ended with {code}: {errors.strip()[-300:]}"
-    for sweep in sweeps:
-        yield from sweep_faults(sweep, runs)
-        yield from differences(sweeps[0], sweep)
+            continue
+        faults = [*sweep_faults(sweep, runs), *differences(sweeps[0], sweep)]
+        yield from faults
+        right += not faults
     yield from cache_leftovers(folder / "cache")
+    return right
 
 
 def cache_leftovers(cache: Path) -> Iterator[str]:
@@ -141,17 +168,10 @@ def cache_leftovers(cache: Path) -> Iterator[str]:
 
 
 def differences(first: Path, second: Path) -> Iterator[str]:
-    """Yield how two sweeps of the same runs differ, in their files and in their numbers."""
-    for name in sorted(_names(first) ^ _names(second)):
-        yield f"{name} is only in {(first if name in _names(first) else second).name}"
-    for name in sorted(name for name in _names(first) & _names(second) if name.endswith((METRICS, SWEEP_TABLE))):
-        if (first / name).read_bytes() != (second / name).read_bytes():
-            yield f"{name} differs between {first.name} and {second.name}"
-
-
-def _names(folder: Path) -> set[str]:
-    names = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()}
-    return {name for name in names if not FREE.search(f"/{name}")}
+    """Yield how the second of two sweeps of the same runs differs from the first."""
+    difference = describe_difference(SAME.snapshot(first), SAME.snapshot(second))
+    if difference:
+        yield f"{second.name} differs from {first.name}: {difference}"
 
 
 def make_finished(folder: Path, runs: int) -> Path:
@@ -173,9 +193,13 @@ def describe_sizes(sweep: Path) -> str:
     return f"{REPORT} {size_mb(sweep / REPORT):.1f} MB, the folder {size_mb(sweep):.0f} MB"
 
 
-def seconds_to_show(page_file: Path) -> tuple[float, int]:
+def find_chromium() -> str | None:
+    """Return the path of Chromium, if it is installed."""
+    return next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+
+
+def seconds_to_show(page_file: Path, program: str) -> tuple[float, int]:
     """Open a page in Chromium; return the seconds until rows and first pictures are on the screen, and the rows."""
-    program = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program, args=["--no-sandbox"])
         page = browser.new_page(viewport={"width": 1280, "height": 900})

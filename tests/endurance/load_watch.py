@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -10,9 +11,23 @@ from pathlib import Path
 
 from tests.helpers.processes import Command
 
-SECONDS_BETWEEN_LOOKS = 0.2
-# What the memory of a process may grow by while its work goes on and on: freed memory lies in pieces.
-MOST_GROWTH_MB = 16.0
+SECONDS_BETWEEN_LOOKS = 0.05
+# A process that does nothing for so long hangs.
+SECONDS_WITHOUT_PROGRESS = 1800
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the memory of a process may grow by, in MB, with each piece of work.
+
+    ``noise`` is what medians of looks differ by where nothing grows: much of a picture is there for a moment only.
+    """
+
+    each: float
+    noise: float
+
+
+RUNS, PICTURES = Bounds(0.1, 2.0), Bounds(0.01, 3.0)
 
 
 @dataclass(frozen=True)
@@ -33,39 +48,48 @@ class Watched:
     code: int = 0
     seconds: float = 0.0
 
-    def memory(self, done: int) -> float:
-        """Return the memory in MB when so many pieces were done."""
-        return next((look.memory for look in self.looks if look.done >= done), 0.0)
+    def memory(self, done: int) -> float | None:
+        """Return the memory in MB when so many pieces were done, if that was seen."""
+        return next((look.memory for look in self.looks if look.done >= done), None)
 
     def files(self, begin: int, end: int) -> int:
         """Return the most open files while the work went from one piece to another."""
         return max((look.files for look in self.looks if begin <= look.done < end), default=0)
 
-    def growth(self, count: int) -> Iterator[str]:
-        """Yield what grew from the first fifth of ``count`` pieces of work to the last one."""
-        early, late = count // 5, count - 1
-        grown = self.memory(late) - self.memory(early)
-        if grown > MOST_GROWTH_MB:
-            yield f"its memory grew by {grown:.0f} MB from piece {early} to {late}"
+    def growth(self, count: int, bounds: Bounds) -> Iterator[str]:
+        """Yield what grew from the second fifth of ``count`` pieces of work, after what is kept once, to the last."""
+        fifths = [[look.memory for look in self.looks if look.done * 5 // count == fifth] for fifth in (1, 4)]
+        if not all(fifths):
+            yield f"not seen {'in its second fifth' if not fifths[0] else 'near its end'}"
+            return
+        pieces = 3 * count / 5
+        grown = statistics.median(fifths[1]) - statistics.median(fifths[0])
+        if grown > max(bounds.noise, bounds.each * pieces):
+            yield f"its memory grew by {grown:.1f} MB in {pieces:.0f} pieces of work"
         before, after = self.files(0, count // 2), self.files(count // 2, count)
         if after > before + 2:
             yield f"it had at most {before} files open in the first half, and {after} in the second"
 
     def figures(self, counts: Sequence[int]) -> str:
         """Describe memory and open files at these pieces of work, the last of which is the end."""
-        at = ", ".join(f"{self.memory(count - 1):.0f} MB after {count}" for count in counts)
+        seen = {count: self.memory(count - 1) for count in counts}
+        at = ", ".join(f"{memory:.0f} MB after {count}" for count, memory in seen.items() if memory is not None)
         half = counts[-1] // 2
         files = f"{self.files(0, half)} and {self.files(half, counts[-1])} open files in the halves"
         return f"{at}; peak with the end {self.peak:.0f} MB; {files}; {self.seconds:.0f} s"
 
 
 def watch(command: Command, done: Callable[[], int], until: float | None = None) -> Watched:
-    """Look at a process until it ends, or ends because the clock, by ``time.monotonic``, is at ``until``."""
+    """Look at a process until it ends; it is ended at ``until``, by ``time.monotonic``, or where it hangs."""
     watched, began = Watched(), time.monotonic()
+    most, progress = 0, began
     while command.poll() is None:
-        if until is not None and time.monotonic() > until:
+        now, count = time.monotonic(), done()
+        if count > most:
+            most, progress = count, now
+        if now > progress + SECONDS_WITHOUT_PROGRESS or (until is not None and now > until):
             command.kill()
-        look = _look(command.pid, done())
+        look = _look(command.pid, count)
         if look is not None:
             watched.looks.append(look[0])
             watched.peak = max(watched.peak, look[1])

@@ -20,12 +20,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from unittest.mock import patch
 
 from tests.endurance import faults
 from tests.endurance.disk import MODELS, Disk, Image, write_image
-from tests.endurance.faults import Fault
-from tests.endurance.power_scenarios import SCENARIOS, PowerScenario
+from tests.endurance.faults import Fault, Outcome
+from tests.endurance.power_scenarios import SCENARIOS
 from tests.endurance.promises import Promises
+from tests.endurance.scenarios import Call, Scenario
+from tests.endurance.trials import describe_difference
 
 TABLE = Path(__file__).with_suffix(".md")
 ANY_ORDER = "any order"
@@ -40,6 +43,7 @@ class Count:
         disks: how many different disks each model left.
         resumed: how many of them the command went on from.
         wrong: what is not as promised, with the call and the model.
+        unsynced: of how many disks a promise would be broken if fsync did nothing.
     """
 
     calls: int = 0
@@ -47,6 +51,7 @@ class Count:
     disks: dict[str, int] = field(default_factory=lambda: dict.fromkeys(MODELS, 0))
     resumed: int = 0
     wrong: list[str] = field(default_factory=list)
+    unsynced: int = 0
 
 
 class Recording:
@@ -58,21 +63,26 @@ class Recording:
             Lightning writes checkpoints to one first and then moves it.
     """
 
-    def __init__(self, scenario: PowerScenario, base: Path) -> None:
+    def __init__(self, scenario: Scenario, base: Path) -> None:
         self.scenario, self.base, self.folder = scenario, base, base / "work"
         for name in ("work", "inputs", "before"):
             shutil.rmtree(base / name, ignore_errors=True)
-        self.folder.mkdir()
         (base / "inputs").mkdir()
-        self.call = scenario.prepare(base / "inputs", self.folder)
+        self.folder.mkdir()
+        self.call = scenario.prepare(base / "inputs")
+        scenario.begin(base / "inputs", self.folder)
         shutil.copytree(self.folder, base / "before")
         journal = base / "journal"
-        outcome = faults.run(*self.call, self.folder, base, Fault(journal=str(journal), keep_content=True))
-        assert outcome.code == 0, f"{outcome.code}: {outcome.printed}"
+        outcome = self._run(self.call, base, Fault(journal=str(journal), keep_content=True))
+        assert outcome.code == scenario.code, f"{outcome.code}: {outcome.printed}"
         self.calls = list(faults.read_journal(journal))
         journal.unlink()
-        self.final = self._disk().now()
+        self.final, self.expected = self._disk().now(), scenario.snapshot(self.folder)
         self.before()
+
+    def _run(self, call: Call, root: Path, fault: Fault | None = None) -> Outcome:
+        with patch.dict(os.environ, self.scenario.environment(self.folder)):
+            return faults.run(*call, self.folder, root, fault)
 
     def before(self) -> None:
         """Put the folder back to what it was before the command."""
@@ -118,10 +128,19 @@ class Recording:
         shutil.rmtree(self.folder)
         self.folder.mkdir()
         write_image(image, self.folder)
-        outcome = faults.run(*self.scenario.again(self.folder, self.call), self.folder, self.folder)
-        if outcome.code:
+        outcome = self._run(self.scenario.again(self.folder, self.call), self.folder)
+        if outcome.code != self.scenario.code:
             return f"going on ended with {outcome.code}: {outcome.printed[-500:]}"
-        return self.scenario.unlike(self.final, self._disk().now(), outcome.printed)
+        difference = describe_difference(self.expected, self.scenario.snapshot(self.folder))
+        return "; ".join(filter(None, [difference, self.scenario.check(self.folder)]))
+
+    def broken_without_fsync(self, seed: int) -> int:
+        """Return how many disks would break a promise if fsync did nothing: what is checked can fail."""
+        calls, self.calls = self.calls, [call for call in self.calls if call[0] != "fsync"]
+        try:
+            return len(self.check(0, seed)[0].wrong)
+        finally:
+            self.calls = calls
 
 
 @contextmanager
@@ -137,6 +156,9 @@ def temporary_base() -> Iterator[Path]:
 def try_scenario(recording: Recording, subsets: int, resumes: int, seed: int, until: float) -> Count:
     """Check all disks of a recording, and resume from some of them, until a time by ``time.monotonic``."""
     count, disks = recording.check(subsets, seed)
+    count.unsynced = recording.broken_without_fsync(seed)
+    if count.syncs and not count.unsynced:
+        count.wrong.append("no promise is broken without fsync either: nothing was checked")
     for number, model, image in random.Random(seed).sample(disks, min(resumes, len(disks))):
         if time.monotonic() > until:
             break
@@ -148,18 +170,21 @@ def try_scenario(recording: Recording, subsets: int, resumes: int, seed: int, un
 
 def describe(counts: dict[str, Count], seed: int) -> str:
     """Lay out the counts as a Markdown page."""
+    disks = [f"disks: {model}" for model in MODELS]
+    columns = ["command", "calls", "of them fsync", *disks, "gone on", "broken", "without fsync"]
     lines = [
         "# Loss of power\n",
         "Each command's calls that change a file are recorded. After each of them the power fails: what was not made "
         "durable by fsync is dropped by four models of a file system, and what is left must keep the promises. Of some "
         "of the disks the command goes on as a user would, and must come to the result of the undisturbed one. "
+        "The last column says of how many disks a promise would be broken if fsync did nothing. "
         "`python -m tests.endurance.power` (`make power-test`) writes this page.\n",
         f"Seed {seed}; Python {platform.python_version()}, {platform.platform()}.\n",
-        f"| command | calls | of them fsync | {' | '.join(f'disks: {model}' for model in MODELS)} | gone on | broken |",
-        f"| --- {'| --: ' * (len(MODELS) + 4)}|",
+        f"| {' | '.join(columns)} |",
+        f"| --- {'| --: ' * (len(columns) - 1)}|",
     ]
     for name, count in counts.items():
-        cells = [name, count.calls, count.syncs, *count.disks.values(), count.resumed, len(count.wrong)]
+        cells = [name, count.calls, count.syncs, *count.disks.values(), count.resumed, len(count.wrong), count.unsynced]
         lines.append(f"| {' | '.join(map(str, cells))} |")
     lines += [f"\n{name}: {wrong}" for name, count in counts.items() for wrong in count.wrong]
     return "\n".join([*lines, ""])
@@ -175,20 +200,17 @@ def main() -> None:
     )
     parser.add_argument("--resumes", type=int, default=20, help="disks of each to go on from; default: %(default)s")
     parser.add_argument("--seed", type=int, default=0, help="of what is random")
-    parser.add_argument("--without-fsync", action="store_true", help="as if fsync did nothing: promises are broken")
     options = parser.parse_args()
     faults.require_shim()
     counts, until = {}, time.monotonic() + 60 * options.minutes
     with temporary_base() as base:
         for name in options.scenario or SCENARIOS:
             recording = Recording(SCENARIOS[name], base)
-            if options.without_fsync:
-                recording.calls = [call for call in recording.calls if call[0] != "fsync"]
             counts[name] = try_scenario(recording, options.subsets, options.resumes, options.seed, until)
             print(name, counts[name].calls, "calls,", len(counts[name].wrong), "broken", flush=True)
     table = describe(counts, options.seed)
     print(table)
-    if not (options.scenario or options.without_fsync):
+    if not options.scenario:
         TABLE.write_text(table, encoding="utf-8")
     sys.exit(any(count.wrong for count in counts.values()))
 

@@ -14,17 +14,14 @@ from typing import Any
 import torch
 
 from tests.endurance.disk import Image
+from tests.endurance.trials import passes
 from tests.endurance.whole import find_mixed
 
 # Hydra and the libraries of logs and studies write these where they lie; those of .hydra are checked with a run.
 LIBRARIES = r"\.log$|\.lock$|/lock$|/multirun\.yaml$|/hparams\.yaml$|/events\.out|(^|/)wandb/"
 IN_PLACE = re.compile(rf"{LIBRARIES}|/\.hydra/|/optuna/journal")
-# What a command that was stopped leaves has such a name, which nothing reads.
-PASSING = re.compile(r"\.unfinished|\.before-overwriting|(^|/)\.sample-|recovery\.ckpt")
 # What is not on the disk at the end of a command.
 NOT_DURABLE = re.compile(LIBRARIES)
-# Of result.json.
-TIMES = ("training_began", "training_ended", "wall_time_s", "peak_memory_mb")
 RUN_FILES = (".hydra/config.yaml", ".hydra/overrides.yaml", ".hydra/hydra.yaml", "split.json", "environment.json")
 
 
@@ -64,7 +61,7 @@ class Promises:
 
     def describe_broken(self, image: Image) -> str:
         """Say what is wrong with what is left; empty where nothing is."""
-        kept = {name: content for name, content in image.items() if not PASSING.search(name)}
+        kept = {name: content for name, content in image.items() if not passes(name)}
         mixed = find_mixed(self.artifacts, self.before, self.final, kept)
         parts = [*self._torn(image), *self._replaced(image), *self._runs(image), *self._sweeps(image)]
         return "; ".join([*parts, *([f"{mixed} is of two times"] if mixed else [])])
@@ -81,7 +78,7 @@ class Promises:
     def _torn(self, image: Image) -> Iterator[str]:
         """What has a name is whole: it was written under another one."""
         for name, content in image.items():
-            if content is None or IN_PLACE.search(name) or PASSING.search(name):
+            if content is None or IN_PLACE.search(name) or passes(name):
                 continue
             if content not in self.named.get(name, ()):
                 yield f"{name} is torn: {len(content)} bytes, {content.count(0)} of them 0"
@@ -97,7 +94,7 @@ class Promises:
             path = PurePosixPath(name)
             if path.name == "last.ckpt":
                 yield from self._checkpoint(image, str(path.parent.parent), image[name] or b"")
-            elif path.name == "result.json" and not PASSING.search(name):
+            elif path.name == "result.json" and not passes(name):
                 yield from self._result(image, str(path.parent), image[name] or b"")
 
     def _checkpoint(self, image: Image, run: str, content: bytes) -> Iterator[str]:
@@ -144,53 +141,3 @@ class Promises:
                 runs = [other for other in image if re.match(rf"{path.parent}/[^/]+/checkpoints/", other)]
                 if runs and name not in image:
                     yield f"{name} is not there, and {runs[0]} is"
-
-
-# A run that goes on from a checkpoint before its first last.ckpt says so, and what may be missing.
-TOLD = "may lack rows"
-
-
-def describe_other_measures(final: Image, found: Image, printed: str) -> str:
-    """Say whether the runs of a search that went on measured something else than those of an undisturbed one."""
-    expected, measured = _measures(final), _measures(found)
-    return "" if measured == expected else f"measured {measured}; expected {expected}"
-
-
-def _measures(image: Image) -> list[str]:
-    results = [json.loads(content or b"") for name, content in image.items() if name.endswith("/result.json")]
-    return sorted(json.dumps([result["state"], result["last_step"], result["measures"]]) for result in results)
-
-
-def describe_unlike(final: Image, found: Image, printed: str) -> str:
-    """Say how the result of a command that went on differs from that of an undisturbed one; empty where it does not."""
-    parts = []
-    for name, content in final.items():
-        if IN_PLACE.search(name) or name.endswith(
-            ("environment.json", ".yaml", "report.html", "sweep.csv", "table.json")
-        ):
-            if name not in found and not IN_PLACE.search(name):
-                parts.append(f"{name} is missing")
-        elif name not in found:
-            parts.append(f"{name} is missing")
-        elif name.endswith("metrics.csv") and TOLD in printed:
-            continue
-        elif content != found[name] and not (content and found[name] and _alike(name, content, found[name] or b"")):
-            parts.append(f"{name} differs")
-    parts += [f"{name} is left over" for name in found.keys() - final.keys() if PASSING.search(name)]
-    return "; ".join(parts)
-
-
-def _alike(name: str, one: bytes, other: bytes) -> bool:
-    if name.endswith("origin.json"):
-        return {**json.loads(one), "picked_at": ""} == {**json.loads(other), "picked_at": ""}
-    if name.endswith("result.json"):
-        results = [{key: value for key, value in json.loads(text).items() if key not in TIMES} for text in (one, other)]
-        return results[0] == results[1]
-    if name.endswith("metrics.csv"):
-        return read_rows(one) == read_rows(other)
-    if name.endswith(".ckpt"):
-        states = [load(content)["state_dict"] for content in (one, other)]
-        return states[0].keys() == states[1].keys() and all(
-            torch.equal(states[0][key], states[1][key]) for key in states[0]
-        )
-    return False
