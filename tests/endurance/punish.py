@@ -21,7 +21,7 @@ from typing import IO
 
 from tests.endurance.cluster_troubles import MARK, TROUBLES, Scene, set_node
 from tests.endurance.punish_table import Outcome, describe, find_mildness
-from tests.endurance.punished_sweep import LAUNCHERS, RANKS, STEP_PAUSE, Size, command, done_file, start
+from tests.endurance.punished_sweep import LAUNCHERS, RANKS, STEP_PAUSE, Size, command, continuation, done_file, start
 from tests.endurance.sweep_count import count_repeated, find_faults
 from tests.helpers.pictures import make_sice
 from tests.helpers.slurm import NODES, Cluster, running_cluster, why_not
@@ -107,7 +107,7 @@ class Punisher:
 
     def _launch(self) -> None:
         sweep = self.scene.sweep
-        line = [f"resume={sweep}", "hydra.launcher.retry_failed=true", "allow_targets=tests"]
+        line = continuation(sweep, self.launcher)
         if not (sweep / "sweep.json").exists():
             line = command(self.folder, sweep.name, self.size, self.launcher, STEP_PAUSE)
         with (self.folder / "punished.log").open("ab") as log:

@@ -17,13 +17,14 @@ from zero_dce.files import CACHE_VARIABLE
 
 # Two runs at a time, each of two processes. Sums over two processes are the same in every order, so that a run is the
 # same to the last bit. With slurm, each run is a job with a process on both nodes.
+SETUP = "hydra.launcher.setup=['export MASTER_ADDR=127.0.0.1']"
 LAUNCHERS = {
     "slurm": [
         "hydra/launcher=slurm",
         "hydra.launcher.cpus_per_task=1",
         "hydra.launcher.mem_gb=1",
         "hydra.launcher.array_parallelism=2",
-        "hydra.launcher.setup=['export MASTER_ADDR=127.0.0.1']",
+        SETUP,
         "trainer.num_nodes=2",
         "trainer.devices=1",
     ],
@@ -74,6 +75,12 @@ def command(folder: Path, sweep: str, size: Size, launcher: str, pause: float = 
         "+callbacks.record={_target_: tests.helpers.trouble.StepRecord, run: '${run_dir}', "
         f"records: '{folder / f'{sweep}-records'}', pause: {pause}}}",
     )
+
+
+def continuation(sweep: Path, launcher: str) -> list[str]:
+    """Return the command line that continues a sweep; what could run any code is not taken from its folder."""
+    line = [f"resume={sweep}", "hydra.launcher.retry_failed=true", "allow_targets=tests"]
+    return [*line, SETUP] if launcher == "slurm" else line
 
 
 def done_file(sweep: Path) -> Path:
