@@ -9,45 +9,45 @@ from __future__ import annotations
 import argparse
 import os
 import random
-import shlex
 import shutil
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import IO
 
 from tests.endurance.cluster_troubles import MARK, TROUBLES, Scene, set_node
-from tests.endurance.punish_table import Outcome, describe
-from tests.endurance.punished_sweep import AS_A_JOB, LAUNCHERS, Size, command
+from tests.endurance.punish_table import Outcome, describe, find_mildness
+from tests.endurance.punished_sweep import LAUNCHERS, RANKS, STEP_PAUSE, Size, command, continuation, done_file, start
 from tests.endurance.sweep_count import count_repeated, find_faults
-from tests.helpers.paths import ROOT
 from tests.helpers.pictures import make_sice
 from tests.helpers.slurm import NODES, Cluster, running_cluster, why_not
-from zero_dce.files import CACHE_VARIABLE
 from zero_dce.records.run import run_state
 
 TABLE = Path(__file__).with_suffix(".md")
-# The next trouble comes after at most so many seconds, so that it meets the start of a run too; or, as often, after at
-# most so many steps, so that the sweep gets on. Where no step is taken, it comes after this time all the same.
-PAUSE, STEPS_BETWEEN, PATIENCE = 5.0, 20, 40.0
-# After the last trouble the sweep gets this long to end, and then its processes.
-MINUTES_TO_END = 20.0
+# The next trouble comes after at most so many steps, while runs train; where no step is taken for so many seconds, it
+# comes all the same. A share of them comes after at most some seconds instead, and meets the start of a run too.
+STEPS_BETWEEN, PATIENCE = 40, 60.0
+SHARE_AT_ANY_TIME, PAUSE = 0.25, 5.0
+# The undisturbed sweep gets this long, and the other one after its last trouble; then its processes.
+MINUTES_TO_END = 10.0
 SECONDS_TO_LEAVE = 60.0
 QUEUED = "pending,running,suspended,completing"
-
-
 SIZE = Size(runs=6, steps=400)
 
 
 class Punisher:
     """Carries out a sweep, and makes troubles meanwhile."""
 
-    def __init__(self, cluster: Cluster, folder: Path, size: Size, seed: int, launcher: str) -> None:
+    def __init__(
+        self, cluster: Cluster, folder: Path, size: Size, seed: int, launcher: str, kinds: Sequence[str]
+    ) -> None:
         self.folder, self.size, self.launcher = folder, size, launcher
         self.scene = Scene(cluster, folder / "punished", random.Random(seed))
+        self.kinds = deal(kinds, self.scene.random)
         self.records = folder / "punished-records"
         self.outcome = Outcome()
         self.finished: dict[str, float] = {}
@@ -59,9 +59,12 @@ class Punisher:
         """Carry out the same sweep, beforehand."""
         (self.folder / "whole-records").mkdir()
         with (self.folder / "whole.log").open("wb") as log:
-            code = self._start(
-                command(self.folder, "whole", self.size, self.launcher), self.folder / "whole", log
-            ).wait()
+            line = command(self.folder, "whole", self.size, self.launcher)
+            started = self._start(line, self.folder / "whole", log)
+            try:
+                code = started.wait(60 * MINUTES_TO_END)
+            finally:
+                started.kill()
         assert code == 0, (self.folder / "whole.log").read_text()[-3000:]
 
     def run_punished(self, troubles: int, minutes: float) -> None:
@@ -75,8 +78,7 @@ class Punisher:
                 break
             # The sweep may be quick: its last steps must not be done before the last trouble.
             late = self._steps_done() / (self.size.runs * self.size.steps) > (made + 1) / (troubles + 2)
-            if made < troubles and now < until and (late or is_due()):
-                self._make_trouble()
+            if made < troubles and now < until and (late or is_due()) and self._make_trouble():
                 is_due = self._next_moment()
             time.sleep(0.2)
         self._check()
@@ -84,7 +86,7 @@ class Punisher:
     def _next_moment(self) -> Callable[[], bool]:
         """Return a test whether it is time for the next trouble."""
         now, taken = time.monotonic(), self._steps_taken()
-        if self.scene.random.random() < 0.5:
+        if self.scene.random.random() < SHARE_AT_ANY_TIME:
             pause = self.scene.random.uniform(0, PAUSE)
             return lambda: time.monotonic() > now + pause
         steps = self.scene.random.randint(1, STEPS_BETWEEN)
@@ -105,30 +107,17 @@ class Punisher:
 
     def _launch(self) -> None:
         sweep = self.scene.sweep
-        line = [f"resume={sweep}", "hydra.launcher.retry_failed=true", "allow_targets=tests"]
+        line = continuation(sweep, self.launcher)
         if not (sweep / "sweep.json").exists():
-            line = command(self.folder, sweep.name, self.size, self.launcher)
+            line = command(self.folder, sweep.name, self.size, self.launcher, STEP_PAUSE)
         with (self.folder / "punished.log").open("ab") as log:
             self._started = self._start(line, sweep, log)
         self.outcome.launchers += 1
         self._say("launcher", f"process {self._started.pid}: {' '.join(line[:3])}")
 
-    def _start(self, line: list[str], sweep: Path, log: object) -> subprocess.Popen[bytes]:
-        variables = {**os.environ, **self.scene.cluster.environment, MARK: str(sweep)}
-        variables |= {"PYTHONPATH": str(ROOT), CACHE_VARIABLE: str(self.folder / "cache"), "OMP_NUM_THREADS": "1"}
-        words = [sys.executable, "-m", "zero_dce.train", *line]
-        if self.launcher == "local":
-            words = [*AS_A_JOB, f"--wrap={shlex.join(words)} && touch {done_file(sweep)}"]
-        started: subprocess.Popen[bytes] = subprocess.Popen(
-            words,
-            cwd=self.folder,
-            env=variables,
-            stdin=subprocess.DEVNULL,
-            stdout=log,  # type: ignore[call-overload]
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        return started
+    def _start(self, line: list[str], sweep: Path, log: IO[bytes]) -> subprocess.Popen[bytes]:
+        variables = {**self.scene.cluster.environment, MARK: str(sweep)}
+        return start(line, sweep, self.launcher, variables, log)
 
     def _steps_taken(self) -> int:
         """All steps, also those that were taken again."""
@@ -136,16 +125,20 @@ class Punisher:
 
     def _steps_done(self) -> int:
         """Where the runs are by now."""
-        return sum(int(file.read_bytes().split()[-1]) for file in self.records.glob("*-0"))
+        words = [file.read_bytes().split() for file in self.records.glob("*-0")]
+        return sum(int(line[-1]) for line in words if line)
 
-    def _make_trouble(self) -> None:
-        kind, taken = self.scene.random.choice(list(TROUBLES)), self._steps_taken()
+    def _make_trouble(self) -> bool:
+        """Make one, unless what the next kind is for is not there."""
+        kind, taken = next(self.kinds), self._steps_taken()
         done = TROUBLES[kind](self.scene)
-        if done is not None:
-            self.outcome.troubles[kind] += 1
-            self.outcome.while_training += taken > self._taken
-            self._taken = taken
-            self._say(kind, done)
+        if done is None:
+            return False
+        self.outcome.troubles[kind] += 1
+        self.outcome.while_training += taken > self._taken
+        self._taken = taken
+        self._say(kind, done)
+        return True
 
     def _say(self, kind: str, what: str) -> None:
         made, done = self.outcome.troubles.total(), self._steps_done()
@@ -155,7 +148,10 @@ class Punisher:
         for node in NODES:
             set_node(self.scene.cluster, node, "resume")
         self.outcome.starts, self.outcome.steps, self.outcome.repeated = count_repeated(self.records)
-        self.outcome.faults += find_faults(self.folder / "whole", self.scene.sweep, self.records, self.finished)
+        different, expected = self.outcome.steps - self.outcome.repeated, self.size.runs * self.size.steps
+        if different != expected:
+            self.outcome.faults.append(f"{different} different steps of {expected} were taken")
+        self.outcome.faults += find_faults(self.folder / "whole", self.scene.sweep, self.records, self.finished, RANKS)
         # A run has its result some seconds before its job has ended.
         until = time.monotonic() + SECONDS_TO_LEAVE
         while (left := self._left()) and time.monotonic() < until:
@@ -167,12 +163,21 @@ class Punisher:
         return [*jobs, *(f"process {pid} is left" for pid in self.scene.processes())]
 
 
-def done_file(sweep: Path) -> Path:
-    """Return the file that says that a job's command has ended well; sbatch ends with 0 for a cancelled one too."""
-    return sweep.with_name(f"{sweep.name}-done")
+def deal(kinds: Sequence[str], chance: random.Random) -> Iterator[str]:
+    """Yield kinds of troubles without end, in any order, each as often as another."""
+    while True:
+        yield from chance.sample(kinds, len(kinds))
 
 
-def punish(folder: Path, troubles: int, minutes: float, seed: int, size: Size, launcher: str) -> Outcome:
+def punish(
+    folder: Path,
+    troubles: int,
+    minutes: float,
+    seed: int,
+    size: Size,
+    launcher: str,
+    kinds: Sequence[str] = tuple(TROUBLES),
+) -> Outcome:
     """Carry out a sweep in a folder twice, undisturbed and with troubles; see :class:`Outcome`.
 
     Args:
@@ -182,9 +187,10 @@ def punish(folder: Path, troubles: int, minutes: float, seed: int, size: Size, l
         seed: of which troubles come when; how quick the machine is matters too.
         size: of the sweep.
         launcher: a key of ``LAUNCHERS``.
+        kinds: keys of ``TROUBLES``, of which each comes about as often as another.
     """
     with running_cluster() as cluster:
-        punisher = Punisher(cluster, folder, size, seed, launcher)
+        punisher = Punisher(cluster, folder, size, seed, launcher, kinds)
         try:
             punisher.run_undisturbed()
             punisher.run_punished(troubles, minutes)
@@ -204,28 +210,28 @@ def main() -> None:
     parser.add_argument(
         "--seed", type=int, default=0, help="of which troubles come when; the machine's speed matters too (0)"
     )
+    parser.add_argument("--table", type=Path, default=TABLE, help=f"file for the counts ({TABLE.name} beside this one)")
     options = parser.parse_args()
     reason = why_not()
     if reason:
         sys.exit(reason)
-    began = time.monotonic()
-    outcomes = {
-        launcher: carry_out(launcher, options) for launcher in LAUNCHERS if options.launcher in (launcher, None)
-    }
-    minutes = (time.monotonic() - began) / 60
+    began, outcomes = time.monotonic(), {}
     which = f" --launcher {options.launcher}" if options.launcher else ""
     done = f"python -m tests.endurance.punish{which} --troubles {options.troubles} --seed {options.seed}"
-    TABLE.write_text(describe(outcomes, SIZE, done, minutes), encoding="utf-8")
-    missing = sum(options.troubles - outcome.troubles.total() for outcome in outcomes.values())
-    faults = [fault for outcome in outcomes.values() for fault in outcome.faults]
-    if faults or missing > 0:
-        sys.exit(f"{len(faults)} faults, {missing} troubles not made; see {TABLE}")
+    for launcher in [options.launcher] if options.launcher else LAUNCHERS:
+        outcomes[launcher] = carry_out(launcher, options)
+        minutes = (time.monotonic() - began) / 60
+        options.table.write_text(describe(outcomes, SIZE, done, minutes), encoding="utf-8")
+    faults = sum(len(outcome.faults) for outcome in outcomes.values())
+    if faults:
+        sys.exit(f"{faults} faults; see {options.table}")
 
 
 def carry_out(launcher: str, options: argparse.Namespace) -> Outcome:
     """Punish the sweep of one launcher; its folder is left where something is wrong with it."""
     folder = Path(tempfile.mkdtemp(prefix="punish-"))
     outcome = punish(folder, options.troubles, options.minutes, options.seed, SIZE, launcher)
+    outcome.faults += find_mildness(outcome, options.troubles)
     if outcome.faults:
         print(*outcome.faults, f"see {folder}", sep="\n")
     else:

@@ -7,14 +7,14 @@ import platform
 import subprocess
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 import lightning
 import torch
 
 from tests.endurance.cluster_troubles import TROUBLES
-from tests.endurance.punished_sweep import Size
+from tests.endurance.punished_sweep import EVERY_STEPS, STEP_PAUSE, Size
 
 # What the table tells of an outcome besides troubles and faults.
 NAMES = {
@@ -40,6 +40,17 @@ class Outcome:
     repeated: int = 0
 
 
+def find_mildness(outcome: Outcome, troubles: int) -> Iterator[str]:
+    """Yield what a punishment of so many troubles has not reached: one that costs nothing proves nothing."""
+    made = outcome.troubles.total()
+    if made < troubles:
+        yield f"{made} troubles of {troubles} were made"
+    if 2 * outcome.while_training < made:
+        yield f"{outcome.while_training} troubles of {made} came while runs trained, which is less than half"
+    if not outcome.repeated:
+        yield "no step was taken once more: no kill came between two checkpoints"
+
+
 def describe(outcomes: Mapping[str, Outcome], size: Size, command: str, minutes: float) -> str:
     """Return the table of what was done and what came of it.
 
@@ -60,20 +71,23 @@ def describe(outcomes: Mapping[str, Outcome], size: Size, command: str, minutes:
         f"`{command}` (`make punish`), {time.strftime('%Y-%m-%d')}: a private SLURM {slurm} of two nodes on "
         f"{os.cpu_count()} cores, Python {platform.python_version()}, PyTorch {torch.__version__}, Lightning "
         f"{lightning.__version__}; {minutes:.0f} minutes with the undisturbed sweeps. Each sweep has {size.runs} runs "
-        f"of {size.steps} steps, each of two processes, and two runs go on at a time. With `hydra/launcher=slurm` each "
-        "run is a job with a process on both nodes (`array_parallelism=2`); with `hydra/launcher=local` the sweep is "
-        "one job on one node (`slots=2`). Where the launcher has ended and the sweep has not, it is continued by "
-        "`resume=SWEEP_DIR hydra.launcher.retry_failed=true`.",
+        f"of {size.steps} steps, each of two processes, and two runs go on at a time. There is a checkpoint each "
+        f"{EVERY_STEPS} steps, and where troubles are made a pause of {STEP_PAUSE} s after each step. With "
+        "`hydra/launcher=slurm` each run is a job with a process on both nodes (`array_parallelism=2`); with "
+        "`hydra/launcher=local` the sweep is one job on one node (`slots=2`). Where the launcher has ended and the "
+        "sweep has not, it is continued by `resume=SWEEP_DIR hydra.launcher.retry_failed=true`, and the launcher's `setup` is given "
+        "again.",
         "",
         f"| | {' | '.join(outcomes)} |",
         f"| --- |{' ---: |' * len(outcomes)}",
         *(f"| {name} | {' | '.join(map(str, values))} |" for name, values in cells.items()),
         "",
         "Counted as a fault: a run that is lost, or started again after it had finished; two processes that train the "
-        "same run at the same time; a step that is missing in a run's record, or is not exactly once in its "
-        "`metrics.csv`; a loss, a measure, the weights of a checkpoint or a `sweep.csv` that is not that of the "
-        "undisturbed sweep to the last bit; a process or a job that is left, and a file that the undisturbed sweep "
-        "does not have.",
+        "same run at the same time; a process without a record of its steps; a step that is missing in a record, or is "
+        "not exactly once in a run's `metrics.csv`; a loss, a measure, the weights of a checkpoint or a `sweep.csv` "
+        "that is not that of the undisturbed sweep to the last bit; a process or a job that is left, and a file that "
+        "the undisturbed sweep does not have. A punishment that is too mild is a fault too: fewer troubles than asked "
+        "for, less than half of them while runs trained, or no step taken once more.",
         *(f"\n- {launcher}: {fault}" for launcher, made in outcomes.items() for fault in made.faults),
     ]
     return "\n".join(lines) + "\n"

@@ -34,7 +34,7 @@ def read_record(file: Path) -> list[Line]:
     return [Line(float(time), process, word, int(step)) for time, process, word, step in lines]
 
 
-def find_faults(whole: Path, sweep: Path, records: Path, finished: Mapping[str, float]) -> Iterator[str]:
+def find_faults(whole: Path, sweep: Path, records: Path, finished: Mapping[str, float], ranks: int) -> Iterator[str]:
     """Yield what is wrong with a sweep.
 
     Args:
@@ -42,12 +42,14 @@ def find_faults(whole: Path, sweep: Path, records: Path, finished: Mapping[str, 
         sweep: its own.
         records: the folder of its records of steps.
         finished: when each run was first seen to be finished, by its number.
+        ranks: how many processes each run has, with a record each.
     """
     for run in sorted(folder.name for folder in whole.iterdir() if folder.name.isdigit()):
         steps = len(read_metrics(whole / run))
         yield from (f"run {run}: {fault}" for fault in _compare_runs(whole / run, sweep / run))
-        for file in sorted(records.glob(f"{run}-*")):
-            yield from (f"{file.name}: {fault}" for fault in check_record(read_record(file), steps, finished.get(run)))
+        for file in (records / f"{run}-{rank}" for rank in range(ranks)):
+            lines = read_record(file) if file.is_file() else []
+            yield from (f"{file.name}: {fault}" for fault in check_record(lines, steps, finished.get(run)))
     tables = [folder / SWEEP_TABLE for folder in (whole, sweep)]
     if not tables[1].is_file() or tables[0].read_bytes() != tables[1].read_bytes():
         yield f"{SWEEP_TABLE} differs"
@@ -61,6 +63,9 @@ def check_record(lines: list[Line], steps: int, finished: float | None) -> Itera
     Each start continues at a step that was reached before, takes the steps that follow one by one, and ends before the
     next one begins. A finished run is never started again.
     """
+    if not lines:
+        yield "has no record"
+        return
     parts = [(process, list(part)) for process, part in itertools.groupby(lines, key=lambda line: line.process)]
     processes = [process for process, _ in parts]
     if len(processes) != len({*processes}):

@@ -4,32 +4,84 @@ from __future__ import annotations
 
 import shutil
 from collections import Counter
+from itertools import islice
 from pathlib import Path
+from random import Random
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from tests.endurance.cluster_troubles import TROUBLES
-from tests.endurance.punish import punish
-from tests.endurance.punish_table import Outcome, describe
-from tests.endurance.punished_sweep import LAUNCHERS, Size
+from tests.endurance.punish import deal, punish
+from tests.endurance.punish_table import Outcome, describe, find_mildness
+from tests.endurance.punished_sweep import Size
 from tests.endurance.sweep_count import Line, check_record, count_repeated, find_faults, read_record
+from tests.helpers import trouble
 from tests.helpers.slurm import why_not
+from tests.helpers.trouble import StepRecord
+
+# One of them costs a run its processes, and the seconds of another start.
+QUICK = (
+    "a rank killed",
+    "the launcher ended, by SIGKILL, SIGTERM, SIGINT or SIGHUP",
+    "slurmctld restarted",
+    "a slurmd restarted",
+    "a process stopped and continued",
+)
 
 
 @pytest.mark.slurm
 @pytest.mark.slow
-@pytest.mark.parametrize("launcher", LAUNCHERS)
-def test_a_sweep_is_whole_after_troubles(launcher: str, tmp_path: Path) -> None:
+def test_a_sweep_is_whole_after_troubles(tmp_path: Path) -> None:
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    size = Size(runs=2, steps=150)
-    outcome = punish(tmp_path, troubles=8, minutes=0.5, seed=1, size=size, launcher=launcher)
+    # The steps take longer than all the troubles, so that each of them comes before the end.
+    size = Size(runs=1, steps=200)
+    outcome = punish(tmp_path, troubles=5, minutes=5, seed=1, size=size, launcher="slurm", kinds=QUICK)
     assert outcome.faults == []
-    assert outcome.troubles
-    assert set(outcome.troubles) <= set(TROUBLES)
-    assert outcome.steps - outcome.repeated == 300
+    assert outcome.troubles.total() == 5
+    assert outcome.while_training >= 1
+    assert outcome.steps - outcome.repeated == 200
+
+
+def test_deal() -> None:
+    kinds = list(islice(deal(["a", "b", "c"], Random(0)), 12))
+    assert [sorted(kinds[start : start + 3]) for start in range(0, 12, 3)] == [["a", "b", "c"]] * 4
+    assert kinds != sorted(kinds)
+
+
+@pytest.mark.parametrize(
+    ("outcome", "faults"),
+    [
+        (Outcome(Counter(a=4, b=2), while_training=3, repeated=1), []),
+        (
+            Outcome(Counter(a=5), while_training=2),
+            [
+                "5 troubles of 6 were made",
+                "2 troubles of 5 came while runs trained, which is less than half",
+                "no step was taken once more: no kill came between two checkpoints",
+            ],
+        ),
+    ],
+)
+def test_find_mildness(outcome: Outcome, faults: list[str]) -> None:
+    assert list(find_mildness(outcome, 6)) == faults
+
+
+def test_step_record_pauses_and_writes_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    slept: list[float] = []
+    monkeypatch.setattr(trouble.time, "sleep", slept.append)
+    for pause in (0.0, 0.05):
+        record = StepRecord("runs/3", str(tmp_path), pause)
+        record.on_train_start(SimpleNamespace(global_step=4, global_rank=1))
+        # Gradients are gathered over two batches: the step is written down, and paused after, once.
+        for step in (4, 5, 5, 6):
+            record.on_train_batch_end(SimpleNamespace(global_step=step, global_rank=1))
+    assert slept == [0.0, 0.0, 0.05, 0.05]
+    words = [(line.word, line.step) for line in read_record(tmp_path / "3-1")]
+    assert words == [("begin", 4), ("step", 5), ("step", 6)] * 2
 
 
 @pytest.mark.slurm
@@ -76,11 +128,12 @@ def lines(*parts: tuple[str, int, int]) -> list[Line]:
         (lines(("7", 0, 5), ("8", 4, 6), ("7", 5, 9)), None, "two processes trained at the same time"),
         (lines(("7", 0, 9), ("8", 8, 9)), 7.5, "process 8 trains again what was finished"),
         (lines(("7", 0, 8)), None, "8 steps of 9 were taken"),
+        ([], 9.5, "has no record"),
         ([*lines(("7", 0, 3)), Line(9.0, "7", "step", 5)], None, "process 7 leaves out steps: [1, 2, 3, 5]"),
     ],
 )
 def test_check_record(record: list[Line], finished: float | None, fault: str | None) -> None:
-    faults = list(check_record(record, max(line.step for line in record) if fault is None else 9, finished))
+    faults = list(check_record(record, 9 if fault else record[-1].step, finished))
     assert faults[:1] == ([] if fault is None else [fault])
 
 
@@ -101,18 +154,19 @@ def test_find_faults(tmp_path: Path) -> None:
     (records / "0-0").write_text("1.0 7 begin 0\n2.0 7 step 1\n3.0 8 begin 0\n4.0 8 step 1\n5.0 8 step 2\n")
     assert read_record(records / "0-0")[1] == Line(2.0, "7", "step", 1)
     assert count_repeated(records) == (2, 3, 1)
-    assert list(find_faults(whole, sweep, records, {"0": 6.0})) == []
+    assert list(find_faults(whole, sweep, records, {"0": 6.0}, ranks=1)) == []
+    assert list(find_faults(whole, sweep, records, {"0": 6.0}, ranks=2)) == ["0-1: has no record"]
     (sweep / "0" / "metrics.csv").write_text("step,train/total\n1,0.5\n2,0.250001\n")
     torch.save({"global_step": 2, "state_dict": {"w": torch.zeros(2)}}, sweep / "0" / "checkpoints/step-000002.ckpt")
     (sweep / "sweep.csv").write_text("run,state\n0,failed\n")
     (sweep / "0" / "result.json.unfinished").touch()
-    assert list(find_faults(whole, sweep, records, {"0": 6.0})) == [
+    assert list(find_faults(whole, sweep, records, {"0": 6.0}, ranks=1)) == [
         "run 0: metrics.csv differs from step 2 on, in train/total",
         "run 0: the weights of step-000002.ckpt differ",
         "sweep.csv differs",
         "0/result.json.unfinished is only in the disturbed sweep",
     ]
     (sweep / "0" / "metrics.csv").write_text("step,train/total\n2,0.25\n")
-    assert next(find_faults(whole, sweep, records, {})) == "run 0: metrics.csv has not each step once"
+    assert next(find_faults(whole, sweep, records, {}, ranks=1)) == "run 0: metrics.csv has not each step once"
     shutil.rmtree(sweep / "0")
-    assert next(find_faults(whole, sweep, records, {})) == "run 0: is lost"
+    assert next(find_faults(whole, sweep, records, {}, ranks=1)) == "run 0: is lost"

@@ -45,10 +45,11 @@ class StepRecord(L.Callback):
     Args:
         run: the run's folder.
         records: the folder for the files.
+        pause: seconds after each step, so that a trouble can meet a run between two; they change none of its numbers.
     """
 
-    def __init__(self, run: str, records: str) -> None:
-        self.run, self.records, self.done = Path(run), Path(records), -1
+    def __init__(self, run: str, records: str, pause: float = 0.0) -> None:
+        self.run, self.records, self.pause, self.done = Path(run), Path(records), pause, -1
 
     def on_train_start(self, trainer: L.Trainer, *_: Any) -> None:
         self.done = trainer.global_step
@@ -58,6 +59,7 @@ class StepRecord(L.Callback):
         if trainer.global_step != self.done:
             self.done = trainer.global_step
             self._write(trainer, "step")
+            time.sleep(self.pause)
 
     def _write(self, trainer: L.Trainer, word: str) -> None:
         line = f"{time.time():.3f} {os.getpid()} {word} {trainer.global_step}\n"
