@@ -49,7 +49,14 @@ SETTINGS = (
         "hydra.run.",
         "hydra.mode",
     ),
-    *("hydra.job.name", "hydra.job.num", "hydra.job.chdir", "hydra.output_subdir", "hydra.verbose"),
+    *(
+        "hydra.job.name",
+        "hydra.job.num",
+        "hydra.job.chdir",
+        "hydra.job.config.override_dirname.",
+        "hydra.output_subdir",
+        "hydra.verbose",
+    ),
 )
 # These become lines of a job's script.
 SCRIPTS = ("hydra.launcher.setup", "hydra.launcher.additional_parameters")
