@@ -75,8 +75,8 @@ def describe(outcomes: Mapping[str, Outcome], size: Size, command: str, minutes:
         f"{EVERY_STEPS} steps, and where troubles are made a pause of {STEP_PAUSE} s after each step. With "
         "`hydra/launcher=slurm` each run is a job with a process on both nodes (`array_parallelism=2`); with "
         "`hydra/launcher=local` the sweep is one job on one node (`slots=2`). Where the launcher has ended and the "
-        "sweep has not, it is continued by `resume=SWEEP_DIR hydra.launcher.retry_failed=true`, and the launcher's `setup` is given "
-        "again.",
+        "sweep has not, it is continued by `resume=SWEEP_DIR hydra.launcher.retry_failed=true`, and the launcher's "
+        "`setup` is given again.",
         "",
         f"| | {' | '.join(outcomes)} |",
         f"| --- |{' ---: |' * len(outcomes)}",
