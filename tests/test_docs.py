@@ -187,6 +187,8 @@ def test_command_lines_of_training_compose(page: Path) -> None:
         if "resume=SWEEP_DIR" in overrides and any(word.startswith("hydra.sweeper.") for word in overrides):
             # The sweep's own command line comes first.
             overrides = ["+sweep=optuna", *overrides]
+        if "resume=SWEEP_DIR" in overrides and any(word.startswith("hydra.launcher.") for word in overrides):
+            overrides = ["hydra/launcher=slurm", *overrides]
         # As the command line takes them: with ~ expanded.
         compose_line(*expand_arguments(overrides))
 

@@ -15,7 +15,11 @@ from tests.helpers.runs import tiny
 # A module and its arguments.
 Call = tuple[str, list[str]]
 # Results are in other files.
-WITH_A_WARNING = {".log": "it tells what happened", "report.html": "a page that can be written again"}
+WITH_A_WARNING = {
+    ".log": "it tells what happened",
+    "report.html": "a page that can be written again",
+    ".lock": "an empty file that nobody needs once the command has ended",
+}
 
 
 @dataclass(frozen=True)
