@@ -10,7 +10,7 @@ from tests.endurance.scenarios import Call, Scenario
 from tests.endurance.scenarios_commands import COMMANDS
 
 IN_PLACE = "a library's own, which it writes where it lies; nothing reads it, and resuming does not write it again"
-OF_LIBRARIES = {"multirun.yaml": IN_PLACE, "hparams.yaml": IN_PLACE, "tensorboard": IN_PLACE, ".lock": IN_PLACE}
+OF_LIBRARIES = dict.fromkeys((".log", "multirun.yaml", "hparams.yaml", "tensorboard", ".lock"), IN_PLACE)
 
 
 def _run(inputs: Path) -> Call:
