@@ -28,7 +28,7 @@ def _sweep(inputs: Path) -> Call:
 SCENARIOS: dict[str, Scenario] = {
     "sweep": replace(scenarios.SCENARIOS["sweep"], prepare=_sweep, ignored=OF_LIBRARIES),
     "run, a checkpoint each step": replace(scenarios.SCENARIOS["run"], prepare=_run, ignored=OF_LIBRARIES),
-    "search": COMMANDS["study"],
+    "search": replace(COMMANDS["study"], ignored={**COMMANDS["study"].ignored, **OF_LIBRARIES}),
     "pick": COMMANDS["pick"],
     "enhance": COMMANDS["enhance_again"],
     "export onnx": COMMANDS["export_onnx"],
