@@ -20,7 +20,7 @@ from zero_dce.data.split import Split
 from zero_dce.files import CACHE_VARIABLE, atomic_folder, cache_folder, ensure_folder, one_at_a_time
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import save_picture
-from zero_dce.terminal import tell
+from zero_dce.terminal import errors_as_messages, tell
 
 if TYPE_CHECKING:
     from zero_dce.images.light import Linear
@@ -145,4 +145,5 @@ def _sample_version() -> str:
 
 
 if __name__ == "__main__":
-    tell(ensure_sample())
+    with errors_as_messages():
+        tell(ensure_sample())
