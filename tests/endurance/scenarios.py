@@ -38,6 +38,7 @@ class Scenario:
         code: the exit code of the undisturbed command; an input that cannot be used gives 1.
         readers: commands that work on what a killed command left, for a working folder.
         check: says what else is wrong in the end, for a working folder; empty if nothing is.
+        leftover: says what of no use is left in the end, for a working folder; empty if nothing is.
         several: several processes write, so that one may be killed alone.
         artifacts: files that belong together, of which never some are new beside others of before; see
             :func:`tests.endurance.whole.find_mixed`.
@@ -57,6 +58,7 @@ class Scenario:
     code: int = 0
     readers: Callable[[Path], Sequence[Call]] = lambda folder: ()
     check: Callable[[Path], str] = lambda folder: ""
+    leftover: Callable[[Path], str] = lambda folder: ""
     several: bool = False
     artifacts: Sequence[tuple[str, ...]] = ()
     optional: Mapping[str, str] = field(default_factory=lambda: WITH_A_WARNING)

@@ -250,37 +250,63 @@ class _Artifact:
         return {**server, **_in_cache(folder), "HOME": str(folder.parent / "home")}
 
 
-def _study(*options: str) -> Callable[[Path], Call]:
+STUDY = {"study/optuna": "read", "study.db": "read", "sweep.json": "read"}
+
+
+def _search(name: str, *options: str) -> Scenario:
     def prepare(inputs: Path) -> Call:
         sice = make_sice(inputs / "sice", scenes=3, frames=4)
         short = ["trainer.max_steps=1", "every_n_steps=1", "hydra.sweeper.n_trials=2", "hydra.sweeper.seed=1"]
         return "zero_dce.train", search(sice, *short, *options)
 
-    return prepare
+    return Scenario(
+        name,
+        prepare,
+        _go_on_searching,
+        STUDY,
+        OF_RUNS,
+        renamed=_runs_of_study,
+        check=_check_study,
+        leftover=_left_in_study,
+    )
+
+
+def _trials_of_study(folder: Path) -> list[optuna.trial.FrozenTrial]:
+    storage: Any = f"sqlite:///{folder / 'study.db'}"
+    if not (folder / "study.db").exists():
+        storage = JournalStorage(JournalFileBackend(str(folder / "study" / "optuna" / "journal.log")))
+    return optuna.load_study(storage=storage, study_name=None).trials
+
+
+def _go_on_searching(folder: Path, call: Call) -> Call:
+    """The same command, with what has failed."""
+    begun = (folder / "study.db").exists() or (folder / "study" / "optuna" / "journal.log").exists()
+    failed = begun and any(trial.state == TrialState.FAIL for trial in _trials_of_study(folder))
+    return call[0], [*call[1], *(["hydra.launcher.retry_failed=true"] if failed else [])]
 
 
 def _check_study(folder: Path) -> str:
-    """Both trials are there, each told once, with the values of its run; nothing but locks is beside them."""
-    study = folder / "study"
-    storage: Any = f"sqlite:///{folder / 'study.db'}"
-    if not (folder / "study.db").exists():
-        storage = JournalStorage(JournalFileBackend(str(study / "optuna" / "journal.log")))
-    trials = optuna.load_study(storage=storage, study_name=None).trials
-    begun = [trial for trial in trials if "run" in trial.user_attrs]
-    wrong = [f"trial {trial.number} is {trial.state}" for trial in begun if trial.state != TrialState.COMPLETE]
-    wrong += [f"trial {trial.number} still runs" for trial in trials if trial.state == TrialState.RUNNING]
-    runs = [trial.user_attrs["run"] for trial in begun]
-    if len({*runs}) != 2 or len(runs) != 2:
-        wrong.append(f"the trials have the runs {runs}")
+    """Both runs have a trial that was told, the last one where there are several, with the values of the run."""
+    study, trials = folder / "study", _trials_of_study(folder)
+    wrong = [f"trial {trial.number} still runs" for trial in trials if trial.state == TrialState.RUNNING]
+    last = {trial.user_attrs["run"]: trial for trial in trials if "run" in trial.user_attrs}
+    told = [trial.user_attrs.get("run") for trial in trials if trial.state == TrialState.COMPLETE]
+    if len(last) != 2 or sorted(told) != sorted(last):
+        wrong.append(f"the trials have the runs {sorted(last)}, and values for {told}")
     objectives = json.loads((study / "sweep.json").read_text())["objectives"]
-    for trial in begun:
-        measures = json.loads((study / str(trial.user_attrs["run"]) / "result.json").read_text())["measures"]
+    for run, trial in last.items():
+        measures = json.loads((study / str(run) / "result.json").read_text())["measures"]
         if trial.values != [measures[name] for name in objectives]:
             wrong.append(f"trial {trial.number} has other values than its run")
+    return "; ".join(wrong)
+
+
+def _left_in_study(folder: Path) -> str:
     left = [
-        file.name for file in study.rglob("*") if file.name.startswith("worker-") or file.name.endswith(PASSING[:2])
+        *folder.glob("study/optuna/worker-*"),
+        *(file for file in folder.rglob("*") if file.name.endswith(PASSING[:2])),
     ]
-    return "; ".join([*wrong, *left])
+    return ", ".join(sorted(file.name for file in left))
 
 
 def _runs_of_study(folder: Path) -> dict[str, str]:
@@ -337,7 +363,6 @@ def _without_time(content: bytes) -> bytes:
 
 _HUB, _ARTIFACT = _Hub(), _Artifact()
 OF_THE_HUB = {"hub": "huggingface_hub's own cache: a process that is killed leaves files with random names in it"}
-STUDY = {"study/optuna": "read", "study.db": "read", "sweep.json": "read"}
 # What these commands import, so that each process starts at once; but huggingface_hub and trackio read their
 # environment then.
 PRELOADED = [
@@ -400,16 +425,8 @@ COMMANDS = {
         ),
         Scenario("hub", _HUB.prepare, _same, OF_THE_HUB, {}, environment=_HUB.environment, check=_HUB.check),
         Scenario("artifact", _ARTIFACT.prepare, _same, {}, {}, root="cache", environment=_ARTIFACT.environment),
-        Scenario("study", _study(), _same, STUDY, OF_RUNS, renamed=_runs_of_study, check=_check_study),
-        Scenario(
-            "study_sqlite",
-            _study("hydra.sweeper.storage=sqlite:///study.db"),
-            _same,
-            STUDY,
-            OF_RUNS,
-            renamed=_runs_of_study,
-            check=_check_study,
-        ),
+        _search("study"),
+        _search("study_sqlite", "hydra.sweeper.storage=sqlite:///study.db"),
         *(_logged(name) for name in ("tensorboard", "mlflow", "trackio")),
     ]
 }

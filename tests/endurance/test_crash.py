@@ -175,6 +175,11 @@ def test_files_that_belong_together_are_of_one_time(found: dict[str, str], told:
         ("a.bin.unfinished", "a.bin: No space left on device", True),
         ("", "something: No space left on device", False),
         ("", "/base: No space left on device", True),
+        ("", "cannot write a.xml: No space left on device", True),
+        ("", "cannot write: No space left on device", False),
+        ("in", "cannot write in/a.xml: No space left on device", True),
+        ("in", "/base/in/a.xml: No space left on device", True),
+        ("in", "cannot write in/side/a.xml: No space left on device", False),
     ],
 )
 def test_a_failure_is_told_by_the_name_of_the_file(place: str, line: str, is_told: bool) -> None:

@@ -202,6 +202,7 @@ class Trials:
             "another beginning: " + ", ".join(changed) if changed else "",
             describe_difference(self.expected, self._snapshot()),
             self.scenario.check(self.folder),
+            self.scenario.leftover(self.folder),
         ]
         return "; ".join(filter(None, parts))
 
@@ -236,7 +237,12 @@ def _names_of(place: Path, folder: Path) -> list[str]:
     names = {str(one) for one in places | parents} | {_relative(one, folder) for one in places - {folder}}
     folders = [re.escape(_relative(one, folder)) for one in parents | {folder}]
     patterns = [rf"(?<![\w/.-]){re.escape(name)}(?![\w/])" for name in names]
-    return patterns + [rf"(['\"]){name}\1|^{name}: " for name in folders]
+    patterns += [rf"(['\"]){name}\1|^{name}: " for name in folders]
+    if place.is_dir() or not place.exists():
+        # A folder may be told by the file in it that was to be written.
+        within = "" if place == folder else re.escape(f"{_relative(place, folder)}/")
+        patterns += [rf"(?<![\w/.-])({within}|{re.escape(f'{place}/')})[^\s/'\"]+\.\w+(?![\w/])"]
+    return patterns
 
 
 def _relative(place: Path, folder: Path) -> str:

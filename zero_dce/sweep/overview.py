@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -121,12 +122,18 @@ def _continue_grid(config: DictConfig, folder: Path, jobs: list[list[str]]) -> i
     dropped = new_jobs(jobs, planned)
     if dropped:
         say(f"{len(dropped)} runs of the sweep are not in this grid and stay as they are.")
-    retry = config.hydra.launcher.get("retry_failed", False)
+    retry = _is_failed_retried(config, states)
+    numbers = number_jobs(folder, jobs, 0, new=False)
+    return sum(is_left(run_folder(folder, plan, number), retry) for number in numbers)
+
+
+def _is_failed_retried(config: DictConfig, states: Sequence[str]) -> bool:
+    """Tell whether failed runs are carried out again, and print what would do so if there are some."""
+    retry = bool(config.hydra.launcher.get("retry_failed", False))
     failed = states.count("failed")
     if failed and not retry:
         say(f"{failed} failed runs stay so; hydra.launcher.retry_failed=true runs them again.")
-    numbers = number_jobs(folder, jobs, 0, new=False)
-    return sum(is_left(run_folder(folder, plan, number), retry) for number in numbers)
+    return retry
 
 
 def _check_same_data(config: DictConfig, folder: Path, before: str) -> None:
@@ -150,6 +157,7 @@ def _begin_search(config: DictConfig, folder: Path) -> int:
         f"Searched: {', '.join(f'{key}={text}' for key, text in search.space.texts.items())}\n"
         f"Objectives: {', '.join(f'{direction} {name}' for name, direction in search.objectives.items())}"
     )
+    states = [run_state(folder / str(run)) for run in range(begun)]
     # The runs that a killed worker left unfinished go on, so they are still to come.
-    ended = sum(run_state(folder / str(run)) in ("finished", "failed") for run in range(begun))
-    return max(0, search.n_trials - ended)
+    over = ("finished",) if _is_failed_retried(config, states) else ("finished", "failed")
+    return max(0, search.n_trials - sum(state in over for state in states))

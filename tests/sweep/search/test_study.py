@@ -59,6 +59,55 @@ def test_killed_while_asking(planned: bool, tmp_path: Path, monkeypatch: pytest.
     assert [trial.state for trial in trials_of(tmp_path)] == [TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
 
 
+def test_a_failed_run_is_retried_once_when_asked_for(tmp_path: Path) -> None:
+    """At its point and under its number, by one worker, without a place of another run; and the rest stays the same."""
+    asked = one_weight(3)
+    open_plan(tmp_path, asked)
+    with Worker(tmp_path) as worker:
+        study = Study(tmp_path, asked, worker)
+        first, second = study.ask(2)
+        end_run(tmp_path, first, state="failed")
+        end_run(tmp_path, second, loe=1.0)
+        assert [study.tell(trial).values for trial in (first, second)] == [None, [1.0]]
+        assert [trial.run for trial in Study(tmp_path, asked, worker).ask(1)] == [2], "unless it is asked for"
+    with Worker(tmp_path) as here, Worker(tmp_path) as there:
+        one, two = Study(tmp_path, asked, here, retry_failed=True), Study(tmp_path, asked, there, retry_failed=True)
+        last, (again,) = one.ask(1), one.ask(1)
+        assert ([trial.run for trial in last], again.run, again.overrides) == ([2], first.run, first.overrides)
+        assert two.ask(5) == [], "it is carried out already"
+        assert one.tell(again).values is None
+        assert one.ask(5) == two.ask(5) == [], "and not again and again"
+    with Worker(tmp_path) as worker:
+        study = Study(tmp_path, asked, worker, retry_failed=True)
+        # What the one before left, without a result.
+        assert [trial.run for trial in study.ask(5)] == [2]
+        (again,) = study.ask(5)
+        write_json(tmp_path / str(again.run) / "result.json", {"state": "finished", "measures": {"val/loe": 2.0}})
+        assert study.tell(again).values == [2.0]
+    fail, complete = TrialState.FAIL, TrialState.COMPLETE
+    assert [trial.state for trial in trials_of(tmp_path)] == [fail, complete, TrialState.RUNNING, fail, complete]
+
+
+@pytest.mark.parametrize("retry_failed", [False, True])
+def test_points_do_not_depend_on_what_went_wrong(retry_failed: bool, tmp_path: Path) -> None:
+    asked = one_weight(3)
+    for folder in (tmp_path / "undisturbed", tmp_path / "disturbed"):
+        open_plan(folder, asked)
+    with Worker(tmp_path / "undisturbed") as worker:
+        expected = Study(tmp_path / "undisturbed", asked, worker).ask(3)
+    with Worker(tmp_path / "disturbed") as worker:
+        study = Study(tmp_path / "disturbed", asked, worker)
+        # As a worker leaves a trial that is killed right after asking.
+        study.study.ask(asked.space.swept)
+        (first,) = study.ask(1)
+        end_run(tmp_path / "disturbed", first, state="failed")
+        study.tell(first)
+    with Worker(tmp_path / "disturbed") as worker:
+        study = Study(tmp_path / "disturbed", asked, worker, retry_failed)
+        found = [first, *(study.ask(1) if retry_failed else []), *study.ask(2)]
+    assert {(trial.run, *trial.overrides) for trial in found} == {(trial.run, *trial.overrides) for trial in expected}
+
+
 def test_workers_take_turns_and_take_over(tmp_path: Path) -> None:
     asked = one_weight(6)
     assert open_plan(tmp_path, asked) == 0

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -18,7 +20,8 @@ from tests.helpers.searches import search, trials_of
 from zero_dce.files import write_json
 from zero_dce.module import ZeroDCE
 from zero_dce.records.sweep import read_plan
-from zero_dce.sweep.search.study import MOST_ATTEMPTS
+from zero_dce.sweep.search.study import MOST_ATTEMPTS, Study
+from zero_dce.train import result
 
 # Optuna's codes in its journal, of a trial's begin and end.
 ASKED, TOLD = 4, 6
@@ -131,6 +134,28 @@ def test_faded_and_failed_runs(
     assert "Run 2 failed: no" in captured.out
     assert "(2 of 5 runs have values, 1 faded and do not count)" in captured.out
     assert "Without values for the search: run 2, run 3" in captured.err
+    monkeypatch.setattr(ZeroDCE, "training_step", step)
+    assert run_here(monkeypatch, tmp_path, *search(sice, *options)) == 0
+    assert "1 failed runs stay so; hydra.launcher.retry_failed=true" in capsys.readouterr().out
+    assert run_here(monkeypatch, tmp_path, *search(sice, *options, "hydra.launcher.retry_failed=true")) == 0
+    assert "Run 2, which had failed, is carried out again" in capsys.readouterr().out
+    states = [trial.state for trial in trials_of(tmp_path / "study")]
+    assert states == [complete, TrialState.PRUNED, failed, failed, complete, complete], "run 3 has finished"
+
+
+@pytest.mark.usefixtures("not_estimated")
+def test_why_a_run_failed_is_told_before_the_study(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """On a full disk the run fails, its result cannot be written, and then the study can be told nothing."""
+    refused = OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "metrics.csv")
+    monkeypatch.setattr(ZeroDCE, "training_step", lambda *_: (_ for _ in ()).throw(refused))
+    monkeypatch.setattr(result, "write_json", lambda *_: (_ for _ in ()).throw(refused))
+    monkeypatch.setattr(Study, "tell", lambda *_: (_ for _ in ()).throw(OSError(errno.ENOSPC, "full", "journal.log")))
+    assert run_here(monkeypatch, tmp_path, *search(sice, "hydra.sweeper.n_trials=1", "trainer.max_steps=1")) == 1
+    captured = capsys.readouterr()
+    assert "Run 0: the disk that holds metrics.csv is full" in captured.out
+    assert "journal.log" in captured.err
 
 
 class Workers:

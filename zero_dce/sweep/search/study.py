@@ -15,7 +15,7 @@ from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESample
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
-from optuna.trial import FrozenTrial, TrialState
+from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from zero_dce.checks import find_misfit
 from zero_dce.files import make_durable, write_json
@@ -45,13 +45,14 @@ class Trial:
 class Study:
     """An Optuna study and the plan of its runs, kept in step under the lock of the sweep's folder.
 
-    The folder must have its plan, by :func:`zero_dce.sweep.search.plan.open_plan`; the worker is this process.
+    The folder must have its plan, by :func:`zero_dce.sweep.search.plan.open_plan`; the worker is this process. With
+    ``retry_failed``, runs that had failed when it was opened are carried out again, each as a further trial.
 
     Raises:
         ValueError: if the storage cannot be opened, or holds a study of that name that is not this folder's.
     """
 
-    def __init__(self, folder: Path, search: Search, worker: Worker) -> None:
+    def __init__(self, folder: Path, search: Search, worker: Worker, retry_failed: bool = False) -> None:
         self.folder, self.search, self.worker = folder, search, worker
         self.lock = lock_folder(folder)
         optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -69,18 +70,23 @@ class Study:
                 trials = self._trials()
             self._check_own(name, len(plan["jobs"]), trials)
             _check_attributes(search.storage or str(folder / SEARCH_FOLDER / JOURNAL), trials, len(plan["jobs"]))
+        # A trial that fails again is not among them.
+        self._retried = {trial.number for trial in trials if retry_failed and trial.state == TrialState.FAIL}
 
     def ask(self, most: int) -> list[Trial]:
         """Return at most so many trials to carry out; none if the study has all its trials.
 
-        Trials that a dead worker left running come first. The runs of the trials have consecutive numbers.
+        Trials that a dead worker left running come first, then runs to retry. The runs of the trials have consecutive
+        numbers.
         """
         with self.lock, _explain_journal(self.folder, self.search.storage, JSONDecodeError):
             left = self._left_running()
             if left:
                 return [self._take_over(trial) for trial in _consecutive(left)[:most]]
-            begun = sum(RUN in trial.user_attrs for trial in self._trials())
-            return [self._begin() for _ in range(min(most, self.search.n_trials - begun))]
+            failed = self._failed_before()
+            if failed:
+                return [self._retry(trial) for trial in _consecutive(failed)[:most]]
+            return [self._begin() for _ in range(min(most, self.search.n_trials - len(self._last_trials())))]
 
     def tell(self, trial: Trial) -> TrialOutcome:
         """Tell the study the outcome of a trial, and return it."""
@@ -103,9 +109,14 @@ class Study:
                 "hold: restore it, or choose another hydra.sweep.dir"
             )
 
+    def _last_trials(self) -> dict[int, FrozenTrial]:
+        """Return each run's trial, by the run's number; the last one where it was retried."""
+        return {trial.user_attrs[RUN]: trial for trial in self._trials() if RUN in trial.user_attrs}
+
     def _begin(self) -> Trial:
         """Ask Optuna for a new trial and give it the next run number."""
-        self.study.sampler = _make_sampler(self.search.sampler, _seed(self.search.seed, len(self._trials())))
+        # Trials that were asked for in vain, or retried, have no seed of their own: the points stay the same.
+        self.study.sampler = _make_sampler(self.search.sampler, _seed(self.search.seed, len(self._last_trials())))
         trial = self.study.ask(self.search.space.swept)
         plan = read_plan(self.folder)
         run, overrides = len(plan["jobs"]), self.search.space.overrides(trial.params)
@@ -114,6 +125,25 @@ class Study:
         trial.set_user_attr(WORKER, self.worker.name)
         trial.set_user_attr(RUN, run)
         return Trial(trial.number, run, overrides)
+
+    def _failed_before(self) -> list[FrozenTrial]:
+        """Return the trials to retry; a run that has finished gives the search no values however often it is asked."""
+        last = self._last_trials()
+        failed = [run for run in last if last[run].number in self._retried]
+        return [last[run] for run in failed if run_state(self.folder / str(run)) != "finished"]
+
+    def _retry(self, failed: FrozenTrial) -> Trial:
+        """Give a failed trial's run and point to a new trial; Optuna never changes one that has ended."""
+        run = failed.user_attrs[RUN]
+        trial = create_trial(
+            state=TrialState.RUNNING,
+            params=failed.params,
+            distributions=failed.distributions,
+            user_attrs={RUN: run, WORKER: self.worker.name},
+        )
+        self.study.add_trial(trial)
+        log.info("Run %d, which had failed, is carried out again", run)
+        return Trial(self._last_trials()[run].number, run, read_plan(self.folder)["jobs"][run])
 
     def _left_running(self) -> list[FrozenTrial]:
         """Return the trials whose run goes on here because their worker died; tell the outcome of those that ended."""

@@ -39,7 +39,7 @@ def run_search(sweeper: Sweeper) -> None:
         search = read_search(config)
         open_plan(folder, search)
         with Worker(folder) as worker:
-            study = Study(folder, search, worker)
+            study = Study(folder, search, worker, config.hydra.launcher.get("retry_failed", False))
             _save_configuration(config, folder)
             failed = _ask_and_tell(launcher, study, search.batch_size or _runs_at_once(config))
     except (ValueError, ModuleNotFoundError) as error:
@@ -55,17 +55,19 @@ def _ask_and_tell(launcher: Launcher, study: Study, most: int) -> list[int]:
     while trials := study.ask(most):
         # A launcher lets a run that a dead worker left unfinished go on from its last checkpoint.
         ended = launcher.launch([trial.overrides for trial in trials], initial_job_idx=trials[0].run)
+        # Before the study is told, which a full disk may prevent.
         for trial, job in zip(trials, ended, strict=True):
+            if not (study.folder / str(trial.run) / RESULT).exists():
+                _log_error(trial.run, job)
+        for trial in trials:
             outcome = study.tell(trial)
             if outcome.values is None and not outcome.faded:
                 failed.append(trial.run)
-                if not (study.folder / str(trial.run) / RESULT).exists():
-                    _log_error(trial.run, job)
     return failed
 
 
 def _log_error(run: int, job: JobReturn) -> None:
-    """Log why a run failed that could not even begin; others have the reason in their result.json."""
+    """Log why a run failed that has no result.json, in which others have the reason."""
     try:
         _ = job.return_value
     except Exception as error:

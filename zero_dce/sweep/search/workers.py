@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -35,7 +36,9 @@ class Worker:
     def __exit__(self, *_: object) -> None:
         """Count as gone from here on."""
         self._lock.release()
-        self._file(self.name).unlink(missing_ok=True)
+        # Where it cannot be removed, the next worker does; what ends the search is told, and not this.
+        with suppress(OSError):
+            self._file(self.name).unlink(missing_ok=True)
 
     def is_alive(self, name: str) -> bool:
         """Return whether the worker of that name is still there; only under the lock of the search's folder."""
