@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import ast
+import errno
 import sys
 from pathlib import Path
 
 import pytest
 
 import zero_dce
-from zero_dce.terminal import align, errors_as_messages, explain, minutes, plain_text, say, tell
+from zero_dce.terminal import align, errors_as_messages, explain, first_failure, minutes, plain_text, say, tell
 
 PACKAGE = Path(zero_dce.__file__).parent
 
@@ -59,6 +60,35 @@ def test_an_error_that_ends_a_command_commands_no_terminal(error: Exception) -> 
     with pytest.raises(SystemExit, match="title") as ended, errors_as_messages():
         raise error
     assert str(ended.value.code).endswith(SHOWN)
+
+
+def raised(first: OSError, then: OSError, *, from_first: bool = False) -> BaseException:
+    """An error that came while another one was handled."""
+    try:
+        try:
+            raise first
+        except OSError as error:
+            if from_first:
+                raise then from error
+            raise then  # noqa: B904
+    except OSError as error:
+        return error
+
+
+def test_the_first_of_several_failures_is_told() -> None:
+    full, also = OSError(errno.ENOSPC, "full", "last.ckpt"), OSError(errno.ENOSPC, "full", "metrics.csv")
+    assert explain(raised(full, also)) == "last.ckpt: full"
+
+
+def test_a_failure_that_followed_of_none_is_told_itself() -> None:
+    full, missing = OSError(errno.ENOSPC, "full", "a"), FileNotFoundError(errno.ENOENT, "missing", "b")
+    for first, then in (
+        (missing, full),
+        (full, OSError("b: of our own words")),
+        (missing, FileNotFoundError(2, "no", "c")),
+    ):
+        assert first_failure(raised(first, then)) is then
+    assert first_failure(raised(full, then := OSError(errno.ENOSPC, "full", "c"), from_first=True)) is then
 
 
 def test_streams_stay_those_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

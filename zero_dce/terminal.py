@@ -49,12 +49,27 @@ def plain_text(text: str) -> str:
     return COMMANDING.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
+def first_failure(error: BaseException) -> BaseException:
+    """Return the first of several errors of the system, which came while the one before was handled.
+
+    On a full disk, closing a file after an error fails too, and Python raises the last one.
+    """
+    before = error.__context__
+    if error.__suppress_context__ or not isinstance(error, OSError) or not isinstance(before, OSError):
+        return error
+    # Looking for a file in several places is no failure.
+    if error.errno != before.errno or isinstance(error, FileNotFoundError | FileExistsError) or error.errno is None:
+        return error
+    return first_failure(before)
+
+
 def explain(error: BaseException) -> str:
     """Say what is wrong in one line: the system's own words about a file, or the error's message.
 
     >>> explain(FileNotFoundError(2, "No such file or directory", "a.jpg"))
     'a.jpg: No such file or directory'
     """
+    error = first_failure(error)
     reason = getattr(error, "strerror", None)
     if reason:
         file = getattr(error, "filename", None)

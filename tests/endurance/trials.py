@@ -118,7 +118,7 @@ class Trials:
         # What did not need the call that failed ends as it would have without; what could not be removed may be left,
         # where its name says that it is nothing.
         kept = self._kept()
-        unharmed = outcome.code == self.scenario.code and kept == self.expected
+        unharmed = outcome.code == self.scenario.code and kept == without_passing(self.expected)
         if not unharmed or self.scenario.check(self.folder):
             wrong = describe_untold(outcome, error, self.folder) or ("" if outcome.code else self._lacking(kept))
             if wrong:
@@ -136,7 +136,7 @@ class Trials:
 
     def _kept(self) -> dict[str, str]:
         """What is there under a name that is not a passing one."""
-        return {name: digest for name, digest in self._snapshot().items() if not passes(name)}
+        return without_passing(self._snapshot())
 
     def _begin(self) -> None:
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -247,6 +247,11 @@ def _names_of(place: Path, folder: Path) -> list[str]:
 
 def _relative(place: Path, folder: Path) -> str:
     return str(place.relative_to(folder)) if place.is_relative_to(folder) else str(place)
+
+
+def without_passing(files: Mapping[str, str]) -> dict[str, str]:
+    """Return a snapshot of what is finished, by its name."""
+    return {name: digest for name, digest in files.items() if not passes(name)}
 
 
 def passes(name: str) -> bool:

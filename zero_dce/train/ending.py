@@ -18,7 +18,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException, InstantiationException
 from omegaconf.errors import OmegaConfBaseException
 
-from zero_dce.terminal import tell
+from zero_dce.terminal import first_failure, tell
 
 # Either shows the whole traceback.
 DEBUG_OVERRIDE, DEBUG_VARIABLE = "zero_dce.debug=true", "HYDRA_FULL_ERROR"
@@ -80,6 +80,7 @@ def _raise(error: Exception) -> NoReturn:
 
 def describe_failure(error: BaseException) -> str | None:
     """Return what a person needs to know of an error; ``None`` where only a traceback tells it."""
+    error = first_failure(error)
     if isinstance(error, InstantiationException):
         cause = error.__cause__
         return describe_failure(cause) if cause is not None else _plain(str(error))

@@ -14,6 +14,7 @@ from omegaconf import DictConfig
 
 from zero_dce.hardware import is_out_of_memory, release_gpu_memory
 from zero_dce.records.run import has_checkpoint, resume_command
+from zero_dce.terminal import first_failure
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 # What a process is told that has waited for the others in vain: by gloo, by NCCL, and by the store where they meet.
@@ -71,8 +72,9 @@ def explain_full_disk(run: Path) -> Iterator[None]:
     """
     try:
         yield
-    except OSError as error:
-        if error.errno not in FULL:
+    except OSError as last:
+        error = first_failure(last)
+        if not isinstance(error, OSError) or error.errno not in FULL:
             raise
         way_out = f", and go on with {resume_command(run)}" if has_checkpoint(run) else ""
         raise OSError(

@@ -54,7 +54,9 @@ def test_killed_while_asking(planned: bool, tmp_path: Path, monkeypatch: pytest.
             killed.ask(1)
     with Worker(tmp_path) as worker:
         study = Study(tmp_path, asked, worker)
-        assert [trial.run for trial in study.ask(5)] == [int(planned), 1 + planned]
+        trials = study.ask(5)
+        assert [trial.run for trial in trials] == [0, 1]
+        assert read_plan(tmp_path)["jobs"] == [trial.overrides for trial in trials]
         assert study.ask(5) == []
     assert [trial.state for trial in trials_of(tmp_path)] == [TrialState.FAIL, TrialState.RUNNING, TrialState.RUNNING]
 

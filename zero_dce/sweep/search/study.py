@@ -119,9 +119,9 @@ class Study:
         self.study.sampler = _make_sampler(self.search.sampler, _seed(self.search.seed, len(self._last_trials())))
         trial = self.study.ask(self.search.space.swept)
         plan = read_plan(self.folder)
-        run, overrides = len(plan["jobs"]), self.search.space.overrides(trial.params)
-        # In this order a worker that is killed in between leaves a number unused, and never one used twice.
-        write_json(self.folder / PLAN, {**plan, "jobs": [*plan["jobs"], overrides]})
+        run, overrides = max(self._last_trials(), default=-1) + 1, self.search.space.overrides(trial.params)
+        # In this order a worker that is killed in between leaves a number that no trial has, and the next one takes it.
+        write_json(self.folder / PLAN, {**plan, "jobs": [*plan["jobs"][:run], overrides]})
         trial.set_user_attr(WORKER, self.worker.name)
         trial.set_user_attr(RUN, run)
         return Trial(trial.number, run, overrides)
