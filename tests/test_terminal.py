@@ -78,6 +78,18 @@ def raised(first: OSError, then: OSError, *, from_first: bool = False) -> BaseEx
 def test_the_first_of_several_failures_is_told() -> None:
     full, also = OSError(errno.ENOSPC, "full", "last.ckpt"), OSError(errno.ENOSPC, "full", "metrics.csv")
     assert explain(raised(full, also)) == "last.ckpt: full"
+    # Both get the names that the files will have.
+    named, unfinished = raised(OSError(28, "full", "a.unfinished"), OSError(28, "full", "a"), from_first=True), also
+    assert isinstance(named, OSError)
+    with pytest.raises(OSError, match="metrics") as caught:
+        try:
+            raise named
+        except OSError:
+            try:
+                raise unfinished
+            except OSError as error:
+                raise OSError(28, "full", "metrics.csv") from error
+    assert first_failure(caught.value) is named
 
 
 def test_a_failure_that_followed_of_none_is_told_itself() -> None:

@@ -54,13 +54,14 @@ def first_failure(error: BaseException) -> BaseException:
 
     On a full disk, closing a file after an error fails too, and Python raises the last one.
     """
-    before = error.__context__
-    if error.__suppress_context__ or not isinstance(error, OSError) or not isinstance(before, OSError):
-        return error
-    # Looking for a file in several places is no failure.
-    if error.errno != before.errno or isinstance(error, FileNotFoundError | FileExistsError) or error.errno is None:
-        return error
-    return first_failure(before)
+    first, link = error, error
+    while isinstance(below := link.__cause__ or (None if link.__suppress_context__ else link.__context__), OSError):
+        # Looking for a file in several places is no failure.
+        if isinstance(below, FileNotFoundError | FileExistsError) or below.errno != getattr(link, "errno", None):
+            break
+        # What was raised from another error tells the same failure, in better words.
+        first, link = first if link.__cause__ else below, below
+    return first
 
 
 def explain(error: BaseException) -> str:
