@@ -81,7 +81,8 @@ def test_the_first_of_several_failures_is_told() -> None:
     # Both get the names that the files will have.
     named, unfinished = raised(OSError(28, "full", "a.unfinished"), OSError(28, "full", "a"), from_first=True), also
     assert isinstance(named, OSError)
-    with pytest.raises(OSError, match="metrics") as caught:
+
+    def close_after_an_error() -> None:
         try:
             raise named
         except OSError:
@@ -89,6 +90,9 @@ def test_the_first_of_several_failures_is_told() -> None:
                 raise unfinished
             except OSError as error:
                 raise OSError(28, "full", "metrics.csv") from error
+
+    with pytest.raises(OSError, match="metrics") as caught:
+        close_after_an_error()
     assert first_failure(caught.value) is named
 
 

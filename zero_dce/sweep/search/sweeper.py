@@ -18,6 +18,7 @@ from zero_dce.sweep.launching.layout import expected_slots
 from zero_dce.sweep.search.plan import lock_folder, open_plan, read_search
 from zero_dce.sweep.search.study import Study
 from zero_dce.sweep.search.workers import Worker
+from zero_dce.train.ending import describe_failure
 
 log = logging.getLogger(__name__)
 # A search learns from the runs that have ended. A cluster could run all of them at once, but then each would be random.
@@ -71,7 +72,7 @@ def _log_error(run: int, job: JobReturn) -> None:
     try:
         _ = job.return_value
     except Exception as error:
-        log.error("Run %d: %s", run, error)
+        log.error("Run %d: %s", run, describe_failure(error) or error)
 
 
 def _runs_at_once(config: DictConfig) -> int:
