@@ -14,7 +14,7 @@ from zero_dce.files import write_json
 PICKED = BEFORE / "picked"
 CONFIG, OVERRIDES, SETTINGS = (f"0/.hydra/{name}.yaml" for name in ("config", "overrides", "hydra"))
 RECORDS, REVIEW = "zero_dce.records", "zero_dce.review"
-RESUMING = (RECORDS, "zero_dce.train.command_line", "zero_dce.train.stored")
+RESUMING = (RECORDS, "zero_dce.train.command_line", "zero_dce.train.stored", "zero_dce.train.targets")
 
 
 def check_sweep(name: str, place: str, content: bytes) -> None:

@@ -80,6 +80,7 @@ READ_BY: dict[str, tuple[str, ...] | str] = {
     "train.run": "a checkpoint that train.resuming has read, as weights only",
     "train.stopping": ("small-records",),
     "train.stored": ("resume-plan", "resume-overrides"),
+    "train.targets": "the package's own conf/",
     "weights": ("weights-pickle", "weights-zip", "weights-old", "weights-safetensors"),
 }
 # Rooms of readers that have a search of their own.

@@ -113,7 +113,7 @@ def continue_requeued(arguments: list[str]) -> list[str]:
     if not has_checkpoint(Path(run.strip("'\""))):
         return arguments
     # The command line is the same person's as at the start of the job.
-    from zero_dce.train.stored import allow_own
+    from zero_dce.train.targets import allow_own
 
     flags = get_args_parser().parse_args(arguments)
     allow_own(flags.overrides)
@@ -155,7 +155,8 @@ def _expand_run(run: Path, own: list[str], vouched: Sequence[str]) -> list[str]:
         raise FileNotFoundError(f"{saved} does not hold the run's configuration (overrides.yaml): it cannot be resumed")
     choice = select_option(saved / "hydra.yaml", "hydra.runtime.choices.data", str)
     stored = [f"data={choice}", *(override for override in overrides if not override.startswith("resume="))]
-    from zero_dce.train.stored import allow_own, check_stored, is_refused
+    from zero_dce.train.stored import check_stored, is_refused
+    from zero_dce.train.targets import allow_own
 
     given = get_args_parser().parse_args(own).overrides
     keys = {_key(override) for override in given}
@@ -178,7 +179,8 @@ def _expand_sweep(folder: Path, own: list[str], vouched: Sequence[str]) -> list[
     parsed = get_args_parser().parse_args(own)
     overrides: list[str] = parsed.overrides
     keys, flags = {_key(override) for override in overrides}, [text for text in own if text not in overrides]
-    from zero_dce.train.stored import allow_own, check_stored
+    from zero_dce.train.stored import check_stored
+    from zero_dce.train.targets import allow_own
 
     allow_own(overrides)
     of_task = {text for text in overrides if not _key(text).startswith(("hydra.", "hydra/"))}

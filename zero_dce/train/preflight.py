@@ -63,7 +63,7 @@ def check_configuration(config: DictConfig, overrides: Sequence[str], stored: bo
     _check_paths(config)
     check_packages(config)
     if stored:
-        from zero_dce.train.stored import check_targets
+        from zero_dce.train.targets import check_targets
 
         check_targets(find_targets({key: config._get_node(key) for key in config if key != "hydra"}))
 
