@@ -49,7 +49,7 @@ OF_SEVERAL = {
     "images.formats.damaged": "damaged files of every format",
     "endurance.crash": "a sweep that is killed, and whose calls fail; tests/endurance",
     "endurance.scenarios_commands": "other commands that are disturbed; tests/endurance",
-    "endurance.picture_bombs": "small files of all formats that would take much",
+    "endurance.bombs": "small files of all formats that would take much",
     "endurance.fuzz": "all readers of files, with the committed corpora",
     "endurance.hostile_commands": "commands, given a stranger's files and folders",
     "endurance.record_readers": "all readers of what is no picture",

@@ -179,6 +179,8 @@ def test_files_that_belong_together_are_of_one_time(found: dict[str, str], told:
         ("", "cannot write: No space left on device", False),
         ("in", "cannot write in/a.xml: No space left on device", True),
         ("in", "/base/in/a.xml: No space left on device", True),
+        ("in", "/base/in/program: No space left on device", True),
+        ("in/a.db", "in/a.db cannot be made: (sqlite3.OperationalError) database or disk is full", True),
         ("in", "cannot write in/side/a.xml: No space left on device", False),
     ],
 )

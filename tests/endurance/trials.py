@@ -32,6 +32,8 @@ ERRORS: dict[str, tuple[Action, int, tuple[str, ...]]] = {
     "one permission": (Action.FAIL_ONCE, errno.EACCES, NAMES),
     "permissions": (Action.FAIL_ON, errno.EACCES, NAMES),
 }
+# SQLite has words of its own.
+OF_SQLITE = ("database or disk is full", "disk I/O error", "unable to open database file", "readonly database")
 # All that is killed; in several processes also one alone.
 KILL, KILL_ALONE, KILL_TWICE = "kill", "kill one process", "kill twice"
 # The commands that only read are tried at every so many calls.
@@ -215,7 +217,9 @@ def describe_untold(outcome: Outcome, error: int, folder: Path) -> str:
         return f"nothing failed, and it ended with {outcome.code}: {outcome.printed[-500:]}"
     names = _names_of(Path(outcome.place), folder)
     for line in outcome.printed.splitlines():
-        if os.strerror(error) in line and any(re.search(name, line) for name in names):
+        if any(text in line for text in (os.strerror(error), *OF_SQLITE)) and any(
+            re.search(name, line) for name in names
+        ):
             return ""
     return f"{outcome.place} failed, which is not told; it ended with {outcome.code}: {outcome.printed[-700:]}"
 
@@ -240,8 +244,9 @@ def _names_of(place: Path, folder: Path) -> list[str]:
     patterns += [rf"(['\"]){name}\1|^{name}: " for name in folders]
     if place.is_dir() or not place.exists():
         # A folder may be told by the file in it that was to be written.
-        within = "" if place == folder else re.escape(f"{_relative(place, folder)}/")
-        patterns += [rf"(?<![\w/.-])({within}|{re.escape(f'{place}/')})[^\s/'\"]+\.\w+(?![\w/])"]
+        of_folder = rf"({re.escape(str(place))}|{re.escape(_relative(place, folder))})/[^\s/'\"]+"
+        in_work = r"[^\s/'\"]+\.\w+" if place == folder else of_folder
+        patterns += [rf"(?<![\w/.-]){name}(?![\w/])" for name in (of_folder, in_work)]
     return patterns
 
 

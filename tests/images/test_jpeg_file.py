@@ -7,7 +7,8 @@ import pytest
 from PIL import Image
 from PIL.JpegImagePlugin import JpegImageFile
 
-from tests.endurance.picture_bombs import jpeg_with, overlapping_exif, segment
+from tests.endurance.bombs.jpeg import jpeg_with, segment
+from tests.endurance.bombs.parts import overlapping_exif
 from tests.endurance.picture_seeds import with_pillow
 from zero_dce.images.capacity import check_jpeg_scans
 from zero_dce.images.jpeg_file import MOST_SCANS, BareJpegFile, jpeg_markers

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.endurance.picture_bombs import bmp_profile
+from tests.endurance.bombs.frames import bmp_profile
 from tests.helpers.photographs import pixels, round_trip
 from tests.images.test_decode import wide_profile
 from zero_dce.images.decode import decode

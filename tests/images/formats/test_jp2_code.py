@@ -4,7 +4,7 @@ import imagecodecs
 import numpy as np
 import pytest
 
-from tests.endurance.picture_bombs import jp2_code
+from tests.endurance.bombs.jp2 import jp2_code
 from tests.endurance.picture_seeds import with_pillow
 from tests.helpers.photographs import pixels
 from zero_dce.images.formats.jp2_code import read_codestream

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tifffile
 
-from tests.endurance.picture_bombs import plain, tiff_grey, tiff_strips, tiff_tiles
+from tests.endurance.bombs.parts import plain
+from tests.endurance.bombs.tiff import tiff_grey, tiff_strips, tiff_tiles
 from tests.helpers.photographs import pixels
 from tests.images.formats.test_tiff import PLAIN, write
 from zero_dce.images import ImageReadError
