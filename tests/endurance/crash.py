@@ -27,12 +27,13 @@ import torch
 from tests.endurance import faults
 from tests.endurance.scenarios import SCENARIOS as OF_SWEEPS
 from tests.endurance.scenarios_commands import COMMANDS, PRELOADED
+from tests.endurance.scenarios_runs import RUNS
 from tests.endurance.trials import ERRORS, KILL, KILL_ALONE, KILL_TWICE, Trial, Trials
 from tests.helpers import processes
 from tests.helpers.paths import ROOT
 from zero_dce.files import write_file
 
-SCENARIOS = OF_SWEEPS | COMMANDS
+SCENARIOS = OF_SWEEPS | COMMANDS | RUNS
 TABLE = Path(__file__).with_suffix(".md")
 NOWHERE = Path(os.devnull)
 FAULTS = (KILL, KILL_ALONE, KILL_TWICE, *ERRORS)

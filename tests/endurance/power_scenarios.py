@@ -8,6 +8,7 @@ from pathlib import Path
 from tests.endurance import scenarios
 from tests.endurance.scenarios import Call, Scenario
 from tests.endurance.scenarios_commands import COMMANDS
+from tests.endurance.scenarios_runs import RUNS
 
 IN_PLACE = "a library's own, which it writes where it lies; nothing reads it, and resuming does not write it again"
 OF_LIBRARIES = dict.fromkeys((".log", "multirun.yaml", "hparams.yaml", "tensorboard", ".lock"), IN_PLACE)
@@ -28,7 +29,7 @@ def _sweep(inputs: Path) -> Call:
 SCENARIOS: dict[str, Scenario] = {
     "sweep": replace(scenarios.SCENARIOS["sweep"], prepare=_sweep, ignored=OF_LIBRARIES),
     "run, a checkpoint each step": replace(scenarios.SCENARIOS["run"], prepare=_run, ignored=OF_LIBRARIES),
-    "search": replace(COMMANDS["study"], ignored={**COMMANDS["study"].ignored, **OF_LIBRARIES}),
+    "search": replace(RUNS["study"], ignored={**RUNS["study"].ignored, **OF_LIBRARIES}),
     "pick": COMMANDS["pick"],
     "enhance": COMMANDS["enhance_again"],
     "export onnx": COMMANDS["export_onnx"],
