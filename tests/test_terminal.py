@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 import zero_dce
-from zero_dce.terminal import align, errors_as_messages, explain, first_failure, minutes, plain_text, say, tell
+from zero_dce.terminal import (
+    align,
+    chain_of,
+    errors_as_messages,
+    explain,
+    first_failure,
+    minutes,
+    plain_text,
+    say,
+    tell,
+)
+from zero_dce.train.failures import release_memory
 
 PACKAGE = Path(zero_dce.__file__).parent
 
@@ -94,6 +105,15 @@ def test_the_first_of_several_failures_is_told() -> None:
     with pytest.raises(OSError, match="metrics") as caught:
         close_after_an_error()
     assert first_failure(caught.value) is named
+
+
+def test_errors_that_lead_in_a_circle_end() -> None:
+    """As where a thread's error is raised once more by the main thread, while that handles one that came of it."""
+    first, then = OSError(errno.EDQUOT, "quota", "a"), OSError(errno.EDQUOT, "quota", "b")
+    first.__context__, then.__context__ = then, first
+    assert list(chain_of(first)) == [first, then]
+    assert first_failure(first) is then
+    release_memory(first)
 
 
 def test_a_failure_that_followed_of_none_is_told_itself() -> None:

@@ -7,6 +7,7 @@ import re
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import pairwise
 from typing import Any, TextIO
 
 from tqdm import tqdm
@@ -49,18 +50,30 @@ def plain_text(text: str) -> str:
     return COMMANDING.sub(lambda match: ascii(match[0])[1:-1], text)
 
 
+def chain_of(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an error and those that it came of, each once: one that is raised in two places may lead in a circle."""
+    seen: set[int] = set()
+    while error is not None and id(error) not in seen:
+        seen.add(id(error))
+        yield error
+        error = error.__cause__ or error.__context__
+
+
 def first_failure(error: BaseException) -> BaseException:
     """Return the first of several errors of the system, which came while the one before was handled.
 
     On a full disk, closing a file after an error fails too, and Python raises the last one.
     """
-    first, link = error, error
-    while isinstance(below := link.__cause__ or (None if link.__suppress_context__ else link.__context__), OSError):
+    first = error
+    for last, before in pairwise(chain_of(error)):
+        hidden = last.__suppress_context__ and last.__cause__ is None
+        if hidden or not (isinstance(last, OSError) and isinstance(before, OSError) and last.errno == before.errno):
+            break
         # Looking for a file in several places is no failure.
-        if isinstance(below, FileNotFoundError | FileExistsError) or below.errno != getattr(link, "errno", None):
+        if isinstance(before, FileNotFoundError | FileExistsError):
             break
         # What was raised from another error tells the same failure, in better words.
-        first, link = first if link.__cause__ else below, below
+        first = first if last.__cause__ else before
     return first
 
 

@@ -14,7 +14,7 @@ from omegaconf import DictConfig
 
 from zero_dce.hardware import is_out_of_memory, release_gpu_memory
 from zero_dce.records.run import has_checkpoint, resume_command
-from zero_dce.terminal import first_failure
+from zero_dce.terminal import chain_of, first_failure
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 # What a process is told that has waited for the others in vain: by gloo, by NCCL, and by the store where they meet.
@@ -89,10 +89,8 @@ def release_memory(error: BaseException | None = None) -> None:
     Hydra keeps an exception, and with it all frames, until the sweep's end. The Trainer, its loops and the module refer
     to each other, so that without an error too they stay until the garbage collector comes by.
     """
-    link = error
-    while link is not None:
+    for link in chain_of(error):
         traceback.clear_frames(link.__traceback__)
-        link = link.__cause__ or link.__context__
     gc.collect()
     # What was compiled would keep the memory that it was recorded in.
     torch.compiler.reset()
