@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import sys
 from collections.abc import Iterator, Sequence
@@ -87,7 +88,8 @@ def explain(error: BaseException) -> str:
     reason = getattr(error, "strerror", None)
     if reason:
         file = getattr(error, "filename", None)
-        return plain_text(f"{file}: {reason}" if file else str(reason))
+        name = os.fsdecode(file) if isinstance(file, bytes) else file
+        return plain_text(f"{name}: {reason}" if file else str(reason))
     if isinstance(error, MemoryError) and not str(error):
         return "there is not enough memory"
     return plain_text(str(error)) or type(error).__name__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging.config
+import threading
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,15 @@ from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from tests.helpers.runs import run_fresh, tiny
-from zero_dce.train.ending import _tell_log_error, at_end, describe_failure, describe_unknown, end, review_run
+from zero_dce.train.ending import (
+    _tell_log_error,
+    _tell_thread_error,
+    at_end,
+    describe_failure,
+    describe_unknown,
+    end,
+    review_run,
+)
 
 
 def test_each_ending_is_carried_out_once() -> None:
@@ -73,6 +82,19 @@ def test_a_full_disk_under_the_log_is_told_in_a_line(
     monkeypatch.undo()
     handler.close()
     assert capsys.readouterr().err == f"{tmp_path}/train.log: No space left on device: it lacks 'a line is lost'\n"
+
+
+def test_what_a_thread_was_refused_is_told_in_a_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(threading, "excepthook", _tell_thread_error)
+    for error in (OSError(28, "No space left on device", b"events"), KeyError("a bug")):
+        thread = threading.Thread(target=lambda error=error: (_ for _ in ()).throw(error))
+        thread.start()
+        thread.join()
+    first, *others = capsys.readouterr().err.splitlines()
+    assert first == "events: No space left on device"
+    assert others[-1] == "KeyError: 'a bug'", "with the places that lead to it"
 
 
 def test_what_is_said() -> None:

@@ -7,6 +7,7 @@ import os
 import shlex
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import partial
@@ -18,7 +19,7 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.errors import CompactHydraException, InstantiationException
 from omegaconf.errors import OmegaConfBaseException
 
-from zero_dce.terminal import first_failure, tell
+from zero_dce.terminal import explain, first_failure, tell
 
 # Either shows the whole traceback.
 DEBUG_OVERRIDE, DEBUG_VARIABLE = "zero_dce.debug=true", "HYDRA_FULL_ERROR"
@@ -42,6 +43,7 @@ def report_errors(arguments: list[str]) -> None:
     utils.run_and_report = _run_and_report  # type: ignore[assignment]
     JobReturn.return_value = property(_return_value, _original_setter)  # type: ignore[method-assign, assignment]
     logging.FileHandler.handleError = _tell_log_error  # type: ignore[method-assign, assignment]
+    threading.excepthook = _tell_thread_error
 
 
 def _tell_log_error(handler: logging.FileHandler, record: logging.LogRecord) -> None:
@@ -51,6 +53,14 @@ def _tell_log_error(handler: logging.FileHandler, record: logging.LogRecord) -> 
         tell(f"{handler.baseFilename}: {error.strerror or error}: it lacks {record.getMessage()!r}", file=sys.stderr)
     else:
         logging.StreamHandler.handleError(handler, record)
+
+
+def _tell_thread_error(ended: threading.ExceptHookArgs) -> None:
+    """Tell in a line what the system refused a thread, such as TensorBoard's writer; who waits for it hears it too."""
+    if isinstance(ended.exc_value, OSError):
+        tell(explain(ended.exc_value), file=sys.stderr)
+    else:
+        threading.__excepthook__(ended)
 
 
 def _return_value(ended: JobReturn) -> Any:

@@ -49,6 +49,23 @@ def test_saving_is_rationed_but_nothing_is_lost(tmp_path: Path, monkeypatch: pyt
     assert len(read_metrics(tmp_path)) == 2
 
 
+def test_a_file_that_cannot_be_replaced_is_told_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """As on Windows, where a spreadsheet has it open: the run goes on, and writes it when it can."""
+    logger = MetricsFile(str(tmp_path))
+    with monkeypatch.context() as patch:
+        refused = PermissionError(13, "Permission denied", str(logger.file))
+        patch.setattr(MetricsFile, "write", lambda _: (_ for _ in ()).throw(refused))
+        for step in (1, 2):
+            logger.log_metrics({"a": step}, step=step)
+            logger.save()
+    expected = f"{logger.file}: Permission denied. It is written as soon as that is possible"
+    assert caplog.messages == [expected]
+    logger.save()
+    assert len(read_metrics(tmp_path)) == 2
+
+
 def test_on_a_slow_disk_it_is_a_minute_old_at_most(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Here a write takes 10 s."""
     times = iter([100.0, 110.0, 169.0, 171.0, 171.0, 181.0])

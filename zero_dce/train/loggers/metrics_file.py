@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
+import logging
 import time
 from argparse import Namespace
 from pathlib import Path
@@ -14,6 +14,9 @@ from lightning.pytorch.loggers import Logger
 
 from zero_dce.files import atomic
 from zero_dce.records.run import METRICS, Rows, read_rows
+from zero_dce.terminal import explain
+
+log = logging.getLogger(__name__)
 
 # A long run has thousands of rows, and each save writes all of them and waits for the disk. Saves between checkpoints
 # are at least so far apart, and so many times as far as the last one took; but on a slow disk not farther than this.
@@ -34,7 +37,7 @@ class MetricsFile(Logger):
         super().__init__()
         self.file = Path(folder) / METRICS
         self.rows: Rows = {step: row for step, row in read_rows(Path(folder)).items() if step <= from_step}
-        self._next = 0.0
+        self._next, self._refused = 0.0, False
 
     @property
     def name(self) -> str:
@@ -59,9 +62,13 @@ class MetricsFile(Logger):
     def save(self) -> None:
         """Write the file, unless it was written a moment ago; the Trainer asks for it after each row."""
         if time.monotonic() > self._next:
-            # Windows does not replace a file that a spreadsheet has open; the next save will.
-            with contextlib.suppress(PermissionError):
+            try:
                 self.write()
+            except PermissionError as error:
+                # Windows does not replace a file that a spreadsheet has open; a later save will.
+                if not self._refused:
+                    log.warning("%s. It is written as soon as that is possible", explain(error))
+                self._refused = True
 
     @rank_zero_only
     def finalize(self, status: str) -> None:

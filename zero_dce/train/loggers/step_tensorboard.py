@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -31,17 +33,31 @@ class StepTensorBoardLogger(Tracker, TensorBoardLogger):
         """
         for file in Path(self.log_dir).glob(f"{EVENTS}*"):
             file.rename(file.with_name(SUPERSEDED_EVENTS + file.name.removeprefix(EVENTS)))
-        super().log_hyperparams(params, metrics, step)
-        writer = self.experiment._get_file_writer()
         settings = vars(params) if isinstance(params, Namespace) else params
-        for summary in hparams(flat(settings), {}):  # type: ignore[no-untyped-call]
-            writer.add_summary(summary)
+        with self._naming_the_file():
+            super().log_hyperparams(params, metrics, step)
+            writer = self.experiment._get_file_writer()
+            for summary in hparams(flat(settings), {}):  # type: ignore[no-untyped-call]
+                writer.add_summary(summary)
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float], step: int | None = None) -> None:
+        """Add values at a step."""
+        with self._naming_the_file():
+            super().log_metrics(metrics, step)
+
+    @rank_zero_only
+    def finalize(self, status: str) -> None:
+        """Write what is left, and close the file."""
+        with self._naming_the_file():
+            super().finalize(status)
 
     @rank_zero_only
     def log_pictures(self, step: int, pictures: Mapping[str, Picture]) -> None:
         """Add pictures; TensorBoard has no place for their captions."""
-        for key, picture in pictures.items():
-            self.experiment.add_image(key, picture.pixels, step, dataformats="HWC")
+        with self._naming_the_file():
+            for key, picture in pictures.items():
+                self.experiment.add_image(key, picture.pixels, step, dataformats="HWC")
 
     @rank_zero_only
     def replay(self, rows: Rows, run: Path, until: int) -> None:
@@ -53,3 +69,15 @@ class StepTensorBoardLogger(Tracker, TensorBoardLogger):
 
     def close(self, state: str) -> None:
         """Do nothing more: Lightning has closed the file."""
+
+    @contextmanager
+    def _naming_the_file(self) -> Iterator[None]:
+        """TensorBoard's thread writes the file, and what it was refused comes at a later call, without the file."""
+        try:
+            yield
+        except (OSError, ValueError) as error:
+            # Lightning takes it for the fault of the value that is logged.
+            cause = error if isinstance(error, OSError) else error.__cause__
+            if not isinstance(cause, OSError) or cause.errno is None:
+                raise
+            raise OSError(cause.errno, cause.strerror, os.fsdecode(cause.filename or self.log_dir)) from cause
