@@ -189,6 +189,13 @@ def test_a_failure_is_told_by_the_name_of_the_file(place: str, line: str, is_tol
     assert (describe_untold(outcome, errno.ENOSPC, Path("/base")) == "") == is_told
 
 
+def test_a_lasting_cause_is_told_by_any_file() -> None:
+    outcome = Outcome(1, 1, "/base/b.csv: No space left on device\n", "/base/a.csv")
+    assert describe_untold(outcome, errno.ENOSPC, Path("/base"), lasting=True) == ""
+    assert describe_untold(outcome, errno.ENOSPC, Path("/base")) != ""
+    assert describe_untold(outcome, errno.EIO, Path("/base"), lasting=True) != ""
+
+
 def test_results_of_several_calls_add_up(tmp_path: Path) -> None:
     """A failure stays one; what was not tried is in the table too; and other code's results are refused."""
     failed, passed = Result("run", KILL, 9, 3, "lost", "c1"), Result("run", KILL, 9, 3, "", "c1")

@@ -122,7 +122,10 @@ class Trials:
         kept = self._kept()
         unharmed = outcome.code == self.scenario.code and kept == without_passing(self.expected)
         if not unharmed or self.scenario.check(self.folder):
-            wrong = describe_untold(outcome, error, self.folder) or ("" if outcome.code else self._lacking(kept))
+            lasting = action == Action.FAIL_ON
+            wrong = describe_untold(outcome, error, self.folder, lasting) or (
+                "" if outcome.code else self._lacking(kept)
+            )
             if wrong:
                 return wrong
         return self._describe_state(outcome) or self._go_on()
@@ -209,17 +212,21 @@ class Trials:
         return "; ".join(filter(None, parts))
 
 
-def describe_untold(outcome: Outcome, error: int, folder: Path) -> str:
-    """Say what a command whose call failed did not tell as it should; empty where it told the file and the reason."""
+def describe_untold(outcome: Outcome, error: int, folder: Path, lasting: bool = False) -> str:
+    """Say what a command whose call failed did not tell as it should; empty where it told the file and the reason.
+
+    Where the cause is ``lasting``, more calls fail than the first, of other threads too, and any of their files tells.
+    """
     if "Traceback" in outcome.printed:
         return f"a traceback: {outcome.printed[-700:]}"
     if not outcome.place:
         return f"nothing failed, and it ended with {outcome.code}: {outcome.printed[-500:]}"
     names = _names_of(Path(outcome.place), folder)
+    if lasting:
+        names.append(re.escape(f"{folder}/"))
     for line in outcome.printed.splitlines():
-        if any(text in line for text in (os.strerror(error), *OF_SQLITE)) and any(
-            re.search(name, line) for name in names
-        ):
+        reason = any(text in line for text in (os.strerror(error), *OF_SQLITE))
+        if reason and any(re.search(name, line) for name in names):
             return ""
     return f"{outcome.place} failed, which is not told; it ended with {outcome.code}: {outcome.printed[-700:]}"
 

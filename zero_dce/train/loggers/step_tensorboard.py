@@ -80,4 +80,4 @@ class StepTensorBoardLogger(Tracker, TensorBoardLogger):
             cause = error if isinstance(error, OSError) else error.__cause__
             if not isinstance(cause, OSError) or cause.errno is None:
                 raise
-            raise OSError(cause.errno, cause.strerror, os.fsdecode(cause.filename or self.log_dir)) from cause
+            raise OSError(cause.errno, cause.strerror, os.fsdecode(cause.filename or Path(self.log_dir))) from cause
