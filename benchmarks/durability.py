@@ -7,7 +7,8 @@ of the demo's runs, and the default ones, of 3,000 steps. Further arguments are 
 ``trainer.max_steps=300``. The table has, for each:
 
 - how often a run asks the disk (fsync), and how long it waits in all, as a share of the run;
-- what the runs with waiting take longer than those without, the median of the pairs, and its range;
+- what the runs with waiting take longer than those without, the median of the pairs, of which every other one begins
+  with the run without, and its range;
 - how long one file of 1 MB takes on this disk, and 24 files of 60 kB together, as sample pictures are.
 
 The runs are written to the system's folder for temporary files: ``TMPDIR`` chooses the disk. ``--output FILE`` writes
@@ -77,6 +78,13 @@ def measure(waiting: bool, overrides: list[str]) -> dict[str, Any]:
         return found
 
 
+def measure_pair(overrides: list[str], number: int) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Return the figures of a run with waiting and one without; which is first changes from one to the next."""
+    order = (True, False) if number % 2 else (False, True)
+    measured = {waiting: measure(waiting, overrides) for waiting in order}
+    return measured[True], measured[False]
+
+
 def time_disk(count: int, size: int) -> float:
     """Return the median seconds for which so many new files of a size in bytes are waited for together."""
     seconds = []
@@ -119,7 +127,7 @@ def main() -> None:
         settings = [*SETTINGS[name], *overrides]
         # The first run also renders the sample and fills the cache.
         measure(True, [*settings, "trainer.max_steps=1"])
-        measured[name] = [(measure(True, settings), measure(False, settings)) for _ in range(options.rounds)]
+        measured[name] = [measure_pair(settings, number) for number in range(options.rounds)]
     environment = describe_environment("embedded sample")
     lines = [
         "# What it costs that files are on the disk\n",
