@@ -478,3 +478,23 @@ def test_what_is_too_large_is_not_read(tmp_path: Path) -> None:
 def test_which_paths_stay_inside() -> None:
     assert all(map(stays_inside, ("a", "a/b", "./a", "a..b", "...", "a\\b", "ä b")))
     assert not any(map(stays_inside, ("", ".", "./", "..", "a/../..", "a/..", "/a", "//a", "..\\a", "a\0b")))
+
+
+def test_an_earlier_folder_that_cannot_go_is_told_with_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The new one is there all the same."""
+
+    def write(content: str) -> None:
+        with atomic_folder(tmp_path / "a") as unfinished:
+            (unfinished / "inner").mkdir()
+            (unfinished / "inner" / "file").write_text(content)
+
+    write("old")
+    refused = PermissionError(13, "Permission denied", "file")
+    monkeypatch.setattr(os, "unlink", lambda *_, **__: (_ for _ in ()).throw(refused))
+    with pytest.raises(PermissionError) as caught:
+        write("new")
+    monkeypatch.undo()
+    assert (tmp_path / "a" / "inner" / "file").read_text() == "new"
+    assert caught.value.filename == str(tmp_path / "a.before-overwriting" / "inner" / "file")

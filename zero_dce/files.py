@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from zero_dce.checks import OPTIONAL, Shape, find_misfit
 
@@ -294,9 +294,23 @@ def restore_replaced(folder: Path) -> None:
     if not replaced.exists():
         return
     if folder.exists():
-        shutil.rmtree(replaced)
+        _remove_folder(replaced)
     else:
         os.replace(replaced, folder)
+
+
+def _remove_folder(folder: Path) -> None:
+    """Remove a folder and all in it; an error names its file with the whole path, which shutil's does not."""
+    if sys.version_info >= (3, 12):
+        shutil.rmtree(folder, onexc=_raise_with_path)
+    else:
+        shutil.rmtree(folder, onerror=lambda function, path, raised: _raise_with_path(function, path, raised[1]))
+
+
+def _raise_with_path(_: object, path: str, error: BaseException) -> NoReturn:
+    if isinstance(error, OSError):
+        raise OSError(error.errno, error.strerror, path) from error
+    raise error
 
 
 def write_file(file: Path, content: str | bytes | memoryview) -> None:

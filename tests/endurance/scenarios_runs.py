@@ -49,9 +49,9 @@ def _trials_of_study(folder: Path) -> list[optuna.trial.FrozenTrial]:
     storage: Any = f"sqlite:///{folder / 'study.db'}"
     if not (folder / "study.db").exists():
         storage = JournalStorage(JournalFileBackend(str(folder / "study" / "optuna" / "journal.log")))
-    # It says each time which study it takes.
-    optuna.logging.set_verbosity(optuna.logging.WARNING)
-    return optuna.load_study(storage=storage, study_name=None).trials
+    # A disturbed one may have no study yet.
+    names = optuna.get_all_study_names(storage)
+    return optuna.load_study(storage=storage, study_name=names[0]).trials if names else []
 
 
 def _go_on_searching(folder: Path, call: Call) -> Call:

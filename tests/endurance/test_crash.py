@@ -180,6 +180,11 @@ def test_files_that_belong_together_are_of_one_time(found: dict[str, str], told:
         ("in", "cannot write in/a.xml: No space left on device", True),
         ("in", "/base/in/a.xml: No space left on device", True),
         ("in", "/base/in/program: No space left on device", True),
+        (
+            "in/a.db-journal",
+            "storage=sqlite:///in/a.db cannot be used: (sqlite3.OperationalError) disk I/O error",
+            True,
+        ),
         ("in/a.db", "in/a.db cannot be made: (sqlite3.OperationalError) database or disk is full", True),
         ("in", "cannot write in/side/a.xml: No space left on device", False),
     ],

@@ -223,7 +223,7 @@ def describe_untold(outcome: Outcome, error: int, folder: Path, lasting: bool = 
         return f"nothing failed, and it ended with {outcome.code}: {outcome.printed[-500:]}"
     names = _names_of(Path(outcome.place), folder)
     if lasting:
-        names.append(re.escape(f"{folder}/"))
+        names += [re.escape(f"{folder}/"), r"'[\w.-][^']*'"]
     for line in outcome.printed.splitlines():
         reason = any(text in line for text in (os.strerror(error), *OF_SQLITE))
         if reason and any(re.search(name, line) for name in names):
@@ -239,7 +239,8 @@ def _names_of(place: Path, folder: Path) -> list[str]:
     places = {place}
     if place != folder and place.is_relative_to(folder):
         *above, last = place.relative_to(folder).parts
-        last = last.partition(PASSING[0])[0]
+        # Of SQLite's journal of a change, the database is told.
+        last = last.partition(PASSING[0])[0].removesuffix("-journal")
         places |= {
             folder.joinpath(*(part for part in above if not part.endswith(PASSING)), last),
             folder.joinpath(*(part.removesuffix(PASSING[0]) for part in above), last),
@@ -247,7 +248,7 @@ def _names_of(place: Path, folder: Path) -> list[str]:
     parents = {one.parent for one in places}
     names = {str(one) for one in places | parents} | {_relative(one, folder) for one in places - {folder}}
     folders = [re.escape(_relative(one, folder)) for one in parents | {folder}]
-    patterns = [rf"(?<![\w/.-]){re.escape(name)}(?![\w/])" for name in names]
+    patterns = [rf"(sqlite:///|(?<![\w/.-])){re.escape(name)}(?![\w/])" for name in names]
     patterns += [rf"(['\"]){name}\1|^{name}: " for name in folders]
     if place.is_dir() or not place.exists():
         # A folder may be told by the file in it that was to be written.

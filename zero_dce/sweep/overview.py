@@ -57,7 +57,7 @@ def begin_sweep(config: DictConfig) -> SweepProgress:
         slots = expected_slots(config)
         folder = Path(config.hydra.sweep.dir).resolve()
         count = _begin_search(config, folder) if search else _begin_grid(config, folder, jobs)
-    except (ValueError, ModuleNotFoundError) as error:
+    except (ValueError, OSError, ModuleNotFoundError) as error:
         sys.exit(explain(error))
     in_turn = len(slots) == 1 and not (search or config.resume or uses_slurm(config))
     # Hydra 1.3 never calls on_multirun_end after a failed run.

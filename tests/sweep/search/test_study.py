@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import sqlite3
 from dataclasses import replace
 from pathlib import Path
 
@@ -88,6 +91,29 @@ def test_a_failed_run_is_retried_once_when_asked_for(tmp_path: Path) -> None:
         assert study.tell(again).values == [2.0]
     fail, complete = TrialState.FAIL, TrialState.COMPLETE
     assert [trial.state for trial in trials_of(tmp_path)] == [fail, complete, TrialState.RUNNING, fail, complete]
+
+
+def test_what_the_journal_was_refused_names_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = one_weight(2)
+    open_plan(tmp_path, asked)
+    with Worker(tmp_path) as worker:
+        study = Study(tmp_path, asked, worker)
+        monkeypatch.setattr(os, "fsync", lambda _: (_ for _ in ()).throw(OSError(errno.EIO, "I/O error")))
+        with pytest.raises(OSError, match="I/O error") as caught:
+            study.ask(1)
+    assert caught.value.filename == str(tmp_path / "optuna" / "journal.log")
+
+
+def test_what_a_database_was_refused_names_it(tmp_path: Path) -> None:
+    storage = f"sqlite:///{tmp_path / 'study.db'}"
+    asked = replace(one_weight(2), storage=storage)
+    open_plan(tmp_path, asked)
+    with Worker(tmp_path) as worker:
+        study = Study(tmp_path, asked, worker)
+        with sqlite3.connect(tmp_path / "study.db") as database:
+            database.execute("DROP TABLE trial_user_attributes")
+        with pytest.raises(ValueError, match=f"{storage} cannot be used: .*no such table: trial_user_attributes$"):
+            study.ask(1)
 
 
 @pytest.mark.parametrize("retry_failed", [False, True])

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import optuna
+from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
@@ -59,7 +60,7 @@ class Study:
         with self.lock:
             plan = read_plan(folder)
             name = plan["search"]["study_name"]
-            with _explain_journal(folder, search.storage, Exception):
+            with _explain_storage(folder, search.storage, Exception):
                 self.storage = _open_storage(folder, search.storage)
                 self.study = optuna.create_study(
                     storage=self.storage,
@@ -79,7 +80,7 @@ class Study:
         Trials that a dead worker left running come first, then runs to retry. The runs of the trials have consecutive
         numbers.
         """
-        with self.lock, _explain_journal(self.folder, self.search.storage, JSONDecodeError):
+        with self.lock, _explain_storage(self.folder, self.search.storage, JSONDecodeError):
             left = self._left_running()
             if left:
                 return [self._take_over(trial) for trial in _consecutive(left)[:most]]
@@ -90,7 +91,7 @@ class Study:
 
     def tell(self, trial: Trial) -> TrialOutcome:
         """Tell the study the outcome of a trial, and return it."""
-        with self.lock, _explain_journal(self.folder, self.search.storage, JSONDecodeError):
+        with self.lock, _explain_storage(self.folder, self.search.storage, JSONDecodeError):
             return self._tell(trial.number, trial.run)
 
     def _trials(self) -> list[FrozenTrial]:
@@ -201,20 +202,36 @@ def _make_sampler(name: str, seed: int | None) -> BaseSampler:
 
 
 @contextmanager
-def _explain_journal(folder: Path, storage: str | None, kind: type[Exception]) -> Iterator[None]:
-    """Raise ValueError, which names the journal, in place of what Optuna raises on a damaged one: it checks nothing.
+def _explain_storage(folder: Path, storage: str | None, damaged: type[Exception]) -> Iterator[None]:
+    """Raise an error that names the journal or the database in place of what Optuna raises.
 
-    That may be anything when the journal is opened. Afterwards other things go wrong too, and what is still the
-    journal's is a last line that was cut short: Optuna reads it once there is another one.
+    Args:
+        folder: the sweep's.
+        storage: a database's address; ``None`` for the journal in the folder.
+        damaged: what Optuna, which checks nothing, raises on a damaged journal. That may be anything when it is opened.
+            Afterwards other things go wrong too, and what is still the journal's is a last line that was cut short:
+            Optuna reads it once there is another one.
+
+    Raises:
+        OSError: of the system, such as on a full disk.
+        ValueError: if the journal is damaged, or the database does not do what it is asked.
     """
+    journal = folder / SEARCH_FOLDER / JOURNAL
     try:
         yield
-    except kind as error:
-        if storage is not None or isinstance(error, OSError):
+    except StorageInternalError as error:
+        reason = str(error.__cause__ or error).strip().partition("\n")[0]
+        raise ValueError(f"hydra.sweeper.storage={storage} cannot be used: {reason}") from error
+    except OSError as error:
+        if error.errno is None or error.filename is not None:
+            raise
+        raise OSError(error.errno, error.strerror, str(journal)) from error
+    except damaged as error:
+        if storage is not None:
             raise
         raise ValueError(
-            f"{folder / SEARCH_FOLDER / JOURNAL} cannot be read ({type(error).__name__}: {error}): restore "
-            "it, or begin another search in another folder"
+            f"{journal} cannot be read ({type(error).__name__}: {error}): restore it, or begin another search in "
+            "another folder"
         ) from error
 
 
