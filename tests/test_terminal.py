@@ -125,6 +125,7 @@ def test_a_failure_that_followed_of_none_is_told_itself() -> None:
     ):
         assert first_failure(raised(first, then)) is then
     assert first_failure(raised(full, then := OSError(errno.ENOSPC, "full", "c"), from_first=True)) is then
+    assert first_failure(raised(OSError(errno.ENOSPC, "full"), then := OSError(errno.ENOSPC, "full", "d"))) is then
 
 
 def test_streams_stay_those_of_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:

@@ -73,8 +73,9 @@ def first_failure(error: BaseException) -> BaseException:
         # Looking for a file in several places is no failure.
         if isinstance(before, FileNotFoundError | FileExistsError):
             break
-        # What was raised from another error tells the same failure, in better words.
-        first = first if last.__cause__ else before
+        # What was raised from another error tells the same failure, in better words; so does what names a file.
+        if last.__cause__ is None and before.filename is not None:
+            first = before
     return first
 
 
