@@ -32,8 +32,8 @@ test-fast: $(READY)  ## the tests of daily work, under 3 minutes: without traini
 test-next:  ## the tests with the next versions of Hydra, OmegaConf and PyTorch, in .venv-next; see next-report.txt
 	$(PYTHON) .ci/next.py
 
-crash-test: $(READY)  ## kill commands, or let calls fail, at each call that changes a file: hours, or MINUTES=60
-	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.crash --jobs 2 $(if $(MINUTES),--minutes $(MINUTES))
+crash-test: $(READY)  ## kill commands, or let calls fail, at each call that changes a file: hours, or MINUTES=60; RESULTS=FILE adds up
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.crash --jobs 2 $(if $(MINUTES),--minutes $(MINUTES)) $(if $(RESULTS),--results $(RESULTS))
 
 load-test: $(READY)  ## sweeps of 1,000 runs, 20 launchers at once, 5,000 pictures: hours; writes tests/endurance/load.md
 	OMP_NUM_THREADS=1 $(BIN)/python -m tests.endurance.load $(LOAD)

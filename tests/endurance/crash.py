@@ -13,6 +13,7 @@ import json
 import os
 import platform
 import random
+import re
 import subprocess
 import sys
 import tempfile
@@ -181,31 +182,42 @@ def describe(results: Sequence[Result], seed: int, whole: bool) -> str:
     groups: dict[tuple[str, str], list[Result]] = defaultdict(list)
     for result in results:
         groups[result.scenario, result.fault].append(result)
-    lines = ["| scenario | fault | calls | tried | passed | failed at |", "| --- | --- | --: | --: | --: | --- |"]
-    tried = passed = 0
-    for scenario, fault in ((scenario, fault) for scenario in sorted(SCENARIOS) for fault in FAULTS):
-        members = groups[scenario, fault]
-        calls = members[-1].calls if members else "?"
-        if calls == 0 or not (members or whole) or (fault == KILL_ALONE and not SCENARIOS[scenario].several):
-            continue
-        trials = [result for result in members if result.at != PLANNED]
-        failed = sorted(result.at for result in trials if result.wrong)
-        tried, passed = tried + len(trials), passed + len(trials) - len(failed)
-        cells = [scenario, fault, calls, len(trials), len(trials) - len(failed), failed or ""]
-        lines.append(f"| {' | '.join(str(cell).strip('[]') for cell in cells)} |")
+    shown = [name for name in sorted(SCENARIOS) if whole or any(name == scenario for scenario, _ in groups)]
+    tried = [result for result in results if result.at != PLANNED]
+    failed = [f"{one.scenario}, {one.fault} at {one.at}: {_first_line(one.wrong)}" for one in tried if one.wrong]
+    rows = [[name, *(_describe_trials(groups[name, fault]) for fault in FAULTS)] for name in shown]
     return "\n".join(
         [
             "# Crashes and failing calls\n",
             "Each command is disturbed at one of the calls by which it changes a file, and goes on as a user would; "
             "then its folder must equal that of an undisturbed one. `python -m tests.endurance.crash` writes this "
             "page.\n",
-            f"{tried} trials, {passed} passed. Where fewer were tried than there are calls, they are a random sample "
-            f"(seed {seed}); ? is not counted yet. Commit {tested_commit()}; {platform.platform()}, "
+            f"{len(tried)} trials, {len(tried) - len(failed)} passed. A cell has how many passed, of how many tried, "
+            "of how many calls that the fault can hit; where not all were tried, they are a random sample "
+            f"(seed {seed}), and ? is not counted yet. Commit {tested_commit()}; {platform.platform()}, "
             f"Python {platform.python_version()}, PyTorch {torch.__version__}.\n",
-            *lines,
+            f"| {' | '.join(['scenario', *FAULTS])} |",
+            "| --- |" + " --- |" * len(FAULTS),
+            *(f"| {' | '.join(row)} |" for row in rows),
+            *(["\nFailed:\n", *(f"- {line}" for line in failed)] if failed else []),
             "",
         ]
     )
+
+
+def _first_line(wrong: str) -> str:
+    """Return the beginning of what was wrong, without the folders of the trial."""
+    return re.sub(r"/\S*?/crash-\w+/", "", wrong.splitlines()[0])[:200]
+
+
+def _describe_trials(members: Sequence[Result]) -> str:
+    """Return ``passed/tried of calls``; empty where the fault can hit no call, ``?`` where nothing is known."""
+    if not members:
+        return "?"
+    if not members[-1].calls:
+        return ""
+    tried = [result for result in members if result.at != PLANNED]
+    return f"{sum(not result.wrong for result in tried)}/{len(tried)} of {members[-1].calls}"
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.endurance import faults
-from tests.endurance.crash import PLANNED, Result, add_up, describe, read_results
+from tests.endurance.crash import FAULTS, PLANNED, Result, add_up, describe, read_results
 from tests.endurance.faults import Action, Fault, Outcome
 from tests.endurance.trials import KILL, KILL_ALONE, KILL_TWICE, describe_difference, describe_untold
 from tests.endurance.whole import find_mixed, find_torn
@@ -205,10 +205,14 @@ def test_results_of_several_calls_add_up(tmp_path: Path) -> None:
     """A failure stays one; what was not tried is in the table too; and other code's results are refused."""
     failed, passed = Result("run", KILL, 9, 3, "lost", "c1"), Result("run", KILL, 9, 3, "", "c1")
     assert add_up([passed, failed, passed]) == [failed]
-    lines = describe([failed, Result("run", KILL_TWICE, 8, PLANNED, "", "c1")], 0, True).splitlines()
-    assert "1 trials, 0 passed" in "".join(lines)
-    assert {"| run | kill | 9 | 1 | 0 | 3 |", "| run | kill twice | 8 | 0 | 0 |  |"} <= {*lines}
-    assert "| sweep | kill | ? | 0 | 0 |  |" in lines
+    failed = failed._replace(wrong="lost: /tmp/crash-1a_b/run/work/metrics.csv\nand more")
+    page = describe([failed, passed._replace(at=4), Result("run", KILL_TWICE, 8, PLANNED, "", "c1")], 0, True)
+    assert "2 trials, 1 passed" in page
+    assert "- run, kill at 3: lost: run/work/metrics.csv\n" in page
+    (row,) = [line for line in page.splitlines() if line.startswith("| run |")]
+    assert row == f"| run | 1/2 of 9 | ? | 0/0 of 8 |{' ? |' * (len(FAULTS) - 3)}"
+    assert f"| sweep |{' ? |' * len(FAULTS)}" in page
+    assert "| sweep |" not in describe([failed], 0, False)
     file = tmp_path / "results.jsonl"
     file.write_text('["run", "kill", 9, 3, "lost"]\n["run", "kill", 9, 4, "", "c1"]\n')
     assert read_results(file, "c1") == [Result("run", "kill", 9, 3, "lost"), Result("run", "kill", 9, 4, "", "c1")]
