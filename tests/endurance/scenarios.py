@@ -39,6 +39,7 @@ class Scenario:
         readers: commands that work on what a killed command left, for a working folder.
         check: says what else is wrong in the end, for a working folder; empty if nothing is.
         leftover: says what of no use is left in the end, for a working folder; empty if nothing is.
+        gives_up: what a library prints that goes on without a part; ``check`` need not hold then.
         several: several processes write, so that one may be killed alone.
         artifacts: files that belong together, of which never some are new beside others of before; see
             :func:`tests.endurance.whole.find_mixed`.
@@ -59,6 +60,7 @@ class Scenario:
     readers: Callable[[Path], Sequence[Call]] = lambda folder: ()
     check: Callable[[Path], str] = lambda folder: ""
     leftover: Callable[[Path], str] = lambda folder: ""
+    gives_up: str = ""
     several: bool = False
     artifacts: Sequence[tuple[str, ...]] = ()
     optional: Mapping[str, str] = field(default_factory=lambda: WITH_A_WARNING)

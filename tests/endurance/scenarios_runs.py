@@ -130,6 +130,8 @@ def tracker_scenario(name: str) -> Scenario:
         OF_RUNS,
         environment=lambda folder: {"TRACKIO_DIR": str(folder / "trackio")},
         check=check,
+        # Trackio ends no run because of a picture.
+        gives_up="trackio.log() skipped" if name == "trackio" else "",
     )
 
 
