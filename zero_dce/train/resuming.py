@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import hydra.utils
 from omegaconf import DictConfig
 
-from zero_dce.records.run import MOST_STEPS, last_checkpoint, run_state
+from zero_dce.records.run import MOST_STEPS, last_checkpoint, read_rows, run_state
 from zero_dce.weights import TITLES, load_checkpoint, read_weights
 
 
@@ -31,7 +32,8 @@ def find_start(config: DictConfig, run: Path, in_sweep: bool) -> Start:
     """Return where a run begins.
 
     A run whose last step is done counts as ended if it was stopped or failed before its result was written, and any run
-    of a sweep. A single one that has finished is asked for more steps.
+    of a sweep. A single one that has finished is asked for more steps. The last step is also that at which a run ends
+    because pictures fade; one that has ended there trains on.
 
     Raises:
         FileNotFoundError: if there is no checkpoint to resume from.
@@ -45,8 +47,20 @@ def find_start(config: DictConfig, run: Path, in_sweep: bool) -> Start:
         if in_sweep or run_state(run) != "finished":
             return Start(checkpoint, step, has_ended=True)
         raise ValueError(f"{checkpoint} has {step} steps already: give more than that as trainer.max_steps={2 * step}")
+    if run_state(run) != "finished" and _ends_as_pictures_fade(config, run, step):
+        return Start(checkpoint, step, has_ended=True)
     check_network(checkpoint, config.model.network)
     return Start(checkpoint, step)
+
+
+def _ends_as_pictures_fade(config: DictConfig, run: Path, step: int) -> bool:
+    """Tell whether the alarm for fading pictures ends a run at its last checkpoint's step."""
+    alarm = config.callbacks.get("washout")
+    if alarm is None or not alarm.get("stop"):
+        return False
+    rows = {at: row for at, row in read_rows(run).items() if at <= step}
+    mark = hydra.utils.instantiate(alarm).mark_in(rows)
+    return mark is not None and mark["noticed_at_step"] == step
 
 
 def read_step(checkpoint: Path) -> int:

@@ -246,6 +246,12 @@ def test_a_rigged_run_stops_and_a_resumed_one_marks_the_same(
     assert read_result(tmp_path / "part" / "0")["washout"] is None
     assert run_here(monkeypatch, tmp_path, "resume=part/0", f"trainer.max_steps={last}") == 0
     assert read_result(tmp_path / "part" / "0")["washout"] == mark
+    # One that was killed before its result was written has ended there too.
+    (tmp_path / "whole" / "0" / "result.json").unlink()
+    assert run_here(monkeypatch, tmp_path, "resume=whole/0") == 0
+    ended = read_result(tmp_path / "whole" / "0")
+    for name in ("state", "last_step", "measures", "washout"):
+        assert ended[name] == result[name]
     # A run that stopped goes on when it is resumed, and keeps its mark.
     assert run_here(monkeypatch, tmp_path, "resume=whole/0", f"trainer.max_steps={last + 10}") == 0
     result = read_result(tmp_path / "whole" / "0")
