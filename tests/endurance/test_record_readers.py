@@ -73,7 +73,7 @@ READ_BY: dict[str, tuple[str, ...] | str] = {
     "sweep.launching.processes": "a log is written",
     "sweep.launching.slurm": ("small-records",),
     "sweep.launching.slurm_task": ("small-records",),
-    "sweep.search.study": ("study-journal",),
+    "sweep.search.storage": ("study-journal",),
     "train.command_line": ("resume-hydra", "resume-plan", "resume-overrides"),
     "train.loggers.tracker": ("small-records",),
     "train.resuming": ("weights-pickle", "weights-zip", "weights-old"),

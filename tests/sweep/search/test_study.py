@@ -177,9 +177,29 @@ def test_a_damaged_journal_is_named_and_blamed_for_nothing_else(
         journal.write_text(whole.replace('"directions":[1]', '"directions":[7]'))
         with pytest.raises(ValueError, match=r"journal\.log cannot be read \(ValueError: 7 is not a valid "):
             Study(tmp_path, asked, worker)
-        journal.write_text(whole[:-9])
+        journal.write_text(whole.replace('"op_code":', '"op_code'))
         with pytest.raises(ValueError, match=r"journal\.log cannot be read \(JSONDecodeError"):
             Study(tmp_path, asked, worker).ask(1)
+
+
+@pytest.mark.parametrize("reopened", [False, True])
+def test_half_a_line_of_a_killed_worker_is_none(reopened: bool, tmp_path: Path) -> None:
+    """Also for a worker that goes on meanwhile; and it does not wait for the lock of the dead one."""
+    asked = one_weight(6)
+    open_plan(tmp_path, asked)
+    journal = tmp_path / "optuna" / "journal.log"
+    with Worker(tmp_path) as worker:
+        study = Study(tmp_path, asked, worker)
+        (first,) = study.ask(1)
+        with journal.open("a") as file:
+            file.write('{"op_code":4,"worker_id":"dead","stu')
+        journal.with_name("journal.log.lock").touch()
+        if reopened:
+            study = Study(tmp_path, asked, worker)
+        (second,) = study.ask(1)
+        assert (first.run, second.run) == (0, 1)
+        assert not journal.with_name("journal.log.lock").exists()
+    assert [trial.state for trial in trials_of(tmp_path)] == [TrialState.RUNNING] * 2
 
 
 def test_a_database_with_other_trials_is_named(tmp_path: Path) -> None:

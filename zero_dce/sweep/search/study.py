@@ -11,23 +11,20 @@ from pathlib import Path
 
 import numpy as np
 import optuna
-from optuna.exceptions import StorageInternalError
 from optuna.samplers import BaseSampler, NSGAIISampler, RandomSampler, TPESampler
-from optuna.storages import BaseStorage, JournalStorage, RDBStorage
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.study import StudyDirection
 from optuna.trial import FrozenTrial, TrialState, create_trial
 
 from zero_dce.checks import find_misfit
-from zero_dce.files import make_durable, write_json
+from zero_dce.files import write_json
 from zero_dce.records.outcome import TrialOutcome, judge
 from zero_dce.records.run import JUDGED, read_result, run_state
 from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
 from zero_dce.sweep.search.plan import Search, lock_folder
+from zero_dce.sweep.search.storage import JOURNAL, explain_storage, mend_journal, open_storage
 from zero_dce.sweep.search.workers import Worker
 
 log = logging.getLogger(__name__)
-JOURNAL = "journal.log"
 # A run that was killed with its worker is begun at most so often: it may be what kills them.
 MOST_ATTEMPTS = 3
 # The attributes that this package adds to a trial of Optuna.
@@ -60,8 +57,8 @@ class Study:
         with self.lock:
             plan = read_plan(folder)
             name = plan["search"]["study_name"]
-            with _explain_storage(folder, search.storage, Exception):
-                self.storage = _open_storage(folder, search.storage)
+            with explain_storage(folder, search.storage, Exception):
+                self.storage = open_storage(folder, search.storage)
                 self.study = optuna.create_study(
                     storage=self.storage,
                     study_name=name,
@@ -80,7 +77,7 @@ class Study:
         Trials that a dead worker left running come first, then runs to retry. The runs of the trials have consecutive
         numbers.
         """
-        with self.lock, _explain_storage(self.folder, self.search.storage, JSONDecodeError):
+        with self._locked():
             left = self._left_running()
             if left:
                 return [self._take_over(trial) for trial in _consecutive(left)[:most]]
@@ -91,8 +88,15 @@ class Study:
 
     def tell(self, trial: Trial) -> TrialOutcome:
         """Tell the study the outcome of a trial, and return it."""
-        with self.lock, _explain_storage(self.folder, self.search.storage, JSONDecodeError):
+        with self._locked():
             return self._tell(trial.number, trial.run)
+
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        with self.lock, explain_storage(self.folder, self.search.storage, JSONDecodeError):
+            # Another worker may have been killed while it wrote.
+            mend_journal(self.folder)
+            yield
 
     def _trials(self) -> list[FrozenTrial]:
         return self.study.get_trials(deepcopy=False)
@@ -201,40 +205,6 @@ def _make_sampler(name: str, seed: int | None) -> BaseSampler:
     return TPESampler(seed=seed, constant_liar=True)
 
 
-@contextmanager
-def _explain_storage(folder: Path, storage: str | None, damaged: type[Exception]) -> Iterator[None]:
-    """Raise an error that names the journal or the database in place of what Optuna raises.
-
-    Args:
-        folder: the sweep's.
-        storage: a database's address; ``None`` for the journal in the folder.
-        damaged: what Optuna, which checks nothing, raises on a damaged journal. That may be anything when it is opened.
-            Afterwards other things go wrong too, and what is still the journal's is a last line that was cut short:
-            Optuna reads it once there is another one.
-
-    Raises:
-        OSError: of the system, such as on a full disk.
-        ValueError: if the journal is damaged, or the database does not do what it is asked.
-    """
-    journal = folder / SEARCH_FOLDER / JOURNAL
-    try:
-        yield
-    except StorageInternalError as error:
-        reason = str(error.__cause__ or error).strip().partition("\n")[0]
-        raise ValueError(f"hydra.sweeper.storage={storage} cannot be used: {reason}") from error
-    except OSError as error:
-        if error.errno is None or error.filename is not None:
-            raise
-        raise OSError(error.errno, error.strerror, str(journal)) from error
-    except damaged as error:
-        if storage is not None:
-            raise
-        raise ValueError(
-            f"{journal} cannot be read ({type(error).__name__}: {error}): restore it, or begin another search in "
-            "another folder"
-        ) from error
-
-
 def _check_attributes(storage: str, trials: Iterable[FrozenTrial], jobs: int) -> None:
     """Raise ValueError, which names the storage, unless trials have only such attributes as this package gives them."""
     for trial in trials:
@@ -244,21 +214,6 @@ def _check_attributes(storage: str, trials: Iterable[FrozenTrial], jobs: int) ->
             fault = f"has the run {given[RUN]} without a worker, or one that is not in {PLAN}"
         if fault:
             raise ValueError(f"{storage}: trial {trial.number} {fault}; restore it")
-
-
-def _open_storage(folder: Path, storage: str | None) -> BaseStorage:
-    if storage is None:
-        journal = str(folder / SEARCH_FOLDER / JOURNAL)
-        # Optuna's default lock is a symbolic link, which Windows lets few users create.
-        opened = JournalStorage(JournalFileBackend(journal, JournalFileOpenLock(journal)))
-        # Optuna brings each line to the disk, and this the file's name.
-        make_durable(folder / SEARCH_FOLDER)
-        return opened
-    try:
-        return RDBStorage(storage)
-    except Exception as error:
-        # The errors of SQLAlchemy and of each driver have no base class in common.
-        raise ValueError(f"hydra.sweeper.storage={storage} cannot be opened: {error}") from error
 
 
 def _seed(seed: int | None, number: int) -> int | None:
