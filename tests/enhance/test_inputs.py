@@ -118,6 +118,18 @@ def test_a_file_in_two_spellings_is_one(photos: Path) -> None:
     assert len(find_file_pairs(spellings, Path("out")).pairs) == 1
 
 
+def test_each_link_has_its_own_result(photos: Path) -> None:
+    """Also those that lead nowhere, which are named each."""
+    before = len(find_file_pairs(["photos"], Path("out")).pairs)
+    for name, target in (("b.jpg", "a.jpg"), ("c.jpg", "nowhere"), ("d.jpg", "nowhere")):
+        (photos / name).symlink_to(target)
+    found = find_file_pairs(["photos"], Path("out")).pairs
+    assert len(found) == before + 3
+    assert {str(pair.output) for pair in found} >= {"out/a.jpg", "out/b.jpg", "out/c.jpg", "out/d.jpg"}
+    with pytest.raises(ValueError, match="would overwrite the input"):
+        find_file_pairs(["photos/b.jpg"], Path("photos"))
+
+
 @pytest.mark.parametrize("inputs", ["photos", "photos/*.jpg"])
 @pytest.mark.parametrize("output", ["photos", "."])
 def test_nothing_but_results(inputs: str, output: str, photos: Path) -> None:

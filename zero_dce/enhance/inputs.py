@@ -80,11 +80,12 @@ def find_file_pairs(
     passed_over: list[str] = []
     for text in inputs:
         for file, name, problem in _expand(text, output, passed_over):
-            # A file may be named twice, and with different spellings.
             target = name.with_suffix(suffix_of(name.suffix)) if name.suffix else name
-            pairs.setdefault(file.resolve(), FilePair(file, output / target, problem))
-    _check_apart(pairs, files_of)
-    return FoundInputs(list(pairs.values()), passed_over)
+            # A file may be named twice, and with different spellings; but each of two links to it has its own result.
+            pairs.setdefault(file.parent.resolve() / file.name, FilePair(file, output / target, problem))
+    found = list(pairs.values())
+    _check_apart(found, files_of)
+    return FoundInputs(found, passed_over)
 
 
 def _expand(text: str, output: Path, passed_over: list[str]) -> Iterator[tuple[Path, Path, str | None]]:
@@ -155,16 +156,17 @@ def _without_results(names: Sequence[Path], base: Path, text: str, output: Path)
     return kept
 
 
-def _check_apart(pairs: dict[Path, FilePair], files_of: Callable[[Path], Sequence[Path]]) -> None:
+def _check_apart(pairs: Sequence[FilePair], files_of: Callable[[Path], Sequence[Path]]) -> None:
     """Raise ValueError unless every result is a file of its own, and none is an input."""
+    inputs = {pair.input.resolve(): pair.input for pair in pairs}
     sources: dict[Path, Path] = {}
-    for pair in pairs.values():
+    for pair in pairs:
         for target in files_of(pair.output):
             place = target.resolve()
-            if place in pairs:
+            if place in inputs:
                 raise ValueError(
-                    f"the result of {pair.input} would overwrite the input {pairs[place].input}: choose another folder "
-                    "with --output"
+                    f"the result of {pair.input} would overwrite the input {inputs[place]}: choose another folder with "
+                    "--output"
                 )
             if place in sources:
                 raise ValueError(
