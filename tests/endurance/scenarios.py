@@ -75,10 +75,14 @@ class Scenario:
             for folder_name, other in renamed.items():
                 if f"{name}/".startswith(f"{folder_name}/"):
                     name = other + name.removeprefix(folder_name)
-            if any(name.endswith(ending) or f"/{ending}/" in f"/{name}" for ending in self.ignored):
+            if self.ignores(name):
                 continue
             found[name] = "folder" if path.is_dir() else self._digest(path)
         return found
+
+    def ignores(self, name: str) -> bool:
+        """Tell whether the file or folder of that name may differ."""
+        return any(name.endswith(ending) or f"/{ending}/" in f"/{name}" for ending in self.ignored)
 
     def _digest(self, file: Path) -> str:
         content = file.read_bytes()

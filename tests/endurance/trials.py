@@ -161,8 +161,9 @@ class Trials:
 
     def _logs(self) -> dict[Path, bytes]:
         """What the logs hold, which are only added to; W&B's own are renamed with their folder."""
-        files = [file for file in self.folder.rglob("*.log") if FOREIGN not in file.relative_to(self.folder).parts]
-        return {file: file.read_bytes() for file in files}
+        found = {file.relative_to(self.folder): file for file in self.folder.rglob("*.log")}
+        own = [path for path in found if FOREIGN not in path.parts and not self.scenario.ignores(path.as_posix())]
+        return {found[path]: found[path].read_bytes() for path in own}
 
     def _describe_state(self, outcome: Outcome) -> str:
         """Say what is wrong with what a disturbed command left."""
