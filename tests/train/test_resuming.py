@@ -25,6 +25,7 @@ from tests.helpers.runs import (
     wandb_rows,
 )
 from zero_dce.module import ZeroDCE
+from zero_dce.train.result import RunResult
 from zero_dce.train.resuming import read_step
 
 KILLS = 20
@@ -241,6 +242,11 @@ def test_stopped_after_its_last_checkpoint(sice: Path, tmp_path: Path, monkeypat
     (run / "metrics.csv.unfinished").write_text("step")
     # Its last row was never sent.
     shutil.rmtree(tmp_path / "parts" / "wandb")
+    with monkeypatch.context() as patch:
+        # As if killed there once more: with a result, nobody would come back for the resumed part's configuration.
+        patch.setattr(RunResult, "write", lambda _: (_ for _ in ()).throw(OSError("killed")))
+        assert run_here(monkeypatch, tmp_path, "resume=parts/0") == 1
+    assert not (run / ".hydra_resumed").exists()
     assert run_here(monkeypatch, tmp_path, "resume=parts/0") == 0
     for name in ("state", "measures", "last_step"):
         assert read_result(run)[name] == read_result(tmp_path / "whole" / "0")[name]

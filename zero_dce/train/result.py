@@ -259,8 +259,9 @@ def record_ended(config: DictConfig, run: Path, step: int) -> None:
         with _noting_failure(result), open_loggers(config, run, step):
             pass
     finally:
-        result.write()
+        # Once there is a result nobody comes back for it.
         _take_configuration(run)
+        result.write()
 
 
 def _describe(exception: BaseException) -> str:
