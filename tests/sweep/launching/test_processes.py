@@ -14,7 +14,7 @@ import torch
 from tests.helpers.launching import TROUBLE, TWO, start, states, three_runs
 from tests.helpers.paths import ROOT
 from tests.helpers.processes import is_running, start_function, wait_for
-from zero_dce.sweep.launching.processes import run_in_subprocess
+from zero_dce.sweep.launching.processes import run_in_subprocess, start_rank
 
 pytestmark = pytest.mark.slow
 
@@ -44,6 +44,13 @@ def test_a_function_in_a_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
     assert run_in_subprocess(describe, "GIVEN", environment=environment, threads=1) == ("2", None, 1)
     with pytest.raises(RuntimeError, match=r"^ValueError: no$"):
         run_in_subprocess(describe, "raise", environment=environment, threads=1)
+
+
+def test_an_output_that_cannot_be_written_is_told_in_a_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    process = start_rank([], dict(os.environ), 1, tmp_path / "nothing" / "output.log")
+    process.join()
+    assert process.exitcode == 1
+    assert capfd.readouterr().err.strip() == f"{tmp_path}/nothing/output.log: No such file or directory"
 
 
 def stay(folder: Path) -> None:

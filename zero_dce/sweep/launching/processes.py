@@ -18,6 +18,8 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from zero_dce.terminal import explain
+
 PRELOAD = "zero_dce.sweep.launching.preload"
 
 
@@ -66,7 +68,10 @@ def _run_rank(arguments: list[str], environment: dict[str, str], threads: int, o
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     _prepare(environment, threads)
     if output is not None:
-        _redirect(output)
+        try:
+            _redirect(output)
+        except OSError as error:
+            sys.exit(explain(error))
     from zero_dce.train.__main__ import main
 
     sys.argv = ["zero_dce.train", *arguments]
