@@ -14,7 +14,7 @@ import torch
 from tests.helpers.launching import TROUBLE, TWO, start, states, three_runs
 from tests.helpers.paths import ROOT
 from tests.helpers.processes import is_running, start_function, wait_for
-from zero_dce.sweep.launching.processes import run_in_subprocess, start_rank
+from zero_dce.sweep.launching.processes import run_in_subprocess
 
 pytestmark = pytest.mark.slow
 
@@ -46,11 +46,24 @@ def test_a_function_in_a_fresh_process(monkeypatch: pytest.MonkeyPatch) -> None:
         run_in_subprocess(describe, "raise", environment=environment, threads=1)
 
 
-def test_an_output_that_cannot_be_written_is_told_in_a_line(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    process = start_rank([], dict(os.environ), 1, tmp_path / "nothing" / "output.log")
+# In a process of its own: the fork server keeps the standard error of the test that it was started in.
+START = """
+if __name__ == "__main__":
+    import os, sys
+    from pathlib import Path
+    from zero_dce.sweep.launching.processes import start_rank
+    process = start_rank([], dict(os.environ), 1, Path(sys.argv[1]))
     process.join()
-    assert process.exitcode == 1
-    assert capfd.readouterr().err.strip() == f"{tmp_path}/nothing/output.log: No such file or directory"
+    sys.exit(process.exitcode)
+"""
+
+
+def test_an_output_that_cannot_be_written_is_told_in_a_line(tmp_path: Path) -> None:
+    (tmp_path / "start.py").write_text(START)
+    command = [sys.executable, str(tmp_path / "start.py"), str(tmp_path / "nothing" / "output.log")]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=False, timeout=100)
+    assert done.returncode == 1
+    assert done.stderr.strip() == f"{tmp_path}/nothing/output.log: No such file or directory"
 
 
 def stay(folder: Path) -> None:
