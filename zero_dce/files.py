@@ -253,8 +253,9 @@ def _final_name(error: OSError, place: Path, unfinished: Path) -> Path | None:
         return place
     # Copying names the source first.
     for name in (error.filename, error.filename2):
-        if name is not None and Path(str(name)).is_relative_to(unfinished):
-            return place / Path(str(name)).relative_to(unfinished)
+        path = Path(os.fsdecode(name) if isinstance(name, bytes) else str(name))
+        if name is not None and path.is_relative_to(unfinished):
+            return place / path.relative_to(unfinished)
     return None
 
 

@@ -45,7 +45,7 @@ from zero_dce.records.run import (
     sync_command,
 )
 from zero_dce.records.sweep import run_name, runs_folder
-from zero_dce.train.callbacks.washout import WashOutAlarm
+from zero_dce.train.callbacks.washout import WashOutAlarm, mark_of
 from zero_dce.train.ending import describe_failure
 from zero_dce.train.loggers import add_tag, configured_loggers
 from zero_dce.train.loggers.metrics_file import MetricsFile
@@ -252,9 +252,7 @@ def record_ended(config: DictConfig, run: Path, step: int) -> None:
         return
     rows = read_rows(run)
     result = RunResult(config, run)
-    alarm = config.callbacks.get("washout")
-    mark = hydra.utils.instantiate(alarm).mark_in(rows) if alarm else None
-    result.ended = (step, last_values(rows), mark)
+    result.ended = (step, last_values(rows), mark_of(config, rows))
     try:
         with _noting_failure(result), open_loggers(config, run, step):
             pass

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import hydra.utils
 from omegaconf import DictConfig
 
 from zero_dce.records.run import MOST_STEPS, last_checkpoint, read_rows, run_state
+from zero_dce.train.callbacks.washout import mark_of
 from zero_dce.weights import TITLES, load_checkpoint, read_weights
 
 
@@ -58,8 +58,7 @@ def _ends_as_pictures_fade(config: DictConfig, run: Path, step: int) -> bool:
     alarm = config.callbacks.get("washout")
     if alarm is None or not alarm.get("stop"):
         return False
-    rows = {at: row for at, row in read_rows(run).items() if at <= step}
-    mark = hydra.utils.instantiate(alarm).mark_in(rows)
+    mark = mark_of(config, {at: row for at, row in read_rows(run).items() if at <= step})
     return mark is not None and mark["noticed_at_step"] == step
 
 

@@ -12,7 +12,7 @@ from optuna.exceptions import StorageInternalError
 from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 
-from zero_dce.files import make_durable
+from zero_dce.files import make_durable, name_errors
 from zero_dce.records.sweep import SEARCH_FOLDER
 
 log = logging.getLogger(__name__)
@@ -77,16 +77,13 @@ def explain_storage(folder: Path, storage: str | None, damaged: type[Exception])
     """
     journal = folder / SEARCH_FOLDER / JOURNAL
     try:
-        yield
+        with name_errors(journal, journal):
+            yield
     except StorageInternalError as error:
         reason = str(error.__cause__ or error).strip().partition("\n")[0]
         raise ValueError(f"hydra.sweeper.storage={storage} cannot be used: {reason}") from error
-    except OSError as error:
-        if error.errno is None or error.filename is not None:
-            raise
-        raise OSError(error.errno, error.strerror, str(journal)) from error
     except damaged as error:
-        if storage is not None:
+        if storage is not None or isinstance(error, OSError):
             raise
         raise ValueError(
             f"{journal} cannot be read ({type(error).__name__}: {error}): restore it, or begin another search in "

@@ -120,11 +120,12 @@ class Study:
 
     def _begin(self) -> Trial:
         """Ask Optuna for a new trial and give it the next run number."""
+        runs = self._last_trials()
         # Trials that were asked for in vain, or retried, have no seed of their own: the points stay the same.
-        self.study.sampler = _make_sampler(self.search.sampler, _seed(self.search.seed, len(self._last_trials())))
+        self.study.sampler = _make_sampler(self.search.sampler, _seed(self.search.seed, len(runs)))
         trial = self.study.ask(self.search.space.swept)
         plan = read_plan(self.folder)
-        run, overrides = max(self._last_trials(), default=-1) + 1, self.search.space.overrides(trial.params)
+        run, overrides = max(runs, default=-1) + 1, self.search.space.overrides(trial.params)
         # In this order a worker that is killed in between leaves a number that no trial has, and the next one takes it.
         write_json(self.folder / PLAN, {**plan, "jobs": [*plan["jobs"][:run], overrides]})
         trial.set_user_attr(WORKER, self.worker.name)

@@ -9,8 +9,10 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import hydra.utils
 import lightning as L
 from lightning.pytorch.trainer.states import TrainerFn
+from omegaconf import DictConfig
 
 from zero_dce.checks import check_option
 from zero_dce.records.run import Rows, checkpoint_file, pictures_folder
@@ -151,6 +153,12 @@ class WashOutAlarm(L.Callback):
             return None
         faded = now.saturation_ratio < (1 - self.drop) * best.saturation_ratio
         return best if faded and now.tv > (1 + self.tv_rise) * best.tv else None
+
+
+def mark_of(config: DictConfig, rows: Rows) -> dict[str, float] | None:
+    """Return the mark that a run's own alarm sets, given the rows of its ``metrics.csv``; ``None`` without one."""
+    alarm = config.callbacks.get("washout")
+    return hydra.utils.instantiate(alarm).mark_in(rows) if alarm else None
 
 
 def best_before(history: Sequence[State], least: float) -> State | None:

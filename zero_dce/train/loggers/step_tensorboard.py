@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from lightning.fabric.utilities.rank_zero import rank_zero_only
 from lightning.pytorch.loggers import TensorBoardLogger
 from torch.utils.tensorboard.summary import hparams
 
+from zero_dce.files import name_errors
 from zero_dce.records.run import Rows
 from zero_dce.train.loggers.tracker import Picture, Tracker, flat, logged_steps, saved_pictures
 
@@ -73,11 +73,12 @@ class StepTensorBoardLogger(Tracker, TensorBoardLogger):
     @contextmanager
     def _naming_the_file(self) -> Iterator[None]:
         """TensorBoard's thread writes the file, and what it was refused comes at a later call, without the file."""
-        try:
-            yield
-        except (OSError, ValueError) as error:
-            # Lightning takes it for the fault of the value that is logged.
-            cause = error if isinstance(error, OSError) else error.__cause__
-            if not isinstance(cause, OSError) or cause.errno is None:
+        folder = Path(self.log_dir)
+        with name_errors(folder, folder):
+            try:
+                yield
+            except ValueError as error:
+                # Lightning takes it for the fault of the value that is logged.
+                if isinstance(error.__cause__, OSError):
+                    raise error.__cause__ from None
                 raise
-            raise OSError(cause.errno, cause.strerror, os.fsdecode(cause.filename or Path(self.log_dir))) from cause
