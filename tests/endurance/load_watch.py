@@ -57,18 +57,21 @@ class Watched:
         return max((look.files for look in self.looks if begin <= look.done < end), default=0)
 
     def growth(self, count: int, bounds: Bounds) -> Iterator[str]:
-        """Yield what grew from the second fifth of ``count`` pieces of work, after what is kept once, to the last."""
-        fifths = [[look.memory for look in self.looks if look.done * 5 // count == fifth] for fifth in (1, 4)]
+        """Yield what grew from the second fifth of ``count`` pieces of work, after what is kept once, to the last.
+
+        It is medians that are compared: a file that is open for a moment is seen by some looks and not by others.
+        """
+        fifths = [[look for look in self.looks if look.done * 5 // count == fifth] for fifth in (1, 4)]
         if not all(fifths):
             yield f"not seen {'in its second fifth' if not fifths[0] else 'near its end'}"
             return
         pieces = 3 * count / 5
-        grown = statistics.median(fifths[1]) - statistics.median(fifths[0])
-        if grown > max(bounds.noise, bounds.each * pieces):
-            yield f"its memory grew by {grown:.1f} MB in {pieces:.0f} pieces of work"
-        before, after = self.files(0, count // 2), self.files(count // 2, count)
+        first, last = (statistics.median(look.memory for look in looks) for looks in fifths)
+        if last - first > max(bounds.noise, bounds.each * pieces):
+            yield f"its memory grew by {last - first:.1f} MB in {pieces:.0f} pieces of work"
+        before, after = (statistics.median_low(look.files for look in looks) for looks in fifths)
         if after > before + 2:
-            yield f"it had at most {before} files open in the first half, and {after} in the second"
+            yield f"it had {before} files open in its second fifth, and {after} in its last"
 
     def figures(self, counts: Sequence[int]) -> str:
         """Describe memory and open files at these pieces of work, the last of which is the end."""

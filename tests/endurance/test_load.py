@@ -38,8 +38,13 @@ def test_growth_is_seen() -> None:
     leaking = Watched([Look(done, 500.0 + 0.33 * done, 4 + done // 10) for done in range(100)])
     assert list(leaking.growth(100, RUNS)) == [
         "its memory grew by 19.8 MB in 60 pieces of work",
-        "it had at most 8 files open in the first half, and 13 in the second",
+        "it had 6 files open in its second fifth, and 12 in its last",
     ]
+
+
+def test_a_file_that_is_open_for_a_moment_is_no_growth() -> None:
+    looks = [Look(done, 500.0, 20 if done == 90 else 4) for done in range(100)]
+    assert not list(Watched(looks).growth(100, RUNS))
 
 
 def test_a_small_growth_is_seen_in_a_sample() -> None:

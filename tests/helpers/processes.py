@@ -241,6 +241,8 @@ def slurm_tasks(port: int, count: int = 1, **more: str) -> list[dict[str, str]]:
         "SLURM_JOB_NAME": "train",
         "SLURM_NTASKS": str(count),
         "SLURM_NTASKS_PER_NODE": str(count),
+        "SLURM_STEP_ID": "0",
+        "SLURM_STEP_NUM_TASKS": str(count),
         "SLURM_NNODES": "1",
         "SLURM_NODEID": "0",
         "MASTER_ADDR": "127.0.0.1",

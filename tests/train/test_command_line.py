@@ -9,8 +9,16 @@ from typing import Any
 import pytest
 from omegaconf import OmegaConf
 
+from tests.helpers.processes import free_port, ranks
 from zero_dce.files import write_json
-from zero_dce.train.command_line import check_quotes, continue_requeued, expand_resume, given_targets, name_mode
+from zero_dce.train.command_line import (
+    as_further_process,
+    check_quotes,
+    continue_requeued,
+    expand_resume,
+    given_targets,
+    name_mode,
+)
 from zero_dce.train.configuration import ALLOW_VARIABLE
 
 
@@ -149,9 +157,11 @@ def test_only_the_first_process_writes_the_configuration_of_a_resumed_part(
     (tmp_path / ".hydra").mkdir()
     (tmp_path / ".hydra" / "overrides.yaml").write_text("[]")
     (tmp_path / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {choices: {data: sice}}}")
-    assert "hydra.output_subdir=.hydra_resumed" in expand_resume([f"resume={tmp_path}"])
-    monkeypatch.setattr("zero_dce.train.command_line.is_first_process", lambda: False)
-    assert "hydra.output_subdir=null" in expand_resume([f"resume={tmp_path}"])
+    for rank, expected in enumerate(["hydra.output_subdir=.hydra_resumed", "hydra.output_subdir=null"]):
+        for name, value in ranks(free_port())[rank].items():
+            monkeypatch.setenv(name, value)
+        line = as_further_process(expand_resume([f"resume={tmp_path}"]))
+        assert [word for word in line if word.startswith("hydra.output_subdir")] == [expected]
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 
 from hydra.errors import HydraException
@@ -14,23 +13,22 @@ from zero_dce.sweep.plan import NUMBERED, make_loader, names_by_number
 from zero_dce.sweep.search.plan import is_search
 from zero_dce.train.ending import describe_failure
 from zero_dce.train.preflight import check_configuration
+from zero_dce.train.rank import started_by
 
 # Where the classes of launchers are that sweeps work with: this package's, and Hydra's own of one process.
 LAUNCHERS = ("hydra_plugins.zero_dce.", "hydra._internal.core_plugins.basic_launcher.")
 SLURM_LAUNCHER = "hydra_plugins.zero_dce.slurm_launcher.SlurmLauncher"
-# What starts several processes, the variable that it sets in each, and the variable with their number.
-STARTERS = (("torchrun", "LOCAL_RANK", "WORLD_SIZE"), ("srun", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS"))
 
 
 def check_sweep(config: DictConfig) -> None:
     """Raise ValueError unless one process was started to run the sweep, with a launcher that can start its runs."""
-    for name, place, count in STARTERS:
-        if place in os.environ and int(os.environ.get(count, "1")) > 1:
-            raise ValueError(
-                f"the sweep was started by {name} {os.environ[count]} times over: each process would run all of it. "
-                "Start it once, without: `trainer=ddp trainer.devices=N` gives each run N processes, "
-                "hydra/launcher=local several runs at a time, and hydra/launcher=slurm makes each run a job"
-            )
+    starter = started_by()
+    if starter is not None:
+        raise ValueError(
+            f"the sweep was started by {starter.name} {starter.started()} times over: each process would run all of "
+            "it. Start it once, without: `trainer=ddp trainer.devices=N` gives each run N processes, "
+            "hydra/launcher=local several runs at a time, and hydra/launcher=slurm makes each run a job"
+        )
     launcher = config.hydra.launcher.get("_target_", "")
     if not launcher.startswith(LAUNCHERS):
         chosen = config.hydra.runtime.choices["hydra/launcher"]

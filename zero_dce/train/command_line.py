@@ -16,7 +16,7 @@ from zero_dce.records.configuration import select_option
 from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
 from zero_dce.records.sweep import PLAN, STARTED, read_plan, run_overrides
 from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE, named_targets
-from zero_dce.train.rank import is_first_process, is_requeued
+from zero_dce.train.rank import is_requeued, started_by
 
 # Hydra's flags that are followed by a value of their own.
 FLAGS_WITH_VALUE = (
@@ -165,10 +165,8 @@ def _expand_run(run: Path, own: list[str], vouched: Sequence[str]) -> list[str]:
     kept = [text for text in stored if text not in given and (_key(text) not in keys or not is_refused(text))]
     check_stored(kept, given=vouched)
     allow_own(given)
-    # Hydra writes this configuration beside the run's own, which must not change if the run is refused. Only the first
-    # process lets it: another one would write there while the first one moves it.
-    subfolder = RESUMED if is_first_process() else "null"
-    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={subfolder}"]
+    # Hydra writes this configuration beside the run's own, which must not change if the run is refused.
+    place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={RESUMED}"]
     return [*kept, *own, *place, "hydra.mode=RUN"]
 
 
@@ -209,24 +207,26 @@ def _key(argument: str) -> str:
 
 
 def as_further_process(arguments: list[str]) -> list[str]:
-    """Let only the first of the processes that srun started write the run's configuration; others get their own log.
+    """Let only the first of the processes that srun or torchrun started write the configuration; others get a log each.
 
-    The command line stays the same for the first process and outside of SLURM; a launcher's already says so.
+    The command line stays the same for the first process, for one that was started alone, and where it says so already,
+    as a launcher's and Lightning's do.
 
     Raises:
         ValueError: if the processes would not agree on the run's folder.
     """
-    if "SLURM_STEP_ID" not in os.environ or int(os.environ.get("SLURM_STEP_NUM_TASKS", "1")) < 2:
+    starter = started_by()
+    if starter is None or "hydra.output_subdir=null" in arguments:
         return arguments
     if any(argument.startswith(SWEEPS) for argument in arguments):
         # A sweep is refused later, in words about sweeps.
         return arguments
     if not any(argument.startswith("hydra.run.dir=") for argument in arguments):
         raise ValueError(
-            "several processes of srun need to be told the run's folder, which each would name by its own clock: "
-            "hydra.run.dir=runs/train/$SLURM_JOB_ID/0"
+            f"several processes of {starter.name} need to be told the run's folder, which each would name by its own "
+            f"clock: hydra.run.dir={starter.folder}"
         )
-    return as_rank(arguments, int(os.environ["SLURM_PROCID"]))
+    return as_rank(arguments, starter.rank())
 
 
 def as_rank(arguments: list[str], rank: int) -> list[str]:

@@ -4,9 +4,41 @@ from __future__ import annotations
 
 import os
 import sys
+from typing import NamedTuple
 
 # By these Lightning tells processes apart before it has set up their group.
 RANK_VARIABLES = ("RANK", "LOCAL_RANK", "SLURM_PROCID", "JSM_NAMESPACE_RANK")
+
+
+class Starter(NamedTuple):
+    """What starts several processes, and the variables that it sets in each."""
+
+    name: str
+    # Whether it started this process, by the variable's name.
+    place: str
+    number: str
+    ranks: tuple[str, ...]
+    # A folder for a run that all its processes would name alike.
+    folder: str
+
+    def started(self) -> int:
+        """Return how many processes it says that it started, one where it says nothing."""
+        return int(os.environ.get(self.number, "1")) if self.place in os.environ else 1
+
+    def rank(self) -> int:
+        """Return the number of this process, from 0."""
+        return int(next(os.environ[name] for name in self.ranks if name in os.environ))
+
+
+STARTERS = (
+    Starter("torchrun", "LOCAL_RANK", "WORLD_SIZE", ("RANK", "LOCAL_RANK"), "runs/train/NAME/0"),
+    Starter("srun", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS", ("SLURM_PROCID",), "runs/train/$SLURM_JOB_ID/0"),
+)
+
+
+def started_by() -> Starter | None:
+    """Return what started this process and others beside it; ``None`` for one that was started alone."""
+    return next((starter for starter in STARTERS if starter.started() > 1), None)
 
 
 def is_first_process() -> bool:

@@ -20,6 +20,7 @@ from tests.helpers.processes import changed, exit_code, free_port, ranks, run_on
 from tests.helpers.runs import TINY, read_metrics, read_result, run_apart
 from tests.train.test_resuming import assert_same_losses
 from zero_dce.train.callbacks.processes import ProcessCheck, describe_differences, differences, started_processes
+from zero_dce.train.command_line import as_further_process
 
 DDP = ["trainer=ddp", "trainer.devices=2", "data.batch_size=2"]
 STEPS = 7
@@ -231,6 +232,45 @@ def test_torchrun_with_a_wrong_number_of_processes(options: list[str], tmp_path:
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=HANGING_S, check=False)
     assert done.returncode != 0
     assert_refused(2, 1, done.stderr, tmp_path / "run" / "0")
+
+
+def note_writes() -> None:
+    """Append the name of each file that this process writes, renames or removes in the run's folder to ``writes-1``."""
+    note, run = Path("writes-1.txt").resolve(), str(Path("run").resolve())
+
+    def hear(event: str, arguments: tuple[Any, ...]) -> None:
+        writes = event in {"os.rename", "os.remove", "os.truncate"} or (
+            event == "open" and isinstance(arguments[2], int) and arguments[2] & (os.O_WRONLY | os.O_RDWR)
+        )
+        if writes and str(arguments[0]).startswith(run):
+            descriptor = os.open(note, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.write(descriptor, f"{Path(arguments[0]).relative_to(run)}\n".encode())
+            os.close(descriptor)
+
+    sys.addaudithook(hear)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("resumed", [False, True])
+def test_only_the_first_process_writes(options: list[str], tmp_path: Path, resumed: bool) -> None:
+    """Two that write one file disturb each other: each other process has a log of its own, and no more."""
+    arguments = [*options, *DDP, "hydra.run.dir=run/0"]
+    if resumed:
+        finish(tmp_path, [*arguments, "trainer.max_steps=2"])
+        arguments = ["resume=run/0", f"trainer.max_steps={STEPS}"]
+    first, second = ranks(free_port())
+    processes = [start(tmp_path, arguments, first), start(tmp_path, arguments, second, 1, note_writes)]
+    assert [exit_code(process) for process in processes] == [0, 0]
+    assert {*(tmp_path / "writes-1.txt").read_text().split()} == {"0/train_rank_1.log"}
+
+
+def test_torchrun_needs_the_runs_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, value in ranks(free_port())[1].items():
+        monkeypatch.setenv(name, value)
+    with pytest.raises(ValueError, match=r"several processes of torchrun .* hydra\.run\.dir=runs/train/NAME/0"):
+        as_further_process(["trainer=ddp"])
+    launched = ["hydra.run.dir=x", "hydra.job.name=train_ddp_process_1", "hydra.output_subdir=null"]
+    assert as_further_process(launched) == launched
 
 
 def configured(devices: Any = 1) -> ProcessCheck:
