@@ -71,6 +71,29 @@ def test_float32_is_exact_and_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
     assert torch.backends.cuda.matmul.fp32_precision == "ieee"
 
 
+SPARED = """
+import gc, torch, weakref
+from zero_dce.hardware import spare_collector
+class Link: pass
+before = len(gc.get_objects())
+spare_collector()
+gc.collect()
+left, link = len(gc.get_objects()), Link()
+link.self, link.tensor = link, torch.ones(9)
+alive = weakref.ref(link)
+del link
+spare_collector()
+gc.collect()
+print(before > 100 * left, alive() is None)
+"""
+
+
+def test_the_collector_passes_over_what_was_imported_and_no_more() -> None:
+    """In a process of its own, which it changes for good; what comes after the first call is collected."""
+    done = subprocess.run([sys.executable, "-c", SPARED], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", "True"]
+
+
 @pytest.mark.parametrize(
     "error",
     [

@@ -69,8 +69,9 @@ def why_not() -> str | None:
 class Cluster:
     """Daemons of one private SLURM, and its commands."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: str = "") -> None:
         self.folder = folder
+        self._more = more
         self.daemons: list[subprocess.Popen[bytes]] = []
         # Node names do not resolve: what runs on several nodes needs MASTER_ADDR=127.0.0.1 in its set-up.
         self.environment = {"SLURM_CONF": str(folder / "slurm.conf")}
@@ -81,7 +82,7 @@ class Cluster:
         for name in ("munge", "state", *(f"spool-{node}" for node in NODES)):
             (self.folder / name).mkdir()
         (self.folder / "slurm.conf").write_text(
-            CONFIGURATION.format(host=host, folder=self.folder, ports=free_ports(3)), encoding="utf-8"
+            CONFIGURATION.format(host=host, folder=self.folder, ports=free_ports(3)) + self._more, encoding="utf-8"
         )
         (self.folder / "gres.conf").write_text(GPUS, encoding="utf-8")
         key = self.folder / "munge" / "key"
@@ -193,12 +194,15 @@ def _end(daemon: subprocess.Popen[bytes]) -> None:
 
 
 @contextmanager
-def running_cluster() -> Iterator[Cluster]:
-    """Start a cluster in a temporary folder; whatever happens, its daemons are stopped and the folder is removed."""
+def running_cluster(more: str = "") -> Iterator[Cluster]:
+    """Start a cluster in a temporary folder; whatever happens, its daemons are stopped and the folder is removed.
+
+    ``more`` are further lines of its ``slurm.conf``.
+    """
     # Not in pytest's folder: munge wants one that all may read, and the names of sockets must be short.
     folder = Path(tempfile.mkdtemp(prefix="slurm-"))
     folder.chmod(0o755)
-    cluster = Cluster(folder)
+    cluster = Cluster(folder, more)
     try:
         cluster.start()
         yield cluster

@@ -21,7 +21,7 @@ from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.data.datamodule import ExposureDataModule
-from zero_dce.hardware import keep_freed_memory, use_exact_float32
+from zero_dce.hardware import prepare_to_train
 from zero_dce.sweep.launching.devices import count_processes, visible_gpus
 from zero_dce.train.callbacks.samples import SamplePictures
 from zero_dce.train.configuration import find_targets, targets_allowed
@@ -168,8 +168,7 @@ def _megabytes(config: DictConfig, schedule: Schedule) -> float:
 
 def _measure(config: DictConfig) -> tuple[Schedule, Costs]:
     """Train a few steps as a run does, validate a batch, and show one picture."""
-    use_exact_float32()
-    keep_freed_memory()
+    prepare_to_train()
     data: ExposureDataModule = hydra.utils.instantiate(config.data)
     data.prepare_data()
     data.setup()

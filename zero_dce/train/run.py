@@ -14,7 +14,7 @@ from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig
 
 from zero_dce.data.datamodule import ExposureDataModule
-from zero_dce.hardware import keep_freed_memory, use_exact_float32
+from zero_dce.hardware import prepare_to_train
 from zero_dce.signals import StopSignals
 from zero_dce.terminal import tell
 from zero_dce.train.callbacks.processes import ProcessCheck
@@ -102,8 +102,7 @@ def _announce_page(config: DictConfig, run: Path, in_sweep: bool) -> None:
 
 def _make_parts(config: DictConfig, start: Start) -> tuple[ExposureDataModule, L.LightningModule]:
     """Return the DataModule and the LightningModule, whose first weights follow from the seed."""
-    use_exact_float32()
-    keep_freed_memory()
+    prepare_to_train()
     L.seed_everything(config.seed, workers=True, verbose=False)
     data = hydra.utils.instantiate(config.data)
     # A resumed run takes its weights from its own checkpoint.

@@ -47,6 +47,8 @@ ON_SLURM = [
 # Some ten milliseconds a step, and nothing beside: long enough to be met in the middle, quick to be done.
 STEPS = ["logger=csv", "trainer.max_steps=200", "every_n_steps=20"]
 
+MOST_IN_ARRAY = 3
+
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
@@ -54,7 +56,7 @@ def cluster() -> Iterator[Cluster]:
     reason = why_not()
     if reason:
         pytest.skip(reason)
-    with running_cluster() as cluster:
+    with running_cluster(f"MaxArraySize={MOST_IN_ARRAY}\n") as cluster:
         yield cluster
     assert_gone(cluster)
 
@@ -131,6 +133,18 @@ def test_a_cluster_that_does_not_start_leaves_nothing(monkeypatch: pytest.Monkey
         pass
     assert_gone(clusters[0])
     assert not clusters[0].folder.exists()
+
+
+def test_more_runs_than_an_array_may_have(
+    cluster: Cluster, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs = MOST_IN_ARRAY + 1
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, *ON_SLURM, f"seed=range({runs})", "trainer.max_steps=1")) == 0
+    sweep = tmp_path / "sweep"
+    assert [read_result(sweep / str(number))["state"] for number in range(runs)] == ["finished"] * runs
+    jobs = [job.split("_") for job in read_json(sweep / "slurm_jobs.json").values()]
+    assert [int(place) for _, place in jobs] == [*range(MOST_IN_ARRAY), 0]
+    assert len({array for array, _ in jobs}) == 2
 
 
 def test_a_sweep_with_a_failing_run(

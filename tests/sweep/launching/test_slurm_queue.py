@@ -57,6 +57,14 @@ def test_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         slurm_queue.read_queue()
 
 
+@pytest.mark.parametrize(
+    ("told", "most"), [("MaxArraySize            = 1001", 1001), ("MaxArraySize = 0", 1), ("x = 1", 1001)]
+)
+def test_the_size_of_an_array(told: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    install(tmp_path, monkeypatch, scontrol=f"AccountingStorage = none\n{told}\nMaxJobCount = 10000")
+    assert slurm_queue.most_in_array() == most
+
+
 def test_accounting(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, monkeypatch, sacct="REQUEUED\nCANCELLED by 0\n")
     assert slurm_queue.why_no_accounting() is None

@@ -11,7 +11,7 @@ import os
 import shlex
 import signal
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -28,7 +28,7 @@ from zero_dce.signals import Interrupted, hold_signals
 from zero_dce.sweep.launching.environment import is_launchers
 from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
 from zero_dce.sweep.launching.layout import compose_trainers
-from zero_dce.sweep.launching.slurm_queue import cancel, cancel_command, read_queue, why_no_accounting
+from zero_dce.sweep.launching.slurm_queue import cancel, cancel_command, most_in_array, read_queue, why_no_accounting
 from zero_dce.sweep.launching.slurm_task import RunTask
 from zero_dce.sweep.launching.slurm_wait import Submitted, wait_for
 from zero_dce.train.stored import needed_again
@@ -46,7 +46,7 @@ SLURM_OPTIONS = ("partition", "account", "qos", "constraint", "array_parallelism
 
 @dataclass(frozen=True)
 class Resources:
-    """What a run's job asks for; jobs that ask for the same are one array."""
+    """What a run's job asks for; jobs that ask for the same are one array, or as few as the cluster allows."""
 
     nodes: int
     tasks_per_node: int
@@ -104,7 +104,7 @@ def _submit(launcher: SlurmLauncher, folder: Path, runs: Sequence[SweepRun], sub
             log.info("Run %d is in the queue already", run.number)
         else:
             left.append(run)
-    for resources, members in _by_resources(launcher, left).items():
+    for resources, members in _in_arrays(_by_resources(launcher, left)):
         for run in members:
             # The result of a failed run that is tried again: a process that waits for the new job later must not read
             # it as that job's.
@@ -140,6 +140,16 @@ def _by_resources(launcher: SlurmLauncher, runs: Sequence[SweepRun]) -> dict[Res
     for run, trainer in compose_trainers(runs, lambda line: loader.load_sweep_config(launcher.config, list(line))):
         grouped.setdefault(Resources.of(trainer), []).append(run)
     return grouped
+
+
+def _in_arrays(
+    grouped: Mapping[Resources, Sequence[SweepRun]],
+) -> Iterator[tuple[Resources, Sequence[SweepRun]]]:
+    """Yield the runs of each array: those that need the same, and no more than the cluster takes at once."""
+    most = most_in_array() if grouped else 1
+    for resources, runs in grouped.items():
+        for first in range(0, len(runs), most):
+            yield resources, runs[first : first + most]
 
 
 def _submit_array(launcher: SlurmLauncher, resources: Resources, runs: Sequence[SweepRun]) -> list[Submitted]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ ENDED_STATES = frozenset(
 )
 # squeue itself tries for some ten seconds to reach slurmctld.
 SECONDS_TO_ANSWER = 60.0
+# SLURM's own default of MaxArraySize.
+USUAL_IN_ARRAY = 1001
 QUEUE_FORMAT = "JobArrayID:64,State:24,RestartCnt:12,NodeList:64"
 
 
@@ -63,6 +66,17 @@ def read_queue() -> dict[str, QueuedJob]:
         job_id, state, restarts, *nodes = line.split()
         jobs[job_id] = QueuedJob(state, int(restarts), " ".join(nodes))
     return jobs
+
+
+def most_in_array() -> int:
+    """Return how many jobs this cluster lets an array have (``MaxArraySize``).
+
+    Raises:
+        ConnectionError: if slurmctld does not answer.
+    """
+    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", _ask("scontrol", "show", "config"), re.MULTILINE)
+    # Where there are no arrays, 0 is answered, and sbatch says so.
+    return max(1, int(found[1])) if found else USUAL_IN_ARRAY
 
 
 def why_no_accounting() -> str | None:
