@@ -150,13 +150,18 @@ def test_what_lies_beside_a_configuration(tmp_path: Path, monkeypatch: pytest.Mo
         check_stored([], ["--config-dir", str(tmp_path)])
 
 
+def test_folders_may_be_swept_over() -> None:
+    check_stored(["hydra.sweeper.params={data.root:'../a,../b',data:'sice,pairs'}", "data.root=../a"])
+
+
 @pytest.mark.parametrize("name", [".hydra/x", "a/.hydra/x", "../x", "/x"])
 def test_names_do_not_lead_where_nothing_is_checked(name: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="leads out of the configuration"):
         check_stored([], ["--config-name", name])
     if name == "/x":
         return
-    for override in (f"data={name}", f"logger=[csv,{name}]", f"data=sice,{name}"):
+    swept = (f"hydra.sweeper.params.data='sice,{name}'", f"+hydra.sweeper.also=[{{seed:1}},{{data:'{name}'}}]")
+    for override in (f"data={name}", f"logger=[csv,{name}]", f"data=sice,{name}", *swept):
         with pytest.raises(ValueError, match="leads out of the configuration"):
             check_stored([override])
     (tmp_path / "own.yaml").write_text(f"defaults: [data: {name}]")

@@ -44,6 +44,8 @@ HYDRA_KEY = re.compile(r"\bhydra(?=[./]|$)")
 # A folder of configuration files has no more folders in it.
 MOST_FOLDERS = 1000
 FLAGS = ("--config-dir", "-cd", "--config-name", "-cn")
+# What a sweep chooses from a group, whose name has no dots, over its runs.
+CHOICE = re.compile(r"hydra\.sweeper\.(params|also)\.[^.]+")
 # A name that goes through a folder such as .. or .hydra, which are no parts of a configuration's folder.
 LEADS_OUT = re.compile(r"(?<!\w)\.[^,\s/\\]*[/\\]")
 HOW_TO_RESUME = "take it out of the folder's sweep.json or .hydra/overrides.yaml, or give it again on the command line"
@@ -110,7 +112,7 @@ def _check_override(text: str, override: Override) -> None:
     paths = [*_paths(key, value), *([f"{override.package}."] if override.package else [])]
     if not text.isprintable() or not all(map(_is_harmless, paths)):
         raise ValueError(f"the stored override {text!r} could run any code: {HOW_TO_RESUME}")
-    if LEADS_OUT.search(key if "." in key else text):
+    if any(map(LEADS_OUT.search, [key, *_choices(key, value)] if "." in key else [text])):
         raise ValueError(f"the stored override {text!r} leads out of the configuration's folder: {HOW_TO_RESUME}")
     foreign = foreign_interpolation(text)
     if foreign:
@@ -131,6 +133,18 @@ def _paths(key: str, value: Any) -> Iterator[str]:
             yield from _paths(key, inner)
     else:
         yield key
+
+
+def _choices(key: str, value: Any) -> Iterator[str]:
+    """Yield what an option of a sweeper chooses from groups."""
+    if isinstance(value, Mapping):
+        for name, inner in value.items():
+            yield from _choices(f"{key}.{name}", inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _choices(key, inner)
+    elif CHOICE.fullmatch(key):
+        yield str(value)
 
 
 def _is_harmless(path: str) -> bool:
