@@ -59,7 +59,7 @@ def check_points(config: DictConfig, jobs: Sequence[Sequence[str]]) -> None:
         seen.update(job)
         try:
             composed = loader.load_sweep_config(config, list(job))
-            check_configuration(composed, job, stored=config.resume is not None)
+            check_configuration(composed, job)
         except (ValueError, OSError, ModuleNotFoundError, HydraException, OmegaConfBaseException) as error:
             point = f"This is run {number} of the sweep: {' '.join(job)}"
             raise ValueError(f"{describe_failure(error)}\n{point}") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import signal
 import sys
+from contextlib import AbstractContextManager, nullcontext
 
 
 def _end_at_once(*_: object) -> None:
@@ -76,8 +77,8 @@ def main() -> None:
     try:
         # A signal between the runs of a sweep ends the sweep.
         with StopSignals() as signals, signals.obeyed():
-            _prepare_arguments()
-            with targets_allowed([OF_HYDRA, *given_targets(sys.argv[1:])]):
+            stored = _prepare_arguments()
+            with stored, targets_allowed([OF_HYDRA, *given_targets(sys.argv[1:])]):
                 compose_and_train()
     except KeyboardInterrupt:
         sys.exit(128 + signal.SIGINT)
@@ -89,11 +90,19 @@ def main() -> None:
         end()
 
 
-def _prepare_arguments() -> None:
+def _prepare_arguments() -> AbstractContextManager[None]:
+    """Bring the command line into the form that Hydra reads; return what watches over stored parts of it."""
     with errors_as_messages():
         given = take_allowed(expand_arguments(sys.argv[1:]))
         check_quotes(given)
-        sys.argv[1:] = as_further_process(name_mode(expand_resume(continue_requeued(given), given)))
+        asked = continue_requeued(given)
+        expanded = expand_resume(asked, given)
+        sys.argv[1:] = as_further_process(name_mode(expanded))
+    if expanded == asked:
+        return nullcontext()
+    from zero_dce.train.composed import nothing_foreign
+
+    return nothing_foreign(given)
 
 
 if __name__ == "__main__":

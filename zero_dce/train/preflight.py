@@ -21,7 +21,7 @@ from zero_dce.checks import OPTION_VALUES, check_option
 from zero_dce.files import ensure_folder, sole_owner
 from zero_dce.records.run import ENVIRONMENT, has_checkpoint, path_override
 from zero_dce.terminal import explain
-from zero_dce.train.configuration import find_targets, given_overrides, is_launched
+from zero_dce.train.configuration import given_overrides
 from zero_dce.train.ending import at_end, describe_unknown
 from zero_dce.train.loggers import check_packages, check_servers
 from zero_dce.train.rank import is_first_process, is_requeued
@@ -40,17 +40,15 @@ NO_ROOT = "data.root is not set: give your images as data.root=DIR, or SICE as S
 PATHS = ("data.root", "callbacks.samples.images", "model.weights", "data.split.manifest")
 
 
-def check_configuration(config: DictConfig, overrides: Sequence[str], stored: bool = False) -> None:
+def check_configuration(config: DictConfig, overrides: Sequence[str]) -> None:
     """Expand ``~`` in paths, pin remote weights to a revision, and refuse values that no run can have.
 
     Args:
         config: composed; what it says of Hydra itself is not looked at.
         overrides: those of the task, from which it was composed.
-        stored: they were read from the folder that is resumed, which may be somebody else's.
 
     Raises:
-        ValueError: if a value is out of its range, an option is unknown, or a resumed run names a class that is not
-            allowed.
+        ValueError: if a value is out of its range, or an option is unknown.
         OSError: if a path does not exist, or weights cannot be fetched.
         ModuleNotFoundError: if weights or a logger need a package that is not installed.
     """
@@ -62,10 +60,6 @@ def check_configuration(config: DictConfig, overrides: Sequence[str], stored: bo
             check_option(name, OmegaConf.to_container(value) if OmegaConf.is_config(value) else value)
     _check_paths(config)
     check_packages(config)
-    if stored:
-        from zero_dce.train.targets import check_targets
-
-        check_targets(find_targets({key: config._get_node(key) for key in config if key != "hydra"}))
 
 
 _ABSENT = object()
@@ -185,9 +179,7 @@ def check_and_own(config: DictConfig) -> None:
     Other processes are kept out of the folder until this command ends.
     """
     try:
-        # A sweep vouches for the runs that it starts.
-        stored = config.resume is not None and not is_launched(config.hydra)
-        check_configuration(config, given_overrides(config.hydra), stored)
+        check_configuration(config, given_overrides(config.hydra))
     except (ValueError, OSError, ModuleNotFoundError) as error:
         # Hydra turns a callback's exceptions into warnings, all but this one.
         sys.exit(explain(error))

@@ -45,12 +45,13 @@ from zero_dce.records.run import (
     sync_command,
 )
 from zero_dce.records.sweep import run_name, runs_folder
-from zero_dce.train.callbacks.washout import WashOutAlarm, mark_of
+from zero_dce.train.callbacks.washout import GO_ON_FADING, WashOutAlarm, mark_of
 from zero_dce.train.ending import describe_failure
 from zero_dce.train.loggers import add_tag, configured_loggers
 from zero_dce.train.loggers.metrics_file import MetricsFile
 from zero_dce.train.loggers.tracker import Tracker
 from zero_dce.train.rank import is_first_process
+from zero_dce.train.resuming import ends_as_pictures_fade
 
 log = logging.getLogger(__name__)
 # Launchers end all processes of a run once one has failed, so the others give the first one time to write its result.
@@ -267,7 +268,7 @@ def _describe(exception: BaseException) -> str:
     return describe_failure(exception) or f"{type(exception).__name__}: {exception}"
 
 
-def next_steps(run: Path, step: int) -> str:
+def next_steps(config: DictConfig, run: Path, step: int) -> str:
     """Say where the results of a finished run are and what to do next."""
     lines = [
         f"\nResults: {run}",
@@ -280,5 +281,6 @@ def next_steps(run: Path, step: int) -> str:
     if sync:
         lines.append(f"  to the W&B dashboard: {sync}")
     if step:
-        lines.append(f"Next, train on: {resume_command(run, 2 * step)}")
+        needed = f" {GO_ON_FADING}" if ends_as_pictures_fade(config, run, step) else ""
+        lines.append(f"Next, train on: {resume_command(run, 2 * step)}{needed}")
     return "\n".join(lines)

@@ -9,7 +9,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from zero_dce.records.run import MOST_STEPS, last_checkpoint, read_rows, run_state
-from zero_dce.train.callbacks.washout import mark_of
+from zero_dce.train.callbacks.washout import GO_ON_FADING, mark_of
+from zero_dce.train.rank import is_first_process
 from zero_dce.weights import TITLES, load_checkpoint, read_weights
 
 
@@ -32,8 +33,11 @@ def find_start(config: DictConfig, run: Path, in_sweep: bool) -> Start:
     """Return where a run begins.
 
     A run whose last step is done counts as ended if it was stopped or failed before its result was written, and any run
-    of a sweep. A single one that has finished is asked for more steps. The last step is also that at which a run ends
-    because pictures fade; one that has ended there trains on.
+    of a sweep. A single one that has finished is asked for more. The last step is also that at which a run ends because
+    pictures fade.
+
+    All processes of a run must say the same: only the first asks for more, as it is the one that may be writing the
+    result while others look.
 
     Raises:
         FileNotFoundError: if there is no checkpoint to resume from.
@@ -43,17 +47,25 @@ def find_start(config: DictConfig, run: Path, in_sweep: bool) -> Start:
         return Start()
     checkpoint = last_checkpoint(run)
     step = read_step(checkpoint)
-    if 0 <= config.trainer.max_steps <= step:
-        if in_sweep or run_state(run) != "finished":
-            return Start(checkpoint, step, has_ended=True)
-        raise ValueError(f"{checkpoint} has {step} steps already: give more than that as trainer.max_steps={2 * step}")
-    if run_state(run) != "finished" and _ends_as_pictures_fade(config, run, step):
+    needed = _needed_to_go_on(config, run, step)
+    if needed is None:
+        check_network(checkpoint, config.model.network)
+        return Start(checkpoint, step)
+    if in_sweep or not is_first_process() or run_state(run) != "finished":
         return Start(checkpoint, step, has_ended=True)
-    check_network(checkpoint, config.model.network)
-    return Start(checkpoint, step)
+    raise ValueError(f"{checkpoint} {needed}")
 
 
-def _ends_as_pictures_fade(config: DictConfig, run: Path, step: int) -> bool:
+def _needed_to_go_on(config: DictConfig, run: Path, step: int) -> str | None:
+    """Say why nothing is left to train after a step and what would change that; ``None`` if something is."""
+    if 0 <= config.trainer.max_steps <= step:
+        return f"has {step} steps already: give more than that as trainer.max_steps={2 * step}"
+    if ends_as_pictures_fade(config, run, step):
+        return f"is of step {step}, at which the run ended because pictures fade: give {GO_ON_FADING} to train on"
+    return None
+
+
+def ends_as_pictures_fade(config: DictConfig, run: Path, step: int) -> bool:
     """Tell whether the alarm for fading pictures ends a run at its last checkpoint's step."""
     alarm = config.callbacks.get("washout")
     if alarm is None or not alarm.get("stop"):

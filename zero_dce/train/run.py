@@ -82,7 +82,7 @@ def _train(config: DictConfig) -> None:
             _announce_page(config, run, in_sweep)
             _fit(trainer, model, data, start)
     if is_first_process() and not in_sweep:
-        tell(next_steps(run, trainer.global_step), flush=True)
+        tell(next_steps(config, run, trainer.global_step), flush=True)
 
 
 def _end_again(config: DictConfig, run: Path, step: int, in_sweep: bool) -> None:
@@ -91,7 +91,7 @@ def _end_again(config: DictConfig, run: Path, step: int, in_sweep: bool) -> None
         record_ended(config, run, step)
     _announce_page(config, run, in_sweep)
     if is_first_process() and not in_sweep:
-        tell(next_steps(run, step), flush=True)
+        tell(next_steps(config, run, step), flush=True)
 
 
 def _announce_page(config: DictConfig, run: Path, in_sweep: bool) -> None:

@@ -109,10 +109,12 @@ def _single_values(given: Iterable[str]) -> Iterator[str]:
 def _check_override(text: str, override: Override) -> None:
     key = str(override.key_or_group)
     value = override.value() if not override.is_delete() else None
-    paths = [*_paths(key, value), *([f"{override.package}."] if override.package else [])]
-    if not text.isprintable() or not all(map(_is_harmless, paths)):
+    into_hydra = HYDRA_KEY.search(override.package or "")
+    if not text.isprintable() or into_hydra or not all(map(_is_harmless, _paths(key, value))):
         raise ValueError(f"the stored override {text!r} could run any code: {HOW_TO_RESUME}")
-    if any(map(LEADS_OUT.search, [key, *_choices(key, value)] if "." in key else [text])):
+    # Of a key without dots it is not known here whether it is a group.
+    names = [key, *_choices(key, value)] if "." in key else [text]
+    if any(map(_leads_out, names)):
         raise ValueError(f"the stored override {text!r} leads out of the configuration's folder: {HOW_TO_RESUME}")
     foreign = foreign_interpolation(text)
     if foreign:
@@ -135,6 +137,11 @@ def _paths(key: str, value: Any) -> Iterator[str]:
         yield key
 
 
+def _leads_out(name: str) -> bool:
+    """Tell whether a name of a configuration's file leads out of the folder, or may: it says so only when resolved."""
+    return bool(LEADS_OUT.search(name)) or "${" in name
+
+
 def _choices(key: str, value: Any) -> Iterator[str]:
     """Yield what an option of a sweeper chooses from groups."""
     if isinstance(value, Mapping):
@@ -143,7 +150,7 @@ def _choices(key: str, value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _choices(key, inner)
-    elif CHOICE.fullmatch(key):
+    elif CHOICE.fullmatch(key.removeprefix("_global_.")):
         yield str(value)
 
 
@@ -182,18 +189,19 @@ def _yaml_files(folder: str) -> list[Path]:
                 f"the stored --config-dir {folder} has more than {MOST_FOLDERS} folders; expected one of configuration "
                 f"files: {HOW_TO_RESUME}"
             )
-        found += [Path(inner, name) for name in names if name.endswith(".yaml")]
+        found += [Path(inner, name) for name in names if name.lower().endswith(".yaml")]
     return sorted(found)
 
 
 def _check_file(file: Path, place: Path) -> None:
     """Refuse a file of a stored ``--config-dir`` as its values would be refused as overrides."""
     content = _read_file(file)
-    texts, group = [*_texts(content)], ".".join(place.parent.parts)
+    texts, group = [*texts_of(content)], ".".join(place.parent.parts)
     defaults = content.pop("defaults", None) or []
-    paths = [*_paths(group if group.startswith("hydra") else "_global_", content), *_groups(defaults)]
+    root = group if group.startswith("hydra") else "_global_"
+    paths = [*_paths(root, content), *_groups(defaults)]
     foreign = next(filter(None, map(foreign_interpolation, texts)), None)
-    outside = any(map(LEADS_OUT.search, _texts(defaults)))
+    outside = any(map(_leads_out, [*texts_of(defaults), *_choices(root, content)]))
     packages = re.search(r"@package[^\n]*hydra", file.read_text(encoding="utf-8"))
     if foreign or outside or packages or not all(map(_is_harmless, paths)):
         raise ValueError(
@@ -218,14 +226,14 @@ def _read_file(file: Path) -> dict[Any, Any]:
     return dict(content)
 
 
-def _texts(node: Any) -> Iterator[str]:
+def texts_of(node: Any) -> Iterator[str]:
     """Yield all texts in a value of YAML, those of its keys too."""
     if isinstance(node, Mapping):
         for pair in node.items():
-            yield from _texts(list(pair))
+            yield from texts_of(list(pair))
     elif isinstance(node, list):
         for inner in node:
-            yield from _texts(inner)
+            yield from texts_of(inner)
     elif isinstance(node, str):
         yield node
 

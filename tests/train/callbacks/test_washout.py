@@ -8,10 +8,13 @@ from typing import Any
 
 import pytest
 from lightning.pytorch.trainer.states import TrainerFn
+from omegaconf import OmegaConf
 
+from tests.helpers.processes import free_port, ranks
 from tests.helpers.runs import read_metrics, read_result, run_here, tiny
 from zero_dce.train.callbacks.washout import WATCHED, WashOutAlarm
 from zero_dce.train.loggers.metrics_file import MetricsFile
+from zero_dce.train.resuming import find_start
 
 Values = tuple[float, float, float]
 
@@ -226,7 +229,7 @@ RIGGED = [
 
 @pytest.mark.slow
 def test_a_rigged_run_stops_and_a_resumed_one_marks_the_same(
-    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     whole = tiny(sice, *RIGGED, "callbacks.washout.stop=true", "hydra.run.dir=whole/0", "trainer.max_steps=200")
     assert run_here(monkeypatch, tmp_path, *whole) == 0
@@ -252,7 +255,22 @@ def test_a_rigged_run_stops_and_a_resumed_one_marks_the_same(
     ended = read_result(tmp_path / "whole" / "0")
     for name in ("state", "last_step", "measures", "washout"):
         assert ended[name] == result[name]
-    # A run that stopped goes on when it is resumed, and keeps its mark.
-    assert run_here(monkeypatch, tmp_path, "resume=whole/0", f"trainer.max_steps={last + 10}") == 0
+    # To go on it wants to be told, in the same words whatever becomes of it then; it keeps its mark.
+    capsys.readouterr()
+    longer = ["resume=whole/0", f"trainer.max_steps={last + 10}"]
+    assert run_here(monkeypatch, tmp_path, *longer) == 1
+    assert "because pictures fade: give callbacks.washout.stop=false to train on" in capsys.readouterr().err
+    assert read_result(tmp_path / "whole" / "0")["state"] == "finished"
+    # Other processes may look while the first is writing the result: they never ask, and have nothing to do.
+    alarm = {"_target_": "zero_dce.train.callbacks.washout.WashOutAlarm", "folder": "run", "drop": 0.2, "stop": True}
+    steps = {"resume": "whole/0", "trainer": {"max_steps": last + 10}}
+    config = OmegaConf.create({**steps, "callbacks": {"washout": alarm}})
+    with pytest.raises(ValueError, match="to train on"):
+        find_start(config, tmp_path / "whole" / "0", in_sweep=False)
+    with monkeypatch.context() as second:
+        for name, value in ranks(free_port())[1].items():
+            second.setenv(name, value)
+        assert find_start(config, tmp_path / "whole" / "0", in_sweep=False).has_ended
+    assert run_here(monkeypatch, tmp_path, *longer, "callbacks.washout.stop=false") == 0
     result = read_result(tmp_path / "whole" / "0")
     assert (result["last_step"], result["washout"]) == (last + 10, mark)

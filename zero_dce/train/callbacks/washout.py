@@ -19,6 +19,8 @@ from zero_dce.records.run import Rows, checkpoint_file, pictures_folder
 from zero_dce.train.loggers.metrics_file import MetricsFile
 
 log = logging.getLogger(__name__)
+# What lets a run that it has ended train on.
+GO_ON_FADING = "callbacks.washout.stop=false"
 WATCHED = ("saturation_ratio", "tv", "brightness_out")
 
 
@@ -46,7 +48,7 @@ class WashOutAlarm(L.Callback):
 
     The alarm goes off when ``validations`` in a row are faded, and marks the first of them. Pictures without colour,
     whose ratio is NaN, never set it off. With ``stop`` the run ends there, as a finished one: the step's checkpoint is
-    written before its validation. A run that is resumed after its alarm trains on.
+    written before its validation. To train on after that, a run is resumed with ``stop=false``.
 
     Args:
         folder: the run's folder.
@@ -172,10 +174,11 @@ def describe_fading(mark: Mapping[str, float], run: Path, stop: bool) -> str:
     best = round(mark["best_step"])
     checkpoint = checkpoint_file(run, best)
     weights = f"; its weights are {checkpoint}" if checkpoint.is_file() else ""
+    way_on = f"callbacks.washout.stop is true, and {GO_ON_FADING} beside resume= trains on"
     return (
         f"pictures fade from step {mark['from_step']:.0f} on: saturation ratio {mark['saturation_ratio']:.3f} after "
         f"{mark['best_saturation_ratio']:.3f} at step {mark['best_step']:.0f} with pictures as bright, while the "
         f"smoothness loss rose from {mark['best_tv']:.2g} to {mark['tv']:.2g}. Look at "
         f"{pictures_folder(run, best)} beside the latest pictures{weights}. "
-        + ("The run ends here: callbacks.washout.stop is true" if stop else "callbacks.washout.stop=true would end it")
+        + (f"The run ends here: {way_on}" if stop else "callbacks.washout.stop=true would end it")
     )
