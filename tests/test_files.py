@@ -16,7 +16,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from filelock import FileLock
 from PIL import Image
 from safetensors.numpy import save_file
 
@@ -92,24 +91,40 @@ def test_processes_that_make_one_folder_do_it_in_turn(tmp_path: Path, caplog: py
     assert order == ["first", "second"]
 
 
-@pytest.mark.parametrize("error", [OSError(errno.ENOLCK, "No locks available"), NotImplementedError("no flock")])
+def without_locks(number: int) -> Callable[..., None]:
+    def refuse(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    return refuse
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP])
 @pytest.mark.parametrize("keep_out", [sole_owner, one_at_a_time, sole_writer])
 def test_a_disk_without_locks_is_told(
     keep_out: Callable[[Path], AbstractContextManager[None]],
-    error: Exception,
+    number: int,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def refuse(lock: FileLock, **_: object) -> None:
-        Path(lock.lock_file).touch()
-        raise error
-
-    monkeypatch.setattr(FileLock, "acquire", refuse)
+    """Nobody is kept out, and nothing is left that would keep somebody out after this process has died."""
+    monkeypatch.setattr("fcntl.flock", without_locks(number))
     (tmp_path / "a").mkdir()
-    with keep_out(tmp_path / "a"):
+    with keep_out(tmp_path / "a"), keep_out(tmp_path / "a"):
         pass
-    assert re.search(rf"No lock on {tmp_path}(/a)? \({re.escape(str(error))}\): see to it", caplog.text), caplog.text
+    told = re.escape(os.strerror(number))
+    assert re.search(rf"No lock on {tmp_path}(/a)? \(.*{told}\): see to it", caplog.text), caplog.text
+
+
+@pytest.mark.parametrize("keep_out", [sole_owner, one_at_a_time, sole_writer])
+def test_a_lock_that_fails_is_no_disk_without_locks(
+    keep_out: Callable[[Path], AbstractContextManager[None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As one in a file that another user owns: that user may hold it."""
+    monkeypatch.setattr("fcntl.flock", without_locks(errno.EIO))
+    (tmp_path / "a").mkdir()
+    with pytest.raises(OSError, match="Input/output error"), keep_out(tmp_path / "a"):
+        pytest.fail("it has no lock")
 
 
 @pytest.mark.parametrize("keep_out", [sole_owner, one_at_a_time, sole_writer])

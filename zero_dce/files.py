@@ -33,6 +33,8 @@ WAIT_FOR_IT = "wait until it has ended, or end it first"
 # What a file system answers that cannot be told to bring a file or a folder to the disk, as some over a network; some
 # of them refuse it for what is open to be read only.
 CANNOT_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.ENOSYS, errno.EBADF, errno.EACCES, errno.EPERM}
+# What a file system answers that has no locks.
+NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 # So many files are brought to the disk at a time: a file system does many in little more time than one.
 SYNCED_AT_ONCE = 32
 # Whether this thread leaves it to a caller to make files durable.
@@ -91,12 +93,13 @@ def sole_writer(file: Path) -> Iterator[None]:
     lock = file.with_name(file.name + UNFINISHED + LOCK)
     with ExitStack() as stack:
         try:
-            stack.enter_context(_locked(lock, f"another process is writing {file}: {WAIT_FOR_IT}"))
+            held = stack.enter_context(_locked(lock, f"another process is writing {file}: {WAIT_FOR_IT}"))
         except OSError as error:
             raise OSError(error.errno, f"cannot write {file}: {error.strerror or error}") from error
         # Windows removes no open file; there the lock removes it itself when it is released. What stays is empty, and
         # the next writer of the file removes it.
-        stack.callback(_remove, lock)
+        if held:
+            stack.callback(_remove, lock)
         yield
 
 
@@ -106,12 +109,16 @@ def _remove(file: Path) -> None:
 
 
 @contextmanager
-def _locked(place: Path, busy: str, wait: bool = False) -> Iterator[None]:
-    """Hold a lock on a file, which is made; where another process holds it, wait for that or raise ValueError."""
+def _locked(place: Path, busy: str, wait: bool = False) -> Iterator[bool]:
+    """Hold a lock on a file, which is made; where another process holds it, wait for that or raise ValueError.
+
+    Gives whether the lock is held: a file system may have none.
+    """
     # Reading JSON needs no locks.
     from filelock import FileLock, Timeout
 
-    lock = FileLock(place)
+    # Its own way out, the mere existence of a file, would outlive a process that dies.
+    lock = FileLock(place, fallback_to_soft=False)
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -120,12 +127,12 @@ def _locked(place: Path, busy: str, wait: bool = False) -> Iterator[None]:
         log.info(busy)
         lock.acquire()
     except (OSError, NotImplementedError) as error:
-        # Where the file could be opened, it is the lock that could not be had: some clusters mount their disks so.
-        if not place.exists():
+        # Some clusters mount their disks without locks.
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
             raise
         log.warning("No lock on %s (%s): see to it that no other process writes there", place.parent, error)
     try:
-        yield
+        yield bool(lock.is_locked)
     finally:
         lock.release()
 

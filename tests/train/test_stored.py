@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -181,13 +182,17 @@ def test_what_a_person_gives_again_is_not_refused(monkeypatch: pytest.MonkeyPatc
         check_stored(["root='${oc.env:SCRATCH}/a'"], given=[f"data.{text}" for text in ["x='${oc.env:SCRATCH}/a'"]])
 
 
-def test_what_a_sweep_needs_again() -> None:
+def test_what_a_sweep_needs_again(monkeypatch: pytest.MonkeyPatch) -> None:
     setup = "hydra.launcher.setup=[module load cuda]"
     plan = {"overrides": ["seed=1,2", "data.root='${oc.env:SCRATCH}'"], "hydra": ["hydra/launcher=slurm", setup]}
     assert needed_again(plan) == ["data.root='${oc.env:SCRATCH}'", setup]
     flags = ["--config-dir", "mine"]
     assert needed_again({"overrides": [], "hydra": [], "flags": flags}) == []
     assert needed_again({"overrides": [], "hydra": [], "flags": ["--package", "x"]}) == ["--package", "x"]
+    # What this process was allowed to make, the next one is not.
+    monkeypatch.setenv(ALLOW_VARIABLE, "os")
+    assert needed_again({"overrides": ["seed=1", EVIL], "hydra": []}) == [EVIL]
+    assert os.environ[ALLOW_VARIABLE] == "os"
 
 
 def test_each_text_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:

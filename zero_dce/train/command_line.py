@@ -16,7 +16,7 @@ from zero_dce.records.configuration import select_option
 from zero_dce.records.run import HYDRA, RESUMED, has_checkpoint, last_checkpoint
 from zero_dce.records.sweep import PLAN, STARTED, read_plan, run_overrides
 from zero_dce.train.configuration import ALLOW_OPTION, ALLOW_VARIABLE, named_targets
-from zero_dce.train.rank import is_requeued, started_by
+from zero_dce.train.rank import given_rank, is_first_process, is_requeued, started_by
 
 # Hydra's flags that are followed by a value of their own.
 FLAGS_WITH_VALUE = (
@@ -207,7 +207,7 @@ def _key(argument: str) -> str:
 
 
 def as_further_process(arguments: list[str]) -> list[str]:
-    """Let only the first of the processes that srun or torchrun started write the configuration; others get a log each.
+    """Let only the first of several processes of a run write the configuration; others get a log each.
 
     The command line stays the same for the first process, for one that was started alone, and where it says so already,
     as a launcher's and Lightning's do.
@@ -216,17 +216,18 @@ def as_further_process(arguments: list[str]) -> list[str]:
         ValueError: if the processes would not agree on the run's folder.
     """
     starter = started_by()
-    if starter is None or "hydra.output_subdir=null" in arguments:
+    if (starter is None and is_first_process()) or "hydra.output_subdir=null" in arguments:
         return arguments
     if any(argument.startswith(SWEEPS) for argument in arguments):
         # A sweep is refused later, in words about sweeps.
         return arguments
     if not any(argument.startswith("hydra.run.dir=") for argument in arguments):
+        name, folder = (starter.name, starter.folder) if starter else ("a launcher", "runs/train/NAME/0")
         raise ValueError(
-            f"several processes of {starter.name} need to be told the run's folder, which each would name by its own "
-            f"clock: hydra.run.dir={starter.folder}"
+            f"several processes of {name} need to be told the run's folder, which each would name by its own clock: "
+            f"hydra.run.dir={folder}"
         )
-    return as_rank(arguments, starter.rank())
+    return as_rank(arguments, given_rank())
 
 
 def as_rank(arguments: list[str], rank: int) -> list[str]:

@@ -17,7 +17,6 @@ class Starter(NamedTuple):
     # Whether it started this process, by the variable's name.
     place: str
     number: str
-    ranks: tuple[str, ...]
     # A folder for a run that all its processes would name alike.
     folder: str
 
@@ -25,14 +24,10 @@ class Starter(NamedTuple):
         """Return how many processes it says that it started, one where it says nothing."""
         return int(os.environ.get(self.number, "1")) if self.place in os.environ else 1
 
-    def rank(self) -> int:
-        """Return the number of this process, from 0."""
-        return int(next(os.environ[name] for name in self.ranks if name in os.environ))
-
 
 STARTERS = (
-    Starter("torchrun", "LOCAL_RANK", "WORLD_SIZE", ("RANK", "LOCAL_RANK"), "runs/train/NAME/0"),
-    Starter("srun", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS", ("SLURM_PROCID",), "runs/train/$SLURM_JOB_ID/0"),
+    Starter("torchrun", "LOCAL_RANK", "WORLD_SIZE", "runs/train/NAME/0"),
+    Starter("srun", "SLURM_STEP_ID", "SLURM_STEP_NUM_TASKS", "runs/train/$SLURM_JOB_ID/0"),
 )
 
 
@@ -46,8 +41,12 @@ def is_first_process() -> bool:
     # Lightning takes seconds to import, which a mistake in the command line need not wait for.
     module = sys.modules.get("lightning.fabric.utilities.rank_zero")
     known = int(getattr(module.rank_zero_only, "rank", None) or 0) if module is not None else 0
-    given = (os.environ[name] for name in RANK_VARIABLES if name in os.environ)
-    return known == 0 and int(next(given, 0)) == 0
+    return known == 0 and given_rank() == 0
+
+
+def given_rank() -> int:
+    """Return the number of this process among those of its run, from 0, as whatever started it has given it."""
+    return int(next((os.environ[name] for name in RANK_VARIABLES if name in os.environ), 0))
 
 
 def is_started_by_srun() -> bool:

@@ -15,7 +15,7 @@ from omegaconf import DictConfig, ListConfig, OmegaConf
 from zero_dce.records.configuration import parse_stored, read_yaml
 from zero_dce.records.interpolation import foreign_interpolation
 from zero_dce.train.configuration import find_targets, override_targets
-from zero_dce.train.targets import TARGETS_IN_TEXT, check_targets
+from zero_dce.train.targets import TARGETS_IN_TEXT, check_targets, nothing_allowed
 
 # What a stored configuration may set of Hydra itself. By other settings, such as those of its log, its callbacks and
 # where it searches, it could bring code of its own.
@@ -80,10 +80,12 @@ def is_refused(override: str) -> bool:
     return False
 
 
+@nothing_allowed()
 def needed_again(plan: Mapping[str, Any]) -> list[str]:
     """Return what must be given again beside the ``resume=`` of a sweep, as it is refused where its plan alone has it.
 
-    ``plan`` is that of :func:`zero_dce.records.sweep.read_plan`, with how the sweep was started.
+    ``plan`` is that of :func:`zero_dce.records.sweep.read_plan`, with how the sweep was started. What this process was
+    allowed to make, the next one is not.
     """
     flags = plan.get("flags", [])
     try:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cache
 from inspect import isclass
 from pydoc import ErrorDuringImport, locate
@@ -35,6 +36,17 @@ def allow_own(overrides: Sequence[str]) -> None:
     named = sorted({*named_targets([text for text in overrides if "=" in text])})
     if named:
         os.environ[ALLOW_VARIABLE] = ",".join(filter(None, [os.environ.get(ALLOW_VARIABLE, ""), *named]))
+
+
+@contextmanager
+def nothing_allowed() -> Iterator[None]:
+    """Allow no classes in the block but those that are always made."""
+    allowed = os.environ.pop(ALLOW_VARIABLE, None)
+    try:
+        yield
+    finally:
+        if allowed is not None:
+            os.environ[ALLOW_VARIABLE] = allowed
 
 
 def check_targets(targets: Iterable[str]) -> None:

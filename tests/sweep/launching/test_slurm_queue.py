@@ -58,7 +58,13 @@ def test_the_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "most"), [("MaxArraySize            = 1001", 1001), ("MaxArraySize = 0", 1), ("x = 1", 1001)]
+    ("told", "most"),
+    [
+        ("MaxArraySize            = 1001", 1001),
+        ("MaxArraySize = 0", 1),
+        ("x = 1", 1001),
+        ("MaxArraySize = 9000\nSchedulerParameters = bf_window=1,max_array_tasks=70", 70),
+    ],
 )
 def test_the_size_of_an_array(told: str, most: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path, monkeypatch, scontrol=f"AccountingStorage = none\n{told}\nMaxJobCount = 10000")

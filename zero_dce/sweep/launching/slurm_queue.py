@@ -69,14 +69,14 @@ def read_queue() -> dict[str, QueuedJob]:
 
 
 def most_in_array() -> int:
-    """Return how many jobs this cluster lets an array have (``MaxArraySize``).
+    """Return how many jobs this cluster lets an array have (``MaxArraySize``, or ``max_array_tasks`` of its scheduler).
 
     Raises:
         ConnectionError: if slurmctld does not answer.
     """
-    found = re.search(r"^MaxArraySize\s*=\s*(\d+)", _ask("scontrol", "show", "config"), re.MULTILINE)
+    found = re.findall(r"(?:^MaxArraySize\s*=\s*|\bmax_array_tasks=)(\d+)", _ask("scontrol", "show", "config"), re.M)
     # Where there are no arrays, 0 is answered, and sbatch says so.
-    return max(1, int(found[1])) if found else USUAL_IN_ARRAY
+    return max(1, min(map(int, found), default=USUAL_IN_ARRAY))
 
 
 def why_no_accounting() -> str | None:
