@@ -142,9 +142,10 @@ def test_more_runs_than_an_array_may_have(
     assert run_here(monkeypatch, tmp_path, *tiny(sice, *ON_SLURM, f"seed=range({runs})", "trainer.max_steps=1")) == 0
     sweep = tmp_path / "sweep"
     assert [read_result(sweep / str(number))["state"] for number in range(runs)] == ["finished"] * runs
-    jobs = [job.split("_") for job in read_json(sweep / "slurm_jobs.json").values()]
-    assert [int(place) for _, place in jobs] == [*range(MOST_IN_ARRAY), 0]
-    assert len({array for array, _ in jobs}) == 2
+    *first, last = (job.partition("_") for job in read_json(sweep / "slurm_jobs.json").values())
+    assert [int(place) for *_, place in first] == [*range(MOST_IN_ARRAY)]
+    assert len({array for array, *_ in first}) == 1
+    assert last[0] != first[0][0]
 
 
 def test_a_sweep_with_a_failing_run(
