@@ -63,6 +63,17 @@ def test_what_is_given_may_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (config.seed, config.hydra.launcher.setup, config.hydra.job.env_set.A) == (3, ["id"], "b")
 
 
+def test_the_files_of_a_folder_that_is_given(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own" / "experiment").mkdir(parents=True)
+    own = "# @package _global_\nhydra: {job: {env_set: {MINE: a}}}\nseed: 5\n"
+    (tmp_path / "own" / "experiment" / "mine.yaml").write_text(own)
+    folder = ["--config-dir", str(tmp_path / "own")]
+    overrides = ["experiment=mine", "hydra.sweep.dir=sweep", "trainer.max_steps=1", "-m"]
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv"), *folder, *overrides) == 0
+    assert run_here(monkeypatch, tmp_path, "resume=sweep") == 1
+    assert run_here(monkeypatch, tmp_path, "resume=sweep", *folder) == 0
+
+
 def test_what_the_package_itself_has(monkeypatch: pytest.MonkeyPatch) -> None:
     sweeps = sorted(file.stem for file in (config_folder() / "sweep").glob("*.yaml"))
     assert len(sweeps) > 3

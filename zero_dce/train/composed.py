@@ -43,12 +43,17 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
     of_hydra = [text for text in flags.overrides if text.lstrip("+~").startswith(("hydra.", "hydra/"))]
 
     @cache
-    def expected(loader: ConfigLoaderImpl) -> DictConfig:
-        return compose(loader, flags.config_name or "config", of_hydra, RunMode.RUN, validate_sweep_overrides=False)
+    def expected(loader: ConfigLoaderImpl, groups: tuple[str, ...]) -> DictConfig:
+        own = [*of_hydra, *groups]
+        return compose(loader, flags.config_name or "config", own, RunMode.RUN, validate_sweep_overrides=False)
 
-    def compose_and_check(loader: ConfigLoaderImpl, *arguments: Any, **options: Any) -> DictConfig:
-        config = compose(loader, *arguments, **options)
-        check_composed(config, expected(loader), given)
+    def compose_and_check(
+        loader: ConfigLoaderImpl, config_name: str | None, overrides: list[str], *arguments: Any, **options: Any
+    ) -> DictConfig:
+        config = compose(loader, config_name, overrides, *arguments, **options)
+        # Who gives a folder of configurations says what its files set.
+        groups = (text for text in overrides if flags.config_dir and "." not in text.partition("=")[0])
+        check_composed(config, expected(loader, tuple(groups)), given)
         return config
 
     ConfigLoaderImpl.load_configuration = compose_and_check  # type: ignore[assignment,method-assign]
