@@ -1,13 +1,21 @@
-"""Ways of starting a sweep that are refused."""
+"""Ways of starting a sweep that are refused, and the points of a grid."""
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hydra import compose, initialize_config_dir
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from omegaconf import DictConfig, OmegaConf
 
 from tests.helpers.launching import three_runs
 from tests.helpers.runs import run_here
+from zero_dce.sweep.check import Points, check_points
+from zero_dce.sweep.plan import make_loader
+from zero_dce.train.configuration import config_folder, register_plugins, register_resolvers
 
 
 @pytest.mark.parametrize(
@@ -41,3 +49,67 @@ def test_another_launcher_is_refused(
     assert run_here(monkeypatch, tmp_path, *three_runs(sice, joblib, "hydra.sweep.dir=sweep")) == 1
     assert "Use hydra/launcher=local hydra.launcher.slots=N" in capsys.readouterr().err
     assert not (tmp_path / "sweep").exists()
+
+
+@pytest.fixture(scope="module")
+def sweep() -> DictConfig:
+    """The composed configuration of a sweep."""
+    register_resolvers()
+    register_plugins()
+    given = ["data=sample", "hydra.mode=MULTIRUN", "hydra.sweep.dir=x", "hydra.run.dir=x"]
+    with initialize_config_dir(str(config_folder()), version_base="1.3"):
+        config = compose("config", given, return_hydra_config=True)
+    config.hydra.job.config_name = "config"
+    return config
+
+
+GRID = [
+    list(job)
+    for job in itertools.product(
+        ["data=sample"],
+        ["seed=1", "seed=2", "seed=3"],
+        ["loss.weights.exp=5", "loss.weights.exp=null"],
+        ["loss=official", "loss=paper"],
+        ["+trainer.enable_checkpointing=false"],
+        ["callbacks.samples.count=2"],
+    )
+]
+
+
+def plain(config: DictConfig) -> dict[str, Any]:
+    content: Any = OmegaConf.to_container(config, resolve=False)
+    # Of a copy, that of the run that was composed.
+    del content["hydra"]["overrides"], content["hydra"]["job"]["override_dirname"]
+    return dict(content)
+
+
+def test_points_are_as_hydra_composes_them(sweep: DictConfig, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those with other plain values are not composed anew."""
+    loader, points = make_loader(sweep), Points(sweep)
+    expected = [plain(loader.load_sweep_config(sweep, job)) for job in GRID]
+    composed: list[list[str]] = []
+    load = ConfigLoaderImpl.load_sweep_config
+
+    def count(self: ConfigLoaderImpl, config: DictConfig, job: list[str]) -> DictConfig:
+        composed.append(job)
+        return load(self, config, job)
+
+    monkeypatch.setattr(ConfigLoaderImpl, "load_sweep_config", count)
+    assert [plain(points.compose(job)) for job in GRID] == expected
+    assert (len(GRID), len(composed)) == (12, 2)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "told"),
+    [
+        ("loss.weights.exp=-1", r"loss\.weights\.exp is -1"),
+        ("data.size=0", r"data\.size is 0"),
+        ("loss.weights.none=1", "none"),
+        ("seed=[1", "seed"),
+    ],
+)
+def test_a_wrong_value_names_its_run(wrong: str, told: str, sweep: DictConfig) -> None:
+    jobs = [["seed=1"], ["seed=2"], ["seed=3", wrong]]
+    with pytest.raises(ValueError, match=told) as error:
+        check_points(sweep, jobs)
+    assert f"This is run 2 of the sweep: seed=3 {wrong}" in str(error.value)

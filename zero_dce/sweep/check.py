@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import copy
+import re
 from collections.abc import Sequence
 
+from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
 from zero_dce.sweep.launching.slurm_queue import check_commands
@@ -51,18 +54,47 @@ def check_points(config: DictConfig, jobs: Sequence[Sequence[str]]) -> None:
     Raises:
         ValueError: if a run cannot work; the message names it.
     """
-    loader = make_loader(config)
+    points = Points(config)
     seen: set[str] = set()
     for number, job in enumerate(jobs):
         if seen.issuperset(job):
             continue
         seen.update(job)
         try:
-            composed = loader.load_sweep_config(config, list(job))
-            check_configuration(composed, job)
+            check_configuration(points.compose(job), job)
         except (ValueError, OSError, ModuleNotFoundError, HydraException, OmegaConfBaseException) as error:
             point = f"This is run {number} of the sweep: {' '.join(job)}"
             raise ValueError(f"{describe_failure(error)}\n{point}") from error
+
+
+class Points:
+    """The configurations of a sweep's runs, as Hydra composes them.
+
+    Those that differ from an earlier one only by plain values, such as ``seed``, are copies of it with these values:
+    that takes a tenth of the time.
+    """
+
+    def __init__(self, config: DictConfig) -> None:
+        self._config, self._loader = config, make_loader(config)
+        self._composed: dict[tuple[str, ...], DictConfig] = {}
+
+    def compose(self, job: Sequence[str]) -> DictConfig:
+        """Return the configuration of a run with these overrides."""
+        plain = [text for text in job if self._is_plain(text.partition("=")[0])]
+        common = tuple(text.partition("=")[0] if text in plain else text for text in job)
+        if common not in self._composed:
+            self._composed[common] = self._loader.load_sweep_config(self._config, list(job))
+        composed = copy.deepcopy(self._composed[common])
+        self._loader._apply_overrides_to_config(OverridesParser.create().parse_overrides(plain), composed)
+        return composed
+
+    def _is_plain(self, key: str) -> bool:
+        """Tell whether a key chooses no file, and has one value."""
+        if key in self._config.hydra.runtime.choices or not re.fullmatch(r"\w+(\.\w+)*", key):
+            return False
+        parent, _, name = key.rpartition(".")
+        node = OmegaConf.select(self._config, parent) if parent else self._config
+        return isinstance(node, DictConfig) and name in node and not OmegaConf.is_config(node._get_node(name))
 
 
 def uses_slurm(config: DictConfig) -> bool:
