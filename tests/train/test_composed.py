@@ -63,6 +63,12 @@ def test_what_is_given_may_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     assert (config.seed, config.hydra.launcher.setup, config.hydra.job.env_set.A) == (3, ["id"], "b")
 
 
+def test_options_of_a_stored_sweeper_may_be_given() -> None:
+    given = ["hydra.sweeper.n_trials=3", "hydra.launcher.slots=2"]
+    config = composed(["+sweep=optuna", "hydra/launcher=local", "hydra.sweep.dir=x", *given], given)
+    assert (config.hydra.sweeper.n_trials, config.hydra.launcher.slots) == (3, 2)
+
+
 def test_the_files_of_a_folder_that_is_given(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "own" / "experiment").mkdir(parents=True)
     own = "# @package _global_\nhydra: {job: {env_set: {MINE: a}}}\nseed: 5\n"

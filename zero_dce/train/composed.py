@@ -17,7 +17,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.records.interpolation import foreign_interpolation
-from zero_dce.train.configuration import find_targets
+from zero_dce.train.configuration import config_folder, find_targets
 from zero_dce.train.stored import HOW_TO_RESUME, SCRIPTS, texts_of
 from zero_dce.train.targets import check_targets
 
@@ -44,7 +44,7 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
 
     @cache
     def expected(loader: ConfigLoaderImpl, groups: tuple[str, ...]) -> DictConfig:
-        own = [*of_hydra, *groups]
+        own = [*groups, *of_hydra]
         return compose(loader, flags.config_name or "config", own, RunMode.RUN, validate_sweep_overrides=False)
 
     def compose_and_check(
@@ -53,7 +53,7 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
         config = compose(loader, config_name, overrides, *arguments, **options)
         # Who gives a folder of configurations says what its files set.
         groups = (text for text in overrides if flags.config_dir and "." not in text.partition("=")[0])
-        check_composed(config, expected(loader, tuple(groups)), given)
+        check_composed(config, expected(loader, (*_own_choices(config), *groups)), given)
         return config
 
     ConfigLoaderImpl.load_configuration = compose_and_check  # type: ignore[assignment,method-assign]
@@ -61,6 +61,14 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
         yield
     finally:
         ConfigLoaderImpl.load_configuration = compose  # type: ignore[method-assign]
+
+
+def _own_choices(config: DictConfig) -> Iterator[str]:
+    """Yield the choice of a launcher and a sweeper of this package, whose options a person may set."""
+    for group in ("hydra/launcher", "hydra/sweeper"):
+        choice = config.hydra.runtime.choices[group]
+        if choice in {file.stem for file in (config_folder() / group).glob("*.yaml")}:
+            yield f"{group}={choice}"
 
 
 def check_composed(config: DictConfig, expected: DictConfig, given: Sequence[str]) -> None:
