@@ -43,7 +43,7 @@ def composed(overrides: Sequence[str], given: Sequence[str] = ()) -> DictConfig:
 )
 def test_code_that_nobody_has_given(override: str, refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY", "a")
-    with pytest.raises(ValueError, match=refused):
+    with pytest.raises(SystemExit, match=refused):
         composed([override])
 
 
@@ -52,7 +52,7 @@ def test_code_that_nobody_has_given(override: str, refused: str, monkeypatch: py
 )
 def test_lines_of_a_jobs_script(lines: str, refused: str) -> None:
     slurm = ["hydra/launcher=slurm", f"hydra.launcher.{lines}"]
-    with pytest.raises(ValueError, match=refused):
+    with pytest.raises(SystemExit, match=refused):
         composed(slurm)
 
 

@@ -6,6 +6,7 @@ This looks at what came of them, whichever way that was, before Hydra makes an o
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -13,10 +14,12 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
+from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.records.interpolation import foreign_interpolation
+from zero_dce.terminal import explain
 from zero_dce.train.configuration import config_folder, find_targets
 from zero_dce.train.stored import HOW_TO_RESUME, SCRIPTS, texts_of
 from zero_dce.train.targets import check_targets
@@ -35,8 +38,9 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
     Args:
         given: the command line as the person gave it, without the program's name.
 
-    In the block, composing raises ValueError where a configuration makes what is not allowed, has an interpolation that
-    the package's own has not, or says something of Hydra itself that could run code.
+    In the block, composing ends the command where a configuration makes what is not allowed, has an interpolation that
+    the package's own has not, or says something of Hydra itself that could run code: Hydra goes on after any other
+    exception when it asks a configuration whether it is of a sweep.
     """
     compose = ConfigLoaderImpl.load_configuration
     flags = get_args_parser().parse_args(list(given))
@@ -53,7 +57,10 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
         config = compose(loader, config_name, overrides, *arguments, **options)
         # Who gives a folder of configurations says what its files set.
         groups = (text for text in overrides if flags.config_dir and "." not in text.partition("=")[0])
-        check_composed(config, expected(loader, (*_own_choices(config), *groups)), given)
+        try:
+            check_composed(config, expected(loader, (*_own_choices(config), *groups)), given)
+        except (ValueError, HydraException) as error:
+            sys.exit(explain(error))
         return config
 
     ConfigLoaderImpl.load_configuration = compose_and_check  # type: ignore[assignment,method-assign]

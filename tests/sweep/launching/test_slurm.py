@@ -377,6 +377,7 @@ def test_resources_are_composed_once_for_runs_of_one_trainer(tmp_path: Path, mon
     points = [[f"loss.weights.exp={exp}", f"trainer.devices={devices}"] for devices in (1, 2) for exp in (3, 10, 30)]
     write_json(tmp_path / "sweep.json", {"jobs": points, "swept": []})
     monkeypatch.setattr(launching_slurm, "_submit_array", submit)
+    monkeypatch.setattr(launching_slurm, "most_in_array", lambda: 1000)
     runs = [SweepRun(number, tuple(point), tmp_path / str(number)) for number, point in enumerate(points)]
     launching_slurm._submit(launcher, tmp_path, runs, [])
     assert composed == [points[0], points[3]]
@@ -416,6 +417,7 @@ def test_jobs_of_before_go_on_where_a_continued_sweep_is_refused(
     monkeypatch.setattr(launching_slurm, "why_no_accounting", lambda: None)
     monkeypatch.setattr(launching_slurm, "read_queue", lambda: {"7_0": QueuedJob("RUNNING", 0, "n1")})
     monkeypatch.setattr(launching_slurm, "_submit_array", submit)
+    monkeypatch.setattr(launching_slurm, "most_in_array", lambda: 1000)
     monkeypatch.setattr(launching_slurm, "cancel", cancel)
     with pytest.raises(CompactHydraException, match=f"(?s)not submitted: sbatch: error: .* controller.?{left}"):
         launching_slurm.launch_slurm(launcher, [], 0)
