@@ -67,7 +67,11 @@ class PlainDataset(Dataset[torch.Tensor]):
 
 
 def files_of(root: Path) -> list[Path]:
-    return sorted(root.rglob("*.JPG"))
+    """Return the JPEG files of a folder; the program ends with a message where there are none."""
+    files = [file for file in sorted(root.rglob("*")) if file.suffix.lower() in (".jpg", ".jpeg")]
+    if not files:
+        sys.exit(f"no JPEG files in {root}: expected photographs to decode")
+    return files
 
 
 def data_module(root: Path, way: str, workers: int) -> ExposureDataModule:
@@ -175,9 +179,7 @@ def run_apart(*arguments: str) -> Any:
 
 def prepare(source: Path, target: Path, count: int | None) -> Path:
     """Lay out links to the files of a folder, repeated up to a count."""
-    files = [file for file in sorted(source.rglob("*")) if file.suffix.lower() in (".jpg", ".jpeg")]
-    if not files:
-        sys.exit(f"no JPEG files in {source}: expected photographs to decode")
+    files = files_of(source)
     target.mkdir()
     for number in range(count or len(files)):
         (target / f"{number:05d}.JPG").symlink_to(files[number % len(files)].resolve())

@@ -60,6 +60,9 @@ def main(arguments: argparse.Namespace) -> None:
     """Measure every row, and publish them."""
     wanted = {"By layout": _by_layout(arguments), "By size and batch": _by_size(arguments)}
     if arguments.data is not None:
+        from loader import files_of
+
+        files_of(arguments.data)  # without any, the program ends now and not after minutes of measuring
         wanted["Whole steps"] = _whole(arguments)
     measured: dict[str, Row] = {}
     rows = [row for part in wanted.values() for row in part]
