@@ -114,6 +114,7 @@ def test_a_disk_without_locks_is_told(
         pass
     told = re.escape(os.strerror(number))
     assert re.search(rf"No lock on {tmp_path}(/a)? \(.*{told}\): see to it", caplog.text), caplog.text
+    assert keep_out != sole_writer or [place.name for place in tmp_path.iterdir()] == ["a"]
 
 
 @pytest.mark.parametrize("keep_out", [sole_owner, one_at_a_time, sole_writer])

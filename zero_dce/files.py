@@ -14,9 +14,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from zero_dce.checks import OPTIONAL, Shape, find_misfit
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 log = logging.getLogger(__name__)
 
@@ -93,13 +96,12 @@ def sole_writer(file: Path) -> Iterator[None]:
     lock = file.with_name(file.name + UNFINISHED + LOCK)
     with ExitStack() as stack:
         try:
-            held = stack.enter_context(_locked(lock, f"another process is writing {file}: {WAIT_FOR_IT}"))
+            stack.enter_context(_locked(lock, f"another process is writing {file}: {WAIT_FOR_IT}"))
         except OSError as error:
             raise OSError(error.errno, f"cannot write {file}: {error.strerror or error}") from error
         # Windows removes no open file; there the lock removes it itself when it is released. What stays is empty, and
         # the next writer of the file removes it.
-        if held:
-            stack.callback(_remove, lock)
+        stack.callback(_remove, lock)
         yield
 
 
@@ -109,16 +111,12 @@ def _remove(file: Path) -> None:
 
 
 @contextmanager
-def _locked(place: Path, busy: str, wait: bool = False) -> Iterator[bool]:
-    """Hold a lock on a file, which is made; where another process holds it, wait for that or raise ValueError.
-
-    Gives whether the lock is held: a file system may have none.
-    """
+def _locked(place: Path, busy: str, wait: bool = False) -> Iterator[None]:
+    """Hold a lock on a file, which is made; where another process holds it, wait for that or raise ValueError."""
     # Reading JSON needs no locks.
-    from filelock import FileLock, Timeout
+    from filelock import Timeout
 
-    # Its own way out, the mere existence of a file, would outlive a process that dies.
-    lock = FileLock(place, fallback_to_soft=False)
+    lock = lock_of(place)
     try:
         lock.acquire(blocking=False)
     except Timeout:
@@ -132,9 +130,17 @@ def _locked(place: Path, busy: str, wait: bool = False) -> Iterator[bool]:
             raise
         log.warning("No lock on %s (%s): see to it that no other process writes there", place.parent, error)
     try:
-        yield bool(lock.is_locked)
+        yield
     finally:
         lock.release()
+
+
+def lock_of(place: Path) -> FileLock:
+    """Return a lock on a file, which is made; the system releases it when the process that holds it dies."""
+    from filelock import FileLock
+
+    # Its own way out, the mere existence of a file, would outlive a process that dies.
+    return FileLock(place, fallback_to_soft=False)
 
 
 def make_durable(*paths: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from omegaconf import DictConfig, OmegaConf
 
 from tests.helpers.paths import ROOT
-from zero_dce.records.interpolation import foreign_interpolation, without_foreign
+from zero_dce.records.interpolation import foreign_interpolation, unsafe_interpolation, without_foreign
 from zero_dce.records.sweep import read_yaml, run_overrides
 
 
@@ -43,10 +43,33 @@ def test_own(text: str) -> None:
     assert without_foreign(text) == text
 
 
+@pytest.mark.parametrize(
+    ("values", "part"),
+    [
+        ({"a": r"\${oc.env:KEY}"}, r"\${oc.env:KEY}"),
+        ({"a": r"\${${b}}", "b": "oc.env:KEY"}, r"\${${b}}"),
+        ({"a": "${b}{oc.env:KEY}", "b": "$"}, "$"),
+        ({"a": "$${b}", "b": "{oc.env:KEY}"}, "$..."),
+        ({"a": "${b}${c}", "b": "$", "c": "{oc.env:KEY}"}, "$"),
+    ],
+)
+def test_what_is_resolved_the_second_time(values: dict[str, str], part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("KEY", "secret")
+    config = OmegaConf.create(values)
+    OmegaConf.resolve(config)
+    assert config.a == "secret"
+    assert [unsafe_interpolation(text) for text in values.values() if unsafe_interpolation(text)] == [part]
+
+
+@pytest.mark.parametrize("text", ["$HOME/a", "${a}/$b/${c}", "{a}", "5 $ {a}", "a\\b"])
+def test_what_stays_text(text: str) -> None:
+    assert unsafe_interpolation(text) is None
+
+
 def test_all_that_the_package_itself_configures_is_resolved() -> None:
     for file in (ROOT / "conf").rglob("*.yaml"):
         for line in file.read_text().splitlines():
-            assert foreign_interpolation(line) is None, file
+            assert unsafe_interpolation(line) is None, file
 
 
 def test_a_stored_configuration_reads_no_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

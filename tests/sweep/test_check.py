@@ -100,6 +100,23 @@ def test_points_are_as_hydra_composes_them(sweep: DictConfig, monkeypatch: pytes
 
 
 @pytest.mark.parametrize(
+    "jobs",
+    [
+        [["trainer.precision={a:1}"], ["trainer.precision={b:2}"], ["trainer.precision=[{c:3}]"]],
+        [["loss.weights.tv=1", "++loss.weights.tv=5"], ["loss.weights.tv=2", "++loss.weights.tv=5"]],
+        [["loss.weights.tv=1", "loss.weights={tv:5}"], ["loss.weights.tv=2", "loss.weights={tv:5}"]],
+        [["seed=1", "++seed.a=2"], ["seed=3", "++seed.a=2"]],
+        [["seed='1'"], ["seed=1.0"], ["seed=true"], ["seed=${data.size}"], ["seed=a b"]],
+        [["loss=paper", "loss.weights.tv=1"], ["loss=official", "loss.weights.tv=1"], ["~loss.weights.tv"]],
+    ],
+)
+def test_points_that_hydra_composes_in_ways_of_its_own(jobs: list[list[str]], sweep: DictConfig) -> None:
+    loader, points = make_loader(sweep), Points(sweep)
+    for job in jobs:
+        assert plain(points.compose(job)) == plain(loader.load_sweep_config(sweep, job)), job
+
+
+@pytest.mark.parametrize(
     ("wrong", "told"),
     [
         ("loss.weights.exp=-1", r"loss\.weights\.exp is -1"),

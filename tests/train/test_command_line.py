@@ -49,6 +49,14 @@ def test_resume_repeats_the_runs_command_line(tmp_path: Path) -> None:
     assert expand_resume(line) == line, "a further process of the run gets the expanded line"
 
 
+def test_flags_that_are_given_again_come_first(tmp_path: Path) -> None:
+    """Hydra reads no overrides after one."""
+    run = write_run(tmp_path / "run", ["seed=1"])
+    given = [f"resume={run}", "--config-dir", "mine", "--cfg=job", "trainer.max_steps=9"]
+    flags = ["--config-dir", "mine", "--cfg=job"]
+    assert expand_resume(given)[:6] == [*flags, "data=sice", "seed=1", "trainer.max_steps=9"]
+
+
 def test_a_run_goes_on_with_what_is_given_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv(ALLOW_VARIABLE, "")
     root, mine = "data.root='${oc.env:SCRATCH}/sice'", "+callbacks.mine={_target_: mine.Own, n: 1}"
@@ -72,6 +80,10 @@ def test_a_requeued_job_repeats_what_it_was_given(tmp_path: Path, monkeypatch: p
     (run / ".hydra" / "overrides.yaml").write_text('- "data.root=${oc.env:SCRATCH}/a"')
     with pytest.raises(ValueError, match="SCRATCH"):
         expand_resume(continue_requeued(given), given)
+    # The plan of a sweep that was resumed gives a job's line then, and allows nothing.
+    mine = "+callbacks.mine={_target_: mine.Own}"
+    assert continue_requeued([*given, mine], own=False) == [f"resume={run}"]
+    assert os.environ[ALLOW_VARIABLE] == ""
 
 
 ROOT, SETUP = "data.root='${oc.env:SCRATCH}/sice'", "hydra.launcher.setup=[module load cuda]"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,8 +12,16 @@ from omegaconf import DictConfig, OmegaConf
 
 from tests.helpers.runs import run_here, tiny
 from zero_dce.files import read_json, write_json
-from zero_dce.train.composed import nothing_foreign
-from zero_dce.train.configuration import config_folder, register_plugins, register_resolvers
+from zero_dce.sweep.launching.environment import run_environments
+from zero_dce.train.composed import check_resolved, nothing_foreign
+from zero_dce.train.configuration import (
+    ALLOW_VARIABLE,
+    GIVEN_VARIABLE,
+    config_folder,
+    register_plugins,
+    register_resolvers,
+)
+from zero_dce.train.stored import check_stored
 
 EVIL = "{_target_: numpy.load, file: x, allow_pickle: true}"
 
@@ -39,6 +48,15 @@ def composed(overrides: Sequence[str], given: Sequence[str] = ()) -> DictConfig:
         ("hydra.searchpath=[/usr]", "hydra.searchpath"),
         ("~hydra.callbacks.overview", "hydra.callbacks"),
         ("data.root=${oc.env:KEY}/x", r"\$\{oc.env:KEY\}"),
+        (r"data.root=\${oc.env:KEY}/x", r"\\\$\{oc.env:KEY\}"),
+        ("+x={a: $,b: '${x.a}{oc.env:KEY}'}", r"has \$,"),
+        ("hydra.launcher._target_=hydra._internal.core_plugins.basic_launcher.Path.write_text", "Path.write_text"),
+        ("hydra.sweeper._target_=hydra._internal.core_plugins.basic_launcher.logging.os.system", "os.system"),
+        ("hydra.output_subdir=../mine", "hydra.output_subdir"),
+        ("hydra.output_subdir=..", "hydra.output_subdir"),
+        ("hydra.output_subdir=${hydra.job.name}", "hydra.output_subdir"),
+        ("hydra.job.name=/x/y", "hydra.job.name"),
+        ("hydra.job={name: ../x}", "hydra.job.name"),
     ],
 )
 def test_code_that_nobody_has_given(override: str, refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -47,20 +65,26 @@ def test_code_that_nobody_has_given(override: str, refused: str, monkeypatch: py
         composed([override])
 
 
-@pytest.mark.parametrize(
-    ("lines", "refused"), [("setup=[id]", "launcher.setup"), ("partition='a\nid'", "hydra.launcher,")]
-)
-def test_lines_of_a_jobs_script(lines: str, refused: str) -> None:
-    slurm = ["hydra/launcher=slurm", f"hydra.launcher.{lines}"]
-    with pytest.raises(SystemExit, match=refused):
+@pytest.mark.parametrize("option", ["setup=[id]", "+additional_parameters={wrap: id}", "submitit_folder=/x/%j"])
+def test_what_a_job_executes(option: str) -> None:
+    option = f"{'+' * option.startswith('+')}hydra.launcher.{option.lstrip('+')}"
+    slurm = ["hydra/launcher=slurm", option]
+    with pytest.raises(SystemExit, match=f"sets {option.lstrip('+').partition('=')[0]}, which could run"):
         composed(slurm)
+    composed(slurm, [option])
+    with pytest.raises(ValueError, match="could run any code"):
+        check_stored([option])
 
 
 def test_what_is_given_may_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY", "a")
-    given = ["hydra/launcher=slurm", "hydra.launcher.setup=[id]", "+hydra.job.env_set.A=b", "data.root=${oc.env:KEY}/x"]
+    setup = "hydra.launcher.setup=[id,'a\nb']"
+    roots = ["data.root='${oc.env:KEY}/${sweep_name}'", "callbacks.samples.images='${oc.env:KEY}/\\'s'"]
+    given = ["hydra/launcher=slurm", setup, "+hydra.job.env_set.A=b", *roots]
     config = composed(["seed=3", *given], given)
-    assert (config.seed, config.hydra.launcher.setup, config.hydra.job.env_set.A) == (3, ["id"], "b")
+    assert (config.seed, config.hydra.launcher.setup, config.hydra.job.env_set.A) == (3, ["id", "a\nb"], "b")
+    with pytest.raises(SystemExit, match=r"oc\.env:KEY"):
+        composed([*given, "sweep_name=${oc.env:KEY}"], given)
 
 
 def test_options_of_a_stored_sweeper_may_be_given() -> None:
@@ -121,7 +145,7 @@ def test_a_file_from_elsewhere(
 
 
 def test_a_link_to_a_folder(sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Hydra follows it; a stored folder of configurations is not looked through so far."""
+    """Hydra follows it."""
     evil = "# @package _global_\nhydra: {callbacks: {x: {_target_: os.mkdir, path: taken}}}\n"
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / "elsewhere" / "evil.yaml").write_text(evil)
@@ -134,3 +158,60 @@ def test_a_link_to_a_folder(sice: Path, tmp_path: Path, monkeypatch: pytest.Monk
     write_json(tmp_path / "sweep" / "sweep.json", {**plan, "overrides": [*plan["overrides"], "+linked=evil"]})
     assert run_here(monkeypatch, tmp_path, "resume=sweep") == 1
     assert not (tmp_path / "taken").exists()
+
+
+# Text as long as it is resolved once, and then a call that writes a file.
+PARTS = "{_tar${part}_: pathlib.Path, _args_: [PLACE]}"
+WRITES = f"{{_tar${{part}}_: pathlib.Path.write_text, _args_: [{PARTS}, x]}}"
+
+
+@pytest.mark.parametrize("looked_at", [True, False])
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["+part=get", f"+callbacks.progress.note='\\${{oc.create:\"{WRITES}\"}}'"],
+        ["+part=get", "+dollar=$", f"+callbacks.progress.note='${{dollar}}{{oc.create:\"{WRITES}\"}}'"],
+    ],
+)
+def test_what_is_an_interpolation_only_when_resolved_twice(
+    overrides: list[str], looked_at: bool, sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, "logger=csv", "hydra.run.dir=run/0")) == 0
+    stored = tmp_path / "run" / "0" / ".hydra" / "overrides.yaml"
+    own = [text.replace("PLACE", str(tmp_path / "taken")) for text in overrides]
+    OmegaConf.save([*OmegaConf.load(stored), *own], stored)
+    if not looked_at:
+        monkeypatch.setattr("zero_dce.train.stored.check_stored", lambda *_, **__: None)
+        monkeypatch.setattr("zero_dce.train.composed.find_unsafe", lambda _: None)
+    assert run_here(monkeypatch, tmp_path, "resume=run/0", "trainer.max_steps=6") == 1
+    assert not (tmp_path / "taken").exists()
+    assert GIVEN_VARIABLE not in os.environ
+
+
+def test_texts_that_would_be_resolved_once_more() -> None:
+    check_resolved(OmegaConf.create({"a": "$5 {b}", "b": ["${a}"]}))
+    with pytest.raises(ValueError, match=r"becomes '\$\{oc.env:KEY\}', which may read"):
+        check_resolved(OmegaConf.create({"a": [r"\${oc.env:KEY}"]}))
+
+
+def test_the_process_of_a_run_of_a_resumed_sweep(
+    sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What a sweep runs over are texts until each run is composed, which may be in a process of its own."""
+    evil = f"+callbacks.x={{_target_: os.mkdir, path: {tmp_path / 'taken'}}}"
+    line = [*tiny(sice, "logger=csv", "hydra.run.dir=sweep/0"), evil]
+    with nothing_foreign(["resume=sweep", "hydra.launcher.slots=2", "seed=1"]):
+        (environment,) = run_environments(1, None)
+    monkeypatch.setenv(GIVEN_VARIABLE, environment[GIVEN_VARIABLE])
+    assert run_here(monkeypatch, tmp_path, *line) == 1
+    assert "the stored configuration makes 'os.mkdir'" in capsys.readouterr().err
+    # A job that is requeued begins with the line of its start, which is not the person's.
+    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
+    monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
+    assert run_here(monkeypatch, tmp_path, *line[:-1]) == 0
+    assert run_here(monkeypatch, tmp_path, *line) == 1
+    assert not (tmp_path / "taken").exists()
+    monkeypatch.delenv(GIVEN_VARIABLE)
+    monkeypatch.delenv("SLURM_RESTART_COUNT")
+    assert run_here(monkeypatch, tmp_path, *line[:-1], evil.replace("sweep/0", "sweep/1"), "hydra.run.dir=sweep/1") == 0
+    assert (tmp_path / "taken").exists()

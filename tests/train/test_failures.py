@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import gc
 import weakref
 from pathlib import Path
@@ -10,8 +11,10 @@ from typing import Any
 import pytest
 import torch
 
+from tests.helpers.processes import free_port
 from tests.helpers.runs import only_run, read_result, run_here, tiny
 from zero_dce.module import ZeroDCE
+from zero_dce.train.failures import explain_stuck_process
 
 
 @pytest.mark.parametrize(
@@ -92,3 +95,19 @@ def test_a_run_that_has_ended_leaves_nothing(sice: Path, tmp_path: Path, monkeyp
         assert [reference() for reference in kept] == [None] * 10
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_processes_that_never_meet(first: bool, tmp_path: Path) -> None:
+    """The others may have been refused before they came so far."""
+    wait, port = datetime.timedelta(milliseconds=300), free_port()
+    with (
+        pytest.raises(TimeoutError, match="another process of this run has not answered"),
+        explain_stuck_process(tmp_path),
+    ):
+        torch.distributed.TCPStore("127.0.0.1", port, 2, is_master=first, timeout=wait)
+
+
+def test_what_is_no_waiting_stays_as_it_is(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"^it timed out$"), explain_stuck_process(tmp_path):
+        raise RuntimeError("it timed out")

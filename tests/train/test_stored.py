@@ -151,6 +151,21 @@ def test_what_lies_beside_a_configuration(tmp_path: Path, monkeypatch: pytest.Mo
         check_stored([], ["--config-dir", str(tmp_path)])
 
 
+def test_links_to_folders_are_followed(tmp_path: Path) -> None:
+    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
+    own.mkdir()
+    elsewhere.mkdir()
+    (own / "linked").symlink_to(elsewhere)
+    (elsewhere / "mine.yaml").write_text("a: 1\n")
+    check_stored([], ["--config-dir", str(own)])
+    (elsewhere / "mine.yaml").write_text("a: {_target_: os.system}\n")
+    with pytest.raises(ValueError, match=r"makes 'os\.system'"):
+        check_stored([], ["--config-dir", str(own)])
+    (elsewhere / "mine.yaml").unlink()
+    (elsewhere / "back").symlink_to(own)
+    check_stored([], ["--config-dir", str(own)])
+
+
 def test_folders_may_be_swept_over() -> None:
     check_stored(["hydra.sweeper.params={data.root:'../a,../b',data:'sice,pairs'}", "data.root=../a"])
 

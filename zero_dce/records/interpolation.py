@@ -12,6 +12,8 @@ RESOLVERS = "hydra|now|best_precision|at_most_cores|runs_folder|group|run_name|n
 _HARMLESS = re.compile(
     rf"\$\{{\s*(?:[\w.\[\]\0-]+|(?:{RESOLVERS}):[^$\{{}}]*|oc\.env:SICE_ROOT(?:,[^$\{{}}]*)?)\s*\}}", re.ASCII
 )
+# A dollar that the value which follows may make an opening of, in this text or in one that it becomes a part of.
+_LOOSE = re.compile(r"\$(?=\0|\Z).*", re.DOTALL)
 _ESCAPED = re.compile(r"(?<!\\)(?:\\\\)*\\\$\{")
 _OPENING = re.compile(r"(\\*)\$\{")
 
@@ -25,12 +27,32 @@ def foreign_interpolation(text: str) -> str | None:
     >>> foreign_interpolation("${runs_folder:${run_dir}}/wandb"), foreign_interpolation("a ${oc.env:KEY}")
     (None, '${oc.env:KEY}')
     """
-    left, before = _ESCAPED.sub("", text), ""
+    _, opening, rest = _without_harmless(_ESCAPED.sub("", text)).partition("${")
+    return f"{opening}{rest}".replace("\0", "...") if opening else None
+
+
+def unsafe_interpolation(text: str) -> str | None:
+    r"""Return the part of a text that is a foreign interpolation, or may become one; ``None`` without one.
+
+    Hydra resolves twice what it makes objects of, so that an escaped interpolation, and one whose dollar is the end of
+    another value, are resolved the second time.
+
+    >>> unsafe_interpolation(r"a \${oc.env:KEY}"), unsafe_interpolation("a$"), unsafe_interpolation("$5 ${b}")
+    ('\\${oc.env:KEY}', '$', None)
+    """
+    _, escaped, rest = text.partition("\\${")
+    loose = _LOOSE.search(_without_harmless(text))
+    late = escaped + rest or (loose[0].replace("\0", "...") if loose else None)
+    return foreign_interpolation(text) or late
+
+
+def _without_harmless(text: str) -> str:
+    """Return a text with a null character in the place of each interpolation that conf/ could have."""
+    left, before = text, ""
     while left != before:
         # From the inside out. What was replaced may be an argument or a part of a key, but not of a resolver's name.
         before, left = left, _HARMLESS.sub("\0", left)
-    _, opening, rest = left.partition("${")
-    return f"{opening}{rest}".replace("\0", "...") if opening else None
+    return left
 
 
 def without_foreign(content: Any) -> Any:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Sequence
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
@@ -80,21 +81,39 @@ class Points:
 
     def compose(self, job: Sequence[str]) -> DictConfig:
         """Return the configuration of a run with these overrides."""
-        plain = [text for text in job if self._is_plain(text.partition("=")[0])]
-        common = tuple(text.partition("=")[0] if text in plain else text for text in job)
+        overrides = OverridesParser.create().parse_overrides(list(job))
+        plain = [override for override in overrides if self._is_plain(override, overrides)]
+        pairs = zip(job, overrides, strict=True)
+        common = tuple(override.get_key_element() if override in plain else text for text, override in pairs)
         if common not in self._composed:
             self._composed[common] = self._loader.load_sweep_config(self._config, list(job))
         composed = copy.deepcopy(self._composed[common])
-        self._loader._apply_overrides_to_config(OverridesParser.create().parse_overrides(plain), composed)
+        self._loader._apply_overrides_to_config(plain, composed)
         return composed
 
-    def _is_plain(self, key: str) -> bool:
-        """Tell whether a key chooses no file, and has one value."""
-        if key in self._config.hydra.runtime.choices or not re.fullmatch(r"\w+(\.\w+)*", key):
+    def _is_plain(self, override: Override, beside: Sequence[Override]) -> bool:
+        """Tell whether an override has one value, and is the only one of the job that sets it."""
+        key = override.get_key_element()
+        if not re.fullmatch(r"\w+(\.\w+)*", key) or not isinstance(override.value(), str | int | float | bool | None):
+            return False
+        if (
+            self._chooses(override)
+            or sum(_overlap(override, other) for other in beside if not self._chooses(other)) > 1
+        ):
             return False
         parent, _, name = key.rpartition(".")
         node = OmegaConf.select(self._config, parent) if parent else self._config
         return isinstance(node, DictConfig) and name in node and not OmegaConf.is_config(node._get_node(name))
+
+    def _chooses(self, override: Override) -> bool:
+        """Tell whether an override chooses a file, which comes before all that is set."""
+        return override.key_or_group in self._config.hydra.runtime.choices and not isinstance(override.value(), dict)
+
+
+def _overlap(first: Override, second: Override) -> bool:
+    """Tell whether two overrides set the same, or one a part of the other: then their order counts."""
+    names = [f"{override.key_or_group}." for override in (first, second)]
+    return names[0].startswith(names[1]) or names[1].startswith(names[0])
 
 
 def uses_slurm(config: DictConfig) -> bool:

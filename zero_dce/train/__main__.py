@@ -40,6 +40,7 @@ from zero_dce.train.configuration import (
     VERSION_BASE,
     config_folder,
     find_targets,
+    given_before,
     given_overrides,
     register_plugins,
     register_resolvers,
@@ -54,6 +55,10 @@ from zero_dce.train.preflight import check_configuration
 def compose_and_train(config: DictConfig) -> None:
     """Compose the configuration from the command line, and train; Hydra's own flags do what Hydra says."""
     check_configuration(config, given_overrides(HydraConfig.get()))
+    if given_before() is not None:
+        from zero_dce.train.composed import check_resolved
+
+        check_resolved(config)
     # PyTorch, Lightning and W&B take seconds to import, for which a mistake need not wait.
     from zero_dce.train.configuration import quiet
     from zero_dce.train.failures import release_memory
@@ -93,12 +98,14 @@ def main() -> None:
 def _prepare_arguments() -> AbstractContextManager[None]:
     """Bring the command line into the form that Hydra reads; return what watches over stored parts of it."""
     with errors_as_messages():
-        given = take_allowed(expand_arguments(sys.argv[1:]))
-        check_quotes(given)
-        asked = continue_requeued(given)
+        line = take_allowed(expand_arguments(sys.argv[1:]))
+        check_quotes(line)
+        before = given_before()
+        given = line if before is None else before
+        asked = continue_requeued(line, own=before is None)
         expanded = expand_resume(asked, given)
         sys.argv[1:] = as_further_process(name_mode(expanded))
-    if expanded == asked:
+    if before is None and expanded == asked:
         return nullcontext()
     from zero_dce.train.composed import nothing_foreign
 

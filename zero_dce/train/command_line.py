@@ -99,11 +99,15 @@ def check_quotes(arguments: list[str]) -> None:
             ) from error
 
 
-def continue_requeued(arguments: list[str]) -> list[str]:
+def continue_requeued(arguments: list[str], own: bool = True) -> list[str]:
     """Turn the command line of a SLURM job that was requeued, which is that of its start, into one that continues.
 
     It becomes ``resume=RUN_DIR`` with Hydra's own settings, as a run is found again by its ``hydra.run.dir``. It stays
     the same where the job was not requeued, is a sweep, resumes already, or has no checkpoint yet.
+
+    Args:
+        arguments: the command line, without the program's name.
+        own: whether a person gave it, and not the plan of a sweep that was resumed.
     """
     given = [argument for argument in arguments if argument.startswith("hydra.run.dir=")]
     other = {"-m", "--multirun"} & {*arguments} or any(argument.startswith("resume=") for argument in arguments)
@@ -112,11 +116,11 @@ def continue_requeued(arguments: list[str]) -> list[str]:
     run = given[-1].removeprefix("hydra.run.dir=")
     if not has_checkpoint(Path(run.strip("'\""))):
         return arguments
-    # The command line is the same person's as at the start of the job.
     from zero_dce.train.targets import allow_own
 
     flags = get_args_parser().parse_args(arguments)
-    allow_own(flags.overrides)
+    if own:
+        allow_own(flags.overrides)
     kept = [("--config-dir", flags.config_dir), ("--config-name", flags.config_name)]
     settings = [text for text in flags.overrides if text.startswith(("hydra.", "hydra/")) and text not in given]
     return [*(part for pair in kept if pair[1] for part in pair), f"resume={run}", *settings]
@@ -158,8 +162,8 @@ def _expand_run(run: Path, own: list[str], vouched: Sequence[str]) -> list[str]:
     from zero_dce.train.stored import check_stored, is_refused
     from zero_dce.train.targets import allow_own
 
-    given = get_args_parser().parse_args(own).overrides
-    keys = {_key(override) for override in given}
+    given: list[str] = get_args_parser().parse_args(own).overrides
+    keys, flags = {_key(override) for override in given}, [text for text in own if text not in given]
     # What could run code and has another value now is left out: a part of it could outlive what is given. What is
     # given as it was is not repeated, as Hydra adds nothing twice.
     kept = [text for text in stored if text not in given and (_key(text) not in keys or not is_refused(text))]
@@ -167,7 +171,7 @@ def _expand_run(run: Path, own: list[str], vouched: Sequence[str]) -> list[str]:
     allow_own(given)
     # Hydra writes this configuration beside the run's own, which must not change if the run is refused.
     place = [f"resume={quoted(run)}", f"hydra.run.dir={quoted(run)}", f"hydra.output_subdir={RESUMED}"]
-    return [*kept, *own, *place, "hydra.mode=RUN"]
+    return [*flags, *kept, *given, *place, "hydra.mode=RUN"]
 
 
 def _expand_sweep(folder: Path, own: list[str], vouched: Sequence[str]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import itertools
+import json
 import logging
 import os
 import warnings
@@ -33,6 +34,8 @@ SICE_VARIABLE = "SICE_ROOT"
 VERSION_BASE: dict[str, Any] = {} if hasattr(hydra.errors, "Hydra15MigrationWarning") else {"version_base": "1.3"}
 # Of which packages a resumed run may make classes; the variable hands it to the fresh processes of a sweep's runs.
 ALLOW_OPTION, ALLOW_VARIABLE = "allow_targets=", "ZERO_DCE_ALLOW_TARGETS"
+# Hands to the processes that this one starts what the person gave who resumed the run or sweep.
+GIVEN_VARIABLE = "ZERO_DCE_GIVEN"
 # OmegaConf 2.4 renames the method, and warns of the old name; before 2.4 the new name is that of another one.
 _HAS_NEW_NAME = "use_cache" in inspect.signature(OmegaConf.register_resolver).parameters
 _register: Callable[..., None] = OmegaConf.register_resolver if _HAS_NEW_NAME else OmegaConf.register_new_resolver
@@ -132,6 +135,12 @@ def given_overrides(settings: Any) -> list[str]:
     """
     given: Any = OmegaConf.to_container(settings.overrides.task, resolve=False)
     return [str(text) for text in given]
+
+
+def given_before() -> list[str] | None:
+    """Return what the person gave who resumed what this process belongs to; ``None`` if that was begun anew."""
+    stored = os.environ.get(GIVEN_VARIABLE)
+    return None if stored is None else [str(text) for text in json.loads(stored)]
 
 
 def named_targets(overrides: Sequence[str]) -> Iterator[str]:

@@ -18,7 +18,10 @@ from zero_dce.terminal import chain_of, first_failure
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 # What a process is told that has waited for the others in vain: by gloo, by NCCL, and by the store where they meet.
-NO_ANSWER = ("Timed out waiting", "operation timeout", "Socket Timeout", "wait timeout")
+NO_ANSWER = (
+    *("Timed out waiting", "operation timeout", "Socket Timeout", "wait timeout"),
+    *("waiting for clients", "client socket has timed out"),
+)
 
 
 @contextmanager
@@ -58,8 +61,9 @@ def explain_stuck_process(run: Path) -> Iterator[None]:
         way_out = f" Go on with {resume_command(run)}." if has_checkpoint(run) else ""
         raise TimeoutError(
             "another process of this run has not answered for as long as the process group waits "
-            "(trainer.strategy.timeout.minutes of trainer=ddp): it is stopped, hangs, or its machine is gone. See what "
-            f"it printed last; if it only needs longer, give more minutes.{way_out} PyTorch says: {_first_line(error)}"
+            "(trainer.strategy.timeout.minutes of trainer=ddp): it was refused, is stopped, hangs, or its machine is "
+            f"gone. See what the others printed last; if one only needs longer, give more minutes.{way_out} PyTorch "
+            f"says: {_first_line(error)}"
         ) from error
 
 

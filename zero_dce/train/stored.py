@@ -13,7 +13,7 @@ from hydra.core.override_parser.types import Override
 from omegaconf import DictConfig, ListConfig, OmegaConf
 
 from zero_dce.records.configuration import parse_stored, read_yaml
-from zero_dce.records.interpolation import foreign_interpolation
+from zero_dce.records.interpolation import unsafe_interpolation
 from zero_dce.train.configuration import find_targets, override_targets
 from zero_dce.train.targets import TARGETS_IN_TEXT, check_targets, nothing_allowed
 
@@ -38,8 +38,8 @@ SETTINGS = (
         "hydra.verbose",
     ),
 )
-# These become lines of a job's script.
-SCRIPTS = ("hydra.launcher.setup", "hydra.launcher.additional_parameters")
+# These become lines of a job's script, or say where what a job executes is read from.
+SCRIPTS = ("hydra.launcher.setup", "hydra.launcher.additional_parameters", "hydra.launcher.submitit_folder")
 HYDRA_KEY = re.compile(r"\bhydra(?=[./]|$)")
 # A folder of configuration files has no more folders in it.
 MOST_FOLDERS = 1000
@@ -63,7 +63,7 @@ def check_stored(overrides: Iterable[str], flags: Sequence[str] = (), given: Seq
     Raises:
         ValueError: if they would, or cannot be read.
     """
-    own = {*given, *_single_values(given)}
+    own = {*given, *single_values(given)}
     # The runs of a sweep have most of theirs in common.
     texts = [text for text in dict.fromkeys(overrides) if text not in own]
     for text, override in zip(texts, parse_stored(texts), strict=True):
@@ -97,7 +97,7 @@ def needed_again(plan: Mapping[str, Any]) -> list[str]:
     return [*flags, *filter(is_refused, [*plan["overrides"], *plan["hydra"]])]
 
 
-def _single_values(given: Iterable[str]) -> Iterator[str]:
+def single_values(given: Iterable[str]) -> Iterator[str]:
     """Yield overrides in the form that a sweep gives them in its jobs, one for each of their values."""
     texts = [text for text in given if "=" in text and not text.startswith("-")]
     for override in OverridesParser.create().parse_overrides(texts):
@@ -118,13 +118,16 @@ def _check_override(text: str, override: Override) -> None:
     names = [key, *_choices(key, value)] if "." in key else [text]
     if any(map(_leads_out, names)):
         raise ValueError(f"the stored override {text!r} leads out of the configuration's folder: {HOW_TO_RESUME}")
-    foreign = foreign_interpolation(text)
-    if foreign:
-        raise ValueError(
-            f"the stored override {text!r} has {foreign}, which may read or make anything: {HOW_TO_RESUME}"
-        )
+    unsafe = find_unsafe([text, *texts_of(value)])
+    if unsafe:
+        raise ValueError(f"the stored override {text!r} has {unsafe}, which may read or make anything: {HOW_TO_RESUME}")
     # A sweep's values are texts that are read as overrides later.
     check_targets([*override_targets(override), *TARGETS_IN_TEXT.findall(text)])
+
+
+def find_unsafe(texts: Iterable[str]) -> str | None:
+    """Return the first part of texts that is, or may become, an interpolation that conf/ would not have."""
+    return next(filter(None, map(unsafe_interpolation, texts)), None)
 
 
 def _paths(key: str, value: Any) -> Iterator[str]:
@@ -178,13 +181,14 @@ def _check_flags(flags: Sequence[str]) -> None:
 def _yaml_files(folder: str) -> list[Path]:
     """Return all YAML files below a folder that was read from a file; it may be the whole disk.
 
-    Folders such as ``.hydra`` and ``.git`` are no part of a configuration: names that lead there are refused.
+    Folders such as ``.hydra`` and ``.git`` are no part of a configuration: names that lead there are refused. Links to
+    folders are followed, as Hydra does.
 
     Raises:
         ValueError: if there are more folders than a configuration has.
     """
     found = []
-    for number, (inner, folders, names) in enumerate(os.walk(folder)):
+    for number, (inner, folders, names) in enumerate(os.walk(folder, followlinks=True)):
         folders[:] = [name for name in folders if not name.startswith(".")]
         if number == MOST_FOLDERS:
             raise ValueError(
@@ -202,12 +206,12 @@ def _check_file(file: Path, place: Path) -> None:
     defaults = content.pop("defaults", None) or []
     root = group if group.startswith("hydra") else "_global_"
     paths = [*_paths(root, content), *_groups(defaults)]
-    foreign = next(filter(None, map(foreign_interpolation, texts)), None)
+    unsafe = find_unsafe(texts)
     outside = any(map(_leads_out, [*texts_of(defaults), *_choices(root, content)]))
     packages = re.search(r"@package[^\n]*hydra", file.read_text(encoding="utf-8"))
-    if foreign or outside or packages or not all(map(_is_harmless, paths)):
+    if unsafe or outside or packages or not all(map(_is_harmless, paths)):
         raise ValueError(
-            f"{file}, which the stored --config-dir names, {f'has {foreign}, which' if foreign else 'sets what'} could "
+            f"{file}, which the stored --config-dir names, {f'has {unsafe}, which' if unsafe else 'sets what'} could "
             "run any code: if you know it, give --config-dir again on the command line"
         )
     check_targets([*find_targets(content), *(target for text in texts for target in TARGETS_IN_TEXT.findall(text))])

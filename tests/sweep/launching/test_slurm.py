@@ -29,7 +29,7 @@ from zero_dce.losses import CompositeLoss
 from zero_dce.sweep.launching import slurm as launching_slurm
 from zero_dce.sweep.launching import slurm_wait
 from zero_dce.sweep.launching.job import SweepRun
-from zero_dce.sweep.launching.slurm import Resources
+from zero_dce.sweep.launching.slurm import Resources, make_executor
 from zero_dce.sweep.launching.slurm_queue import QueuedJob
 from zero_dce.sweep.launching.slurm_wait import Submitted
 from zero_dce.train.command_line import expand_resume
@@ -441,6 +441,15 @@ def test_resources(trainer: dict[str, Any], expected: Resources) -> None:
 def test_a_job_needs_a_number_of_devices(devices: Any) -> None:
     with pytest.raises(ValueError, match="give a whole number"):
         Resources.of(OmegaConf.create({"devices": devices, "accelerator": "auto"}))
+
+
+@pytest.mark.parametrize("option", ["name", "partition", "submitit_folder"])
+def test_an_option_is_one_line_of_a_jobs_script(option: str, tmp_path: Path) -> None:
+    pytest.importorskip("submitit")
+    launcher: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "hydra" / "launcher" / "slurm.yaml"))
+    settings = {**launcher, "name": "a", "submitit_folder": str(tmp_path), option: "x\ntouch taken #"}
+    with pytest.raises(ValueError, match=rf"hydra\.launcher\.{option} is 'x\\ntouch taken #'; expected no line breaks"):
+        make_executor(settings, Resources(1, 1, 0))
 
 
 def test_a_sweep_that_is_refused_leaves_no_job(

@@ -12,6 +12,7 @@ from zero_dce.files import write_json
 from zero_dce.sweep.launching import slurm_task
 from zero_dce.sweep.launching.slurm_task import RunTask, require_known
 from zero_dce.train import __main__ as train
+from zero_dce.train.configuration import GIVEN_VARIABLE, given_before
 
 
 def test_a_task_runs_the_command_line(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -21,7 +22,9 @@ def test_a_task_runs_the_command_line(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setenv("SLURM_CPUS_PER_TASK", "3")
     monkeypatch.setenv("OMP_NUM_THREADS", "")
     monkeypatch.delenv("OMP_NUM_THREADS")
-    RunTask()(2, ["seed=1"], str(tmp_path), ["hydra.verbose=true"])
+    monkeypatch.setenv(GIVEN_VARIABLE, "")
+    RunTask()(2, ["seed=1"], str(tmp_path), ["hydra.verbose=true"], '["resume=x"]')
+    assert given_before() == ["resume=x"], "clusters may hand no variables on to jobs"
     place = [f'hydra.run.dir="{tmp_path}"', "hydra.job.num=2"]
     assert lines == [["hydra.verbose=true", "seed=1", "hydra.mode=RUN", *place, "3"]]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import sys
 from pathlib import Path
 
@@ -13,7 +15,7 @@ from tests.helpers.runs import run_here
 from tests.helpers.searches import search
 from tests.train.test_configuration import composed
 from zero_dce.files import write_json
-from zero_dce.sweep.search.plan import read_search
+from zero_dce.sweep.search.plan import open_plan, read_search
 from zero_dce.train.preflight import check_configuration
 
 
@@ -47,6 +49,20 @@ def test_what_is_wrong_is_said_before_the_first_run(
     assert not (tmp_path / "study" / "0").exists()
     if "nosql" not in override:
         assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("number", "kind"), [(errno.ENOLCK, ValueError), (errno.EIO, OSError)])
+def test_a_disk_without_locks_is_told(
+    number: int, kind: type[Exception], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> None:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr("fcntl.flock", fail)
+    found = read_search(composed("+sweep=optuna", hydra_settings=True))
+    told = "is on a disk without locks .*No locks available.* choose a folder on another disk"
+    with pytest.raises(kind, match=told if kind is ValueError else os.strerror(number)):
+        open_plan(tmp_path, found)
 
 
 @pytest.mark.parametrize("name", ["optuna", "optuna_adaptive"])

@@ -31,6 +31,7 @@ from zero_dce.sweep.launching.layout import compose_trainers
 from zero_dce.sweep.launching.slurm_queue import cancel, cancel_command, most_in_array, read_queue, why_no_accounting
 from zero_dce.sweep.launching.slurm_task import RunTask
 from zero_dce.sweep.launching.slurm_wait import Submitted, wait_for
+from zero_dce.train.configuration import GIVEN_VARIABLE
 from zero_dce.train.stored import needed_again
 
 if TYPE_CHECKING:
@@ -155,7 +156,9 @@ def _in_arrays(
 def _submit_array(launcher: SlurmLauncher, resources: Resources, runs: Sequence[SweepRun]) -> list[Submitted]:
     executor = make_executor(launcher.settings, resources)
     settings = hydra_settings(launcher.config)
-    arguments = [(run.number, list(run.overrides), str(run.folder), settings) for run in runs]
+    # Some clusters hand no variables on to jobs.
+    given = os.environ.get(GIVEN_VARIABLE)
+    arguments = [(run.number, list(run.overrides), str(run.folder), settings, given) for run in runs]
     stale = [result_time(run.folder) for run in runs]
     with _without_outer_job():
         jobs = executor.map_array(RunTask(), *zip(*arguments, strict=True))
@@ -163,9 +166,16 @@ def _submit_array(launcher: SlurmLauncher, resources: Resources, runs: Sequence[
 
 
 def make_executor(settings: dict[str, Any], resources: Resources) -> Any:
-    """Return submitit's executor for jobs that need the same resources; ``settings`` are those of SlurmLauncher."""
+    """Return submitit's executor for jobs that need the same resources; ``settings`` are those of SlurmLauncher.
+
+    Raises:
+        ValueError: if an option would be more than one line of a job's script.
+    """
     import submitit
 
+    for name in (*SAME_OPTIONS, *SLURM_OPTIONS, "submitit_folder"):
+        if not str(settings[name]).isprintable():
+            raise ValueError(f"hydra.launcher.{name} is {settings[name]!r}; expected no line breaks in it")
     executor = submitit.AutoExecutor(
         folder=settings["submitit_folder"], cluster="slurm", slurm_max_num_timeout=MOST_EARLY_REQUEUES
     )

@@ -20,10 +20,13 @@ SECONDS_BETWEEN_READINGS = 0.5
 class RunTask:
     """A callable that submitit takes to the cluster: it holds nothing, so that only the arguments are pickled."""
 
-    def __call__(self, number: int, overrides: list[str], folder: str, settings: list[str]) -> None:
+    def __call__(
+        self, number: int, overrides: list[str], folder: str, settings: list[str], given: str | None = None
+    ) -> None:
         """Execute a run's command line as this task's process, from the start or from the last checkpoint.
 
-        ``settings`` are Hydra's, of the whole sweep; the rest are the run's own.
+        ``settings`` are Hydra's, of the whole sweep, and ``given`` is the launcher's ``GIVEN_VARIABLE`` where a sweep
+        is resumed; the rest are the run's own.
         """
         # PyTorch would take all cores of a node that does not bind tasks to theirs. It reads this when it is imported.
         if "SLURM_CPUS_PER_TASK" in os.environ:
@@ -31,7 +34,10 @@ class RunTask:
         require_known(number, Path(folder))
         from zero_dce.sweep.launching.job import SweepRun
         from zero_dce.train.__main__ import main
+        from zero_dce.train.configuration import GIVEN_VARIABLE
 
+        if given is not None:
+            os.environ[GIVEN_VARIABLE] = given
         # main() itself adds what differs between the tasks of srun.
         sys.argv = ["zero_dce.train", *SweepRun(number, tuple(overrides), Path(folder)).arguments(settings)]
         main()

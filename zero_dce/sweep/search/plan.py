@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from filelock import FileLock
 from hydra.core.global_hydra import GlobalHydra
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.checks import LARGEST_SEED, check_number
-from zero_dce.files import ensure_folder, write_json
+from zero_dce.files import NO_LOCKS, ensure_folder, lock_of, write_json
 from zero_dce.records.sweep import PLAN, SEARCH_FOLDER, read_plan
 from zero_dce.sweep.plan import without_resume
 from zero_dce.terminal import pip_install
 from zero_dce.train.configuration import given_overrides
 
 if TYPE_CHECKING:
+    from filelock import FileLock
+
     from zero_dce.sweep.search.space import Space
 
 SAMPLERS = ("tpe", "nsgaii", "random")
@@ -110,10 +111,10 @@ def _check_options(options: dict[str, Any]) -> None:
 def lock_folder(folder: Path) -> FileLock:
     """Return the lock under which the workers of a search read and change what they share.
 
-    The system releases it when its process dies. Between machines it needs a file system whose locks reach that far.
+    Between machines it needs a file system whose locks reach that far.
     """
     ensure_folder(folder / SEARCH_FOLDER)
-    return FileLock(folder / SEARCH_FOLDER / "lock")
+    return lock_of(folder / SEARCH_FOLDER / "lock")
 
 
 def open_plan(folder: Path, search: Search, started: Mapping[str, Any] | None = None) -> int:
@@ -122,8 +123,9 @@ def open_plan(folder: Path, search: Search, started: Mapping[str, Any] | None = 
     If the search may be a new one, ``started`` is how it was, by :func:`zero_dce.sweep.plan.command_line`.
 
     Raises:
-        ValueError: if the folder holds something else.
+        ValueError: if the folder holds something else, or lies on a disk without locks.
     """
+    _check_locks(folder)
     with lock_folder(folder):
         if (folder / PLAN).is_file():
             plan = read_plan(folder)
@@ -135,6 +137,19 @@ def open_plan(folder: Path, search: Search, started: Mapping[str, Any] | None = 
         plan = {"jobs": [], "swept": swept, "objectives": search.objectives, "search": kept, **(started or {})}
         write_json(folder / PLAN, plan)
         return 0
+
+
+def _check_locks(folder: Path) -> None:
+    try:
+        with lock_folder(folder):
+            pass
+    except (OSError, NotImplementedError) as error:
+        if isinstance(error, OSError) and error.errno not in NO_LOCKS:
+            raise
+        raise ValueError(
+            f"hydra.sweep.dir={folder} is on a disk without locks ({error}), by which a search keeps its workers "
+            "apart: choose a folder on another disk, or a grid (hydra/sweeper=grid)"
+        ) from error
 
 
 def _check_same(folder: Path, plan: dict[str, Any], search: Search) -> None:

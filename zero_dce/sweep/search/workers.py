@@ -8,9 +8,9 @@ import uuid
 from contextlib import suppress
 from pathlib import Path
 
-from filelock import FileLock, Timeout
+from filelock import Timeout
 
-from zero_dce.files import ensure_folder
+from zero_dce.files import ensure_folder, lock_of
 from zero_dce.records.sweep import SEARCH_FOLDER
 from zero_dce.sweep.search.plan import lock_folder
 
@@ -23,7 +23,7 @@ class Worker:
         ensure_folder(self.folder)
         # The system gives the number of a dead process to another one, so it alone is not enough.
         self.name = f"{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex[:8]}"
-        self._lock = FileLock(self._file(self.name))
+        self._lock = lock_of(self._file(self.name))
 
     def __enter__(self) -> Worker:
         """Count as alive from here on."""
@@ -48,7 +48,7 @@ class Worker:
         if not file.exists():
             return False
         try:
-            with FileLock(file, timeout=0):
+            with lock_of(file).acquire(blocking=False):
                 pass
         except Timeout:
             return True
