@@ -61,7 +61,7 @@ def _needed_to_go_on(config: DictConfig, run: Path, step: int) -> str | None:
     if 0 <= config.trainer.max_steps <= step:
         return f"has {step} steps already: give more than that as trainer.max_steps={2 * step}"
     if ends_as_pictures_fade(config, run, step):
-        return f"is of step {step}, at which a run ends as its pictures fade: give {GO_ON_FADING} to train on"
+        return f"is of step {step}, at which a run ends because pictures fade: give {GO_ON_FADING} to train on"
     return None
 
 
