@@ -39,7 +39,7 @@ HYDRAS_OWN = {
     "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
 }
 # The processes of a sweep's runs neither launch nor sweep.
-OF_THE_SWEEP = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
+LEFT_TO_THE_SWEEP = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
 
 
 @contextmanager
@@ -81,7 +81,7 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
 
     ConfigLoaderImpl.load_configuration = compose_and_check  # type: ignore[assignment,method-assign]
     before = os.environ.get(GIVEN_VARIABLE)
-    kept = [text for text in given if not text.lstrip("+~").startswith(OF_THE_SWEEP)]
+    kept = [text for text in given if not text.lstrip("+~").startswith(LEFT_TO_THE_SWEEP)]
     os.environ[GIVEN_VARIABLE] = json.dumps(kept)
     try:
         yield
