@@ -231,6 +231,7 @@ def atomic(file: Path) -> Iterator[Path]:
     unfinished = file.with_name(file.name + UNFINISHED)
     try:
         with name_errors(file, unfinished):
+            _remove_link(unfinished)
             yield unfinished
             make_durable(unfinished)
             os.replace(unfinished, file)
@@ -240,6 +241,12 @@ def atomic(file: Path) -> Iterator[Path]:
         with suppress(OSError):
             unfinished.unlink()
         raise
+
+
+def _remove_link(place: Path) -> None:
+    """Remove a link that has a name which this package gives to what is not finished: it never makes one."""
+    if place.is_symlink():
+        place.unlink()
 
 
 @contextmanager
@@ -284,7 +291,9 @@ def atomic_folder(folder: Path) -> Iterator[Path]:
         OSError: if it cannot be written, as on a full disk; it names the file in the folder.
     """
     unfinished, replaced = (folder.with_name(folder.name + ending) for ending in (UNFINISHED, REPLACED))
+    _remove_link(replaced)
     restore_replaced(folder)
+    _remove_link(unfinished)
     shutil.rmtree(unfinished, ignore_errors=True)
     try:
         with name_errors(folder, unfinished):

@@ -11,13 +11,13 @@ from omegaconf import OmegaConf
 from tests.helpers.runs import run_here, tiny
 from zero_dce.files import read_json, write_json
 from zero_dce.train.configuration import ALLOW_VARIABLE, find_targets
-from zero_dce.train.stored import check_stored, needed_again
+from zero_dce.train.stored import check_links, check_stored, needed_again
 from zero_dce.train.targets import allow_own
 
 EVIL = "+callbacks.mine={_target_: os.mkdir, path: taken}"
 
 
-def test_where_targets_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_where_targets_are_found(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
     config = OmegaConf.create({"a": [{"_target_": "x.Y", "b": {"_target_": "z.Z"}}], "c": "${a}", "d": None})
     assert list(find_targets(config)) == ["x.Y", "z.Z"]
@@ -38,10 +38,6 @@ def test_where_targets_are_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     check_stored([EVIL])
     monkeypatch.delenv(ALLOW_VARIABLE)
     check_stored(["seed=1,2", "~callbacks.washout", "loss.weights.exp=1", "hydra.launcher.slots=2"])
-    (tmp_path / "mine").mkdir()
-    (tmp_path / "mine" / "x.yaml").write_text("y: {_target_: os.system}")
-    with pytest.raises(ValueError, match=r"os\.system"):
-        check_stored([], ["--config-name", "mine", "--config-dir", str(tmp_path)])
 
 
 @pytest.mark.parametrize(
@@ -92,97 +88,74 @@ def test_overrides_that_a_sweep_stores() -> None:
 
 
 @pytest.mark.parametrize(
-    "flags",
+    "override",
     [
-        ["--experimental-rerun", "config.pickle"],
-        ["--config-dir=/mine"],
-        ["--config-path", "/mine"],
-        ["--config-name"],
+        "run_dir=/home",
+        "callbacks.checkpoints.folder=/home",
+        "trainer.default_root_dir=/home",
+        "trainer={default_root_dir: /home}",
+        "logger.wandb.mode=shared",
+        "logger.wandb.save_dir=/home",
+        "logger.mlflow.tracking_uri=http://me",
+        "logger.mlflow.id_file=~/.profile",
+        "logger.tensorboard.version=../x",
+        "+logger.wandb.settings.save_code=true",
+        "+trainer.profiler={_target_: zero_dce.module.ZeroDCE}",
+        "+trainer.strategy=ddp_spawn",
+        "+a.b=1",
+        "+a={b._convert_: all}",
+        "hydra.job.chdir=true",
+        "hydra.sweeper.storage=sqlite:////home/x.db",
+        "allow_targets=os",
+        "+allow_targets=os",
+        "a=${new_folder:/home/made}",
     ],
 )
-def test_flags_that_could_bring_code(flags: list[str]) -> None:
-    with pytest.raises(ValueError, match="the stored flags"):
-        check_stored([], flags)
-
-
-@pytest.mark.parametrize(
-    ("name", "text"),
-    [
-        ("x", "hydra: {job_logging: {handlers: {x: {(): os.system}}}}"),
-        ("x", "# @package hydra.job_logging\nhandlers: {x: {(): os.system}}"),
-        ("hydra/job_logging/x", "handlers: {x: {(): os.system}}"),
-        ("hydra/launcher/x", "defaults: [slurm]\nsetup: [touch taken]"),
-        ("x", "defaults:\n- override /hydra/job_logging: mine"),
-        ("x", "defaults:\n- other@hydra.job_logging: mine"),
-        ("x", "a: ${oc.decode:x}"),
-        ("x", "a: [{_target_: os.system}]"),
-    ],
-)
-def test_files_of_a_stored_folder(name: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_overrides_that_lead_anywhere(override: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
-    own = tmp_path / "sweep" / "own.yaml"
-    own.parent.mkdir()
-    own.write_text(
-        "# @package _global_\ndefaults:\n- override /hydra/sweeper: grid\n- override /loss: paper\nsweep_name: own\n"
-        "hydra: {mode: MULTIRUN, sweeper: {params: {loss.weights.exp: '1,2'}}}\n"
+    with pytest.raises(ValueError, match=r"lead anywhere|any code|make anything"):
+        check_stored(["seed=1", override])
+    check_stored(["seed=1", override], given=[override])
+
+
+def test_overrides_that_lead_nowhere() -> None:
+    check_stored(
+        [
+            *("logger.wandb.mode=online", "logger.wandb.settings.disable_git=true", "+logger.wandb.entity=us"),
+            *(
+                "logger.mlflow=null",
+                "callbacks.samples=null",
+                "logger.wandb.tags=[a,b]",
+                "+trainer.limit_val_batches=2",
+            ),
+        ]
     )
-    check_stored([], ["--config-dir", str(tmp_path)])
-    file = tmp_path / f"{name}.yaml"
-    file.parent.mkdir(parents=True, exist_ok=True)
-    file.write_text(text)
-    with pytest.raises(ValueError, match="any code"):
-        check_stored([], ["--config-dir", str(tmp_path)])
 
 
-def test_what_lies_beside_a_configuration(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A folder may be the whole project's: with runs, lists, and comments."""
-    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
-    run = tmp_path / "runs" / "0" / ".hydra"
-    run.mkdir(parents=True)
-    (run / "hydra.yaml").write_text("hydra: {job_logging: {handlers: {x: {(): os.system}}}}")
-    (tmp_path / "list.yaml").write_text("- a\n- b: '${oc.env:KEY}'\n")
-    (tmp_path / "own.yaml").write_text("# ${oc.env:KEY}, _target_: os.system\na: 1\n")
-    check_stored([], ["--config-dir", str(tmp_path)])
-    (tmp_path / "own.yaml").write_text("a: [b, {c: 'x ${oc.env:KEY}'}]\n")
-    with pytest.raises(ValueError, match=r"has \$\{oc.env:KEY\}.*give --config-dir again"):
-        check_stored([], ["--config-dir", str(tmp_path)])
-    (tmp_path / "own.yaml").write_text("a: {b: [")
-    with pytest.raises(ValueError, match=r"cannot be read as YAML.*give --config-dir again"):
-        check_stored([], ["--config-dir", str(tmp_path)])
-
-
-def test_links_to_folders_are_followed(tmp_path: Path) -> None:
-    own, elsewhere = tmp_path / "own", tmp_path / "elsewhere"
-    own.mkdir()
-    elsewhere.mkdir()
-    (own / "linked").symlink_to(elsewhere)
-    (elsewhere / "mine.yaml").write_text("a: 1\n")
-    check_stored([], ["--config-dir", str(own)])
-    (elsewhere / "mine.yaml").write_text("a: {_target_: os.system}\n")
-    with pytest.raises(ValueError, match=r"makes 'os\.system'"):
-        check_stored([], ["--config-dir", str(own)])
-    (elsewhere / "mine.yaml").unlink()
-    (elsewhere / "back").symlink_to(own)
-    check_stored([], ["--config-dir", str(own)])
+def test_a_link_out_of_the_folder(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    (run / "wandb" / "offline-1").mkdir(parents=True)
+    (run / "wandb" / "latest-run").symlink_to("offline-1")
+    check_links(run)
+    (tmp_path / "linked").symlink_to(run)
+    check_links(tmp_path / "linked")
+    for name in ("train.log", "wandb/offline-1/x", "checkpoints"):
+        (run / name).symlink_to(tmp_path if name == "checkpoints" else "/nowhere")
+        with pytest.raises(ValueError, match=rf"{run / name} is a link to \S+, out of the folder that is resumed"):
+            check_links(run)
+        (run / name).unlink()
 
 
 def test_folders_may_be_swept_over() -> None:
     check_stored(["hydra.sweeper.params={data.root:'../a,../b',data:'sice,pairs'}", "data.root=../a"])
 
 
-@pytest.mark.parametrize("name", [".hydra/x", "a/.hydra/x", "../x", "/x"])
-def test_names_do_not_lead_where_nothing_is_checked(name: str, tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="leads out of the configuration"):
-        check_stored([], ["--config-name", name])
-    if name == "/x":
-        return
+@pytest.mark.parametrize("name", [".hydra/x", "a/.hydra/x", "../x"])
+def test_names_do_not_lead_where_nothing_is_checked(name: str) -> None:
     swept = (f"hydra.sweeper.params.data='sice,{name}'", f"+hydra.sweeper.also=[{{seed:1}},{{data:'{name}'}}]")
     for override in (f"data={name}", f"logger=[csv,{name}]", f"data=sice,{name}", *swept):
         with pytest.raises(ValueError, match="leads out of the configuration"):
             check_stored([override])
-    (tmp_path / "own.yaml").write_text(f"defaults: [data: {name}]")
-    with pytest.raises(ValueError, match="any code"):
-        check_stored([], ["--config-dir", str(tmp_path)])
 
 
 def test_what_a_person_gives_again_is_not_refused(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -202,8 +175,7 @@ def test_what_a_sweep_needs_again(monkeypatch: pytest.MonkeyPatch) -> None:
     plan = {"overrides": ["seed=1,2", "data.root='${oc.env:SCRATCH}'"], "hydra": ["hydra/launcher=slurm", setup]}
     assert needed_again(plan) == ["data.root='${oc.env:SCRATCH}'", setup]
     flags = ["--config-dir", "mine"]
-    assert needed_again({"overrides": [], "hydra": [], "flags": flags}) == []
-    assert needed_again({"overrides": [], "hydra": [], "flags": ["--package", "x"]}) == ["--package", "x"]
+    assert needed_again({"overrides": [], "hydra": [], "flags": flags}) == flags
     # What this process was allowed to make, the next one is not.
     monkeypatch.setenv(ALLOW_VARIABLE, "os")
     assert needed_again({"overrides": ["seed=1", EVIL], "hydra": []}) == [EVIL]

@@ -144,6 +144,10 @@ def expand_resume(arguments: list[str], vouched: Sequence[str] = ()) -> list[str
         return arguments
     folder = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
     own = [argument for argument in arguments if argument not in given]
+    if f"hydra.run.dir={quoted(folder)}" not in arguments:
+        from zero_dce.train.stored import check_links
+
+        check_links(folder)
     if (folder / PLAN).is_file():
         return _expand_sweep(folder, own, [*own, *vouched])
     if f"hydra.run.dir={quoted(folder)}" in arguments:
@@ -193,10 +197,15 @@ def _expand_sweep(folder: Path, own: list[str], vouched: Sequence[str]) -> list[
     # Another launcher or sweeper has other options.
     replaced = tuple(key.replace("/", ".") + "." for key in keys if "/" in key)
     settings = [text for text in plan["hydra"] if _key(text) not in keys and not _key(text).startswith(replaced)]
-    stored = _flags_left(plan.get("flags", []), parsed)
-    check_stored([*plan["overrides"], *settings, *itertools.chain(*plan["jobs"])], stored, vouched)
+    left = _flags_left(plan.get("flags", []), parsed)
+    if left:
+        raise ValueError(
+            f"{folder} was started with {' '.join(map(str, left))}, which may bring any code: give it again on the "
+            "command line"
+        )
+    check_stored([*plan["overrides"], *settings, *itertools.chain(*plan["jobs"])], vouched)
     of_hydra = [text for text in overrides if text not in of_task]
-    return [*stored, *flags, *plan["overrides"], *settings, *of_hydra, *place]
+    return [*flags, *plan["overrides"], *settings, *of_hydra, *place]
 
 
 def _flags_left(stored: Sequence[str], given: Namespace) -> list[str]:

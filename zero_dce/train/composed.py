@@ -1,7 +1,8 @@
 """What a resumed configuration has become once Hydra has composed it: it brings no code that no person has given.
 
-:mod:`zero_dce.train.stored` reads the texts of stored overrides and files, and says at once what is wrong with them.
-This looks at what came of them, whichever way that was, before Hydra makes an object of it.
+:mod:`zero_dce.train.stored` reads the texts of stored overrides, and says at once what is wrong with them. This
+compares what came of them, before Hydra makes an object of it, with what the package and the person alone would make:
+stored overrides may choose among the files of conf/ and give plain values to options of these.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import json
 import os
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -19,27 +20,27 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import create_config_search_path, get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.terminal import explain
-from zero_dce.train.configuration import GIVEN_VARIABLE, config_folder, find_targets
-from zero_dce.train.stored import HOW_TO_RESUME, SCRIPTS, find_unsafe, single_values, texts_of
-from zero_dce.train.targets import check_targets
+from zero_dce.train.configuration import GIVEN_VARIABLE, TARGET, config_folder, find_targets
+from zero_dce.train.stored import ADDED, HOW_TO_RESUME, SCRIPTS, find_unsafe, is_held, single_values, texts_of
+from zero_dce.train.targets import check_targets, is_allowed
 
 # What a stored configuration may say of Hydra; all else is as the package and the person say.
 FREE = {"launcher", "sweeper", "sweep", "run", "mode", "verbose", "runtime"}
-FREE_OF_JOB = {"num", "id", "chdir", "config", "config_name"}
+FREE_OF_JOB = {"num", "id", "config", "config_name"}
 # Files and folders get these names, which must not lead elsewhere.
 PLAIN_NAME = re.compile(r"\.?\w[\w.-]*")
-# Hydra's own launcher and sweeper, which run nothing but the task.
-HYDRAS_OWN = {
-    "hydra._internal.core_plugins.basic_launcher.BasicLauncher",
-    "hydra._internal.core_plugins.basic_sweeper.BasicSweeper",
-}
+# Which files of a group are chosen: one, several, or none.
+CHOICE = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 # The processes of a sweep's runs neither launch nor sweep.
 LEFT_TO_THE_SWEEP = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
+LAUNCHED = ("launcher", "sweeper")
+ABSENT = object()
 
 
 @contextmanager
@@ -49,32 +50,20 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
     Args:
         given: the command line as the person gave it, without the program's name.
 
-    In the block, composing ends the command where a configuration makes what is not allowed, has an interpolation that
-    the package's own has not, or says something of Hydra itself that could run code: Hydra goes on after any other
-    exception when it asks a configuration whether it is of a sweep. Processes that are started in the block learn that
-    they are to do the same, by :func:`zero_dce.train.configuration.given_before`.
+    In the block, composing ends the command where a configuration says what :func:`check_composed` refuses: Hydra goes
+    on after any other exception when it asks a configuration whether it is of a sweep. Processes that are started in
+    the block learn that they are to do the same, by :func:`zero_dce.train.configuration.given_before`.
     """
     compose = ConfigLoaderImpl.load_configuration
     flags = get_args_parser().parse_args(list(given))
-    of_hydra = [text for text in flags.overrides if text.lstrip("+~").startswith(("hydra.", "hydra/"))]
-    own_texts = {*_given_texts(flags.overrides)}
-
-    @cache
-    def expected(groups: tuple[str, ...]) -> DictConfig:
-        search = create_config_search_path(str(config_folder()))
-        if flags.config_dir:
-            search.prepend("command-line", f"file://{Path(flags.config_dir).resolve()}", anchor="schema")
-        own, name = [*groups, *of_hydra], flags.config_name or "config"
-        return compose(ConfigLoaderImpl(search), name, own, RunMode.RUN, validate_sweep_overrides=False)
+    own = _Own(compose, flags.config_dir, flags.config_name, {*flags.overrides, *single_values(flags.overrides)})
 
     def compose_and_check(
         loader: ConfigLoaderImpl, config_name: str | None, overrides: list[str], *arguments: Any, **options: Any
     ) -> DictConfig:
         config = compose(loader, config_name, overrides, *arguments, **options)
-        # Who gives a folder of configurations says what its files set.
-        groups = (text for text in overrides if flags.config_dir and _names_group(text))
         try:
-            check_composed(config, expected((*_own_choices(config), *groups)), own_texts)
+            check_composed(config, own.compose(overrides))
         except (ValueError, HydraException) as error:
             sys.exit(explain(error))
         return config
@@ -92,45 +81,61 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
             os.environ[GIVEN_VARIABLE] = before
 
 
-def _given_texts(overrides: Sequence[str]) -> Iterator[str]:
-    """Yield all texts in the values of overrides."""
-    for override in OverridesParser.create().parse_overrides([*single_values(overrides)]):
-        yield from texts_of(override.value())
+class _Own:
+    """What the package and the person make of the choices among files that a resumed command line has."""
+
+    def __init__(self, compose: Any, folder: str | None, name: str | None, given: set[str]) -> None:
+        search = create_config_search_path(str(config_folder()))
+        if folder:
+            search.prepend("command-line", f"file://{Path(folder).resolve()}", anchor="schema")
+        self._loader, self._name, self._given = ConfigLoaderImpl(search), name or "config", given
+        self._compose = cache(lambda lines: compose(self._loader, self._name, [*lines], RunMode.RUN, False))
+
+    def compose(self, overrides: Sequence[str]) -> DictConfig:
+        """Return what remains of a configuration without what is stored, but for choices among files."""
+        parsed = OverridesParser.create().parse_overrides(list(overrides))
+        pairs = zip(overrides, parsed, strict=True)
+        config: DictConfig = self._compose(
+            tuple(text for text, override in pairs if text in self._given or self._chooses(override))
+        )
+        return config
+
+    def _chooses(self, override: Override) -> bool:
+        """Tell whether an override chooses among the files of a group.
+
+        Raises:
+            ValueError: if it leads out of the folder of these files.
+        """
+        value = None if override.is_delete() else override.value()
+        if not self._loader.repository.group_exists(override.key_or_group) or isinstance(value, dict):
+            return False
+        names = value if isinstance(value, list) else [value]
+        if not all(name is None or (isinstance(name, str) and CHOICE.fullmatch(name)) for name in names):
+            raise ValueError(f"the stored {override.input_line!r} is no choice of conf/: {HOW_TO_RESUME}")
+        return True
 
 
-def _names_group(override: str) -> bool:
-    return "." not in override.partition("=")[0].partition("@")[0]
-
-
-def _own_choices(config: DictConfig) -> Iterator[str]:
-    """Yield the choice of a launcher and a sweeper of this package, whose options a person may set."""
-    for group in ("hydra/launcher", "hydra/sweeper"):
-        choice = config.hydra.runtime.choices[group]
-        if choice in {file.stem for file in (config_folder() / group).glob("*.yaml")}:
-            yield f"{group}={choice}"
-
-
-def check_composed(config: DictConfig, expected: DictConfig, given: Iterable[str] = ()) -> None:
-    """Refuse a composed configuration that could run code.
+def check_composed(config: DictConfig, own: DictConfig) -> None:
+    """Refuse a composed configuration that could run code, or lead anywhere.
 
     Args:
         config: composed from what is stored and what is given.
-        expected: composed from what is given of Hydra alone.
-        given: the texts in the values that the person gave.
+        own: composed from what is given and the choices among files alone.
 
     Raises:
         ValueError: if it could.
     """
-    known = {*find_targets(expected), *HYDRAS_OWN}
+    known = {*find_targets(own)}
     check_targets(name for name in find_targets(config) if name not in known)
-    found, own = (_plain(node) for node in (config, expected))
-    unsafe = find_unsafe({*texts_of(found)} - {*texts_of(own), *given})
+    found, expected = (_plain(node) for node in (config, own))
+    unsafe = find_unsafe({*texts_of(found)} - {*texts_of(expected)})
     if unsafe:
         raise ValueError(f"the stored configuration has {unsafe}, which may read or make anything: {HOW_TO_RESUME}")
-    name = next(_foreign_settings(found["hydra"], own["hydra"]), None)
-    if name is not None:
+    of_hydra, of_own = found.pop("hydra"), expected.pop("hydra")
+    names = [*_foreign_options(found, expected), *(f"hydra.{name}" for name in _foreign_settings(of_hydra, of_own))]
+    if names:
         raise ValueError(
-            f"the stored configuration sets hydra.{name}, which could run any code or write anywhere: {HOW_TO_RESUME}"
+            f"the stored configuration sets {names[0]}, which may run any code or lead anywhere: {HOW_TO_RESUME}"
         )
 
 
@@ -153,6 +158,32 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     return dict(content)
 
 
+def _foreign_options(found: Any, own: Any, path: str = "") -> Iterator[str]:
+    """Yield the options of a task that are others than the own ones, and are not plain values of such."""
+    if isinstance(found, Mapping) and found:
+        inner = own if isinstance(own, Mapping) else {}
+        target = found.get(TARGET)
+        if target == inner.get(TARGET) or not is_allowed(str(target)):
+            for key, value in found.items():
+                yield from _foreign_options(value, inner.get(key, ABSENT), f"{path}.{key}" if path else str(key))
+    elif found != own and not _may_be_stored(found, own, path):
+        yield path
+
+
+def _may_be_stored(value: Any, own: Any, path: str) -> bool:
+    """Tell whether a folder may give an option a value."""
+    if own is ABSENT:
+        return bool(ADDED.fullmatch(path)) and isinstance(value, str | int | float | None)
+    if value is None or isinstance(own, Mapping):
+        # A part of a run may be left out.
+        return value is None
+    return not (is_held(path, value) or any(isinstance(inner, Mapping | list) for inner in _items(value)))
+
+
+def _items(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else []
+
+
 def _foreign_settings(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names of Hydra's settings that are others than expected and could run code."""
     named = {"output_subdir": (found, expected), "job.name": (found["job"], expected["job"])}
@@ -163,11 +194,11 @@ def _foreign_settings(found: Mapping[str, Any], expected: Mapping[str, Any]) -> 
         key = name.rpartition(".")[2]
         if its.get(key) not in (None, own.get(key)) and not PLAIN_NAME.fullmatch(str(its[key])):
             yield name
-    for key in SCRIPTS:
-        name = key.rpartition(".")[2]
-        value = found["launcher"].get(name)
-        if value and value != expected["launcher"].get(name):
-            yield f"launcher.{name}"
+    changed = [f"{group}.{name}" for group in LAUNCHED for name in _changed(found[group], expected[group])]
+    yield from (name for name in changed if f"hydra.{name}" in SCRIPTS)
+    # They are resolved before they are read as overrides.
+    if any("${" in text for text in {*texts_of(found["sweeper"])} - {*texts_of(expected["sweeper"])}):
+        yield "sweeper"
 
 
 def _changed(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -56,6 +57,8 @@ from zero_dce.train.resuming import ends_as_pictures_fade
 log = logging.getLogger(__name__)
 # Launchers end all processes of a run once one has failed, so the others give the first one time to write its result.
 HEAD_START_S = 5.0
+# What Hydra writes of a run's configuration.
+CONFIGURATION = ("config.yaml", "hydra.yaml", "overrides.yaml")
 
 
 class RunResult:
@@ -178,10 +181,12 @@ def _take_configuration(run: Path) -> None:
     """Replace the configuration of a resumed run, which is not refused any more, by its new one."""
     if not (run / RESUMED).is_dir():
         return
-    for file in list((run / RESUMED).iterdir()):
-        os.replace(file, run / HYDRA / file.name)
+    for name in CONFIGURATION:
+        if (run / RESUMED / name).is_file():
+            os.replace(run / RESUMED / name, run / HYDRA / name)
     make_durable(run / HYDRA)
-    (run / RESUMED).rmdir()
+    # Hydra itself has written nothing else.
+    shutil.rmtree(run / RESUMED)
 
 
 @contextmanager

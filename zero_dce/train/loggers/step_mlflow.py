@@ -26,7 +26,16 @@ from zero_dce.records.run import Rows
 from zero_dce.train.loggers.mlflow_address import STORE, find_store, first_line, shown
 from zero_dce.train.loggers.mlflow_parameters import parameters_of
 from zero_dce.train.loggers.mlflow_server import one_try
-from zero_dce.train.loggers.tracker import Picture, StepRows, flat, logged_steps, read_ids, saved_pictures, write_id
+from zero_dce.train.loggers.tracker import (
+    Picture,
+    StepRows,
+    flat,
+    is_id,
+    logged_steps,
+    read_ids,
+    saved_pictures,
+    write_id,
+)
 
 log = logging.getLogger(__name__)
 # It says at each start that it makes its tables.
@@ -192,6 +201,10 @@ class StepMLFlowLogger(StepRows):
             log.warning("MLflow at %s does not know the run %s: it gets the whole run anew", shown(self.uri), unknown)
         run = self.experiment.create_run(self._find_experiment(), tags=self.tags, run_name=self.run_name)
         self.run_id = str(run.info.run_id)
+        if not is_id(self.run_id):
+            raise ValueError(
+                f"MLflow at {shown(self.uri)} gives a run the id {self.run_id!r}; expected letters, digits"
+            )
         # The other ids are those of other stores, as where a run went on offline.
         write_id(self.id_file, "\n".join([*ids, self.run_id]))
         return {}
