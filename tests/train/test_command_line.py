@@ -126,7 +126,7 @@ def test_a_sweep_goes_on_with_what_is_given_again(given: list[str], begins: list
 def test_flags_are_given_again(given: list[str], left: str, tmp_path: Path) -> None:
     plan: dict[str, Any] = {"jobs": [], "swept": [], "overrides": ["seed=1"], "hydra": []}
     write_json(tmp_path / "sweep.json", {**plan, "flags": ["--config-dir", str(tmp_path), "--config-name", "x"]})
-    with pytest.raises(ValueError, match="was started with --config-dir .* give it again"):
+    with pytest.raises(ValueError, match=r"was started with --config-dir .* give it again"):
         expand_resume([f"resume={tmp_path}", "-cn", "y"])
     line = [*given, f"resume={tmp_path}"]
     if left:

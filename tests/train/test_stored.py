@@ -97,7 +97,7 @@ def test_overrides_that_a_sweep_stores() -> None:
         "logger.wandb.mode=shared",
         "logger.wandb.save_dir=/home",
         "logger.mlflow.tracking_uri=http://me",
-        "logger.mlflow.id_file=~/.profile",
+        "logger.mlflow.id_file=/home/x",
         "logger.tensorboard.version=../x",
         "+logger.wandb.settings.save_code=true",
         "+trainer.profiler={_target_: zero_dce.module.ZeroDCE}",
@@ -113,7 +113,7 @@ def test_overrides_that_a_sweep_stores() -> None:
 )
 def test_overrides_that_lead_anywhere(override: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
-    with pytest.raises(ValueError, match=r"lead anywhere|any code|make anything"):
+    with pytest.raises(ValueError, match=r"lead anywhere|any code|make anything|leads out"):
         check_stored(["seed=1", override])
     check_stored(["seed=1", override], given=[override])
 

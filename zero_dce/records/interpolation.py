@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-# What the files of conf/ use; none of these reads more than the configuration, the clock and the hardware. It is without
-# new_folder, which makes a folder.
+# What the files of conf/ use; none of these reads more than the configuration, the clock and the hardware.
+# new_folder is not among them, as it makes a folder.
 RESOLVERS = "hydra|now|best_precision|at_most_cores|runs_folder|group|run_name"
 # A value of the configuration itself, a resolver of conf/, or the one variable that conf/ takes a path from.
 _HARMLESS = re.compile(
