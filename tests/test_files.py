@@ -514,3 +514,26 @@ def test_an_earlier_folder_that_cannot_go_is_told_with_the_file(
     monkeypatch.undo()
     assert (tmp_path / "a" / "inner" / "file").read_text() == "new"
     assert caught.value.filename == str(tmp_path / "a.before-overwriting" / "inner" / "file")
+
+
+@pytest.mark.parametrize("target", ["mine.txt", "nothing"])
+def test_what_is_not_finished_is_not_written_through_a_link(target: str, tmp_path: Path) -> None:
+    """Somebody else's folder may have one of this name."""
+    (tmp_path / "mine.txt").write_text("mine")
+    (tmp_path / "a.json.unfinished").symlink_to(tmp_path / target)
+    write_json(tmp_path / "a.json", 1)
+    assert read_json(tmp_path / "a.json") == 1
+    assert not (tmp_path / "a.json").is_symlink()
+    assert [(file.name, file.read_text()) for file in tmp_path.glob("*i*")] == [("mine.txt", "mine")]
+
+
+@pytest.mark.parametrize("ending", [".unfinished", ".before-overwriting"])
+def test_a_folder_is_not_filled_through_a_link(ending: str, tmp_path: Path) -> None:
+    mine = tmp_path / "mine"
+    mine.mkdir()
+    (mine / "b.txt").write_text("mine")
+    (tmp_path / f"a{ending}").symlink_to(mine)
+    with atomic_folder(tmp_path / "a") as folder:
+        (folder / "b.txt").write_text("new")
+    assert ((tmp_path / "a" / "b.txt").read_text(), (mine / "b.txt").read_text()) == ("new", "mine")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "mine"]

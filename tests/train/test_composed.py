@@ -57,12 +57,41 @@ def composed(overrides: Sequence[str], given: Sequence[str] = ()) -> DictConfig:
         ("hydra.output_subdir=${hydra.job.name}", "hydra.output_subdir"),
         ("hydra.job.name=/x/y", "hydra.job.name"),
         ("hydra.job={name: ../x}", "hydra.job.name"),
+        ("hydra.job.chdir=true", r"hydra\.job\.chdir"),
+        ("+hydra.sweeper.storage=sqlite:///x.db", r"hydra\.sweeper\.storage"),
+        ("run_dir=/x", "run_dir"),
+        ("sweep_name=${new_folder:/x}", "new_folder"),
+        ("callbacks.samples.folder=/x", r"callbacks\.samples\.folder"),
+        ("callbacks.samples={folder: /x}", r"callbacks\.samples\.folder"),
+        ("trainer.default_root_dir=/x", r"trainer\.default_root_dir"),
+        ("callbacks.samples._target_=zero_dce.module.ZeroDCE", r"callbacks\.samples\._target_"),
+        ("+callbacks.samples._partial_=true", r"callbacks\.samples\._partial_"),
+        ("+callbacks.x={_target_: zero_dce.train.callbacks.samples.SamplePictures, folder: /x}", r"callbacks\.x"),
+        ("+callbacks.x={_target_: lightning.pytorch.callbacks.ModelCheckpoint, dirpath: /}", "ModelCheckpoint"),
+        ("+trainer.profiler={_target_: lightning.pytorch.profilers.SimpleProfiler}", "SimpleProfiler"),
+        ("+trainer.strategy=ddp_spawn", r"trainer\.strategy"),
+        ("++trainer.strategy.x=1", r"trainer\.strategy\.x"),
+        ("+logger.wandb.settings.save_code=true", r"logger\.wandb\.settings\.save_code"),
+        ("+logger.wandb.settings.base_url=http://x", r"logger\.wandb\.settings\.base_url"),
+        ("logger.wandb.mode=shared", r"logger\.wandb\.mode"),
+        ("logger.wandb.save_dir=/x", r"logger\.wandb\.save_dir"),
+        ("logger.wandb.tags=[a,{b: c}]", r"logger\.wandb\.tags"),
+        ("+allow_targets=os", "allow_targets"),
+        ("+part=get", "part"),
     ],
 )
 def test_code_that_nobody_has_given(override: str, refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("KEY", "a")
     with pytest.raises(SystemExit, match=refused):
         composed([override])
+
+
+def test_what_a_sweep_runs_over_is_read_as_it_stands() -> None:
+    """It would be resolved before it is read as overrides."""
+    sweep = ["+sweep=loss_weights", "hydra.sweep.dir=x"]
+    composed([*sweep, "+hydra.sweeper.params.seed='1,2'"])
+    with pytest.raises(SystemExit, match=r"sets hydra\.sweeper, which"):
+        composed([*sweep, "+hydra.sweeper.params.seed='${sweep_name}'"])
 
 
 @pytest.mark.parametrize("option", ["setup=[id]", "+additional_parameters={wrap: id}", "submitit_folder=/x/%j"])
@@ -203,10 +232,12 @@ def test_the_process_of_a_run_of_a_resumed_sweep(
     with nothing_foreign(["resume=sweep", "hydra.launcher.slots=2", "seed=1"]):
         (environment,) = run_environments(1, None)
     monkeypatch.setenv(GIVEN_VARIABLE, environment[GIVEN_VARIABLE])
+    monkeypatch.setenv(ALLOW_VARIABLE, "")
     assert run_here(monkeypatch, tmp_path, *line) == 1
     assert "the stored configuration makes 'os.mkdir'" in capsys.readouterr().err
+    assert run_here(monkeypatch, tmp_path, *line, "allow_targets=os") == 1
+    assert "there is no option allow_targets" in capsys.readouterr().err
     # A job that is requeued begins with the line of its start, which is not the person's.
-    monkeypatch.delenv(ALLOW_VARIABLE, raising=False)
     monkeypatch.setenv("SLURM_RESTART_COUNT", "1")
     assert run_here(monkeypatch, tmp_path, *line[:-1]) == 0
     assert run_here(monkeypatch, tmp_path, *line) == 1
@@ -215,3 +246,25 @@ def test_the_process_of_a_run_of_a_resumed_sweep(
     monkeypatch.delenv("SLURM_RESTART_COUNT")
     assert run_here(monkeypatch, tmp_path, *line[:-1], evil.replace("sweep/0", "sweep/1"), "hydra.run.dir=sweep/1") == 0
     assert (tmp_path / "taken").exists()
+
+
+def test_what_a_folder_may_say() -> None:
+    stored = [
+        *("+sweep=loss_weights", "experiment=adaptive", "model=zero_dce_pp", "logger=[wandb,csv]", "trainer=ddp"),
+        *("hydra/launcher=slurm", "hydra.launcher.timeout_min=5", "hydra.sweep.dir=x", "~callbacks.progress"),
+        *("loss.weights.exp=3", "++loss.weights.tv=5", "data.root='/a b'", "trainer.precision=32-true"),
+        *("trainer.devices=[0,1]", "callbacks.samples.images=${data.root}", "callbacks.washout=null"),
+        *("logger.wandb.project=a", "+logger.wandb.entity=b", "logger.wandb.tags=[a,b]", "logger.wandb.mode=online"),
+        *("+trainer.limit_val_batches=2", "trainer.strategy.timeout.minutes=3"),
+    ]
+    check_stored(stored)
+    config = composed(stored)
+    assert (config.loss.weights.tv, config.logger.wandb.entity, config.callbacks.samples.images) == (5, "b", "/a b")
+
+
+def test_what_is_allowed_may_have_options_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    own = "+callbacks.x={_target_: mine.Own, folder: /x, y: {z: 1}}"
+    with pytest.raises(SystemExit, match=r"mine\.Own"):
+        composed([own])
+    monkeypatch.setenv(ALLOW_VARIABLE, "mine")
+    assert composed([own]).callbacks.x.y.z == 1

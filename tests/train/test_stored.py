@@ -136,6 +136,8 @@ def test_a_link_out_of_the_folder(tmp_path: Path) -> None:
     run = tmp_path / "run"
     (run / "wandb" / "offline-1").mkdir(parents=True)
     (run / "wandb" / "latest-run").symlink_to("offline-1")
+    (run / "wandb" / "offline-1" / "logs").mkdir()
+    (run / "wandb" / "offline-1" / "logs" / "debug-core.log").symlink_to(tmp_path / "cache.log")
     check_links(run)
     (tmp_path / "linked").symlink_to(run)
     check_links(tmp_path / "linked")

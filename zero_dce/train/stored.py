@@ -60,6 +60,8 @@ HYDRA_KEY = re.compile(r"\bhydra(?=[./]|$)")
 CHOICE = re.compile(r"hydra\.sweeper\.(params|also)\.[^.]+")
 # A name that goes through a folder such as .. or .hydra, which are no parts of a configuration's folder.
 LEADS_OUT = re.compile(r"(?<!\w)\.[^,\s/\\]*[/\\]")
+# W&B links a run's log, which it does not write to again, to its cache.
+OF_WANDB = re.compile(r"/wandb/[^/]+/logs/debug-core\.log$")
 HOW_TO_RESUME = "take it out of the folder's sweep.json or .hydra/overrides.yaml, or give it again on the command line"
 
 
@@ -91,7 +93,7 @@ def check_links(folder: Path) -> None:
     for inner, folders, files in os.walk(root):
         for name in (*folders, *files):
             place = Path(inner, name)
-            if place.is_symlink() and not place.resolve().is_relative_to(root):
+            if place.is_symlink() and not OF_WANDB.search(str(place)) and not place.resolve().is_relative_to(root):
                 raise ValueError(
                     f"{place} is a link to {place.readlink()}, out of the folder that is resumed and written to: put "
                     "there what it links to, or remove it"
