@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 from hydra import compose, initialize_config_dir
+from hydra.core.global_hydra import GlobalHydra
+from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
 from tests.helpers.runs import run_here, tiny
@@ -59,6 +61,8 @@ def composed(overrides: Sequence[str], given: Sequence[str] = ()) -> DictConfig:
         ("hydra.job={name: ../x}", "hydra.job.name"),
         ("hydra.job.chdir=true", r"hydra\.job\.chdir"),
         ("+hydra.sweeper.storage=sqlite:///x.db", r"hydra\.sweeper\.storage"),
+        ("+hydra.launcher.x={_target_: zero_dce.train.loggers.step_mlflow.StepMLFlowLogger}", r"hydra\.launcher\.x"),
+        ("hydra.launcher._target_=zero_dce.module.ZeroDCE", r"hydra\.launcher\._target_"),
         ("run_dir=/x", "run_dir"),
         ("sweep_name=${new_folder:/x}", "new_folder"),
         ("callbacks.samples.folder=/x", r"callbacks\.samples\.folder"),
@@ -78,6 +82,7 @@ def composed(overrides: Sequence[str], given: Sequence[str] = ()) -> DictConfig:
         ("logger.wandb.tags=[a,{b: c}]", r"logger\.wandb\.tags"),
         ("+allow_targets=os", "allow_targets"),
         ("+part=get", "part"),
+        ("+data/split@hydra.job_logging=random", "is no choice of conf"),
     ],
 )
 def test_code_that_nobody_has_given(override: str, refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,10 +103,10 @@ def test_what_a_sweep_runs_over_is_read_as_it_stands() -> None:
 def test_what_a_job_executes(option: str) -> None:
     option = f"{'+' * option.startswith('+')}hydra.launcher.{option.lstrip('+')}"
     slurm = ["hydra/launcher=slurm", option]
-    with pytest.raises(SystemExit, match=f"sets {option.lstrip('+').partition('=')[0]}, which may run"):
+    with pytest.raises(SystemExit, match=f"sets {option.lstrip('+').partition('=')[0]}\S*, which may run"):
         composed(slurm)
     composed(slurm, [option])
-    with pytest.raises(ValueError, match="could run any code"):
+    with pytest.raises(ValueError, match="may run any code|could run any code"):
         check_stored([option])
 
 
@@ -260,6 +265,26 @@ def test_what_a_folder_may_say() -> None:
     check_stored(stored)
     config = composed(stored)
     assert (config.loss.weights.tv, config.logger.wandb.entity, config.callbacks.samples.images) == (5, "b", "/a b")
+
+
+@pytest.mark.parametrize("given", [["seed=1,2"], ["model=zero_dce,zero_dce_pp"], ["-m", "loss=paper,official"]])
+def test_a_sweep_over_what_is_given_or_stored(given: list[str]) -> None:
+    sweep = [
+        "hydra.mode=MULTIRUN",
+        "hydra.sweep.dir=x",
+        *(text for text in given if text.count("=") and "+" not in text),
+    ]
+    for vouched in (given, []):
+        register_resolvers()
+        register_plugins()
+        with initialize_config_dir(str(config_folder()), version_base="1.3"), nothing_foreign(vouched):
+            loader = GlobalHydra.instance().config_loader()
+            config = loader.load_configuration("config", sweep, RunMode.MULTIRUN)
+            key, _, value = sweep[-1].partition("=")
+            job = loader.load_sweep_config(config, [f"{key}={value.split(',')[1]}"])
+            assert job.hydra.overrides.task == [f"{key}={value.split(',')[1]}"]
+            with pytest.raises(SystemExit, match="callbacks"):
+                loader.load_sweep_config(config, ["+callbacks.x=1"])
 
 
 def test_what_is_allowed_may_have_options_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,7 +13,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +27,15 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.terminal import explain
 from zero_dce.train.configuration import GIVEN_VARIABLE, TARGET, config_folder, find_targets
-from zero_dce.train.stored import ADDED, HOW_TO_RESUME, SCRIPTS, find_unsafe, is_held, single_values, texts_of
+from zero_dce.train.stored import (
+    ADDED,
+    HOW_TO_RESUME,
+    HYDRA_KEY,
+    find_unsafe,
+    is_held,
+    single_values,
+    texts_of,
+)
 from zero_dce.train.targets import check_targets, is_allowed
 
 # What a stored configuration may say of Hydra; all else is as the package and the person say.
@@ -40,6 +48,8 @@ CHOICE = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 # The processes of a sweep's runs neither launch nor sweep.
 LEFT_TO_THE_SWEEP = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
 LAUNCHED = ("launcher", "sweeper")
+# These have keys of their own, and values that are read as overrides or as names of measures.
+TEXTS = re.compile(r"sweeper\.(params|also|objectives)\b(?!.*_target_)")
 ABSENT = object()
 
 
@@ -88,8 +98,9 @@ class _Own:
         search = create_config_search_path(str(config_folder()))
         if folder:
             search.prepend("command-line", f"file://{Path(folder).resolve()}", anchor="schema")
-        self._loader, self._name, self._given = ConfigLoaderImpl(search), name or "config", given
-        self._compose = cache(lambda lines: compose(self._loader, self._name, [*lines], RunMode.RUN, False))
+        self._given, self._loader = given, ConfigLoaderImpl(search)
+        load = partial(compose, self._loader, name or "config", run_mode=RunMode.RUN, validate_sweep_overrides=False)
+        self._compose = cache(lambda lines: load(overrides=[*lines]))
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """Return what remains of a configuration without what is stored, but for choices among files."""
@@ -107,10 +118,13 @@ class _Own:
             ValueError: if it leads out of the folder of these files.
         """
         value = None if override.is_delete() else override.value()
-        if not self._loader.repository.group_exists(override.key_or_group) or isinstance(value, dict):
+        group = self._loader.repository.group_exists(override.key_or_group)
+        # Over what a sweep runs is chosen in the configuration of each run.
+        if not group or isinstance(value, dict) or override.is_sweep_override():
             return False
         names = value if isinstance(value, list) else [value]
-        if not all(name is None or (isinstance(name, str) and CHOICE.fullmatch(name)) for name in names):
+        plain = all(name is None or (isinstance(name, str) and CHOICE.fullmatch(name)) for name in names)
+        if not plain or HYDRA_KEY.search(override.package or ""):
             raise ValueError(f"the stored {override.input_line!r} is no choice of conf/: {HOW_TO_RESUME}")
         return True
 
@@ -194,8 +208,8 @@ def _foreign_settings(found: Mapping[str, Any], expected: Mapping[str, Any]) -> 
         key = name.rpartition(".")[2]
         if its.get(key) not in (None, own.get(key)) and not PLAIN_NAME.fullmatch(str(its[key])):
             yield name
-    changed = [f"{group}.{name}" for group in LAUNCHED for name in _changed(found[group], expected[group])]
-    yield from (name for name in changed if f"hydra.{name}" in SCRIPTS)
+    for group in LAUNCHED:
+        yield from (name for name in _foreign_options(found[group], expected[group], group) if not TEXTS.match(name))
     # They are resolved before they are read as overrides.
     if any("${" in text for text in {*texts_of(found["sweeper"])} - {*texts_of(expected["sweeper"])}):
         yield "sweeper"

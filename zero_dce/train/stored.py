@@ -36,13 +36,11 @@ SETTINGS = (
         "hydra.verbose",
     ),
 )
-# These become lines of a job's script, or say where what a job executes is read from, or where a study is written to.
-SCRIPTS = (
-    *("hydra.launcher.setup", "hydra.launcher.additional_parameters", "hydra.launcher.submitit_folder"),
-    "hydra.sweeper.storage",
-)
 # Options of conf/ that lead somewhere or make something; of those of loggers only some do not.
-HELD = re.compile(r"run_dir|callbacks\.\w+\.folder|trainer\.default_root_dir|logger\..*|(.*\.)?_\w+_")
+HELD = re.compile(
+    r"run_dir|callbacks\.\w+\.folder|trainer\.default_root_dir|logger\..*|(.*\.)?_\w+_"
+    r"|(hydra\.)?launcher\.(setup|additional_parameters|submitit_folder)(\..*)?|(hydra\.)?sweeper\.storage"
+)
 OF_LOGGERS = re.compile(
     r"logger\.(fallback|wandb\.(mode|project|group|name|tags|settings\.(disable_git|console|host|x_\w+))"
     r"|mlflow\.(experiment_name|run_name|parameters|tags\.\w+)|trackio\.(project|name|tags)"
@@ -135,7 +133,7 @@ def _check_override(text: str, override: Override) -> None:
     value = override.value() if not override.is_delete() else None
     into_hydra, leaves = HYDRA_KEY.search(override.package or ""), [*_leaves(key, value)]
     if not text.isprintable() or into_hydra or not all(_is_harmless(path) for path, _ in leaves):
-        raise ValueError(f"the stored override {text!r} could run any code: {HOW_TO_RESUME}")
+        raise ValueError(f"the stored override {text!r} may run any code: {HOW_TO_RESUME}")
     # Of a key without dots it is not known here whether it is a group.
     names = [key, *_choices(key, value)] if "." in key else [text]
     if any(map(_leads_out, names)):
@@ -198,7 +196,7 @@ def _is_harmless(path: str) -> bool:
     path = path.removeprefix("_global_.")
     places = [match.start() for match in HYDRA_KEY.finditer(path)]
     # Elsewhere than at its beginning, Hydra is what a sweep runs over, or where a group is put.
-    return not places or (places == [0] and path.startswith(SETTINGS) and not path.startswith(SCRIPTS))
+    return not places or (places == [0] and path.startswith(SETTINGS))
 
 
 def texts_of(node: Any) -> Iterator[str]:
