@@ -103,10 +103,10 @@ def test_what_a_sweep_runs_over_is_read_as_it_stands() -> None:
 def test_what_a_job_executes(option: str) -> None:
     option = f"{'+' * option.startswith('+')}hydra.launcher.{option.lstrip('+')}"
     slurm = ["hydra/launcher=slurm", option]
-    with pytest.raises(SystemExit, match=f"sets {option.lstrip('+').partition('=')[0]}\S*, which may run"):
+    with pytest.raises(SystemExit, match=rf"sets {option.lstrip('+').partition('=')[0]}\S*, which may run"):
         composed(slurm)
     composed(slurm, [option])
-    with pytest.raises(ValueError, match="may run any code|could run any code"):
+    with pytest.raises(ValueError, match="may run any code"):
         check_stored([option])
 
 
