@@ -79,7 +79,7 @@ def test_the_report_says_what_is_wrong(kind: str, sweep: Path) -> None:
             {**PLAN, "flags": ["--config-dir", "/"]},
             "--config-dir / has more than 1000 folders",
         ),
-        ("sweep.json", {**PLAN, "hydra": ["hydra.searchpath=[/tmp]"]}, "could run any code"),
+        ("sweep.json", {**PLAN, "hydra": ["hydra.searchpath=[/tmp]"]}, "may run any code"),
         ("sweep.json", {**PLAN, "overrides": [5]}, "has overrides[0]=5"),
     ],
 )
