@@ -79,6 +79,27 @@ def test_the_last_one_follows_when_its_rows_are_on_disk(tmp_path: Path) -> None:
     assert [row["step"] for row in read_metrics(tmp_path)] == ["1", "2"]
 
 
+def test_a_run_does_not_end_well_while_its_rows_may_not_be_written(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Its last checkpoint would not be the one that it is resumed from, and nothing would say so."""
+
+    def refuse(self: MetricsFile) -> None:
+        raise PermissionError(13, "Permission denied", str(self.file))
+
+    rows, callback, model = MetricsFile(str(tmp_path)), StepCheckpoints(str(tmp_path), 1), ZeroDCE()
+    monkeypatch.setattr(MetricsFile, "write", refuse)
+    callback.on_train_batch_end(trainer_at(1), model, None, None, 0)
+    callback.on_train_batch_start(trainer_at(1, loggers=[rows]), model, None, 1)
+    assert "metrics.csv" in caplog.text
+    assert "as soon as that is possible" in caplog.text
+    with pytest.raises(PermissionError, match=r"metrics\.csv"):
+        callback.on_train_end(trainer_at(1, loggers=[rows]), model)
+    monkeypatch.undo()
+    callback.on_train_batch_start(trainer_at(1, loggers=[rows]), model, None, 1)
+    assert read_step(last_checkpoint(tmp_path)) == 1
+
+
 def test_leftovers_of_a_killed_run_are_cleared_away(tmp_path: Path) -> None:
     (tmp_path / "checkpoints").mkdir()
     (tmp_path / "checkpoints" / "step-000007.unfinished").write_bytes(b"half")

@@ -89,7 +89,7 @@ class StepCheckpoints(Checkpoint):
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Save the last step where training ends for another reason than ``max_steps``."""
         self._save(trainer, pl_module)
-        self.confirm(trainer)
+        self.confirm(trainer, at_end=True)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Count a checkpoint that was resumed from as saved, and clear away what a killed run left half-written."""
@@ -105,17 +105,22 @@ class StepCheckpoints(Checkpoint):
         """Confirm the last step's checkpoint: its losses, pictures and validation are logged by now."""
         self.confirm(trainer)
 
-    def confirm(self, trainer: L.Trainer) -> None:
-        """Let ``last.ckpt`` follow the newest checkpoint, once all that was logged up to that step is on disk."""
+    def confirm(self, trainer: L.Trainer, at_end: bool = False) -> None:
+        """Let ``last.ckpt`` follow the newest checkpoint, once all that was logged up to that step is on disk.
+
+        While it may not be written there, as on Windows while a spreadsheet has it open, the next batch tries again.
+
+        Raises:
+            OSError: if it cannot be written, and at the end also if it may not.
+        """
         if self._unconfirmed is None:
             return
-        try:
-            for logger in trainer.loggers:
-                if isinstance(logger, MetricsFile):
+        for logger in trainer.loggers:
+            if isinstance(logger, MetricsFile):
+                if at_end:
                     logger.write()
-        except PermissionError:
-            # Windows refuses while a spreadsheet has the file open; the next batch tries again.
-            return
+                elif not logger.write_if_allowed():
+                    return
         if self._unconfirmed.name == RECOVERY:
             os.replace(self._unconfirmed, self.folder / LAST)
             make_durable(self.folder)

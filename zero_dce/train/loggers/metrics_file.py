@@ -62,13 +62,19 @@ class MetricsFile(Logger):
     def save(self) -> None:
         """Write the file, unless it was written a moment ago; the Trainer asks for it after each row."""
         if time.monotonic() > self._next:
-            try:
-                self.write()
-            except PermissionError as error:
-                # Windows does not replace a file that a spreadsheet has open; a later save will.
-                if not self._refused:
-                    log.warning("%s. It is written as soon as that is possible", explain(error))
-                self._refused = True
+            self.write_if_allowed()
+
+    def write_if_allowed(self) -> bool:
+        """Write the file now, and tell whether that was allowed; where it was not, a warning says so once."""
+        try:
+            self.write()
+        except PermissionError as error:
+            # Windows does not replace a file that a spreadsheet has open; a later save will.
+            if not self._refused:
+                log.warning("%s. It is written as soon as that is possible", explain(error))
+            self._refused = True
+            return False
+        return True
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
