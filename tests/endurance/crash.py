@@ -3,7 +3,8 @@
 ``python -m tests.endurance.crash [--scenario NAME] [--fault NAME] [--minutes N] [--jobs N]`` compares what comes out
 with an undisturbed command's, and ends with 1 if anything differs. Where nothing was left out by an option, it writes
 the table ``crash.md`` beside this file. With ``--results FILE``, trials of several calls of it add up: to all calls, in
-hours that need not follow each other. They must be of the same code; a trial that has failed once has failed.
+hours that need not follow each other. Those of a scenario and fault are of one state of the code, the last that they
+were tried with; a trial that has failed once with it has failed.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -47,7 +48,7 @@ PLANNED = 0
 class Result(NamedTuple):
     """A line of JSON: a trial, how many calls its fault can hit, what was wrong, and the commit.
 
-    Where ``at`` is ``PLANNED``, it only says how many calls there are. A line without a commit counts as of this code.
+    Where ``at`` is ``PLANNED``, it only says how many calls there are.
     """
 
     scenario: str
@@ -55,7 +56,7 @@ class Result(NamedTuple):
     calls: int
     at: int
     wrong: str
-    commit: str = ""
+    commit: str
 
 
 def main() -> None:
@@ -64,12 +65,12 @@ def main() -> None:
     if options.part is not None:
         _work(options)
         return
-    earlier = read_results(options.results, tested_commit())
+    earlier = read_results(options.results)
     with tempfile.TemporaryDirectory(prefix="crash-") as folder:
         workers = [_start(part, Path(folder)) for part in range(options.jobs)]
         codes = [worker.wait() for worker in workers]
         files = [Path(folder) / str(part) / "results.jsonl" for part in range(options.jobs)]
-        results = add_up([*earlier, *(result for file in files for result in read_results(file, tested_commit()))])
+        results = add_up([*earlier, *(result for file in files for result in read_results(file))])
     if options.results != NOWHERE:
         write_file(options.results, "".join(f"{json.dumps(result)}\n" for result in results))
     whole = options.results != NOWHERE or not (options.scenario or options.fault or options.at or options.most)
@@ -91,19 +92,19 @@ def tested_commit() -> str:
     return f"{commit} with changes" if changes else commit
 
 
-def read_results(file: Path, commit: str) -> list[Result]:
-    """Read the results in a file, if there is one; it ends the program if they are of other code."""
-    results = [Result(*json.loads(line)) for line in file.read_text().splitlines()] if file.is_file() else []
-    others = {result.commit for result in results} - {"", commit}
-    if others:
-        raise SystemExit(f"{file} has results of {', '.join(sorted(others))}; this is {commit}: begin another file")
-    return results
+def read_results(file: Path) -> list[Result]:
+    """Read the results in a file, if there is one."""
+    return [Result(*json.loads(line)) for line in file.read_text().splitlines()] if file.is_file() else []
 
 
 def add_up(found: Sequence[Result]) -> list[Result]:
-    """Return each trial once: the last one, or the last that failed."""
+    """Return each trial once: the last one, or the last that failed.
+
+    Another state of the code makes other calls, so that of each scenario and fault only its last one counts.
+    """
+    last = {(result.scenario, result.fault): result.commit for result in found}
     results: dict[tuple[str, str, int], Result] = {}
-    for result in found:
+    for result in (one for one in found if one.commit == last[one.scenario, one.fault]):
         before = results.get((result.scenario, result.fault, result.at))
         if not (before and before.wrong and not result.wrong):
             results[result.scenario, result.fault, result.at] = result
@@ -194,7 +195,7 @@ def describe(results: Sequence[Result], seed: int, whole: bool) -> str:
             "page.\n",
             f"{len(tried)} trials, {len(tried) - len(failed)} passed. A cell has how many passed, of how many tried, "
             "of how many calls that the fault can hit; where not all were tried, they are a random sample "
-            f"(seed {seed}), and ? is not counted yet. Commit {tested_commit()}; {platform.platform()}, "
+            f"(seed {seed}), and ? is not counted yet. {_commits(tried)}; {platform.platform()}, "
             f"Python {platform.python_version()}, PyTorch {torch.__version__}.\n",
             f"| {' | '.join(['scenario', *FAULTS])} |",
             "| --- |" + " --- |" * len(FAULTS),
@@ -203,6 +204,12 @@ def describe(results: Sequence[Result], seed: int, whole: bool) -> str:
             "",
         ]
     )
+
+
+def _commits(tried: Sequence[Result]) -> str:
+    """Say how many trials were made with which state of the code."""
+    counted = Counter(result.commit for result in tried)
+    return "Trials by commit: " + ", ".join(f"{commit} {count}" for commit, count in counted.most_common())
 
 
 def _first_line(wrong: str) -> str:

@@ -202,7 +202,7 @@ def test_a_lasting_cause_is_told_by_any_file() -> None:
 
 
 def test_results_of_several_calls_add_up(tmp_path: Path) -> None:
-    """A failure stays one; what was not tried is in the table too; and other code's results are refused."""
+    """A failure stays one; what was not tried is in the table too; and other code's results are replaced."""
     failed, passed = Result("run", KILL, 9, 3, "lost", "c1"), Result("run", KILL, 9, 3, "", "c1")
     assert add_up([passed, failed, passed]) == [failed]
     failed = failed._replace(wrong="lost: /tmp/crash-1a_b/run/work/metrics.csv\nand more")
@@ -214,10 +214,12 @@ def test_results_of_several_calls_add_up(tmp_path: Path) -> None:
     assert f"| sweep |{' ? |' * len(FAULTS)}" in page
     assert "| sweep |" not in describe([failed], 0, False)
     file = tmp_path / "results.jsonl"
-    file.write_text('["run", "kill", 9, 3, "lost"]\n["run", "kill", 9, 4, "", "c1"]\n')
-    assert read_results(file, "c1") == [Result("run", "kill", 9, 3, "lost"), Result("run", "kill", 9, 4, "", "c1")]
-    with pytest.raises(SystemExit, match="has results of c1; this is c2"):
-        read_results(file, "c2")
+    file.write_text('["run", "kill", 9, 3, "lost", "c1"]\n["run", "kill", 9, 4, "", "c2"]\n')
+    first, second = Result("run", "kill", 9, 3, "lost", "c1"), Result("run", "kill", 9, 4, "", "c2")
+    assert read_results(file) == [first, second]
+    other = second._replace(fault=KILL_TWICE, commit="c1")
+    assert add_up([first, other, second]) == [other, second]
+    assert "Trials by commit: c1 1, c2 1; " in describe([other, second], 0, True)
 
 
 @pytest.mark.slow
