@@ -5,14 +5,16 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from contextlib import AbstractContextManager, nullcontext
 
 
 def _end_at_once(*_: object) -> None:
-    print("stopped by Ctrl-C before training began", file=sys.stderr)
-    sys.exit(128 + signal.SIGINT)
+    print("stopped by Ctrl-C before training began", file=sys.stderr, flush=True)
+    # Python would ignore an exception in some moments of an import. There is nothing to be tidied up yet.
+    os._exit(128 + signal.SIGINT)
 
 
 # Until the command has taken over its signals, in the first second: Python itself would show where it was importing.
