@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hydra import compose, initialize_config_dir
 from hydra.core.global_hydra import GlobalHydra
 from hydra.types import RunMode
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig, OmegaConf, open_dict, read_write
 
 from tests.helpers.runs import run_here, tiny
 from zero_dce.files import read_json, write_json
 from zero_dce.sweep.launching.environment import run_environments
-from zero_dce.train.composed import check_resolved, nothing_foreign
+from zero_dce.train.composed import check_composed, check_resolved, nothing_foreign
 from zero_dce.train.configuration import (
     ALLOW_VARIABLE,
     GIVEN_VARIABLE,
@@ -285,6 +287,43 @@ def test_a_sweep_over_what_is_given_or_stored(given: list[str]) -> None:
             assert job.hydra.overrides.task == [f"{key}={value.split(',')[1]}"]
             with pytest.raises(SystemExit, match="callbacks"):
                 loader.load_sweep_config(config, ["+callbacks.x=1"])
+
+
+def test_options_that_lead_elsewhere() -> None:
+    """All others of conf/ may be given by a folder: one that is added there belongs to the one kind or the other."""
+    register_resolvers()
+    register_plugins()
+    chosen = ["logger=[csv,wandb,mlflow,trackio,tensorboard]", "trainer=ddp", "hydra/launcher=slurm", "+sweep=optuna"]
+    own = composed(chosen)
+    held = set()
+    for path in leaves(OmegaConf.to_container(own)):
+        found = copy.deepcopy(own)
+        with open_dict(found), read_write(found):
+            OmegaConf.update(found, path, "7")
+        try:
+            check_composed(found, own)
+        except ValueError:
+            held.add(path)
+    names = {path for path in held if not path.startswith("hydra.") and not path.endswith(("_target_", "_convert_"))}
+    assert names == {
+        *("run_dir", "trainer.default_root_dir", "logger.wandb.mode", "logger.wandb.save_dir", "logger.wandb.id_file"),
+        *("callbacks.checkpoints.folder", "callbacks.samples.folder", "callbacks.washout.folder"),
+        *("logger.mlflow.tracking_uri", "logger.mlflow.save_dir", "logger.mlflow.id_file", "logger.mlflow.chosen"),
+        *("logger.trackio.id_file", *(f"logger.tensorboard.{name}" for name in ("save_dir", "name", "version"))),
+    }
+    assert {path for path in held if path.startswith("hydra.")} == {
+        *("hydra.launcher._target_", "hydra.launcher.setup", "hydra.launcher.additional_parameters"),
+        *("hydra.launcher.submitit_folder", "hydra.sweeper._target_", "hydra.sweeper.storage"),
+    }
+
+
+def leaves(node: Any, path: str = "") -> Iterator[str]:
+    if isinstance(node, dict) and node:
+        for key, value in node.items():
+            if "." not in str(key):
+                yield from leaves(value, f"{path}.{key}" if path else key)
+    elif not path.startswith("hydra.") or path.startswith(("hydra.launcher.", "hydra.sweeper.")):
+        yield path
 
 
 def test_what_is_allowed_may_have_options_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
