@@ -130,3 +130,9 @@ def test_a_wrong_value_names_its_run(wrong: str, told: str, sweep: DictConfig) -
     with pytest.raises(ValueError, match=told) as error:
         check_points(sweep, jobs)
     assert f"This is run 2 of the sweep: seed=3 {wrong}" in str(error.value)
+
+
+def test_a_deletion_is_no_home_of_a_user(sweep: DictConfig) -> None:
+    check_points(sweep, [["seed=1", "~callbacks.washout"], ["seed=2", "~callbacks.washout"]])
+    with pytest.raises(ValueError, match="~nobody_here/x: there is no user of that name"):
+        check_points(sweep, [["callbacks.samples.images='~nobody_here/x'"]])

@@ -85,6 +85,13 @@ def composed(overrides: Sequence[str], given: Sequence[str] = ()) -> DictConfig:
         ("+allow_targets=os", "allow_targets"),
         ("+part=get", "part"),
         ("+data/split@hydra.job_logging=random", "is no choice of conf"),
+        ("+callbacks@p=default", "is no choice of conf"),
+        ("+logger@callbacks=mlflow", "is no choice of conf"),
+        ("callbacks.washout.drop=${callbacks.samples}", r"callbacks\.washout\.drop"),
+        ("logger.wandb.tags=['${callbacks.samples}']", r"logger\.wandb\.tags"),
+        ("trainer.accelerator=' ${hydra:launcher}'", r"trainer\.accelerator"),
+        ("logger.wandb.save_dir=null", r"logger\.wandb\.save_dir"),
+        ("run_dir=null", "run_dir"),
     ],
 )
 def test_code_that_nobody_has_given(override: str, refused: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -260,13 +267,13 @@ def test_what_a_folder_may_say() -> None:
         *("+sweep=loss_weights", "experiment=adaptive", "model=zero_dce_pp", "logger=[wandb,csv]", "trainer=ddp"),
         *("hydra/launcher=slurm", "hydra.launcher.timeout_min=5", "hydra.sweep.dir=x", "~callbacks.progress"),
         *("loss.weights.exp=3", "++loss.weights.tv=5", "data.root='/a b'", "trainer.precision=32-true"),
-        *("trainer.devices=[0,1]", "callbacks.samples.images=${data.root}", "callbacks.washout=null"),
+        *("trainer.devices=[0,1]", "callbacks.samples.images='${data.root}/x'", "callbacks.washout=null"),
         *("logger.wandb.project=a", "+logger.wandb.entity=b", "logger.wandb.tags=[a,b]", "logger.wandb.mode=online"),
         *("+trainer.limit_val_batches=2", "trainer.strategy.timeout.minutes=3"),
     ]
     check_stored(stored)
     config = composed(stored)
-    assert (config.loss.weights.tv, config.logger.wandb.entity, config.callbacks.samples.images) == (5, "b", "/a b")
+    assert (config.loss.weights.tv, config.logger.wandb.entity, config.callbacks.samples.images) == (5, "b", "/a b/x")
 
 
 @pytest.mark.parametrize("given", [["seed=1,2"], ["model=zero_dce,zero_dce_pp"], ["-m", "loss=paper,official"]])
@@ -287,6 +294,15 @@ def test_a_sweep_over_what_is_given_or_stored(given: list[str]) -> None:
             assert job.hydra.overrides.task == [f"{key}={value.split(',')[1]}"]
             with pytest.raises(SystemExit, match="callbacks"):
                 loader.load_sweep_config(config, ["+callbacks.x=1"])
+
+
+def test_what_a_person_gives_again_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In a sweep, what is stored comes after it."""
+    own = ["+callbacks.c={_target_: mine.Own, folder: ck}", "data.root=mine"]
+    composed(own, own)
+    for stored in ("callbacks.c.folder=/x", "+callbacks.c.more=/x", "callbacks.c=${callbacks.samples}"):
+        with pytest.raises(SystemExit, match=r"callbacks\.c"):
+            composed([*own, stored], own)
 
 
 def test_options_that_lead_elsewhere() -> None:

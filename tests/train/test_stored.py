@@ -146,6 +146,14 @@ def test_a_link_out_of_the_folder(tmp_path: Path) -> None:
         with pytest.raises(ValueError, match=rf"{run / name} is a link to \S+, out of the folder that is resumed"):
             check_links(run)
         (run / name).unlink()
+    # Trackers write beside a run.
+    (tmp_path / "wandb").symlink_to("/nowhere")
+    with pytest.raises(ValueError, match=rf"{tmp_path / 'wandb'} is a link to /nowhere"):
+        check_links(run)
+    (tmp_path / "wandb").unlink()
+    (tmp_path / "wandb").mkdir()
+    (tmp_path / "wandb" / "latest-run").symlink_to("offline-1")
+    check_links(run)
 
 
 def test_folders_may_be_swept_over() -> None:

@@ -30,7 +30,6 @@ from zero_dce.train.configuration import GIVEN_VARIABLE, TARGET, config_folder, 
 from zero_dce.train.stored import (
     ADDED,
     HOW_TO_RESUME,
-    HYDRA_KEY,
     find_unsafe,
     is_held,
     single_values,
@@ -50,6 +49,8 @@ LEFT_TO_THE_SWEEP = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra
 LAUNCHED = ("launcher", "sweeper")
 # These have keys of their own, and values that are read as overrides or as names of measures.
 TEXTS = re.compile(r"sweeper\.(params|also|objectives)\b(?!.*_target_)")
+# A text that is not a part of one: what it stands for may be an object.
+OTHER_PART = re.compile(r"\$\{[^$]*\}", re.DOTALL)
 ABSENT = object()
 
 
@@ -124,7 +125,8 @@ class _Own:
             return False
         names = value if isinstance(value, list) else [value]
         plain = all(name is None or (isinstance(name, str) and CHOICE.fullmatch(name)) for name in names)
-        if not plain or HYDRA_KEY.search(override.package or ""):
+        # In another package, what leads elsewhere would have another name.
+        if not plain or override.package is not None:
             raise ValueError(f"the stored {override.input_line!r} is no choice of conf/: {HOW_TO_RESUME}")
         return True
 
@@ -146,7 +148,7 @@ def check_composed(config: DictConfig, own: DictConfig) -> None:
     if unsafe:
         raise ValueError(f"the stored configuration has {unsafe}, which may read or make anything: {HOW_TO_RESUME}")
     of_hydra, of_own = found.pop("hydra"), expected.pop("hydra")
-    names = [*_foreign_options(found, expected), *(f"hydra.{name}" for name in _foreign_settings(of_hydra, of_own))]
+    names = [*_foreign_options(found, expected), *_foreign_settings(of_hydra, of_own)]
     if names:
         raise ValueError(
             f"the stored configuration sets {names[0]}, which may run any code or lead anywhere: {HOW_TO_RESUME}"
@@ -173,7 +175,7 @@ def _plain(config: DictConfig) -> dict[str, Any]:
 
 
 def _foreign_options(found: Any, own: Any, path: str = "") -> Iterator[str]:
-    """Yield the options of a task that are others than the own ones, and are not plain values of such."""
+    """Yield the options that are others than the own ones, and are not plain values of such in conf/."""
     if isinstance(found, Mapping) and found:
         inner = own if isinstance(own, Mapping) else {}
         target = found.get(TARGET)
@@ -186,20 +188,48 @@ def _foreign_options(found: Any, own: Any, path: str = "") -> Iterator[str]:
 
 def _may_be_stored(value: Any, own: Any, path: str) -> bool:
     """Tell whether a folder may give an option a value."""
-    if own is ABSENT:
-        return bool(ADDED.fullmatch(path)) and isinstance(value, str | int | float | None)
-    if value is None or isinstance(own, Mapping):
+    if isinstance(own, Mapping):
         # A part of a run may be left out.
         return value is None
-    return not (is_held(path, value) or any(isinstance(inner, Mapping | list) for inner in _items(value)))
+    # A person's own options are as that person gives them.
+    known = path in _options_of_conf() and own is not ABSENT and not is_held(path, "" if value is None else value)
+    items = value if isinstance(value, list) else [value]
+    return (known or bool(ADDED.fullmatch(path))) and all(map(_is_plain, items))
 
 
-def _items(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else []
+def _is_plain(value: Any) -> bool:
+    """Tell whether a value is a number or a text, and no other part of the configuration."""
+    if isinstance(value, str):
+        return not OTHER_PART.fullmatch(value.strip())
+    return isinstance(value, int | float | None)
+
+
+@cache
+def _options_of_conf() -> frozenset[str]:
+    """Return the options that the files of conf/ have, by their full names but for a leading ``hydra.``."""
+    names: set[str] = set()
+    for file in config_folder().rglob("*.yaml"):
+        group = ".".join(file.parent.relative_to(config_folder()).parts)
+        content: Any = OmegaConf.to_container(OmegaConf.load(file))
+        path = "" if "@package _global_" in file.read_text(encoding="utf-8") else group
+        names |= {name.removeprefix("hydra.") for name in _leaves_of(content, path)}
+    return frozenset(names)
+
+
+def _leaves_of(content: Any, path: str) -> Iterator[str]:
+    if isinstance(content, Mapping) and content:
+        for key, value in content.items():
+            yield from _leaves_of(value, f"{path}.{key}" if path else str(key))
+    else:
+        yield path
 
 
 def _foreign_settings(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names of Hydra's settings that are others than expected and could run code."""
+    yield from (f"hydra.{name}" for name in _settings(found, expected))
+
+
+def _settings(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     named = {"output_subdir": (found, expected), "job.name": (found["job"], expected["job"])}
     yield from (name for name in _changed(found, expected) if name not in {*FREE, *named, "job"})
     jobs = (f"job.{name}" for name in _changed(found["job"], expected["job"]) if name not in FREE_OF_JOB)

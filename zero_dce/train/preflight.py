@@ -67,7 +67,10 @@ _ABSENT = object()
 
 def expand_home(config: DictConfig | ListConfig) -> None:
     """Replace a leading ``~`` in every text of a configuration by the user's home, as a shell would."""
-    keys: Iterable[Any] = range(len(config)) if isinstance(config, ListConfig) else list(config)
+    # Hydra keeps the overrides as they were given, such as one that deletes.
+    keys: Iterable[Any] = (
+        range(len(config)) if isinstance(config, ListConfig) else [key for key in config if key != "hydra"]
+    )
     for key in keys:
         node = config._get_node(key)
         if isinstance(node, DictConfig | ListConfig):
@@ -77,7 +80,14 @@ def expand_home(config: DictConfig | ListConfig) -> None:
             continue
         elif isinstance(value := config[key], str) and re.match(r"~[^/\\]*([/\\]|$)", value):
             with read_write(config), open_dict(config) if isinstance(config, DictConfig) else read_write(config):
-                config[key] = str(Path(value).expanduser())
+                config[key] = _home_of(value)
+
+
+def _home_of(path: str) -> str:
+    try:
+        return str(Path(path).expanduser())
+    except RuntimeError as error:
+        raise ValueError(f"{path}: there is no user of that name; expected a path, in which ~ is your home") from error
 
 
 def _check_added(config: DictConfig, overrides: Sequence[str]) -> None:

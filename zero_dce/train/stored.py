@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -13,6 +14,7 @@ from hydra.core.override_parser.types import Override
 
 from zero_dce.records.configuration import parse_stored
 from zero_dce.records.interpolation import unsafe_interpolation
+from zero_dce.records.sweep import PLAN, runs_folder
 from zero_dce.train.configuration import ALLOW_OPTION, override_targets
 from zero_dce.train.targets import TARGETS_IN_TEXT, check_targets, is_allowed, nothing_allowed
 
@@ -58,6 +60,8 @@ HYDRA_KEY = re.compile(r"\bhydra(?=[./]|$)")
 CHOICE = re.compile(r"hydra\.sweeper\.(params|also)\.[^.]+")
 # A name that goes through a folder such as .. or .hydra, which are no parts of a configuration's folder.
 LEADS_OUT = re.compile(r"(?<!\w)\.[^,\s/\\]*[/\\]")
+# Trackers write to these folders beside a run.
+OF_TRACKERS = ("wandb", "mlflow")
 # W&B links a run's log, which it does not write to again, to its cache.
 OF_WANDB = re.compile(r"/wandb/[^/]+/logs/debug-core\.log$")
 HOW_TO_RESUME = "take it out of the folder's sweep.json or .hydra/overrides.yaml, or give it again on the command line"
@@ -85,17 +89,26 @@ def check_links(folder: Path) -> None:
     """Refuse a folder that is resumed if a link in it leads out of it: what is written there would go elsewhere.
 
     Raises:
-        ValueError: if one does; the message names it.
+        ValueError: if one does, also one beside a run where trackers write; the message names it.
     """
     root = folder.resolve()
-    for inner, folders, files in os.walk(root):
-        for name in (*folders, *files):
-            place = Path(inner, name)
-            if place.is_symlink() and not OF_WANDB.search(str(place)) and not place.resolve().is_relative_to(root):
-                raise ValueError(
-                    f"{place} is a link to {place.readlink()}, out of the folder that is resumed and written to: put "
-                    "there what it links to, or remove it"
-                )
+    beside = [] if (root / PLAN).is_file() else [runs_folder(root) / name for name in OF_TRACKERS]
+    of_trackers = (found for tracked in beside for found in _links(tracked, tracked.parent))
+    for place, inside in itertools.chain(_links(root, root), of_trackers):
+        if not (OF_WANDB.search(str(place)) or place.resolve().is_relative_to(inside)):
+            raise ValueError(
+                f"{place} is a link to {place.readlink()}, out of the folder that is resumed and written to: put there "
+                "what it links to, or remove it"
+            )
+
+
+def _links(folder: Path, inside: Path) -> Iterator[tuple[Path, Path]]:
+    """Yield a folder and what is below it as far as these are links, with the folder that they must not lead out of."""
+    if folder.is_symlink():
+        yield folder, inside
+        return
+    for place, folders, files in os.walk(folder):
+        yield from ((Path(place, name), inside) for name in (*folders, *files) if Path(place, name).is_symlink())
 
 
 def is_refused(override: str) -> bool:
@@ -131,8 +144,8 @@ def single_values(given: Iterable[str]) -> Iterator[str]:
 def _check_override(text: str, override: Override) -> None:
     key = str(override.key_or_group)
     value = override.value() if not override.is_delete() else None
-    into_hydra, leaves = HYDRA_KEY.search(override.package or ""), [*_leaves(key, value)]
-    if not text.isprintable() or into_hydra or not all(_is_harmless(path) for path, _ in leaves):
+    leaves = [*_leaves(key, value)]
+    if not text.isprintable() or override.package is not None or not all(_is_harmless(path) for path, _ in leaves):
         raise ValueError(f"the stored override {text!r} may run any code: {HOW_TO_RESUME}")
     # Of a key without dots it is not known here whether it is a group.
     names = [key, *_choices(key, value)] if "." in key else [text]

@@ -113,7 +113,7 @@ def quick(sice: Path, *overrides: str) -> list[str]:
 
 def logs(sweep: Path) -> dict[str, str]:
     """What each task of each job has printed, by the name of its log."""
-    return {file.name: file.read_text() for file in sweep.glob(".submitit/*/*_log.out")}
+    return {file.name: file.read_text() for file in sweep.glob(".submitit/*/*/*_log.out")}
 
 
 def test_a_cluster_that_does_not_start_leaves_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -441,6 +441,18 @@ def test_resources(trainer: dict[str, Any], expected: Resources) -> None:
 def test_a_job_needs_a_number_of_devices(devices: Any) -> None:
     with pytest.raises(ValueError, match="give a whole number"):
         Resources.of(OmegaConf.create({"devices": devices, "accelerator": "auto"}))
+
+
+def test_jobs_are_read_from_a_folder_that_was_not_there(tmp_path: Path) -> None:
+    """Somebody else's sweep may have files there under the ids of jobs to come, which these would execute."""
+    pytest.importorskip("submitit")
+    launcher: Any = OmegaConf.to_container(OmegaConf.load(ROOT / "conf" / "hydra" / "launcher" / "slurm.yaml"))
+    settings = {**launcher, "name": "a", "submitit_folder": str(tmp_path / ".submitit" / "%j")}
+    folders = [Path(make_executor(settings, Resources(1, 1, 0)).folder) for _ in range(2)]
+    assert len({*folders}) == 2
+    for folder in folders:
+        assert (folder.name, folder.parents[1]) == ("%j", tmp_path / ".submitit")
+        assert list(folder.parent.iterdir()) == []
 
 
 @pytest.mark.parametrize("option", ["name", "partition", "submitit_folder"])

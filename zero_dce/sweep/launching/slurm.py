@@ -11,6 +11,7 @@ import os
 import shlex
 import signal
 import sys
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ from hydra.core.utils import JobReturn
 from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
-from zero_dce.files import read_object, write_json
+from zero_dce.files import ensure_folder, read_object, write_json
 from zero_dce.records.run import RESULT, result_time, resume_command
 from zero_dce.records.sweep import SLURM_JOBS, STARTED, point_name, read_plan
 from zero_dce.signals import Interrupted, hold_signals
@@ -176,9 +177,11 @@ def make_executor(settings: dict[str, Any], resources: Resources) -> Any:
     for name in (*SAME_OPTIONS, *SLURM_OPTIONS, "submitit_folder"):
         if not str(settings[name]).isprintable():
             raise ValueError(f"hydra.launcher.{name} is {settings[name]!r}; expected no line breaks in it")
-    executor = submitit.AutoExecutor(
-        folder=settings["submitit_folder"], cluster="slurm", slurm_max_num_timeout=MOST_EARLY_REQUEUES
-    )
+    # In a folder of its own: a job executes what lies in it, which somebody else may have put there before.
+    place = Path(settings["submitit_folder"])
+    folder = place.parent / uuid.uuid4().hex / place.name
+    ensure_folder(folder.parent)
+    executor = submitit.AutoExecutor(folder=folder, cluster="slurm", slurm_max_num_timeout=MOST_EARLY_REQUEUES)
     # A process that fails ends the others too, which would wait for it.
     srun = ["--kill-on-bad-exit=1"]
     if settings["cpus_per_task"] is not None:
@@ -203,7 +206,10 @@ def make_executor(settings: dict[str, Any], resources: Resources) -> Any:
 def _log_file(settings: dict[str, Any], job_id: str) -> Path:
     from submitit.core.utils import JobPaths
 
-    return Path(JobPaths(settings["submitit_folder"], job_id=job_id).stdout)
+    place = Path(settings["submitit_folder"])
+    folders = [folder for folder in place.parent.glob("*") if folder.is_dir()] or [place.parent]
+    files = [Path(JobPaths(folder / place.name, job_id=job_id).stdout) for folder in folders]
+    return next((file for file in files if file.exists()), files[0])
 
 
 def _count(trainer: Any, name: str) -> int:
