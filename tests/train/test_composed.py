@@ -269,7 +269,7 @@ def test_what_a_folder_may_say() -> None:
         *("loss.weights.exp=3", "++loss.weights.tv=5", "data.root='/a b'", "trainer.precision=32-true"),
         *("trainer.devices=[0,1]", "callbacks.samples.images='${data.root}/x'", "callbacks.washout=null"),
         *("logger.wandb.project=a", "+logger.wandb.entity=b", "logger.wandb.tags=[a,b]", "logger.wandb.mode=online"),
-        *("+trainer.limit_val_batches=2", "trainer.strategy.timeout.minutes=3"),
+        *("+trainer.limit_val_batches=2", "trainer.strategy.timeout.minutes=3", "data.val_fraction=${seed}"),
     ]
     check_stored(stored)
     config = composed(stored)

@@ -49,7 +49,8 @@ LEFT_TO_THE_SWEEP = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra
 LAUNCHED = ("launcher", "sweeper")
 # These have keys of their own, and values that are read as overrides or as names of measures.
 TEXTS = re.compile(r"sweeper\.(params|also|objectives)\b(?!.*_target_)")
-# A text that is not a part of one: what it stands for may be an object.
+# What stands for another option, and what may stand for an object.
+VALUE = re.compile(r"\$\{([\w.]+)\}")
 OTHER_PART = re.compile(r"\$\{[^$]*\}", re.DOTALL)
 ABSENT = object()
 
@@ -148,6 +149,7 @@ def check_composed(config: DictConfig, own: DictConfig) -> None:
     if unsafe:
         raise ValueError(f"the stored configuration has {unsafe}, which may read or make anything: {HOW_TO_RESUME}")
     of_hydra, of_own = found.pop("hydra"), expected.pop("hydra")
+    found, expected = (_with_values(content, content) for content in (found, expected))
     names = [*_foreign_options(found, expected), *_foreign_settings(of_hydra, of_own)]
     if names:
         raise ValueError(
@@ -172,6 +174,18 @@ def _plain(config: DictConfig) -> dict[str, Any]:
     # Hydra repeats all overrides there.
     del content["hydra"]["overrides"], content["hydra"]["job"]["override_dirname"]
     return dict(content)
+
+
+def _with_values(content: Any, root: Any) -> Any:
+    """Return a part of a configuration with the values of what stands for a number or a text elsewhere in it."""
+    if isinstance(content, Mapping):
+        return {key: _with_values(value, root) for key, value in content.items()}
+    reference = VALUE.fullmatch(content) if isinstance(content, str) else None
+    node = root if reference else None
+    for name in reference[1].split(".") if reference else []:
+        node = node.get(name) if isinstance(node, Mapping) else None
+    is_value = isinstance(node, str | int | float) and "${" not in str(node)
+    return node if is_value else content
 
 
 def _foreign_options(found: Any, own: Any, path: str = "") -> Iterator[str]:
