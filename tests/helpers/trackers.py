@@ -131,6 +131,8 @@ def read_tensorboard(run: Path) -> Tracked:
 
 def forbid_network() -> None:
     """In a process of its own: let nothing be asked, no server be started and no program, and note what was tried."""
+    # When it is imported, it binds a socket to see whether there is IPv6.
+    import urllib3  # noqa: F401
 
     def hook(event: str, arguments: tuple[Any, ...]) -> None:
         network = event in ("socket.connect", "socket.bind") and arguments[0].family in (
