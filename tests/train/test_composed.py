@@ -268,7 +268,12 @@ def test_what_a_folder_may_say() -> None:
         *("hydra/launcher=slurm", "hydra.launcher.timeout_min=5", "hydra.sweep.dir=x", "~callbacks.progress"),
         *("loss.weights.exp=3", "++loss.weights.tv=5", "data.root='/a b'", "trainer.precision=32-true"),
         *("trainer.devices=[0,1]", "callbacks.samples.images='${data.root}/x'", "callbacks.washout=null"),
-        *("logger.wandb.project=a", "+logger.wandb.entity=b", "logger.wandb.tags=[a,b]", "logger.wandb.mode=online"),
+        *(
+            "logger.wandb.project=a",
+            "+logger.wandb.entity=b",
+            "logger.wandb.tags=[a,'${data.source}']",
+            "logger.wandb.mode=online",
+        ),
         *("+trainer.limit_val_batches=2", "trainer.strategy.timeout.minutes=3", "data.val_fraction=${seed}"),
     ]
     check_stored(stored)

@@ -180,6 +180,8 @@ def _with_values(content: Any, root: Any) -> Any:
     """Return a part of a configuration with the values of what stands for a number or a text elsewhere in it."""
     if isinstance(content, Mapping):
         return {key: _with_values(value, root) for key, value in content.items()}
+    if isinstance(content, list):
+        return [_with_values(value, root) for value in content]
     reference = VALUE.fullmatch(content) if isinstance(content, str) else None
     node = root if reference else None
     for name in reference[1].split(".") if reference else []:
