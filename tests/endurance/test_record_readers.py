@@ -75,12 +75,12 @@ READ_BY: dict[str, tuple[str, ...] | str] = {
     "sweep.launching.slurm_task": ("small-records",),
     "sweep.search.storage": ("study-journal",),
     "train.command_line": ("resume-hydra", "resume-plan", "resume-overrides"),
+    "train.composed": "the package's own conf/",
     "train.configuration": "a variable that the process before has set",
     "train.loggers.tracker": ("small-records",),
     "train.resuming": ("weights-pickle", "weights-zip", "weights-old"),
     "train.run": "a checkpoint that train.resuming has read, as weights only",
     "train.stopping": ("small-records",),
-    "train.stored": ("resume-plan", "resume-overrides"),
     "train.targets": "the package's own conf/",
     "weights": ("weights-pickle", "weights-zip", "weights-old", "weights-safetensors"),
 }

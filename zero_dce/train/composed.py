@@ -28,8 +28,8 @@ from omegaconf import DictConfig, OmegaConf
 from zero_dce.terminal import explain
 from zero_dce.train.configuration import GIVEN_VARIABLE, TARGET, config_folder, find_targets
 from zero_dce.train.stored import (
-    ADDED,
     HOW_TO_RESUME,
+    MAY_BE_ADDED,
     find_unsafe,
     is_held,
     single_values,
@@ -43,7 +43,7 @@ FREE_OF_JOB = {"num", "id", "config", "config_name"}
 # Files and folders get these names, which must not lead elsewhere.
 PLAIN_NAME = re.compile(r"\.?\w[\w.-]*")
 # Which files of a group are chosen: one, several, or none.
-CHOICE = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
+FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
 # The processes of a sweep's runs neither launch nor sweep.
 LEFT_TO_THE_SWEEP = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
 LAUNCHED = ("launcher", "sweeper")
@@ -125,7 +125,7 @@ class _Own:
         if not group or isinstance(value, dict) or override.is_sweep_override():
             return False
         names = value if isinstance(value, list) else [value]
-        plain = all(name is None or (isinstance(name, str) and CHOICE.fullmatch(name)) for name in names)
+        plain = all(name is None or (isinstance(name, str) and FILE_NAME.fullmatch(name)) for name in names)
         # In another package, what leads elsewhere would have another name.
         if not plain or override.package is not None:
             raise ValueError(f"the stored {override.input_line!r} is no choice of conf/: {HOW_TO_RESUME}")
@@ -210,7 +210,7 @@ def _may_be_stored(value: Any, own: Any, path: str) -> bool:
     # A person's own options are as that person gives them.
     known = path in _options_of_conf() and own is not ABSENT and not is_held(path, "" if value is None else value)
     items = value if isinstance(value, list) else [value]
-    return (known or bool(ADDED.fullmatch(path))) and all(map(_is_plain, items))
+    return (known or bool(MAY_BE_ADDED.fullmatch(path))) and all(map(_is_plain, items))
 
 
 def _is_plain(value: Any) -> bool:

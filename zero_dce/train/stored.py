@@ -50,7 +50,7 @@ OF_LOGGERS = re.compile(
 )
 WANDB_MODES = ("offline", "online", "disabled")
 # Options that conf/ has not, and that lead nowhere.
-ADDED = re.compile(
+MAY_BE_ADDED = re.compile(
     r"trainer\.(limit_(train|val)_batches|overfit_batches|(min|max)_(steps|epochs|time)|gradient_clip_algorithm"
     r"|deterministic|benchmark|detect_anomaly|inference_mode|sync_batchnorm|enable_(checkpointing|progress_bar)"
     r"|reload_dataloaders_every_n_epochs|fast_dev_run)|logger\.wandb\.(entity|notes|job_type)"
@@ -157,7 +157,7 @@ def _check_override(text: str, override: Override) -> None:
     # A sweep's values are texts that are read as overrides later.
     made = [*override_targets(override), *TARGETS_IN_TEXT.findall(text)]
     check_targets(made)
-    added = override.is_add() and "." in key and not key.startswith("hydra.") and not ADDED.fullmatch(key)
+    added = override.is_add() and "." in key and not key.startswith("hydra.") and not MAY_BE_ADDED.fullmatch(key)
     leads = added or f"{key}=" == ALLOW_OPTION or any(is_held(path, inner) for path, inner in leaves)
     if leads and not (made and all(map(is_allowed, made))):
         raise ValueError(f"the stored override {text!r} may run any code or lead anywhere: {HOW_TO_RESUME}")
@@ -165,7 +165,7 @@ def _check_override(text: str, override: Override) -> None:
 
 def is_held(path: str, value: Any) -> bool:
     """Tell whether a folder may not give an option of conf/ this value: it could make something, or lead anywhere."""
-    if value is None or not HELD.fullmatch(path) or ADDED.fullmatch(path):
+    if value is None or not HELD.fullmatch(path) or MAY_BE_ADDED.fullmatch(path):
         return False
     return not OF_LOGGERS.fullmatch(path) or (path.endswith(".mode") and value not in WANDB_MODES)
 
