@@ -11,7 +11,7 @@ from hydra.errors import InstantiationException
 from omegaconf import OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from tests.helpers.runs import run_fresh, tiny
+from tests.helpers.runs import run_apart, run_fresh, tiny
 from zero_dce.train.ending import (
     _tell_log_error,
     _tell_thread_error,
@@ -39,6 +39,21 @@ def test_a_page_that_cannot_be_written_is_told(tmp_path: Path, capsys: pytest.Ca
     told = capsys.readouterr().out.strip()
     assert told.startswith(f"the page of {tmp_path} could not be written ({tmp_path} holds neither sweep.json nor")
     assert told.endswith(again)
+
+
+@pytest.mark.slow
+def test_a_run_of_a_sweep_that_is_trained_on_alone(sice: Path, tmp_path: Path) -> None:
+    """Its pictures belong on the sweep's page."""
+    options = [option for option in tiny(sice, "logger=csv") if not option.startswith("report_page")]
+    assert run_apart(tmp_path, *options, "seed=1,2", "hydra.sweep.dir=sweep", "-m").returncode == 0
+    page = tmp_path / "sweep" / "report.html"
+    page.unlink()
+    done = run_apart(tmp_path, "resume=sweep/0", "trainer.max_steps=6")
+    assert done.returncode == 0
+    assert str(page) in done.stdout
+    assert "could not be written" not in done.stdout + done.stderr
+    assert page.is_file()
+    assert not (tmp_path / "sweep" / "0" / "report.html").exists()
 
 
 def test_an_ending_that_fails_is_not_tried_again() -> None:

@@ -15,6 +15,7 @@ from omegaconf import DictConfig
 
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.hardware import prepare_to_train
+from zero_dce.records.sweep import sweep_folder
 from zero_dce.signals import StopSignals
 from zero_dce.terminal import tell
 from zero_dce.train.callbacks.processes import ProcessCheck
@@ -95,9 +96,9 @@ def _end_again(config: DictConfig, run: Path, step: int, in_sweep: bool) -> None
 
 
 def _announce_page(config: DictConfig, run: Path, in_sweep: bool) -> None:
-    """Have a single run's page written when the command ends."""
+    """Have a single run's page written when the command ends, or that of the sweep of which it is trained on alone."""
     if config.report_page and not in_sweep and is_first_process():
-        at_end(partial(review_run, run))
+        at_end(partial(review_run, sweep_folder(run) or run))
 
 
 def _make_parts(config: DictConfig, start: Start) -> tuple[ExposureDataModule, L.LightningModule]:
