@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import shorten
 from typing import Any, TypeVar
@@ -126,3 +126,16 @@ def parse_stored(overrides: Sequence[str]) -> list[Override]:
                 f"{HYDRA}/overrides.yaml"
             ) from error
     return parsed
+
+
+def leaves_of(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yield the options of nested settings by the names that they have on the command line, with their values.
+
+    >>> list(leaves_of({"loss": {"weights": {"exp": 10}, "name": None}, "tags": ["a"], "x": {}}))
+    [('loss.weights.exp', 10), ('loss.name', None), ('tags', ['a']), ('x', {})]
+    """
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from leaves_of(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value

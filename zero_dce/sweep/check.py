@@ -82,7 +82,8 @@ class Points:
     def compose(self, job: Sequence[str]) -> DictConfig:
         """Return the configuration of a run with these overrides."""
         overrides = OverridesParser.create().parse_overrides(list(job))
-        plain = [override for override in overrides if self._is_plain(override, overrides)]
+        settings = [override for override in overrides if not self._chooses(override)]
+        plain = [override for override in settings if self._is_plain(override, settings)]
         pairs = zip(job, overrides, strict=True)
         common = tuple(override.get_key_element() if override in plain else text for text, override in pairs)
         if common not in self._composed:
@@ -96,10 +97,7 @@ class Points:
         key = override.get_key_element()
         if not re.fullmatch(r"\w+(\.\w+)*", key) or not isinstance(override.value(), str | int | float | bool | None):
             return False
-        if (
-            self._chooses(override)
-            or sum(_overlap(override, other) for other in beside if not self._chooses(other)) > 1
-        ):
+        if sum(_overlap(override, other) for other in beside) > 1:
             return False
         parent, _, name = key.rpartition(".")
         node = OmegaConf.select(self._config, parent) if parent else self._config

@@ -10,14 +10,13 @@ from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.core_plugins.basic_sweeper import BasicSweeper
-from hydra._internal.utils import create_config_search_path
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf, open_dict
 
 from zero_dce.files import write_json
 from zero_dce.records.sweep import PLAN, read_plan
-from zero_dce.train.configuration import given_overrides
+from zero_dce.train.configuration import given_overrides, loader_of
 
 CONFIG_NAME = "config"
 # The default of hydra.sweep.subdir.
@@ -146,12 +145,9 @@ def _check_folders(folders: Mapping[str, str]) -> None:
 def make_loader(config: DictConfig) -> ConfigLoaderImpl:
     """Return a loader that composes the runs of a sweep as Hydra's own does."""
     sources = config.hydra.runtime.config_sources
-    search = create_config_search_path(next((source.path for source in sources if source.provider == "main"), None))
-    for source in sources:
-        # --config-dir, where Hydra itself puts it.
-        if source.provider == "command-line":
-            search.prepend("command-line", f"{source.schema}://{source.path}", anchor="schema")
-    return ConfigLoaderImpl(search)
+    main = next((source.path for source in sources if source.provider == "main"), None)
+    added = [f"{source.schema}://{source.path}" for source in sources if source.provider == "command-line"]
+    return loader_of(main, added)
 
 
 def _sweeper_options(config: DictConfig) -> dict[str, Any]:

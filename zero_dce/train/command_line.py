@@ -144,16 +144,14 @@ def expand_resume(arguments: list[str], vouched: Sequence[str] = ()) -> list[str
         return arguments
     folder = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
     own = [argument for argument in arguments if argument not in given]
-    if f"hydra.run.dir={quoted(folder)}" not in arguments:
-        from zero_dce.train.stored import check_links
-
-        check_links(folder)
-    if (folder / PLAN).is_file():
-        return _expand_sweep(folder, own, [*own, *vouched])
-    if f"hydra.run.dir={quoted(folder)}" in arguments:
+    is_sweep = (folder / PLAN).is_file()
+    if not is_sweep and f"hydra.run.dir={quoted(folder)}" in arguments:
         # The runs of a sweep, and further processes of a run, get a line that is expanded already.
         return arguments
-    return _expand_run(folder, own, vouched)
+    from zero_dce.train.stored import check_links
+
+    check_links(folder)
+    return _expand_sweep(folder, own, [*own, *vouched]) if is_sweep else _expand_run(folder, own, vouched)
 
 
 def _expand_run(run: Path, own: list[str], vouched: Sequence[str]) -> list[str]:

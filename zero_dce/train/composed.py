@@ -18,15 +18,16 @@ from pathlib import Path
 from typing import Any
 
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
-from hydra._internal.utils import create_config_search_path, get_args_parser
+from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
+from zero_dce.records.configuration import leaves_of
 from zero_dce.terminal import explain
-from zero_dce.train.configuration import GIVEN_VARIABLE, TARGET, config_folder, find_targets
+from zero_dce.train.configuration import GIVEN_VARIABLE, TARGET, config_folder, find_targets, loader_of
 from zero_dce.train.stored import (
     HOW_TO_RESUME,
     MAY_BE_ADDED,
@@ -38,9 +39,12 @@ from zero_dce.train.stored import (
 from zero_dce.train.targets import check_targets, is_allowed
 
 # What a stored configuration may say of Hydra; all else is as the package and the person say.
-FREE = {"launcher", "sweeper", "sweep", "run", "mode", "verbose", "runtime"}
-FREE_OF_JOB = {"num", "id", "config", "config_name"}
+FREE = {
+    *("launcher", "sweeper", "sweep", "run", "mode", "verbose", "runtime", "job"),
+    *("job.num", "job.id", "job.config", "job.config_name"),
+}
 # Files and folders get these names, which must not lead elsewhere.
+NAMES_OF_PLACES = ("output_subdir", "job.name")
 PLAIN_NAME = re.compile(r"\.?\w[\w.-]*")
 # Which files of a group are chosen: one, several, or none.
 FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
@@ -97,10 +101,8 @@ class _Own:
     """What the package and the person make of the choices among files that a resumed command line has."""
 
     def __init__(self, compose: Any, folder: str | None, name: str | None, given: set[str]) -> None:
-        search = create_config_search_path(str(config_folder()))
-        if folder:
-            search.prepend("command-line", f"file://{Path(folder).resolve()}", anchor="schema")
-        self._given, self._loader = given, ConfigLoaderImpl(search)
+        added = [f"file://{Path(folder).resolve()}"] if folder else []
+        self._given, self._loader = given, loader_of(str(config_folder()), added)
         load = partial(compose, self._loader, name or "config", run_mode=RunMode.RUN, validate_sweep_overrides=False)
         self._compose = cache(lambda lines: load(overrides=[*lines]))
 
@@ -148,9 +150,9 @@ def check_composed(config: DictConfig, own: DictConfig) -> None:
     unsafe = find_unsafe({*texts_of(found)} - {*texts_of(expected)})
     if unsafe:
         raise ValueError(f"the stored configuration has {unsafe}, which may read or make anything: {HOW_TO_RESUME}")
-    of_hydra, of_own = found.pop("hydra"), expected.pop("hydra")
+    of_hydra = [f"hydra.{name}" for name in _foreign_settings(found.pop("hydra"), expected.pop("hydra"))]
     found, expected = (_with_values(content, content) for content in (found, expected))
-    names = [*_foreign_options(found, expected), *_foreign_settings(of_hydra, of_own)]
+    names = [*_foreign_options(found, expected), *of_hydra]
     if names:
         raise ValueError(
             f"the stored configuration sets {names[0]}, which may run any code or lead anywhere: {HOW_TO_RESUME}"
@@ -225,34 +227,21 @@ def _options_of_conf() -> frozenset[str]:
     """Return the options that the files of conf/ have, by their full names but for a leading ``hydra.``."""
     names: set[str] = set()
     for file in config_folder().rglob("*.yaml"):
-        group = ".".join(file.parent.relative_to(config_folder()).parts)
+        folders = file.parent.relative_to(config_folder()).parts
         content: Any = OmegaConf.to_container(OmegaConf.load(file))
-        path = "" if "@package _global_" in file.read_text(encoding="utf-8") else group
-        names |= {name.removeprefix("hydra.") for name in _leaves_of(content, path)}
+        at_top = "@package _global_" in file.read_text(encoding="utf-8")
+        prefix = "" if at_top else "".join(f"{folder}." for folder in folders)
+        names |= {name.removeprefix("hydra.") for name, _ in leaves_of(content, prefix)}
     return frozenset(names)
-
-
-def _leaves_of(content: Any, path: str) -> Iterator[str]:
-    if isinstance(content, Mapping) and content:
-        for key, value in content.items():
-            yield from _leaves_of(value, f"{path}.{key}" if path else str(key))
-    else:
-        yield path
 
 
 def _foreign_settings(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
     """Yield the names of Hydra's settings that are others than expected and could run code."""
-    yield from (f"hydra.{name}" for name in _settings(found, expected))
-
-
-def _settings(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator[str]:
-    named = {"output_subdir": (found, expected), "job.name": (found["job"], expected["job"])}
-    yield from (name for name in _changed(found, expected) if name not in {*FREE, *named, "job"})
-    jobs = (f"job.{name}" for name in _changed(found["job"], expected["job"]) if name not in FREE_OF_JOB)
-    yield from (name for name in jobs if name not in named)
-    for name, (its, own) in named.items():
-        key = name.rpartition(".")[2]
-        if its.get(key) not in (None, own.get(key)) and not PLAIN_NAME.fullmatch(str(its[key])):
+    settings, own = (_with_job(part) for part in (found, expected))
+    for name in sorted({*settings, *own} - FREE):
+        value = settings.get(name)
+        named = name in NAMES_OF_PLACES and (value is None or PLAIN_NAME.fullmatch(str(value)))
+        if value != own.get(name) and not named:
             yield name
     for group in LAUNCHED:
         yield from (name for name in _foreign_options(found[group], expected[group], group) if not TEXTS.match(name))
@@ -261,5 +250,6 @@ def _settings(found: Mapping[str, Any], expected: Mapping[str, Any]) -> Iterator
         yield "sweeper"
 
 
-def _changed(found: Mapping[str, Any], expected: Mapping[str, Any]) -> list[str]:
-    return sorted(name for name in {*found, *expected} if found.get(name) != expected.get(name))
+def _with_job(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Return Hydra's settings, with each of those of the job by itself."""
+    return {**settings, **{f"job.{name}": value for name, value in settings["job"].items()}}

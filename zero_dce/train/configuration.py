@@ -16,6 +16,8 @@ from typing import Any
 import hydra.core.utils
 import hydra.errors
 import hydra.utils
+from hydra._internal.config_loader_impl import ConfigLoaderImpl
+from hydra._internal.utils import create_config_search_path
 from hydra.core.config_store import ConfigStore
 from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.core.override_parser.types import Override
@@ -55,6 +57,20 @@ def config_folder() -> Path:
     package = Path(__file__).resolve().parents[1]
     installed = package / "conf"
     return installed if installed.is_dir() else package.parent / "conf"
+
+
+def loader_of(main: str | None, added: Iterable[str] = ()) -> ConfigLoaderImpl:
+    """Return what composes configurations as Hydra's own does.
+
+    Args:
+        main: the folder of the YAML files.
+        added: addresses of further ones, as of ``--config-dir``.
+    """
+    search = create_config_search_path(main)
+    for address in added:
+        # Where Hydra itself puts them.
+        search.prepend("command-line", address, anchor="schema")
+    return ConfigLoaderImpl(search)
 
 
 def register_resolvers() -> None:

@@ -67,11 +67,11 @@ _ABSENT = object()
 
 def expand_home(config: DictConfig | ListConfig) -> None:
     """Replace a leading ``~`` in every text of a configuration by the user's home, as a shell would."""
-    # Hydra keeps the overrides as they were given, such as one that deletes.
-    keys: Iterable[Any] = (
-        range(len(config)) if isinstance(config, ListConfig) else [key for key in config if key != "hydra"]
-    )
+    keys: Iterable[Any] = range(len(config)) if isinstance(config, ListConfig) else list(config)
     for key in keys:
+        if key == "hydra":
+            # It keeps the overrides as they were given, such as one that deletes.
+            continue
         node = config._get_node(key)
         if isinstance(node, DictConfig | ListConfig):
             if not (node._is_missing() or node._is_none() or node._is_interpolation()):

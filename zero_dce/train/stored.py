@@ -92,23 +92,21 @@ def check_links(folder: Path) -> None:
         ValueError: if one does, also one beside a run where trackers write; the message names it.
     """
     root = folder.resolve()
-    beside = [] if (root / PLAN).is_file() else [runs_folder(root) / name for name in OF_TRACKERS]
-    of_trackers = (found for tracked in beside for found in _links(tracked, tracked.parent))
-    for place, inside in itertools.chain(_links(root, root), of_trackers):
-        if not (OF_WANDB.search(str(place)) or place.resolve().is_relative_to(inside)):
+    _check_links_below(root, root)
+    if not (root / PLAN).is_file():
+        for name in OF_TRACKERS:
+            _check_links_below(runs_folder(root) / name, runs_folder(root))
+
+
+def _check_links_below(folder: Path, inside: Path) -> None:
+    """Refuse a folder that leads out of another one, itself or by a link below it."""
+    below = (Path(place, name) for place, *names in os.walk(folder) for name in itertools.chain(*names))
+    for place in itertools.chain([folder], below):
+        if place.is_symlink() and not (OF_WANDB.search(str(place)) or place.resolve().is_relative_to(inside)):
             raise ValueError(
                 f"{place} is a link to {place.readlink()}, out of the folder that is resumed and written to: put there "
                 "what it links to, or remove it"
             )
-
-
-def _links(folder: Path, inside: Path) -> Iterator[tuple[Path, Path]]:
-    """Yield a folder and what is below it as far as these are links, with the folder that they must not lead out of."""
-    if folder.is_symlink():
-        yield folder, inside
-        return
-    for place, folders, files in os.walk(folder):
-        yield from ((Path(place, name), inside) for name in (*folders, *files) if Path(place, name).is_symlink())
 
 
 def is_refused(override: str) -> bool:
@@ -200,13 +198,12 @@ def _choices(key: str, value: Any) -> Iterator[str]:
     elif isinstance(value, list):
         for inner in value:
             yield from _choices(key, inner)
-    elif CHOICE.fullmatch(key.removeprefix("_global_.")):
+    elif CHOICE.fullmatch(key):
         yield str(value)
 
 
 def _is_harmless(path: str) -> bool:
     """Tell whether a dotted key is the run's own, or one of Hydra's that a stored configuration may set."""
-    path = path.removeprefix("_global_.")
     places = [match.start() for match in HYDRA_KEY.finditer(path)]
     # Elsewhere than at its beginning, Hydra is what a sweep runs over, or where a group is put.
     return not places or (places == [0] and path.startswith(SETTINGS))

@@ -12,6 +12,7 @@ import torch.distributed as dist
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce import __version__
+from zero_dce.records.configuration import leaves_of
 
 # These options follow the cores of each machine, and change no result.
 MACHINE_DEPENDENT = ("data.num_workers",)
@@ -122,13 +123,6 @@ def _flat_configuration(config: DictConfig) -> dict[str, str]:
     named = config.copy()
     named[RUN_FOLDER] = "/the/run/folder"
     settings: Any = OmegaConf.to_container(named, resolve=True)
-    options = dict(_flatten(settings)) | {RUN_FOLDER: repr(config[RUN_FOLDER])}
+    options = {name: repr(value) for name, value in leaves_of(settings) if value != {}}
+    options[RUN_FOLDER] = repr(config[RUN_FOLDER])
     return {name: value for name, value in options.items() if name not in MACHINE_DEPENDENT}
-
-
-def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
-    for name, value in settings.items():
-        if isinstance(value, dict):
-            yield from _flatten(value, f"{prefix}{name}.")
-        else:
-            yield f"{prefix}{name}", repr(value)

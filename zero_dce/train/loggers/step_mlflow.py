@@ -203,7 +203,7 @@ class StepMLFlowLogger(StepRows):
         self.run_id = str(run.info.run_id)
         if not is_id(self.run_id):
             raise ValueError(
-                f"MLflow at {shown(self.uri)} gives a run the id {self.run_id!r}; expected letters, digits"
+                f"MLflow at {shown(self.uri)} gives a run the id {self.run_id!r}; expected letters and digits"
             )
         # The other ids are those of other stores, as where a run went on offline.
         write_id(self.id_file, "\n".join([*ids, self.run_id]))

@@ -18,6 +18,7 @@ from PIL import Image
 from zero_dce.files import atomic
 from zero_dce.images.decode import Pixels
 from zero_dce.images.sheets import side_by_side
+from zero_dce.records.configuration import leaves_of
 from zero_dce.records.run import CAPTION, Rows, pictures_folder, saved_steps
 
 log = logging.getLogger(__name__)
@@ -205,20 +206,13 @@ def write_id(file: Path, run_id: str) -> None:
         unfinished.write_text(run_id + "\n", encoding="utf-8")
 
 
-def flat(settings: Mapping[str, Any], prefix: str = "") -> dict[str, str]:
+def flat(settings: Mapping[str, Any]) -> dict[str, str]:
     """Write a configuration as texts by the names that its options have on the command line.
 
     >>> flat({"loss": {"weights": {"exp": 10}, "name": None}, "tags": ["a", "b"]})
     {'loss.weights.exp': '10', 'loss.name': 'null', 'tags': '[a, b]'}
     """
-    texts: dict[str, str] = {}
-    for key, value in settings.items():
-        name = f"{prefix}{key}"
-        if isinstance(value, Mapping) and value:
-            texts |= flat(value, f"{name}.")
-        else:
-            texts[name] = _text(value)
-    return texts
+    return {name: _text(value) for name, value in leaves_of(settings)}
 
 
 def _text(value: Any) -> str:
