@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-import shlex
 from pathlib import Path
 
 import pytest
-from hydra.core.override_parser.overrides_parser import OverridesParser
 
 from zero_dce.files import write_json
 from zero_dce.records.run import (
@@ -17,24 +14,11 @@ from zero_dce.records.run import (
     pictures_folder,
     read_rows,
     result_time,
-    resume_command,
     run_state,
     saved_checkpoints,
     saved_steps,
     sync_command,
 )
-from zero_dce.train.command_line import check_quotes
-
-
-@pytest.mark.skipif(os.name == "nt", reason="quotes are those of a POSIX shell")
-@pytest.mark.parametrize("folder", ["/runs/train/now/0", "/my runs/0", "/a,b/0", "/a(b)=c/it's/0"])
-def test_the_next_command_survives_shell_and_hydra(folder: str) -> None:
-    words = shlex.split(resume_command(Path(folder), 6))
-    assert words[:3] == ["python", "-m", "zero_dce.train"]
-    check_quotes(words[3:])
-    override = OverridesParser.create().parse_override(words[3])
-    assert override.value() == folder
-    assert words[4] == "trainer.max_steps=6"
 
 
 def test_checkpoints_and_pictures_by_step(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import pytest
@@ -11,7 +10,7 @@ from omegaconf import OmegaConf
 from tests.helpers.runs import run_here, tiny
 from zero_dce.files import read_json, write_json
 from zero_dce.train.configuration import ALLOW_VARIABLE, find_targets
-from zero_dce.train.stored import check_links, check_stored, needed_again
+from zero_dce.train.stored import check_links, check_stored
 from zero_dce.train.targets import allow_own
 
 EVIL = "+callbacks.mine={_target_: os.mkdir, path: taken}"
@@ -178,18 +177,6 @@ def test_what_a_person_gives_again_is_not_refused(monkeypatch: pytest.MonkeyPatc
     # A part of what was given is something else.
     with pytest.raises(ValueError, match="SCRATCH"):
         check_stored(["root='${oc.env:SCRATCH}/a'"], given=[f"data.{text}" for text in ["x='${oc.env:SCRATCH}/a'"]])
-
-
-def test_what_a_sweep_needs_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    setup = "hydra.launcher.setup=[module load cuda]"
-    plan = {"overrides": ["seed=1,2", "data.root='${oc.env:SCRATCH}'"], "hydra": ["hydra/launcher=slurm", setup]}
-    assert needed_again(plan) == ["data.root='${oc.env:SCRATCH}'", setup]
-    flags = ["--config-dir", "mine"]
-    assert needed_again({"overrides": [], "hydra": [], "flags": flags}) == flags
-    # What this process was allowed to make, the next one is not.
-    monkeypatch.setenv(ALLOW_VARIABLE, "os")
-    assert needed_again({"overrides": ["seed=1", EVIL], "hydra": []}) == [EVIL]
-    assert os.environ[ALLOW_VARIABLE] == "os"
 
 
 def test_each_text_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -187,12 +187,6 @@ def run_state(run: Path) -> str:
     return "unfinished" if run.is_dir() else "not started"
 
 
-def resume_command(run: Path, steps: int | None = None) -> str:
-    """Return the command that continues a run to its end or to ``steps``, quoted for the shell and for Hydra."""
-    resume = path_override("resume", run)
-    return f"python -m zero_dce.train {resume}" + ("" if steps is None else f" trainer.max_steps={steps}")
-
-
 def path_override(key: str, path: Path) -> str:
     """Return ``key=path``, quoted for the shell and for Hydra if the path needs it."""
     if re.fullmatch(r"[\w./:\\-]+", str(path)):

@@ -12,13 +12,14 @@ from pathlib import Path
 
 from zero_dce.images.decode import Pixels, decode_within
 from zero_dce.images.sheets import contact_sheet, save_picture
-from zero_dce.records.run import SAMPLES, WANDB, pictures_folder, resume_command, saved_steps, sync_command
+from zero_dce.records.run import SAMPLES, WANDB, pictures_folder, saved_steps, sync_command
 from zero_dce.records.sweep import CONTACT_SHEET, SWEEP_TABLE, RunRow, read_plan, read_sweep
 from zero_dce.records.table import format_table, group_seeds, write_csv
 from zero_dce.review.report import REPORT, write_report
 from zero_dce.sweep.search.front import describe_front
 from zero_dce.sweep.search.plan import lock_folder
 from zero_dce.terminal import explain, say
+from zero_dce.train.continuing import resume_command
 
 # The longer side of a picture on the sheet, in pixels.
 SHEET_CELL = 192
@@ -26,10 +27,13 @@ SHEET_CELL = 192
 MOST_ON_SHEET = 100
 
 
-def finish_sweep(folder: Path, in_turn: bool) -> None:
+def finish_sweep(folder: Path, in_turn: bool, given: Sequence[str] | None = None) -> None:
     """Print and write a sweep's table, whatever became of it, and write its contact sheet and its page.
 
-    The pauses between the runs are known only if each followed the one before, ``in_turn``.
+    Args:
+        folder: the sweep's.
+        in_turn: whether each run followed the one before, so that the pauses between them are known.
+        given: what a person gave who resumed it, see :func:`zero_dce.train.continuing.resume_command`.
     """
     try:
         rows = read_sweep(folder)
@@ -51,7 +55,7 @@ def finish_sweep(folder: Path, in_turn: bool) -> None:
                 "their own results"
             )
         _write_report(folder)
-    say(_next_steps(folder, rows))
+    say(_next_steps(folder, rows, given))
 
 
 def _write_report(folder: Path) -> None:
@@ -108,7 +112,7 @@ def _thumbnails(files: Iterable[Path]) -> list[Pixels]:
     return [decode_within(file, SHEET_CELL) for file in sorted(files)]
 
 
-def _next_steps(folder: Path, rows: Sequence[RunRow]) -> str:
+def _next_steps(folder: Path, rows: Sequence[RunRow], given: Sequence[str] | None) -> str:
     lines = [f"Results: {folder}", f"  the table: {folder / SWEEP_TABLE}"]
     if (folder / REPORT).is_file():
         lines.append(f"  choose by eye, in a browser: {folder / REPORT}")
@@ -122,5 +126,5 @@ def _next_steps(folder: Path, rows: Sequence[RunRow]) -> str:
     if finished and finished["step"]:
         run = folder / finished["folder"]
         lines.append(f"  pictures per step: {run / SAMPLES}, and so in each run's folder")
-        lines.append(f"Next, train the one you like on: {resume_command(run, 10 * finished['step'])}")
+        lines.append(f"Next, train the one you like on: {resume_command(run, 10 * finished['step'], given)}")
     return "\n".join(lines)

@@ -16,9 +16,8 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 
 from zero_dce.files import write_json
 from zero_dce.records.sweep import PLAN, read_plan
-from zero_dce.train.configuration import given_overrides, loader_of
+from zero_dce.train.configuration import config_flags, given_overrides, loader_of
 
-CONFIG_NAME = "config"
 # The default of hydra.sweep.subdir.
 NUMBERED = "${hydra.job.num}"
 FURTHER_RUNS = (
@@ -170,16 +169,6 @@ def _given_texts(config: DictConfig) -> list[str]:
 def without_resume(overrides: Iterable[str]) -> list[str]:
     """Return a run's overrides without the ``resume=`` that continues the whole sweep."""
     return [text for text in overrides if not text.startswith("resume=")]
-
-
-def config_flags(config: DictConfig) -> list[str]:
-    """Return Hydra's flags that tell another process where the configuration comes from."""
-    flags = []
-    for source in config.hydra.runtime.config_sources:
-        if source.provider == "command-line":
-            flags += ["--config-dir", source.path]
-    name = config.hydra.job.config_name
-    return flags if name in (None, CONFIG_NAME) else [*flags, "--config-name", name]
 
 
 def command_line(config: DictConfig) -> dict[str, Any]:

@@ -45,6 +45,7 @@ _register: Callable[..., None] = OmegaConf.register_resolver if _HAS_NEW_NAME el
 _REPLACE: dict[str, Any] = {"replace": True} if "replace" in inspect.signature(ConfigStore.store).parameters else {}
 # What names the class or function of an object that a configuration describes.
 TARGET = "_target_"
+CONFIG_NAME = "config"
 # This package's parts of Hydra itself, of which hydra.callbacks is one.
 OF_HYDRA = "hydra_plugins.zero_dce.*"
 
@@ -151,6 +152,16 @@ def given_overrides(settings: Any) -> list[str]:
     """
     given: Any = OmegaConf.to_container(settings.overrides.task, resolve=False)
     return [str(text) for text in given]
+
+
+def config_flags(config: DictConfig) -> list[str]:
+    """Return Hydra's flags that tell another process where the configuration comes from."""
+    flags = []
+    for source in config.hydra.runtime.config_sources:
+        if source.provider == "command-line":
+            flags += ["--config-dir", source.path]
+    name = config.hydra.job.config_name
+    return flags if name in (None, CONFIG_NAME) else [*flags, "--config-name", name]
 
 
 def given_before() -> list[str] | None:

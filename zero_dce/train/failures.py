@@ -13,8 +13,9 @@ import torch
 from omegaconf import DictConfig
 
 from zero_dce.hardware import is_out_of_memory, release_gpu_memory
-from zero_dce.records.run import has_checkpoint, resume_command
+from zero_dce.records.run import has_checkpoint
 from zero_dce.terminal import chain_of, first_failure
+from zero_dce.train.continuing import resume_command
 
 FULL = {errno.ENOSPC, errno.EDQUOT}
 # What a process is told that has waited for the others in vain: by gloo, by NCCL, and by the store where they meet.

@@ -42,11 +42,11 @@ from zero_dce.records.run import (
     read_environment,
     read_result,
     read_rows,
-    resume_command,
     sync_command,
 )
 from zero_dce.records.sweep import run_name, runs_folder
 from zero_dce.train.callbacks.washout import GO_ON_FADING, WashOutAlarm, mark_of
+from zero_dce.train.continuing import resume_command
 from zero_dce.train.ending import describe_failure
 from zero_dce.train.loggers import add_tag, configured_loggers
 from zero_dce.train.loggers.metrics_file import MetricsFile

@@ -21,10 +21,11 @@ from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnect
 from omegaconf import DictConfig
 
 from zero_dce.files import read_object, write_json
-from zero_dce.records.run import has_checkpoint, resume_command
+from zero_dce.records.run import has_checkpoint
 from zero_dce.signals import REQUEUE, SIGNALS, Interrupted, StopSignals
 from zero_dce.step.reading import is_read
 from zero_dce.train.callbacks.checkpoints import StepCheckpoints
+from zero_dce.train.continuing import resume_command
 from zero_dce.train.rank import is_first_process, is_started_by_srun, slurm_job
 
 log = logging.getLogger(__name__)

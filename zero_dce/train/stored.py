@@ -16,7 +16,7 @@ from zero_dce.records.configuration import parse_stored
 from zero_dce.records.interpolation import unsafe_interpolation
 from zero_dce.records.sweep import PLAN, runs_folder
 from zero_dce.train.configuration import ALLOW_OPTION, override_targets
-from zero_dce.train.targets import TARGETS_IN_TEXT, check_targets, is_allowed, nothing_allowed
+from zero_dce.train.targets import TARGETS_IN_TEXT, check_targets, is_allowed
 
 # What a stored configuration may set of Hydra itself. By other settings, such as those of its log, its callbacks and
 # where it searches, it could bring code of its own.
@@ -116,16 +116,6 @@ def is_refused(override: str) -> bool:
     except ValueError:
         return True
     return False
-
-
-@nothing_allowed()
-def needed_again(plan: Mapping[str, Any]) -> list[str]:
-    """Return what must be given again beside the ``resume=`` of a sweep, as it is refused where its plan alone has it.
-
-    ``plan`` is that of :func:`zero_dce.records.sweep.read_plan`, with how the sweep was started. What this process was
-    allowed to make, the next one is not.
-    """
-    return [*plan.get("flags", []), *filter(is_refused, [*plan["overrides"], *plan["hydra"]])]
 
 
 def single_values(given: Iterable[str]) -> Iterator[str]:

@@ -23,8 +23,8 @@ from hydra.errors import CompactHydraException
 from omegaconf import OmegaConf
 
 from zero_dce.files import ensure_folder, read_object, write_json
-from zero_dce.records.run import RESULT, result_time, resume_command
-from zero_dce.records.sweep import SLURM_JOBS, STARTED, point_name, read_plan
+from zero_dce.records.run import RESULT, result_time
+from zero_dce.records.sweep import SLURM_JOBS, point_name, read_plan
 from zero_dce.signals import Interrupted, hold_signals
 from zero_dce.sweep.launching.environment import is_launchers
 from zero_dce.sweep.launching.job import SweepRun, hydra_settings, select_runs
@@ -33,7 +33,7 @@ from zero_dce.sweep.launching.slurm_queue import cancel, cancel_command, most_in
 from zero_dce.sweep.launching.slurm_task import RunTask
 from zero_dce.sweep.launching.slurm_wait import Submitted, wait_for
 from zero_dce.train.configuration import GIVEN_VARIABLE
-from zero_dce.train.stored import needed_again
+from zero_dce.train.continuing import resume_sweep_command
 
 if TYPE_CHECKING:
     from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
@@ -235,11 +235,6 @@ def _without_outer_job() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def _resume_command(folder: Path) -> str:
-    """Return the command that continues a sweep, with what is not taken from its folder, as lines of a job's script."""
-    return " ".join([resume_command(folder), *map(shlex.quote, needed_again(read_plan(folder, STARTED)))])
-
-
 def _stop_waiting(job_ids: Sequence[str], folder: Path, cancel_jobs: bool) -> None:
     """Cancel the jobs or leave them in SLURM, and log which, when nobody waits for them any more."""
     if not job_ids:
@@ -251,7 +246,7 @@ def _stop_waiting(job_ids: Sequence[str], folder: Path, cancel_jobs: bool) -> No
             "  what they do: squeue --me",
             f"  to cancel them: {' '.join(cancel_command(job_ids))}",
             f"  their results later: {shlex.join(['python', '-m', 'zero_dce.review', 'report', str(folder)])}",
-            f"  to wait for them again: {_resume_command(folder)}",
+            f"  to wait for them again: {resume_sweep_command(folder)}",
         ]
         log.info("\n".join(lines))
         return
