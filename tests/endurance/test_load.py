@@ -132,6 +132,9 @@ def test_the_end_of_a_sweep_reads_each_file_as_often_whatever_the_number_of_runs
     few, many = found
     assert few["result.json"] == 4 * 2, "the table's, and the page's"
     assert few["sweep.json"] == many["sweep.json"]
+    # The command that trains one of the runs on.
+    few["overrides.yaml"] -= 1
+    many["overrides.yaml"] -= 1
     of_runs = ("result.json", "metrics.csv", "config.yaml", "overrides.yaml", "00_output.png")
     assert {name: many[name] for name in of_runs} == {name: 3 * few[name] for name in of_runs}
 
