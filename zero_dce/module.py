@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 import math
 from collections.abc import Callable, Mapping
@@ -103,8 +104,9 @@ class ZeroDCE(StepModule):
         check_option("model.exposure", exposure)
         check_option("model.pictures_at_once", pictures_at_once)
         # The loggers get the whole composed configuration instead, from zero_dce.train. The weights are not saved, as a
-        # checkpoint must load also where the file that it started from is gone.
-        self.save_hyperparameters(ignore=["weights"], logger=False)
+        # checkpoint must load also where the file that it started from is gone. Left to find the frame, Lightning keeps
+        # all that the callers have until the garbage collector comes by.
+        self.save_hyperparameters(ignore=["weights"], logger=False, frame=inspect.currentframe())
         self.network = NETWORKS[network]() if weights is None else _load(weights, network)
         if init == "identity" and weights is None:
             start_from_identity(self.network)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import json
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -72,6 +74,21 @@ def test_the_order_depends_on_seed_and_epoch_not_on_workers(sice: Path, workers:
     assert order(0, 1, workers) == order(0, 1, 0)
     assert order(0, 1, workers) != order(0, 0, 0)
     assert order(0, 1, workers) != order(1, 1, 0)
+
+
+def test_what_its_maker_had_is_freed_at_once(sice: Path) -> None:
+    """A loader that waits for the garbage collector waits for its workers too."""
+
+    def use() -> weakref.ref[Any]:
+        loader = make(sice, cache="none").train_dataloader()
+        return weakref.ref(loader)
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert use()() is None
+    finally:
+        gc.enable()
 
 
 def test_the_split_does_not_follow_the_seed_of_the_run(sice: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import logging
 from collections.abc import Mapping
 from pathlib import Path
@@ -71,7 +72,9 @@ class ExposureDataModule(L.LightningDataModule):
         augment: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__()
-        self.save_hyperparameters(logger=False)
+        # Left to find the frame, Lightning keeps all that callers have until the garbage collector comes by. Loaders
+        # that are freed only then wait 5 s for each worker process, as the queues to these are closed before.
+        self.save_hyperparameters(logger=False, frame=inspect.currentframe())
         for name in CHECKED:
             check_option(f"data.{name}", self.hparams[name])
         if root == "":
