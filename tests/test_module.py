@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import gc
+import weakref
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +48,18 @@ def fit(data: ExposureDataModule, model: ZeroDCE, folder: Path, **options: Any) 
 
 def data_on(sice: Path, **options: Any) -> ExposureDataModule:
     return ExposureDataModule(str(sice), split={"test_fraction": 0.2}, val_fraction=0.3, size=16, **options)
+
+
+def test_what_its_maker_had_is_freed_at_once() -> None:
+    def use() -> weakref.ref[ZeroDCE]:
+        return weakref.ref(ZeroDCE())
+
+    gc.collect()
+    gc.disable()
+    try:
+        assert use()() is None
+    finally:
+        gc.enable()
 
 
 def test_logs_losses_shares_total_and_measures(sice: Path, tmp_path: Path) -> None:

@@ -77,7 +77,6 @@ READ_BY: dict[str, tuple[str, ...] | str] = {
     "train.command_line": ("resume-hydra", "resume-plan", "resume-overrides"),
     "train.composed": "the package's own conf/",
     "train.configuration": "a variable that the process before has set",
-    "train.continuing": "what this process has written of a run that it has begun",
     "train.loggers.tracker": ("small-records",),
     "train.resuming": ("weights-pickle", "weights-zip", "weights-old"),
     "train.run": "a checkpoint that train.resuming has read, as weights only",

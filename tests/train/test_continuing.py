@@ -7,45 +7,117 @@ import shlex
 from pathlib import Path
 
 import pytest
+from hydra.core.hydra_config import HydraConfig
 from hydra.core.override_parser.overrides_parser import OverridesParser
+from omegaconf import OmegaConf
 
 from tests.helpers.runs import run_here, tiny
-from zero_dce.files import write_json
 from zero_dce.train.command_line import check_quotes
-from zero_dce.train.configuration import ALLOW_VARIABLE
-from zero_dce.train.continuing import refused_again, resume_command, resume_sweep_command
+from zero_dce.train.configuration import ALLOW_VARIABLE, GIVEN_VARIABLE
+from zero_dce.train.continuing import given_words, resume_command
 
-OWN = "+callbacks.own={_target_:lightning.Callback}"
+OWN = "+callbacks.own={_target_:lightning.pytorch.callbacks.ModelSummary,max_depth:1}"
 EVIL = "+callbacks.evil={_target_: os.mkdir, path: taken}"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="quotes are those of a POSIX shell")
 @pytest.mark.parametrize("folder", ["/runs/train/now/0", "/my runs/0", "/a,b/0", "/a(b)=c/it's/0"])
 def test_the_command_survives_shell_and_hydra(folder: str) -> None:
-    words = shlex.split(resume_command(Path(folder), 6))
+    words = shlex.split(resume_command(Path(folder), 6, given=["+note='it is, = (odd)'"]))
     assert words[:3] == ["python", "-m", "zero_dce.train"]
     check_quotes(words[3:])
     override = OverridesParser.create().parse_override(words[3])
     assert override.value() == folder
-    assert words[4:] == ["trainer.max_steps=6"]
+    assert words[4:] == ["+note='it is, = (odd)'", "trainer.max_steps=6"]
 
 
-def test_a_sweep(tmp_path: Path) -> None:
-    setup = "hydra.launcher.setup=[module load cuda]"
-    root = "data.root='${oc.env:SCRATCH}'"
-    plan = {"jobs": [["seed=1"], ["seed=2"]], "swept": ["seed"], "data": "sice", "flags": ["--config-dir", "mine"]}
-    write_json(
-        tmp_path / "sweep.json",
-        {**plan, "overrides": ["seed=1,2", root], "hydra": ["hydra/launcher=slurm", setup]},
-    )
-    words = shlex.split(resume_sweep_command(tmp_path))
-    assert words[3:] == [f"resume={tmp_path}", "--config-dir", "mine", root, setup]
-
-
-def test_what_this_process_was_allowed_to_make_the_next_one_is_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_this_process_was_allowed_to_make_the_next_one_is_not(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
     monkeypatch.setenv(ALLOW_VARIABLE, "os")
-    assert refused_again(["seed=1", EVIL]) == [EVIL]
+    assert shlex.split(resume_command(tmp_path, given=["seed=1", EVIL]))[4:] == [EVIL]
     assert os.environ[ALLOW_VARIABLE] == "os"
+
+
+PLAIN = [
+    *("experiment=quick", "loss.weights.exp=3", "data.root=/a", "~callbacks.progress", "callbacks.washout=null"),
+    *("logger=[wandb,csv]", "+sweep=loss_weights", "loss=paper", "+trainer.limit_val_batches=2"),
+    *("hydra.run.dir=x", "hydra.mode=RUN", "hydra.verbose=true", "trainer.max_steps=4"),
+]
+NEEDED = [
+    ["++trainer.log_every=5"],
+    ["+note=baseline"],
+    ["+callbacks.own={_target_:a.Own,depth:1}", "callbacks.own.depth=3"],
+    ["hydra.searchpath=[/own]", "callbacks.mine.depth=3"],
+    ["data.root='${oc.env:SCRATCH}/sice'"],
+    ["hydra.job.chdir=true"],
+    ["logger.wandb.save_dir=/elsewhere"],
+]
+
+
+def again(folder: Path, *given: str, steps: int | None = None) -> list[str]:
+    """Return what is given again beside ``resume=``."""
+    return shlex.split(resume_command(folder, steps, given))[4:]
+
+
+@pytest.mark.parametrize("needed", NEEDED)
+def test_what_a_folder_may_not_say_is_named(needed: list[str], tmp_path: Path) -> None:
+    assert again(tmp_path, *needed, *PLAIN) == needed
+    assert again(tmp_path, *PLAIN) == []
+
+
+def test_files_of_ones_own(tmp_path: Path) -> None:
+    flags = ["--config-dir", "/own", "--config-name", "mine"]
+    assert again(tmp_path, *flags, "experiment=mine", "callbacks.mine.depth=3", "seed=1") == [
+        *flags,
+        "callbacks.mine.depth=3",
+    ]
+
+
+def test_steps_come_last(tmp_path: Path) -> None:
+    """Of two values, Hydra takes the last."""
+    given = ["trainer.max_steps='${oc.decode:${oc.env:STEPS}}'", "+note=a"]
+    assert again(tmp_path, *given, steps=8) == ["+note=a", "trainer.max_steps=8"]
+    assert again(tmp_path, *given) == given
+
+
+def test_only_a_sweep_is_launched(tmp_path: Path) -> None:
+    setup = "hydra.launcher.setup=[module load cuda]"
+    given = ["hydra/launcher=slurm", setup, "hydra.sweep.dir=x", "seed=1,2"]
+    assert again(tmp_path, *given) == []
+    (tmp_path / "sweep.json").touch()
+    assert again(tmp_path, *given) == [setup]
+
+
+def test_a_command_that_has_resumed_is_repeated(tmp_path: Path) -> None:
+    given = ["--config-dir", "/own", f'resume="{tmp_path}"', "loss.weights.exp=5", "allow_targets=[a,b]", "seed=1,2"]
+    assert again(tmp_path, *given) == [*given[:2], *given[3:]]
+    # Of a run in it, options are in the run's folder.
+    assert again(tmp_path / "0", *given) == [*given[:2], "allow_targets=[a,b]"]
+
+
+def test_a_run_has_one_of_several_values(tmp_path: Path) -> None:
+    given = ["+note=a,b", "+other=range(3)", "++x.y=1"]
+    assert again(tmp_path, *given) == ["++x.y=1"]
+    (tmp_path / ".hydra").mkdir()
+    stored = tmp_path / ".hydra" / "overrides.yaml"
+    stored.write_text("- +note=b\n- +note=c\n- seed=1\n")
+    assert again(tmp_path, *given) == ["+note=b", "++x.y=1"]
+    stored.write_text("{")
+    assert again(tmp_path, *given) == ["++x.y=1"], "the command that continues it says what is wrong"
+
+
+def test_what_was_given_is_what_hydra_got(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(HydraConfig.instance(), "cfg", None)
+    assert given_words() == []
+    settings = {
+        "runtime": {"config_sources": [{"provider": "main", "path": "/conf"}]},
+        "job": {"config_name": "config"},
+        "overrides": {"hydra": ["hydra.mode=RUN"], "task": ["run_dir=${hydra.run.dir}"]},
+    }
+    assert given_words(OmegaConf.create(settings)) == ["hydra.mode=RUN", "run_dir=${hydra.run.dir}"]
+    monkeypatch.setenv(GIVEN_VARIABLE, '["seed=1"]')
+    assert given_words(OmegaConf.create(settings)) == ["seed=1"]
 
 
 def next_command(printed: str, start: str) -> list[str]:
@@ -62,15 +134,23 @@ def test_a_run_is_continued_as_often_as_one_likes(
     (tmp_path / "own" / "experiment").mkdir(parents=True)
     (tmp_path / "own" / "experiment" / "mine.yaml").write_text(
         "# @package _global_\nhydra: {job: {env_set: {MINE: a}}}\nseed: 5\n"
+        "callbacks: {mine: {_target_: lightning.pytorch.callbacks.ModelSummary, max_depth: 1}}\n"
     )
-    line = ["--config-dir", "own", "experiment=mine", OWN, "logger=csv", "trainer.max_steps=1"]
+    own = [
+        "callbacks.mine.max_depth=3",
+        "+note=a",
+        OWN,
+        "callbacks.own.max_depth=2",
+        "++trainer.barebones=false",
+    ]
+    line = ["--config-dir", "own", "experiment=mine", *own, "logger=csv", "trainer.max_steps=1"]
     assert run_here(monkeypatch, tmp_path, *tiny(sice, *line)) == 0
     (tmp_path / "elsewhere").mkdir()
     for steps in (2, 4):
         monkeypatch.setenv(ALLOW_VARIABLE, "")
         command = next_command(capsys.readouterr().out, "Next, train on: ")
-        assert command[1:] == [f"trainer.max_steps={steps}", "--config-dir", str(tmp_path / "own"), OWN]
-        command[3] = "../own"
+        assert command[1:] == ["--config-dir", str(tmp_path / "own"), *own, f"trainer.max_steps={steps}"]
+        command[2] = "../own"
         assert run_here(monkeypatch, tmp_path / "elsewhere", *command) == 0
 
 
@@ -82,10 +162,10 @@ def test_a_run_of_a_sweep_is_trained_on(
     line = tiny(sice, OWN, "logger=csv", "trainer.max_steps=1", "seed=1,2", "hydra.sweep.dir=sweep", "-m")
     assert run_here(monkeypatch, tmp_path, *line) == 0
     command = next_command(capsys.readouterr().out, "Next, train the one you like on: ")
-    assert command[1:] == ["trainer.max_steps=10", OWN]
+    assert command[1:] == [OWN, "trainer.max_steps=10"]
     for stored in (tmp_path / "sweep").glob("*/.hydra/overrides.yaml"):
         stored.write_text(stored.read_text() + f"- '{EVIL}'\n")
     monkeypatch.setenv(ALLOW_VARIABLE, "")
     assert run_here(monkeypatch, tmp_path, "resume=sweep", OWN) == 0
     command = next_command(capsys.readouterr().out, "Next, train the one you like on: ")
-    assert command[1:] == ["trainer.max_steps=10", OWN]
+    assert command[1:] == [OWN, "trainer.max_steps=10"]

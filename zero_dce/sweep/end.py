@@ -33,7 +33,7 @@ def finish_sweep(folder: Path, in_turn: bool, given: Sequence[str] | None = None
     Args:
         folder: the sweep's.
         in_turn: whether each run followed the one before, so that the pauses between them are known.
-        given: what a person gave who resumed it, see :func:`zero_dce.train.continuing.resume_command`.
+        given: what the person gave who began or resumed it, see :func:`zero_dce.train.continuing.given_words`.
     """
     try:
         rows = read_sweep(folder)

@@ -20,7 +20,8 @@ from zero_dce.sweep.launching.job import is_left
 from zero_dce.sweep.plan import command_line, new_jobs, number_jobs, plan_jobs, run_folders, swept_keys
 from zero_dce.sweep.search.plan import check_corners, is_search, open_plan, read_search
 from zero_dce.terminal import explain, minutes, say
-from zero_dce.train.configuration import SICE_VARIABLE, given_before
+from zero_dce.train.configuration import SICE_VARIABLE
+from zero_dce.train.continuing import given_words
 from zero_dce.train.ending import at_end
 from zero_dce.train.preflight import make_folder, own_folder
 
@@ -61,7 +62,7 @@ def begin_sweep(config: DictConfig) -> SweepProgress:
         sys.exit(explain(error))
     in_turn = len(slots) == 1 and not (search or config.resume or uses_slurm(config))
     # Hydra 1.3 never calls on_multirun_end after a failed run.
-    at_end(partial(_finish, folder, in_turn, given_before()))
+    at_end(partial(_finish, folder, in_turn, given_words(config.hydra)))
     if count:
         from zero_dce.sweep.cost import announce_cost
 

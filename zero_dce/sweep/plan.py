@@ -177,7 +177,7 @@ def command_line(config: DictConfig) -> dict[str, Any]:
     return {
         "overrides": without_resume(given["task"]),
         "hydra": [text for text in given["hydra"] if not text.startswith(("hydra.sweep.dir=", "hydra.mode="))],
-        "flags": config_flags(config),
+        "flags": config_flags(config.hydra),
         # The choice of data may come from the environment and not from an override.
         "data": config.hydra.runtime.choices.data,
     }

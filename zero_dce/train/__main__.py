@@ -101,11 +101,11 @@ def _prepare_arguments() -> AbstractContextManager[None]:
     """Bring the command line into the form that Hydra reads; return what watches over stored parts of it."""
     with errors_as_messages():
         line, before = expand_arguments(sys.argv[1:]), given_before()
+        check_quotes(line)
+        given = line if before is None else before
         if before is None:
             # Else it is in the environment already, and the plan of a sweep gives the command line.
             line = take_allowed(line)
-        check_quotes(line)
-        given = line if before is None else before
         asked = continue_requeued(line, own=before is None)
         expanded = expand_resume(asked, given)
         sys.argv[1:] = as_further_process(name_mode(expanded))

@@ -139,11 +139,10 @@ def expand_resume(arguments: list[str], vouched: Sequence[str] = ()) -> list[str
     Raises:
         FileNotFoundError: if the folder holds no checkpoint or no configuration.
     """
-    given = [argument for argument in arguments if argument.startswith("resume=") and argument != "resume=null"]
-    if not given:
+    folder = resumed_folder(arguments)
+    if folder is None:
         return arguments
-    folder = Path(given[-1].removeprefix("resume=").strip("'\"")).resolve()
-    own = [argument for argument in arguments if argument not in given]
+    own = [argument for argument in arguments if not _resumes(argument)]
     is_sweep = (folder / PLAN).is_file()
     if not is_sweep and f"hydra.run.dir={quoted(folder)}" in arguments:
         # The runs of a sweep, and further processes of a run, get a line that is expanded already.
@@ -152,6 +151,16 @@ def expand_resume(arguments: list[str], vouched: Sequence[str] = ()) -> list[str
 
     check_links(folder)
     return _expand_sweep(folder, own, [*own, *vouched]) if is_sweep else _expand_run(folder, own, vouched)
+
+
+def resumed_folder(arguments: Sequence[str]) -> Path | None:
+    """Return which folder a command line resumes, if it does."""
+    given = [argument for argument in arguments if _resumes(argument)]
+    return Path(given[-1].removeprefix("resume=").strip("'\"")).resolve() if given else None
+
+
+def _resumes(argument: str) -> bool:
+    return argument.startswith("resume=") and argument != "resume=null"
 
 
 def _expand_run(run: Path, own: list[str], vouched: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ import json
 import os
 import re
 import sys
+from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
@@ -25,8 +26,9 @@ from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 
-from zero_dce.records.configuration import leaves_of
+from zero_dce.records.configuration import leaves_of, parse_stored
 from zero_dce.terminal import explain
+from zero_dce.train.command_line import quoted, resumed_folder
 from zero_dce.train.configuration import GIVEN_VARIABLE, TARGET, config_folder, find_targets, loader_of
 from zero_dce.train.stored import (
     HOW_TO_RESUME,
@@ -48,8 +50,6 @@ NAMES_OF_PLACES = ("output_subdir", "job.name")
 PLAIN_NAME = re.compile(r"\.?\w[\w.-]*")
 # Which files of a group are chosen: one, several, or none.
 FILE_NAME = re.compile(r"\w[\w.-]*(/\w[\w.-]*)*")
-# The processes of a sweep's runs neither launch nor sweep.
-LEFT_TO_THE_SWEEP = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
 LAUNCHED = ("launcher", "sweeper")
 # These have keys of their own, and values that are read as overrides or as names of measures.
 TEXTS = re.compile(r"sweeper\.(params|also|objectives)\b(?!.*_target_)")
@@ -86,8 +86,7 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
 
     ConfigLoaderImpl.load_configuration = compose_and_check  # type: ignore[assignment,method-assign]
     before = os.environ.get(GIVEN_VARIABLE)
-    kept = [text for text in given if not text.lstrip("+~").startswith(LEFT_TO_THE_SWEEP)]
-    os.environ[GIVEN_VARIABLE] = json.dumps(kept)
+    os.environ[GIVEN_VARIABLE] = json.dumps(_wherever(flags))
     try:
         yield
     finally:
@@ -95,6 +94,15 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
         del os.environ[GIVEN_VARIABLE]
         if before is not None:
             os.environ[GIVEN_VARIABLE] = before
+
+
+def _wherever(given: Namespace) -> list[str]:
+    """Return a command line that means the same in another working folder."""
+    folder = resumed_folder(given.overrides)
+    place = [] if folder is None else [f"resume={quoted(folder)}"]
+    files = given.config_dir and str(Path(given.config_dir).resolve())
+    flags = [("--config-dir", files), ("--config-name", given.config_name)]
+    return [*(word for flag in flags if flag[1] for word in flag), *given.overrides, *place]
 
 
 class _Own:
@@ -157,6 +165,22 @@ def check_composed(config: DictConfig, own: DictConfig) -> None:
         raise ValueError(
             f"the stored configuration sets {names[0]}, which may run any code or lead anywhere: {HOW_TO_RESUME}"
         )
+
+
+def is_of_conf(text: str) -> bool:
+    """Tell whether an override is of an option or group of conf/, so that a folder may store it with a plain value."""
+    (override,) = parse_stored([text])
+    key, value = str(override.key_or_group), None if override.is_delete() else override.value()
+    # Which of Hydra's settings may be stored is told by zero_dce.train.stored.
+    if key.partition("/")[0].partition(".")[0] == "hydra":
+        return True
+    if (config_folder() / key).is_dir() and not isinstance(value, Mapping):
+        return True
+    paths = [path for path, _ in leaves_of({key: value})]
+    return all(
+        MAY_BE_ADDED.fullmatch(path) or any(f"{name}.".startswith(f"{path}.") for name in _options_of_conf())
+        for path in paths
+    )
 
 
 def check_resolved(config: DictConfig) -> None:

@@ -154,13 +154,13 @@ def given_overrides(settings: Any) -> list[str]:
     return [str(text) for text in given]
 
 
-def config_flags(config: DictConfig) -> list[str]:
-    """Return Hydra's flags that tell another process where the configuration comes from."""
+def config_flags(settings: Any) -> list[str]:
+    """Return Hydra's flags that tell another process where the configuration comes from, from Hydra's own settings."""
     flags = []
-    for source in config.hydra.runtime.config_sources:
+    for source in settings.runtime.config_sources:
         if source.provider == "command-line":
             flags += ["--config-dir", source.path]
-    name = config.hydra.job.config_name
+    name = settings.job.config_name
     return flags if name in (None, CONFIG_NAME) else [*flags, "--config-name", name]
 
 

@@ -33,6 +33,7 @@ from zero_dce.sweep.launching.slurm import Resources, make_executor
 from zero_dce.sweep.launching.slurm_queue import QueuedJob
 from zero_dce.sweep.launching.slurm_wait import Submitted
 from zero_dce.train.command_line import expand_resume
+from zero_dce.train.continuing import resume_command
 from zero_dce.train.resuming import read_step
 
 pytestmark = pytest.mark.slurm
@@ -318,8 +319,9 @@ def test_jobs_go_on_without_the_one_who_waits(cluster: Cluster, sice: Path, tmp_
     assert "gres:gpu:2" in cluster.run("squeue", "--noheader", "--format=%b"), "though this machine has none"
 
     # What becomes a line of a job's script counts only where it is given again.
-    again = [held[0], *(text for text in ON_SLURM if ".setup=" in text)]
-    started = start(tmp_path, "resume=sweep", *again, "hydra.launcher.cancel_on_interrupt=true")
+    again = shlex.split(printed.partition("to wait for them again: ")[2].splitlines()[0])[3:]
+    assert held[0] in again
+    started = start(tmp_path, *again, "hydra.launcher.cancel_on_interrupt=true")
     printed, code = interrupt(started, signal.SIGTERM)
     assert code == 143, printed
     assert "Run 1 is in the queue already" in printed
@@ -344,15 +346,13 @@ def interrupt(started: processes.Command, number: int) -> tuple[str, int]:
         started.kill()
 
 
-def test_the_command_that_waits_again_is_not_refused(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_the_command_that_waits_again_is_not_refused(tmp_path: Path) -> None:
     """It repeats what a folder alone may not say."""
     setup, more = "hydra.launcher.setup=[module load cuda]", "+hydra.launcher.additional_parameters.exclude=node7"
     root = "data.root='${oc.env:SCRATCH}/sice'"
     plan = {"jobs": [[root, "seed=1"]], "swept": ["seed"], "overrides": [root, "seed=1,2"]}
     write_json(tmp_path / "sweep.json", {**plan, "hydra": ["hydra/launcher=slurm", setup, more]})
-    with caplog.at_level("INFO"):
-        launching_slurm._stop_waiting(["7"], tmp_path, cancel_jobs=False)
-    command = shlex.split(caplog.text.partition("wait for them again: ")[2].splitlines()[0])
+    command = shlex.split(resume_command(tmp_path, given=["hydra/launcher=slurm", setup, more, root, "seed=1,2"]))
     assert command[:3] == ["python", "-m", "zero_dce.train"]
     assert expand_resume(command[3:])[:5] == [root, "seed=1,2", "hydra/launcher=slurm", setup, more]
     with pytest.raises(ValueError, match="give it again"):

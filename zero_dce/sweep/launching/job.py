@@ -107,7 +107,7 @@ def is_left(run: Path, retry_failed: bool) -> bool:
 def hydra_settings(config: DictConfig) -> list[str]:
     """Return the settings of Hydra itself that a sweep was started with and that each of its runs needs too."""
     given: Any = OmegaConf.to_container(config.hydra.overrides.hydra)
-    return [*config_flags(config), *(text for text in given if not text.lstrip("+~").startswith(OF_THE_SWEEP))]
+    return [*config_flags(config.hydra), *(text for text in given if not text.lstrip("+~").startswith(OF_THE_SWEEP))]
 
 
 def _weights(run: Path) -> Any:

@@ -33,7 +33,7 @@ from zero_dce.sweep.launching.slurm_queue import cancel, cancel_command, most_in
 from zero_dce.sweep.launching.slurm_task import RunTask
 from zero_dce.sweep.launching.slurm_wait import Submitted, wait_for
 from zero_dce.train.configuration import GIVEN_VARIABLE
-from zero_dce.train.continuing import resume_sweep_command
+from zero_dce.train.continuing import given_words, resume_command
 
 if TYPE_CHECKING:
     from hydra_plugins.zero_dce.slurm_launcher import SlurmLauncher
@@ -87,7 +87,8 @@ def launch_slurm(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]]
         wait_for(submitted, accounting=reason is None)
     except (KeyboardInterrupt, Interrupted) as stop:
         job_ids = [submission.job_id for submission in submitted if not submission.ended]
-        _stop_waiting(job_ids, folder, settings["cancel_on_interrupt"])
+        go_on = resume_command(folder, given=given_words(launcher.config.hydra))
+        _stop_waiting(job_ids, folder, settings["cancel_on_interrupt"], go_on)
         if isinstance(stop, Interrupted):
             stop.told = bool(job_ids)
         sys.exit(stop.code if isinstance(stop, Interrupted) else 128 + signal.SIGINT)
@@ -235,7 +236,7 @@ def _without_outer_job() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def _stop_waiting(job_ids: Sequence[str], folder: Path, cancel_jobs: bool) -> None:
+def _stop_waiting(job_ids: Sequence[str], folder: Path, cancel_jobs: bool, go_on: str) -> None:
     """Cancel the jobs or leave them in SLURM, and log which, when nobody waits for them any more."""
     if not job_ids:
         return
@@ -246,7 +247,7 @@ def _stop_waiting(job_ids: Sequence[str], folder: Path, cancel_jobs: bool) -> No
             "  what they do: squeue --me",
             f"  to cancel them: {' '.join(cancel_command(job_ids))}",
             f"  their results later: {shlex.join(['python', '-m', 'zero_dce.review', 'report', str(folder)])}",
-            f"  to wait for them again: {resume_sweep_command(folder)}",
+            f"  to wait for them again: {go_on}",
         ]
         log.info("\n".join(lines))
         return
