@@ -21,21 +21,22 @@ EVIL = "+callbacks.evil={_target_: os.mkdir, path: taken}"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="quotes are those of a POSIX shell")
-@pytest.mark.parametrize("folder", ["/runs/train/now/0", "/my runs/0", "/a,b/0", "/a(b)=c/it's/0"])
+@pytest.mark.parametrize("folder", ["/runs/train/now/0", "/my runs/0", "/a,b/0", "/a(b)=c/it's/0", "/rüns/0"])
 def test_the_command_survives_shell_and_hydra(folder: str) -> None:
-    words = shlex.split(resume_command(Path(folder), 6, given=["+note='it is, = (odd)'"]))
+    words = shlex.split(resume_command(Path(folder), 6, given=["hydra.job.env_set={A: 'it is, = (odd)'}"]))
     assert words[:3] == ["python", "-m", "zero_dce.train"]
     check_quotes(words[3:])
     override = OverridesParser.create().parse_override(words[3])
     assert override.value() == folder
-    assert words[4:] == ["+note='it is, = (odd)'", "trainer.max_steps=6"]
+    assert words[4:] == ["hydra.job.env_set={A: 'it is, = (odd)'}", "trainer.max_steps=6"]
 
 
 def test_what_this_process_was_allowed_to_make_the_next_one_is_not(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     monkeypatch.setenv(ALLOW_VARIABLE, "os")
-    assert shlex.split(resume_command(tmp_path, given=["seed=1", EVIL]))[4:] == [EVIL]
+    store(tmp_path, "seed=1", EVIL)
+    assert again(tmp_path, "seed=1", EVIL) == [EVIL]
     assert os.environ[ALLOW_VARIABLE] == "os"
 
 
@@ -49,10 +50,20 @@ NEEDED = [
     ["+note=baseline"],
     ["+callbacks.own={_target_:a.Own,depth:1}", "callbacks.own.depth=3"],
     ["hydra.searchpath=[/own]", "callbacks.mine.depth=3"],
+    ["trainer.strategy=ddp_spawn"],
+    ["++trainer.strategy.timeout.minutes=3"],
+    ["trainer.devices=[[0]]"],
+    [f"++{'long' * 100}=1"],
     ["data.root='${oc.env:SCRATCH}/sice'"],
     ["hydra.job.chdir=true"],
     ["logger.wandb.save_dir=/elsewhere"],
 ]
+
+
+def store(run: Path, *overrides: str) -> None:
+    """Write the overrides of a run's task, as Hydra does."""
+    (run / ".hydra").mkdir(parents=True, exist_ok=True)
+    OmegaConf.save([text for text in overrides if not text.startswith(("hydra", "-"))], run / ".hydra/overrides.yaml")
 
 
 def again(folder: Path, *given: str, steps: int | None = None) -> list[str]:
@@ -62,31 +73,34 @@ def again(folder: Path, *given: str, steps: int | None = None) -> list[str]:
 
 @pytest.mark.parametrize("needed", NEEDED)
 def test_what_a_folder_may_not_say_is_named(needed: list[str], tmp_path: Path) -> None:
+    store(tmp_path, *needed, *PLAIN)
     assert again(tmp_path, *needed, *PLAIN) == needed
     assert again(tmp_path, *PLAIN) == []
+    (tmp_path / "sweep.json").touch()
+    assert again(tmp_path, *needed, *PLAIN) == needed
 
 
 def test_files_of_ones_own(tmp_path: Path) -> None:
-    flags = ["--config-dir", "/own", "--config-name", "mine"]
-    assert again(tmp_path, *flags, "experiment=mine", "callbacks.mine.depth=3", "seed=1") == [
-        *flags,
-        "callbacks.mine.depth=3",
-    ]
+    flags, own = ["--config-dir", "/own", "--config-name", "mine"], "callbacks.mine.depth=3"
+    store(tmp_path, "experiment=mine", own, "seed=1")
+    assert again(tmp_path, *flags, "experiment=mine", own, "seed=1") == [*flags, own]
 
 
 def test_steps_come_last(tmp_path: Path) -> None:
     """Of two values, Hydra takes the last."""
     given = ["trainer.max_steps='${oc.decode:${oc.env:STEPS}}'", "+note=a"]
+    store(tmp_path, *given)
     assert again(tmp_path, *given, steps=8) == ["+note=a", "trainer.max_steps=8"]
     assert again(tmp_path, *given) == given
 
 
 def test_only_a_sweep_is_launched(tmp_path: Path) -> None:
     setup = "hydra.launcher.setup=[module load cuda]"
-    given = ["hydra/launcher=slurm", setup, "hydra.sweep.dir=x", "seed=1,2"]
+    subdir = "hydra.sweep.subdir='${oc.env:USER}_${hydra.job.num}'"
+    given = ["hydra/launcher=slurm", setup, "hydra.sweep.dir=x", subdir, "seed=1,2"]
     assert again(tmp_path, *given) == []
     (tmp_path / "sweep.json").touch()
-    assert again(tmp_path, *given) == [setup]
+    assert again(tmp_path, *given) == [setup, subdir]
 
 
 def test_a_command_that_has_resumed_is_repeated(tmp_path: Path) -> None:
@@ -97,14 +111,14 @@ def test_a_command_that_has_resumed_is_repeated(tmp_path: Path) -> None:
 
 
 def test_a_run_has_one_of_several_values(tmp_path: Path) -> None:
-    given = ["+note=a,b", "+other=range(3)", "++x.y=1"]
-    assert again(tmp_path, *given) == ["++x.y=1"]
-    (tmp_path / ".hydra").mkdir()
-    stored = tmp_path / ".hydra" / "overrides.yaml"
-    stored.write_text("- +note=b\n- +note=c\n- seed=1\n")
-    assert again(tmp_path, *given) == ["+note=b", "++x.y=1"]
-    stored.write_text("{")
-    assert again(tmp_path, *given) == ["++x.y=1"], "the command that continues it says what is wrong"
+    """Its own, as Hydra has written it, and only if it was given; another value would be another run."""
+    given = ["+note=a,b", "+other=range(1,4)", "+rate=1e-3", "++x.y=2", "+files=glob(*)"]
+    assert again(tmp_path, *given) == []
+    own = ["+note=b", "+other=3", "+rate=0.001"]
+    store(tmp_path, *own, "+note=c", "seed=1", "++x.y=1", "+files=evil")
+    assert again(tmp_path, *given) == own
+    (tmp_path / ".hydra" / "overrides.yaml").write_text("{")
+    assert again(tmp_path, *given) == [], "the command that continues it says what is wrong"
 
 
 def test_what_was_given_is_what_hydra_got(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -157,15 +171,29 @@ def test_a_run_is_continued_as_often_as_one_likes(
 def test_a_run_of_a_sweep_is_trained_on(
     sice: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Of what a resumed sweep's folder has, only what a person gave is named: a run's own file may be anybody's."""
+    """With what a grid of one's own runs over. Of what its folder has, only what a person gave is named."""
     monkeypatch.setenv(ALLOW_VARIABLE, "")
-    line = tiny(sice, OWN, "logger=csv", "trainer.max_steps=1", "seed=1,2", "hydra.sweep.dir=sweep", "-m")
-    assert run_here(monkeypatch, tmp_path, *line) == 0
+    (tmp_path / "own" / "sweep").mkdir(parents=True)
+    (tmp_path / "own" / "sweep" / "mine.yaml").write_text(
+        "# @package _global_\nhydra: {mode: MULTIRUN, sweeper: {params: {++other: '3,2'}}}\n"
+    )
+    (tmp_path / "own" / "pages").mkdir()
+    (tmp_path / "own" / "pages" / "a.yaml").write_text("x: 1\n")
+    flags = ["--config-dir", str(tmp_path / "own")]
+    given = [OWN, "+note=1e-3", "++trainer.strategy=auto"]
+    line = [*flags, *given, "+sweep=mine", "+pages=glob(*)", "hydra.sweep.dir=sweep", "logger=csv"]
+    assert run_here(monkeypatch, tmp_path, *tiny(sice, *line, "trainer.max_steps=1")) == 0
+    own = [OWN, "+note=0.001", "++trainer.strategy=auto", "++other=3", "+pages=a"]
     command = next_command(capsys.readouterr().out, "Next, train the one you like on: ")
-    assert command[1:] == [OWN, "trainer.max_steps=10"]
+    assert (command[1:3], sorted(command[3:-1])) == (flags, sorted(own))
+    assert command[-1] == "trainer.max_steps=10"
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.setenv(ALLOW_VARIABLE, "")
+    assert run_here(monkeypatch, tmp_path / "elsewhere", *command[:-1], "trainer.max_steps=2") == 0
     for stored in (tmp_path / "sweep").glob("*/.hydra/overrides.yaml"):
         stored.write_text(stored.read_text() + f"- '{EVIL}'\n")
+    capsys.readouterr()
     monkeypatch.setenv(ALLOW_VARIABLE, "")
-    assert run_here(monkeypatch, tmp_path, "resume=sweep", OWN) == 0
+    assert run_here(monkeypatch, tmp_path, "resume=sweep", *flags, *given) == 0
     command = next_command(capsys.readouterr().out, "Next, train the one you like on: ")
-    assert command[1:] == [OWN, "trainer.max_steps=10"]
+    assert (command[1:3], sorted(command[3:-1])) == (flags, sorted(own[:3]))

@@ -10,7 +10,7 @@ from omegaconf import OmegaConf
 from tests.helpers.runs import run_here, tiny
 from zero_dce.files import read_json, write_json
 from zero_dce.train.configuration import ALLOW_VARIABLE, find_targets
-from zero_dce.train.stored import check_links, check_stored
+from zero_dce.train.stored import check_links, check_stored, single_values
 from zero_dce.train.targets import allow_own
 
 EVIL = "+callbacks.mine={_target_: os.mkdir, path: taken}"
@@ -177,6 +177,12 @@ def test_what_a_person_gives_again_is_not_refused(monkeypatch: pytest.MonkeyPatc
     # A part of what was given is something else.
     with pytest.raises(ValueError, match="SCRATCH"):
         check_stored(["root='${oc.env:SCRATCH}/a'"], given=[f"data.{text}" for text in ["x='${oc.env:SCRATCH}/a'"]])
+
+
+def test_what_a_sweep_runs_over_in_the_form_of_its_jobs() -> None:
+    given = ["+note=a,1e-3", "+other=range(1,4)", "seed=3", "loss=glob(p*)", "+rate=interval(0,1)", "-m", "~x"]
+    values = ["+note=a", "+note=0.001", "+other=1", "+other=2", "+other=3", "seed=3"]
+    assert list(single_values(given)) == values
 
 
 def test_each_text_is_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:

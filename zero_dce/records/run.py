@@ -189,7 +189,7 @@ def run_state(run: Path) -> str:
 
 def path_override(key: str, path: Path) -> str:
     """Return ``key=path``, quoted for the shell and for Hydra if the path needs it."""
-    if re.fullmatch(r"[\w./:\\-]+", str(path)):
+    if re.fullmatch(r"[\w./:\\-]+", str(path), re.ASCII):
         return f"{key}={path}"
     return shlex.quote(f'{key}="{path}"')
 

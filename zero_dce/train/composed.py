@@ -21,7 +21,7 @@ from typing import Any
 from hydra._internal.config_loader_impl import ConfigLoaderImpl
 from hydra._internal.utils import get_args_parser
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import ChoiceSweep, Override
 from hydra.errors import HydraException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
@@ -115,12 +115,16 @@ class _Own:
         self._compose = cache(lambda lines: load(overrides=[*lines]))
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
-        """Return what remains of a configuration without what is stored, but for choices among files."""
+        """Return what remains of a configuration without what is stored, but for choices among files.
+
+        What these run over, if they are of a sweep, they give to its runs.
+        """
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-        pairs = zip(overrides, parsed, strict=True)
-        config: DictConfig = self._compose(
-            tuple(text for text, override in pairs if text in self._given or self._chooses(override))
-        )
+        own = {text for text, override in zip(overrides, parsed, strict=True) if self._chooses(override)} | self._given
+        config: DictConfig = self._compose(tuple(text for text in overrides if text in own))
+        swept = {*single_values(_swept_texts(config.hydra.sweeper))} - own
+        if not swept.isdisjoint(overrides):
+            config = self._compose(tuple(text for text in overrides if text in own | swept))
         return config
 
     def _chooses(self, override: Override) -> bool:
@@ -167,20 +171,35 @@ def check_composed(config: DictConfig, own: DictConfig) -> None:
         )
 
 
+def _swept_texts(sweeper: DictConfig) -> Iterator[str]:
+    """Yield as overrides what a sweep's file lets it run over."""
+    content: Any = OmegaConf.to_container(sweeper, resolve=False)
+    also = content.get("also")
+    # What is of another shape is refused later, as in a sweep that begins.
+    for values in [content.get("params"), *(also if isinstance(also, list) else [])]:
+        for key, value in values.items() if isinstance(values, Mapping) else ():
+            yield f"{key}={'null' if value is None else value}"
+
+
 def is_of_conf(text: str) -> bool:
-    """Tell whether an override is of an option or group of conf/, so that a folder may store it with a plain value."""
+    """Tell whether a folder may store an override: a choice of a file, or a plain value of an option of conf/.
+
+    What begins with ``+`` may add an option to a file that has none, so that few such are. Which of Hydra's settings
+    may be stored is told by :func:`zero_dce.train.stored.check_stored`.
+    """
     (override,) = parse_stored([text])
     key, value = str(override.key_or_group), None if override.is_delete() else override.value()
-    # Which of Hydra's settings may be stored is told by zero_dce.train.stored.
-    if key.partition("/")[0].partition(".")[0] == "hydra":
+    if key.startswith(("hydra.", "hydra/")) or (key in _groups_of_conf() and not isinstance(value, Mapping)):
         return True
-    if (config_folder() / key).is_dir() and not isinstance(value, Mapping):
-        return True
-    paths = [path for path, _ in leaves_of({key: value})]
-    return all(
-        MAY_BE_ADDED.fullmatch(path) or any(f"{name}.".startswith(f"{path}.") for name in _options_of_conf())
-        for path in paths
-    )
+    if override.is_sweep_override():
+        # Ranges and intervals are of numbers.
+        value = value.list if isinstance(value, ChoiceSweep) else 0
+    leaves = [*leaves_of({key: value})]
+    if text.startswith("+"):
+        return all(MAY_BE_ADDED.fullmatch(path) for path, _ in leaves)
+    # A part of a configuration has no value of its own.
+    parts = {path for path, _ in leaves if any(name.startswith(f"{path}.") for name in _options_of_conf())}
+    return all(_may_be_stored(inner, {} if path in parts else None, path) for path, inner in leaves)
 
 
 def check_resolved(config: DictConfig) -> None:
@@ -244,6 +263,11 @@ def _is_plain(value: Any) -> bool:
     if isinstance(value, str):
         return not OTHER_PART.fullmatch(value.strip())
     return isinstance(value, int | float | None)
+
+
+@cache
+def _groups_of_conf() -> frozenset[str]:
+    return frozenset(str(folder.relative_to(config_folder())) for folder in config_folder().rglob("*/"))
 
 
 @cache

@@ -7,12 +7,13 @@ a command that is printed is copied.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
+from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.records.run import path_override
@@ -22,33 +23,37 @@ from zero_dce.train.configuration import ALLOW_OPTION, config_flags, given_befor
 from zero_dce.train.stored import is_refused, single_values
 from zero_dce.train.targets import nothing_allowed
 
-# What says where a run or sweep is, and which part of it a process does.
+# What says where a run or sweep is, and what of it a process does.
 OF_THE_PLACE = (
-    *("resume=", "hydra.run.", "hydra.sweep.", "hydra.mode=", "hydra.output_subdir="),
-    *("hydra.job.num=", "hydra.job.name="),
+    "resume=",
+    "hydra.run.dir=",
+    "hydra.sweep.dir=",
+    "hydra.mode=",
+    "hydra.output_subdir=",
+    "hydra.job.num=",
 )
 # A run of a sweep that is trained on neither launches nor sweeps.
-OF_LAUNCHING = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper")
+OF_LAUNCHING = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep")
 
 
 def resume_command(folder: Path, steps: int | None = None, given: Sequence[str] | None = None) -> str:
     """Return the command that continues a run or sweep, quoted for the shell and for Hydra.
+
+    Relative paths in what was given are meant from the working folder that it was given in.
 
     Args:
         folder: of a run or sweep of this process.
         steps: the steps to train a run to, if they are others than before.
         given: what :func:`given_words` returned, where this is called after Hydra has ended.
     """
-    parsed = get_args_parser().parse_args([*(given_words() if given is None else given)])
-    texts = [text for text in parsed.overrides if not text.lstrip("+~").startswith(OF_THE_PLACE)]
-    # A command that has resumed the folder is repeated as it was: the folder may have other options.
-    if resumed_folder(parsed.overrides) != folder.resolve():
-        texts = _needed(texts, folder, bool(parsed.config_dir or parsed.config_name))
+    try:
+        flags, texts = _again(folder, given_words() if given is None else given)
+    except (OSError, ValueError, HydraException):
+        # It ends messages about other troubles, which must not be hidden; continuing says what is missing.
+        flags, texts = [], []
     if steps is not None:
         texts = [*(text for text in texts if not text.startswith("trainer.max_steps=")), f"trainer.max_steps={steps}"]
-    flags = [("--config-dir", parsed.config_dir), ("--config-name", parsed.config_name)]
-    words = [*(word for flag in flags if flag[1] for word in flag), *texts]
-    return " ".join(["python -m zero_dce.train", path_override("resume", folder), *map(shlex.quote, words)])
+    return " ".join(["python -m zero_dce.train", path_override("resume", folder), *map(shlex.quote, [*flags, *texts])])
 
 
 def given_words(settings: DictConfig | None = None) -> list[str]:
@@ -68,32 +73,28 @@ def given_words(settings: DictConfig | None = None) -> list[str]:
     return [*config_flags(composed), *overrides["hydra"], *overrides["task"]]
 
 
+def _again(folder: Path, given: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Return the flags and the overrides that are given again."""
+    parsed = get_args_parser().parse_args([*given])
+    flags = [("--config-dir", parsed.config_dir), ("--config-name", parsed.config_name)]
+    texts = [text for text in parsed.overrides if not text.lstrip("+~").startswith(OF_THE_PLACE)]
+    # A command that has resumed the folder is repeated as it was: the folder may have other options.
+    if resumed_folder(parsed.overrides) != folder.resolve():
+        texts = _needed(texts) if (folder / PLAN).is_file() else _needed(_of_run(texts, folder))
+    return [word for flag in flags if flag[1] for word in flag], texts
+
+
+def _of_run(given: Sequence[str], run: Path) -> Iterator[str]:
+    """Yield what of a command line a run has: of several values of an option the run's own, as Hydra writes it."""
+    of_task = [text for text in given if not text.lstrip("+~").startswith(("hydra.", "hydra/", ALLOW_OPTION))]
+    yield from (text for text in given if text not in of_task and not text.lstrip("+~").startswith(OF_LAUNCHING))
+    own = {*of_task, *single_values(of_task)}
+    yield from (text for text in run_overrides(run) or [] if text in own)
+
+
 @nothing_allowed()
-def _needed(given: Sequence[str], folder: Path, own_files: bool) -> list[str]:
+def _needed(texts: Iterable[str]) -> list[str]:
     """Return those overrides that have to be given again. What this process may make, the next one may not."""
-    # Without these, Hydra has refused what is no option of conf/.
-    looks = own_files or any(text.startswith(("+", "hydra.searchpath")) for text in given)
-    needed = [text for text in given if "${" in text or is_refused(text) or (looks and not _is_of_conf(text))]
-    if (folder / PLAN).is_file():
-        return needed
-    of_run = [text for text in needed if not text.lstrip("+~").startswith(OF_LAUNCHING)]
-    return [value for text in of_run for value in _values(text, folder)]
-
-
-def _is_of_conf(text: str) -> bool:
     from zero_dce.train.composed import is_of_conf
 
-    return is_of_conf(text)
-
-
-def _values(text: str, run: Path) -> list[str]:
-    """Return what a run has of an override that may give it one of several values."""
-    values = [text] if text.startswith(ALLOW_OPTION) or "=" not in text else [*single_values([text])]
-    if len(values) == 1:
-        return [text]
-    try:
-        stored = run_overrides(run) or []
-    except (OSError, ValueError):
-        # Continuing the run says what is wrong with its folder.
-        return []
-    return [value for value in values if value in stored]
+    return [text for text in texts if "${" in text or is_refused(text) or not is_of_conf(text)]

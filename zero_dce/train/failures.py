@@ -59,12 +59,12 @@ def explain_stuck_process(run: Path) -> Iterator[None]:
     except RuntimeError as error:
         if not any(text in str(error) for text in NO_ANSWER):
             raise
-        way_out = f" Go on with {resume_command(run)}." if has_checkpoint(run) else ""
+        way_out = f". Go on with: {resume_command(run)}" if has_checkpoint(run) else ""
         raise TimeoutError(
             "another process of this run has not answered for as long as the process group waits "
             "(trainer.strategy.timeout.minutes of trainer=ddp): it was refused, is stopped, hangs, or its machine is "
-            f"gone. See what the others printed last; if one only needs longer, give more minutes.{way_out} PyTorch "
-            f"says: {_first_line(error)}"
+            f"gone. See what the others printed last; if one only needs longer, give more minutes. PyTorch "
+            f"says: {_first_line(error)}{way_out}"
         ) from error
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from hydra.core.override_parser.overrides_parser import OverridesParser
-from hydra.core.override_parser.types import Override
+from hydra.core.override_parser.types import Override, ValueType
 
 from zero_dce.records.configuration import parse_stored
 from zero_dce.records.interpolation import unsafe_interpolation
-from zero_dce.records.sweep import PLAN, runs_folder
+from zero_dce.records.sweep import MOST_RUNS, PLAN, runs_folder
 from zero_dce.train.configuration import ALLOW_OPTION, override_targets
 from zero_dce.train.targets import TARGETS_IN_TEXT, check_targets, is_allowed
 
@@ -119,12 +119,16 @@ def is_refused(override: str) -> bool:
 
 
 def single_values(given: Iterable[str]) -> Iterator[str]:
-    """Yield overrides in the form that a sweep gives them in its jobs, one for each of their values."""
+    """Yield overrides in the form that a sweep gives them in its jobs, one for each of their values.
+
+    A sweep over the files of a group, as ``loss=glob(p*)``, is left out: a folder may choose them.
+    """
     texts = [text for text in given if "=" in text and not text.startswith("-")]
     for override in OverridesParser.create().parse_overrides(texts):
         key = override.get_key_element()
-        if override.is_choice_sweep():
-            yield from (f"{key}={value}" for value in override.sweep_string_iterator())
+        if override.is_discrete_sweep() and override.value_type != ValueType.GLOB_CHOICE_SWEEP:
+            values = itertools.islice(override.sweep_string_iterator(), MOST_RUNS)
+            yield from (f"{key}={value}" for value in values)
         elif not override.is_sweep_override():
             yield f"{key}={override.get_value_element_as_str()}"
 

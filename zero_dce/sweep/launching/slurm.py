@@ -87,8 +87,7 @@ def launch_slurm(launcher: SlurmLauncher, job_overrides: Sequence[Sequence[str]]
         wait_for(submitted, accounting=reason is None)
     except (KeyboardInterrupt, Interrupted) as stop:
         job_ids = [submission.job_id for submission in submitted if not submission.ended]
-        go_on = resume_command(folder, given=given_words(launcher.config.hydra))
-        _stop_waiting(job_ids, folder, settings["cancel_on_interrupt"], go_on)
+        _stop_waiting(job_ids, folder, settings["cancel_on_interrupt"], given_words(launcher.config.hydra))
         if isinstance(stop, Interrupted):
             stop.told = bool(job_ids)
         sys.exit(stop.code if isinstance(stop, Interrupted) else 128 + signal.SIGINT)
@@ -236,7 +235,7 @@ def _without_outer_job() -> Iterator[None]:
         os.environ.update(hidden)
 
 
-def _stop_waiting(job_ids: Sequence[str], folder: Path, cancel_jobs: bool, go_on: str) -> None:
+def _stop_waiting(job_ids: Sequence[str], folder: Path, cancel_jobs: bool, given: Sequence[str]) -> None:
     """Cancel the jobs or leave them in SLURM, and log which, when nobody waits for them any more."""
     if not job_ids:
         return
@@ -247,7 +246,7 @@ def _stop_waiting(job_ids: Sequence[str], folder: Path, cancel_jobs: bool, go_on
             "  what they do: squeue --me",
             f"  to cancel them: {' '.join(cancel_command(job_ids))}",
             f"  their results later: {shlex.join(['python', '-m', 'zero_dce.review', 'report', str(folder)])}",
-            f"  to wait for them again: {go_on}",
+            f"  to wait for them again: {resume_command(folder, given=given)}",
         ]
         log.info("\n".join(lines))
         return
