@@ -130,6 +130,13 @@ def test_what_is_given_may_be_repeated(monkeypatch: pytest.MonkeyPatch) -> None:
         composed([*given, "sweep_name=${oc.env:KEY}"], given)
 
 
+def test_a_file_at_another_place_may_be_given() -> None:
+    elsewhere = "+loss@own=paper"
+    assert composed([elsewhere], [elsewhere]).own.weights.spa == 1
+    with pytest.raises(SystemExit, match=r"'\+loss@own=paper' is no choice of conf/"):
+        composed([elsewhere])
+
+
 def test_options_of_a_stored_sweeper_may_be_given() -> None:
     given = ["hydra.sweeper.n_trials=3", "hydra.launcher.slots=2"]
     config = composed(["+sweep=optuna", "hydra/launcher=local", "hydra.sweep.dir=x", *given], given)

@@ -120,7 +120,8 @@ class _Own:
         What these run over, if they are of a sweep, they give to its runs.
         """
         parsed = OverridesParser.create().parse_overrides(list(overrides))
-        own = {text for text, override in zip(overrides, parsed, strict=True) if self._chooses(override)} | self._given
+        pairs = zip(overrides, parsed, strict=True)
+        own = {text for text, override in pairs if text in self._given or self._chooses(override)}
         config: DictConfig = self._compose(tuple(text for text in overrides if text in own))
         swept = {*single_values(_swept_texts(config.hydra.sweeper))} - own
         if not swept.isdisjoint(overrides):
