@@ -14,7 +14,7 @@ import sys
 from argparse import Namespace
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from functools import cache, partial
+from functools import cache, lru_cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -97,7 +97,7 @@ def nothing_foreign(given: Sequence[str]) -> Iterator[None]:
 
 
 def _wherever(given: Namespace) -> list[str]:
-    """Return a command line that means the same in another working folder."""
+    """Return a command line that means the same in another working folder; of two values of a key the last counts."""
     folder = resumed_folder(given.overrides)
     place = [] if folder is None else [f"resume={quoted(folder)}"]
     files = given.config_dir and str(Path(given.config_dir).resolve())
@@ -112,7 +112,8 @@ class _Own:
         added = [f"file://{Path(folder).resolve()}"] if folder else []
         self._given, self._loader = given, loader_of(str(config_folder()), added)
         load = partial(compose, self._loader, name or "config", run_mode=RunMode.RUN, validate_sweep_overrides=False)
-        self._compose = cache(lambda lines: load(overrides=[*lines]))
+        # Each run of a sweep may have others, and a configuration takes a third of a megabyte.
+        self._compose = lru_cache(maxsize=4)(lambda lines: load(overrides=[*lines]))
 
     def compose(self, overrides: Sequence[str]) -> DictConfig:
         """Return what remains of a configuration without what is stored, but for choices among files.
