@@ -22,6 +22,7 @@ from zero_dce.train.configuration import (
     ALLOW_VARIABLE,
     GIVEN_VARIABLE,
     config_folder,
+    loader_of,
     register_plugins,
     register_resolvers,
 )
@@ -135,6 +136,28 @@ def test_a_file_at_another_place_may_be_given() -> None:
     assert composed([elsewhere], [elsewhere]).own.weights.spa == 1
     with pytest.raises(SystemExit, match=r"'\+loss@own=paper' is no choice of conf/"):
         composed([elsewhere])
+
+
+def test_what_a_file_of_ones_own_runs_over_is_as_it_is_there(tmp_path: Path) -> None:
+    """And nothing that a folder could make of it."""
+    (tmp_path / "sweep").mkdir()
+    params = "{++note: '1,2', ++place: 'http\\://${sweep_name}.org,x'}"
+    (tmp_path / "sweep" / "own.yaml").write_text(
+        f"# @package _global_\nhydra: {{mode: MULTIRUN, sweeper: {{params: {params}}}}}\n"
+    )
+    flags = ["--config-dir", str(tmp_path)]
+
+    def load(*overrides: str) -> DictConfig:
+        register_resolvers()
+        register_plugins()
+        with nothing_foreign(flags):
+            loader = loader_of(str(config_folder()), [f"file://{tmp_path}"])
+            return loader.load_configuration("config", ["+sweep=own", *overrides], RunMode.RUN)
+
+    assert load("++note=2").note == 2
+    for stored in (["++note=3"], ["sweep_name=evil", r"++place=http\://$\{sweep_name\}.org"]):
+        with pytest.raises(SystemExit, match="stored configuration sets"):
+            load(*stored)
 
 
 def test_options_of_a_stored_sweeper_may_be_given() -> None:

@@ -53,6 +53,8 @@ NEEDED = [
     ["trainer.strategy=ddp_spawn"],
     ["++trainer.strategy.timeout.minutes=3"],
     ["trainer.devices=[[0]]"],
+    ["data.root='${oc.env:SCRATCH}/sice'", "data.root=/b"],
+    ["++loss.weights.tv=5", "loss.weights={tv:7}"],
     [f"++{'long' * 100}=1"],
     ["data.root='${oc.env:SCRATCH}/sice'"],
     ["hydra.job.chdir=true"],
@@ -73,11 +75,11 @@ def again(folder: Path, *given: str, steps: int | None = None) -> list[str]:
 
 @pytest.mark.parametrize("needed", NEEDED)
 def test_what_a_folder_may_not_say_is_named(needed: list[str], tmp_path: Path) -> None:
-    store(tmp_path, *needed, *PLAIN)
-    assert again(tmp_path, *needed, *PLAIN) == needed
+    store(tmp_path, *PLAIN, *needed)
+    assert again(tmp_path, *PLAIN, *needed) == needed
     assert again(tmp_path, *PLAIN) == []
     (tmp_path / "sweep.json").touch()
-    assert again(tmp_path, *needed, *PLAIN) == needed
+    assert again(tmp_path, *PLAIN, *needed) == needed
 
 
 def test_files_of_ones_own(tmp_path: Path) -> None:

@@ -63,7 +63,7 @@ def begin_sweep(config: DictConfig) -> SweepProgress:
         sys.exit(explain(error))
     in_turn = len(slots) == 1 and not (search or config.resume or uses_slurm(config))
     # What a grid that begins runs over may come from files of one's own.
-    given = [*given_words(config.hydra), *(itertools.chain(*jobs) if config.resume is None else ())]
+    given = [*given_words(config.hydra), *(dict.fromkeys(itertools.chain(*jobs)) if config.resume is None else ())]
     # Hydra 1.3 never calls on_multirun_end after a failed run.
     at_end(partial(_finish, folder, in_turn, given))
     if count:

@@ -180,7 +180,9 @@ def _swept_texts(sweeper: DictConfig) -> Iterator[str]:
     # What is of another shape is refused later, as in a sweep that begins.
     for values in [content.get("params"), *(also if isinstance(also, list) else [])]:
         for key, value in values.items() if isinstance(values, Mapping) else ():
-            yield f"{key}={'null' if value is None else value}"
+            # What stands for another option could stand for one that is stored.
+            if "${" not in str(value):
+                yield f"{key}={'null' if value is None else value}"
 
 
 def is_of_conf(text: str) -> bool:

@@ -15,6 +15,7 @@ from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import HydraException
 from omegaconf import DictConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from zero_dce.records.run import path_override
 from zero_dce.records.sweep import PLAN, run_overrides
@@ -48,7 +49,7 @@ def resume_command(folder: Path, steps: int | None = None, given: Sequence[str] 
     """
     try:
         flags, texts = _again(folder, given_words() if given is None else given)
-    except (OSError, ValueError, HydraException):
+    except (OSError, ValueError, HydraException, OmegaConfBaseException):
         # It ends messages about other troubles, which must not be hidden; continuing says what is missing.
         flags, texts = [], []
     if steps is not None:
@@ -94,7 +95,20 @@ def _of_run(given: Sequence[str], run: Path) -> Iterator[str]:
 
 @nothing_allowed()
 def _needed(texts: Iterable[str]) -> list[str]:
-    """Return those overrides that have to be given again. What this process may make, the next one may not."""
+    """Return those overrides that have to be given again, and which change something of these later.
+
+    What this process may make, the next one may not.
+    """
     from zero_dce.train.composed import is_of_conf
 
-    return [text for text in texts if "${" in text or is_refused(text) or not is_of_conf(text)]
+    needed: list[str] = []
+    for text in texts:
+        changes = any(_is_part(text, earlier) or _is_part(earlier, text) for earlier in needed)
+        if changes or "${" in text or is_refused(text) or not is_of_conf(text):
+            needed.append(text)
+    return needed
+
+
+def _is_part(text: str, of: str) -> bool:
+    key, whole = (override.partition("=")[0].lstrip("+~") for override in (text, of))
+    return f"{key}.".startswith(f"{whole}.")
