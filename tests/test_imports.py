@@ -74,7 +74,7 @@ def test_a_run_loads_its_own_rooms_only(sice: Path, tmp_path: Path) -> None:
     for line in done.stdout.splitlines():
         if line.startswith("loaded:"):
             modules = line.split()[1:]
-            assert len(modules) <= 71, modules
+            assert len(modules) <= 72, modules
             rooms = {name.split(".")[1] for name in modules if "." in name}
             assert not rooms & {"sweep", "review", "evaluate", "export", "enhance"}
     assert done.stdout.count("loaded:") == 2

@@ -351,5 +351,5 @@ def test_a_process_that_is_stopped_fails_the_run_in_time(options: list[str], tmp
     assert result["state"] == "failed"
     assert "another process of this run has not answered" in result["error"]
     assert "trainer.strategy.timeout.minutes" in result["error"]
-    assert "Go on with python -m zero_dce.train resume=" in result["error"]
+    assert "Go on with: python -m zero_dce.train resume=" in result["error"]
     assert "has not answered" in (tmp_path / "output-0.txt").read_text()
