@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import gc
-import weakref
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +8,7 @@ import pytest
 import torch
 from lightning.pytorch.plugins.precision import Precision
 
+from tests.helpers.garbage import is_freed_at_once
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.losses import CompositeLoss
 from zero_dce.metrics.colour import colour_error
@@ -51,15 +50,7 @@ def data_on(sice: Path, **options: Any) -> ExposureDataModule:
 
 
 def test_what_its_maker_had_is_freed_at_once() -> None:
-    def use() -> weakref.ref[ZeroDCE]:
-        return weakref.ref(ZeroDCE())
-
-    gc.collect()
-    gc.disable()
-    try:
-        assert use()() is None
-    finally:
-        gc.enable()
+    assert is_freed_at_once(ZeroDCE)
 
 
 def test_logs_losses_shares_total_and_measures(sice: Path, tmp_path: Path) -> None:

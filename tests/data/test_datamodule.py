@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import gc
 import json
-import weakref
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -11,6 +9,7 @@ import lightning as L
 import pytest
 import torch
 
+from tests.helpers.garbage import is_freed_at_once
 from tests.helpers.pictures import make_picture, make_sice
 from zero_dce.data.datamodule import ExposureDataModule
 from zero_dce.images import ImageReadError
@@ -78,17 +77,7 @@ def test_the_order_depends_on_seed_and_epoch_not_on_workers(sice: Path, workers:
 
 def test_what_its_maker_had_is_freed_at_once(sice: Path) -> None:
     """A loader that waits for the garbage collector waits for its workers too."""
-
-    def use() -> weakref.ref[Any]:
-        loader = make(sice, cache="none").train_dataloader()
-        return weakref.ref(loader)
-
-    gc.collect()
-    gc.disable()
-    try:
-        assert use()() is None
-    finally:
-        gc.enable()
+    assert is_freed_at_once(lambda: make(sice, cache="none").train_dataloader())
 
 
 def test_the_split_does_not_follow_the_seed_of_the_run(sice: Path) -> None:
