@@ -165,18 +165,15 @@ def test_what_hydra_cannot_read_is_shown_quoted(value: str) -> None:
     check_quotes([f'data.root="{value}"'])
 
 
+@pytest.mark.parametrize("overrides", [[], ["+sweep=loss_weights"]], ids=["alone", "of a sweep"])
 def test_only_the_first_process_writes_the_configuration_of_a_resumed_part(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    overrides: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "checkpoints").mkdir()
-    (tmp_path / "checkpoints" / "last.ckpt").touch()
-    (tmp_path / ".hydra").mkdir()
-    (tmp_path / ".hydra" / "overrides.yaml").write_text("[]")
-    (tmp_path / ".hydra" / "hydra.yaml").write_text("hydra: {runtime: {choices: {data: sice}}}")
+    run = write_run(tmp_path / "0", overrides)
     for rank, expected in enumerate(["hydra.output_subdir=.hydra_resumed", "hydra.output_subdir=null"]):
         for name, value in ranks(free_port())[rank].items():
             monkeypatch.setenv(name, value)
-        line = as_further_process(expand_resume([f"resume={tmp_path}"]))
+        line = as_further_process(expand_resume([f"resume={run}"]))
         assert [word for word in line if word.startswith("hydra.output_subdir")] == [expected]
 
 

@@ -238,7 +238,9 @@ def as_further_process(arguments: list[str]) -> list[str]:
     starter = started_by()
     if (starter is None and is_first_process()) or "hydra.output_subdir=null" in arguments:
         return arguments
-    if any(argument.startswith(SWEEPS) for argument in arguments):
+    modes = [argument for argument in arguments if argument.startswith("hydra.mode=")]
+    # A run of a sweep that is resumed by itself repeats what the sweep was started with.
+    if modes[-1:] != ["hydra.mode=RUN"] and any(argument.startswith(SWEEPS) for argument in arguments):
         # A sweep is refused later, in words about sweeps.
         return arguments
     if not any(argument.startswith("hydra.run.dir=") for argument in arguments):
