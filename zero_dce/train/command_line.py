@@ -25,6 +25,11 @@ FLAGS_WITH_VALUE = (
 )
 # An argument that begins so makes the command line one of a sweep.
 SWEEPS = ("-m", "--multirun", "hydra.mode=MULTIRUN", "+sweep=")
+# Hydra's own settings that belong to the whole sweep, or that each run gets anew.
+OF_THE_SWEEP = (
+    *("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.run"),
+    *("hydra.mode", "hydra.output_subdir", "hydra.job.num"),
+)
 
 
 def expand_arguments(arguments: Sequence[str]) -> list[str]:
@@ -121,9 +126,14 @@ def continue_requeued(arguments: list[str], own: bool = True) -> list[str]:
     flags = get_args_parser().parse_args(arguments)
     if own:
         allow_own(flags.overrides)
-    kept = [("--config-dir", flags.config_dir), ("--config-name", flags.config_name)]
     settings = [text for text in flags.overrides if text.startswith(("hydra.", "hydra/")) and text not in given]
-    return [*(part for pair in kept if pair[1] for part in pair), f"resume={run}", *settings]
+    return [*file_flags(flags.config_dir, flags.config_name), f"resume={run}", *settings]
+
+
+def file_flags(folder: str | None, name: str | None) -> list[str]:
+    """Return Hydra's flags for a folder of files of one's own, and for the name of the first one."""
+    pairs = [("--config-dir", folder), ("--config-name", name)]
+    return [word for flag, value in pairs if value for word in (flag, value)]
 
 
 def expand_resume(arguments: list[str], vouched: Sequence[str] = ()) -> list[str]:
@@ -174,10 +184,10 @@ def _expand_run(run: Path, own: list[str], vouched: Sequence[str]) -> list[str]:
     from zero_dce.train.targets import allow_own
 
     given: list[str] = get_args_parser().parse_args(own).overrides
-    keys, flags = {_key(override) for override in given}, [text for text in own if text not in given]
+    keys, flags = {key_of(override) for override in given}, [text for text in own if text not in given]
     # What could run code and has another value now is left out: a part of it could outlive what is given. What is
     # given as it was is not repeated, as Hydra adds nothing twice.
-    kept = [text for text in stored if text not in given and (_key(text) not in keys or not is_refused(text))]
+    kept = [text for text in stored if text not in given and (key_of(text) not in keys or not is_refused(text))]
     check_stored(kept, given=vouched)
     allow_own(given)
     # Hydra writes this configuration beside the run's own, which must not change if the run is refused.
@@ -191,19 +201,19 @@ def _expand_sweep(folder: Path, own: list[str], vouched: Sequence[str]) -> list[
     place = [f"resume={quoted(folder)}", f"hydra.sweep.dir={quoted(folder)}", "hydra.mode=MULTIRUN"]
     parsed = get_args_parser().parse_args(own)
     overrides: list[str] = parsed.overrides
-    keys, flags = {_key(override) for override in overrides}, [text for text in own if text not in overrides]
+    keys, flags = {key_of(override) for override in overrides}, [text for text in own if text not in overrides]
     from zero_dce.train.stored import check_stored
     from zero_dce.train.targets import allow_own
 
     allow_own(overrides)
-    of_task = {text for text in overrides if not _key(text).startswith(("hydra.", "hydra/"))}
+    of_task = {text for text in overrides if not key_of(text).startswith(("hydra.", "hydra/"))}
     # Some of the sweep's own are no other grid: they are given again because they would be refused.
     if not of_task <= {*plan["overrides"]}:
         check_stored(itertools.chain(*plan["jobs"]), given=vouched)
         return [*flags, *overrides, *place]
     # Another launcher or sweeper has other options.
     replaced = tuple(key.replace("/", ".") + "." for key in keys if "/" in key)
-    settings = [text for text in plan["hydra"] if _key(text) not in keys and not _key(text).startswith(replaced)]
+    settings = [text for text in plan["hydra"] if key_of(text) not in keys and not key_of(text).startswith(replaced)]
     left = _flags_left(plan.get("flags", []), parsed)
     if left:
         raise ValueError(
@@ -222,7 +232,8 @@ def _flags_left(stored: Sequence[str], given: Namespace) -> list[str]:
     return [text for place, text in enumerate(stored) if known.get(stored[place - place % 2]) is None]
 
 
-def _key(argument: str) -> str:
+def key_of(argument: str) -> str:
+    """Return the key of an override, as it is without what adds or deletes it."""
     return argument.partition("=")[0].lstrip("+~")
 
 

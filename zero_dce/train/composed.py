@@ -28,7 +28,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from zero_dce.records.configuration import leaves_of, parse_stored
 from zero_dce.terminal import explain
-from zero_dce.train.command_line import quoted, resumed_folder
+from zero_dce.train.command_line import file_flags, quoted, resumed_folder
 from zero_dce.train.configuration import GIVEN_VARIABLE, TARGET, config_folder, find_targets, loader_of
 from zero_dce.train.stored import (
     HOW_TO_RESUME,
@@ -101,8 +101,7 @@ def _wherever(given: Namespace) -> list[str]:
     folder = resumed_folder(given.overrides)
     place = [] if folder is None else [f"resume={quoted(folder)}"]
     files = given.config_dir and str(Path(given.config_dir).resolve())
-    flags = [("--config-dir", files), ("--config-name", given.config_name)]
-    return [*(word for flag in flags if flag[1] for word in flag), *given.overrides, *place]
+    return [*file_flags(files, given.config_name), *given.overrides, *place]
 
 
 class _Own:
@@ -271,7 +270,7 @@ def _is_plain(value: Any) -> bool:
 
 @cache
 def _groups_of_conf() -> frozenset[str]:
-    return frozenset(str(folder.relative_to(config_folder())) for folder in config_folder().rglob("*/"))
+    return frozenset(folder.relative_to(config_folder()).as_posix() for folder in config_folder().rglob("*/"))
 
 
 @cache

@@ -19,7 +19,7 @@ from omegaconf.errors import OmegaConfBaseException
 
 from zero_dce.records.run import path_override
 from zero_dce.records.sweep import PLAN, run_overrides
-from zero_dce.train.command_line import resumed_folder
+from zero_dce.train.command_line import OF_THE_SWEEP, file_flags, key_of, resumed_folder
 from zero_dce.train.configuration import ALLOW_OPTION, config_flags, given_before
 from zero_dce.train.stored import is_refused, single_values
 from zero_dce.train.targets import nothing_allowed
@@ -33,8 +33,6 @@ OF_THE_PLACE = (
     "hydra.output_subdir=",
     "hydra.job.num=",
 )
-# A run of a sweep that is trained on neither launches nor sweeps.
-OF_LAUNCHING = ("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep")
 
 
 def resume_command(folder: Path, steps: int | None = None, given: Sequence[str] | None = None) -> str:
@@ -77,18 +75,17 @@ def given_words(settings: DictConfig | None = None) -> list[str]:
 def _again(folder: Path, given: Sequence[str]) -> tuple[list[str], list[str]]:
     """Return the flags and the overrides that are given again."""
     parsed = get_args_parser().parse_args([*given])
-    flags = [("--config-dir", parsed.config_dir), ("--config-name", parsed.config_name)]
     texts = [text for text in parsed.overrides if not text.lstrip("+~").startswith(OF_THE_PLACE)]
     # A command that has resumed the folder is repeated as it was: the folder may have other options.
     if resumed_folder(parsed.overrides) != folder.resolve():
         texts = _needed(texts) if (folder / PLAN).is_file() else _needed(_of_run(texts, folder))
-    return [word for flag in flags if flag[1] for word in flag], texts
+    return file_flags(parsed.config_dir, parsed.config_name), texts
 
 
 def _of_run(given: Sequence[str], run: Path) -> Iterator[str]:
     """Yield what of a command line a run has: of several values of an option the run's own, as Hydra writes it."""
     of_task = [text for text in given if not text.lstrip("+~").startswith(("hydra.", "hydra/", ALLOW_OPTION))]
-    yield from (text for text in given if text not in of_task and not text.lstrip("+~").startswith(OF_LAUNCHING))
+    yield from (text for text in given if text not in of_task and not text.lstrip("+~").startswith(OF_THE_SWEEP))
     own = {*of_task, *single_values(of_task)}
     yield from (text for text in run_overrides(run) or [] if text in own)
 
@@ -110,5 +107,5 @@ def _needed(texts: Iterable[str]) -> list[str]:
 
 
 def _is_part(text: str, of: str) -> bool:
-    key, whole = (override.partition("=")[0].lstrip("+~") for override in (text, of))
+    key, whole = (key_of(override) for override in (text, of))
     return f"{key}.".startswith(f"{whole}.")

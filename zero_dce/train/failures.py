@@ -63,7 +63,7 @@ def explain_stuck_process(run: Path) -> Iterator[None]:
         raise TimeoutError(
             "another process of this run has not answered for as long as the process group waits "
             "(trainer.strategy.timeout.minutes of trainer=ddp): it was refused, is stopped, hangs, or its machine is "
-            f"gone. See what the others printed last; if one only needs longer, give more minutes. PyTorch "
+            "gone. See what the others printed last; if one only needs longer, give more minutes. PyTorch "
             f"says: {_first_line(error)}{way_out}"
         ) from error
 

@@ -16,14 +16,8 @@ from zero_dce.records.configuration import select_option
 from zero_dce.records.run import HYDRA, RESULT, RESUMED, has_checkpoint, read_result, read_rows, run_state
 from zero_dce.records.sweep import PLAN, read_plan, run_folder
 from zero_dce.sweep.plan import number_jobs, run_folders, without_resume
-from zero_dce.train.command_line import as_rank, quoted
+from zero_dce.train.command_line import OF_THE_SWEEP, as_rank, quoted
 from zero_dce.train.configuration import config_flags
-
-# Hydra's own settings that belong to the whole sweep, or that each run gets anew.
-OF_THE_SWEEP = (
-    *("hydra/launcher", "hydra/sweeper", "hydra.launcher", "hydra.sweeper", "hydra.sweep", "hydra.run"),
-    *("hydra.mode", "hydra.output_subdir", "hydra.job.num"),
-)
 
 
 class RunError(CompactHydraException):

@@ -12,6 +12,7 @@ from zero_dce.checks import check_number
 from zero_dce.hardware import usable_cores
 from zero_dce.sweep.launching.devices import Slots, count_processes, deal_out, visible_gpus
 from zero_dce.sweep.launching.job import SweepRun
+from zero_dce.train.command_line import key_of
 
 DEVICES = "trainer.devices"
 Compose = Callable[[Sequence[str]], DictConfig]
@@ -116,7 +117,7 @@ def compose_trainers(runs: Sequence[SweepRun], compose: Compose) -> Iterator[tup
 
 def _may_change_the_trainer(override: str, plain: set[str]) -> bool:
     """Return whether an override is one of the trainer, or chooses a file that may have some."""
-    key = override.partition("=")[0].lstrip("+~")
+    key = key_of(override)
     return key.startswith("trainer") or not ("." in key or key in plain)
 
 
